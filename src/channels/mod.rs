@@ -1,0 +1,2 @@
+//! channels
+pub mod wechat;

@@ -1,0 +1,128 @@
+use std::path::{Path, PathBuf};
+
+use diesel::pg::PgConnection;
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, RunQueryDsl};
+
+use super::conn::Conn;
+
+/// May opening make what is not there?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Create {
+    /// The database must exist and be up to date: `serve` and every command but `migrate`.
+    No,
+    /// Create a missing SQLite file and apply pending migrations.
+    Yes,
+}
+
+/// Why a database could not be opened; each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is of neither database.
+    #[error("`{0}` is no database URL: write sqlite:PATH or postgres://USER@HOST/NAME")]
+    Url(String),
+    /// The SQLite file is missing and must not be created by mistake.
+    #[error("there is no database at {0}: check database_url, or create it with `mingfen migrate`")]
+    Missing(String),
+    /// The schema is older than this program.
+    #[error("the database lacks {0} migration(s): run `mingfen migrate`")]
+    Pending(usize),
+    /// The server or the file does not open.
+    #[error("the database cannot be opened: {0}")]
+    Connect(String),
+    /// A migration failed; it was rolled back.
+    #[error("a migration failed and was rolled back: {0}")]
+    Migration(String),
+}
+
+/// Which database a URL names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL URL.
+    Postgres(String),
+}
+
+impl Backend {
+    /// `postgres://…`, `sqlite:PATH` or a plain path.
+    pub fn of(url: &str) -> Result<Self, OpenError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Backend::Postgres(url.to_string()));
+        }
+        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
+        // A mistyped scheme must not become the name of a file.
+        if path.is_empty() || path.contains(':') {
+            return Err(OpenError::Url(without_password(url)));
+        }
+        Ok(Backend::Sqlite(PathBuf::from(path)))
+    }
+
+    /// The file or server for people, without user and password.
+    pub fn shown(&self) -> String {
+        match self {
+            Backend::Sqlite(path) => path.display().to_string(),
+            Backend::Postgres(url) => without_password(url),
+        }
+    }
+
+    pub(super) fn prepare(&self, create: Create) -> Result<(), OpenError> {
+        let Backend::Sqlite(path) = self else { return Ok(()) };
+        if path.is_file() {
+            return Ok(());
+        }
+        match create {
+            Create::No => Err(OpenError::Missing(self.shown())),
+            Create::Yes => create_private_file(path).map_err(|e| OpenError::Connect(e.to_string())),
+        }
+    }
+
+    pub(super) fn connect(&self, cache_kib: u32) -> Result<Conn, OpenError> {
+        let failed = |e: &dyn std::fmt::Display| OpenError::Connect(without_password(&e.to_string()));
+        match self {
+            Backend::Sqlite(path) => {
+                let mut conn = SqliteConnection::establish(&file_uri(path)).map_err(|e| failed(&e))?;
+                for pragma in [
+                    "PRAGMA busy_timeout = 10000".to_string(),
+                    "PRAGMA journal_mode = WAL".to_string(),
+                    "PRAGMA synchronous = FULL".to_string(),
+                    "PRAGMA foreign_keys = ON".to_string(),
+                    // Without it REPLACE deletes rows behind the append-only triggers.
+                    "PRAGMA recursive_triggers = ON".to_string(),
+                    format!("PRAGMA cache_size = -{cache_kib}"),
+                ] {
+                    diesel::sql_query(pragma).execute(&mut conn).map_err(|e| failed(&e))?;
+                }
+                Ok(Conn::Sqlite(conn))
+            }
+            Backend::Postgres(url) => {
+                let mut conn = PgConnection::establish(url).map_err(|e| failed(&e))?;
+                diesel::sql_query("SET TIME ZONE 'UTC'").execute(&mut conn).map_err(|e| failed(&e))?;
+                Ok(Conn::Pg(conn))
+            }
+        }
+    }
+}
+
+/// `mode=rw`: SQLite itself never creates the file, whatever happens between our look and its opening.
+fn file_uri(path: &Path) -> String {
+    let text = path.display().to_string();
+    let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{escaped}?mode=rw")
+}
+
+fn create_private_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+}
+
+/// Everything between `//` and `@` of a URL is a secret or a name: neither belongs in a message.
+fn without_password(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => text.to_string(),
+    }
+}

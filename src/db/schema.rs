@@ -1,0 +1,494 @@
+//! Tables and columns as Diesel sees them, on both databases; a test compares this page with each of them.
+#![allow(missing_docs)]
+use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+
+table! {
+    audit (id) {
+        id -> BigInt,
+        at -> BigInt,
+        actor -> Text,
+        action -> Text,
+        object -> Text,
+        before_json -> Nullable<Text>,
+        after_json -> Nullable<Text>,
+        request_id -> Text,
+        ip -> Text,
+    }
+}
+
+table! {
+    platform_merchant (id) {
+        id -> BigInt,
+        sp_mchid -> Text,
+        sp_appid -> Text,
+        name -> Text,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    credential (id) {
+        id -> BigInt,
+        platform_merchant_id -> BigInt,
+        serial -> Text,
+        public_key_pem -> Text,
+        apiv3_key_wrapped -> Binary,
+        answer_mode -> Text,
+        created_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    request_nonce (credential_id, nonce) {
+        credential_id -> BigInt,
+        nonce -> Text,
+        seen_at -> BigInt,
+    }
+}
+
+table! {
+    platform_key (id) {
+        id -> BigInt,
+        purpose -> Text,
+        serial -> Text,
+        certificate_pem -> Text,
+        public_key_id -> Text,
+        public_key_pem -> Text,
+        private_key_wrapped -> Binary,
+        active_from -> BigInt,
+        retired_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    institution (id) {
+        id -> BigInt,
+        code -> Text,
+        name -> Text,
+        platform_code -> Text,
+        order_prefix -> Text,
+        channel_base_url -> Text,
+        channel_sp_mchid -> Text,
+        channel_sp_appid -> Text,
+        channel_merchant_serial -> Text,
+        channel_private_key_wrapped -> Binary,
+        channel_apiv3_key_wrapped -> Binary,
+        channel_answer_serial -> Text,
+        channel_answer_key_pem -> Text,
+        file_public_key_pem -> Text,
+        result_encoding -> Text,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    exchanged_file (id) {
+        id -> BigInt,
+        institution_id -> BigInt,
+        direction -> Text,
+        kind -> Text,
+        name -> Text,
+        business_date -> Integer,
+        seq -> Integer,
+        sha256 -> Text,
+        size -> BigInt,
+        orders -> BigInt,
+        lines -> BigInt,
+        total -> BigInt,
+        previous_sha256 -> Nullable<Text>,
+        approvals_sha256 -> Nullable<Text>,
+        created_at -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+table! {
+    file_result (id) {
+        id -> BigInt,
+        file_id -> BigInt,
+        ret_file_id -> BigInt,
+        stage -> Text,
+        seq -> Integer,
+        code -> Text,
+        lines -> BigInt,
+        success_total -> BigInt,
+        created_at -> BigInt,
+        imported_at -> BigInt,
+    }
+}
+
+table! {
+    result_line (id) {
+        id -> BigInt,
+        file_result_id -> BigInt,
+        n -> Integer,
+        status -> Text,
+        amount -> BigInt,
+        inst_serial -> Text,
+        path -> Text,
+        done_at -> Text,
+        err_code -> Text,
+        err_msg -> Text,
+    }
+}
+
+table! {
+    approvals_bundle (id) {
+        id -> BigInt,
+        institution_id -> BigInt,
+        file_id -> BigInt,
+        sha256 -> Text,
+        seq -> Integer,
+        issued_at -> BigInt,
+        body -> Binary,
+    }
+}
+
+table! {
+    sub_merchant (id) {
+        id -> BigInt,
+        merchant -> Text,
+        platform_merchant_id -> BigInt,
+        institution_id -> BigInt,
+        inst_merchant_no -> Text,
+        name -> Text,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    receiver (id) {
+        id -> BigInt,
+        institution_id -> BigInt,
+        #[sql_name = "receiver"]
+        receiver_key -> Text,
+        name -> Text,
+        role -> Text,
+    }
+}
+
+table! {
+    app_user (id) {
+        id -> BigInt,
+        login -> Text,
+        name -> Text,
+        role -> Text,
+        institution_id -> Nullable<BigInt>,
+        sub_merchant_id -> Nullable<BigInt>,
+        password_hash -> Text,
+        created_at -> BigInt,
+        disabled_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    session (token_sha256) {
+        token_sha256 -> Text,
+        user_id -> BigInt,
+        created_at -> BigInt,
+        last_seen_at -> BigInt,
+        expires_at -> BigInt,
+        ip -> Text,
+        user_agent -> Text,
+    }
+}
+
+table! {
+    rule_version (id) {
+        id -> BigInt,
+        institution_id -> BigInt,
+        rule -> Text,
+        version -> Integer,
+        digest -> Text,
+        canonical -> Text,
+        approved_at -> BigInt,
+    }
+}
+
+table! {
+    pay_order (id) {
+        id -> BigInt,
+        order_no -> Text,
+        platform_merchant_id -> BigInt,
+        out_trade_no -> Text,
+        content_sha256 -> Text,
+        sub_merchant_id -> BigInt,
+        institution_id -> BigInt,
+        credential_id -> BigInt,
+        channel -> Text,
+        product -> Text,
+        tags -> Text,
+        parties -> Text,
+        amount -> BigInt,
+        description -> Text,
+        attach -> Text,
+        notify_url -> Text,
+        time_expire -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    order_event (id) {
+        id -> BigInt,
+        order_id -> BigInt,
+        at -> BigInt,
+        kind -> Text,
+        detail -> Text,
+        raw_business_date -> Nullable<Integer>,
+        raw_sha256 -> Nullable<Text>,
+    }
+}
+
+table! {
+    raw_message (business_date, sha256) {
+        business_date -> Integer,
+        sha256 -> Text,
+        institution_id -> BigInt,
+        kind -> Text,
+        received_at -> BigInt,
+        headers -> Text,
+        body -> Binary,
+    }
+}
+
+table! {
+    payment_key (inst_order_no) {
+        inst_order_no -> Text,
+        order_id -> BigInt,
+        business_date -> Integer,
+    }
+}
+
+table! {
+    payment (business_date, order_id) {
+        business_date -> Integer,
+        order_id -> BigInt,
+        inst_order_no -> Text,
+        institution_id -> BigInt,
+        sub_merchant_id -> BigInt,
+        platform_merchant_id -> BigInt,
+        channel -> Text,
+        product -> Text,
+        paid -> BigInt,
+        paid_at -> BigInt,
+        received_at -> BigInt,
+        preview_rule -> Nullable<Text>,
+        preview_digest -> Nullable<Text>,
+        raw_business_date -> Integer,
+        raw_sha256 -> Text,
+    }
+}
+
+table! {
+    orphan_payment (inst_order_no) {
+        inst_order_no -> Text,
+        institution_id -> BigInt,
+        order_no -> Text,
+        paid -> BigInt,
+        paid_at -> BigInt,
+        received_at -> BigInt,
+        raw_business_date -> Integer,
+        raw_sha256 -> Text,
+    }
+}
+
+table! {
+    outbox (id) {
+        id -> BigInt,
+        kind -> Text,
+        order_id -> BigInt,
+        event_id -> Text,
+        url -> Text,
+        body -> Binary,
+        credential_id -> BigInt,
+        created_at -> BigInt,
+        attempts -> Integer,
+        next_at -> BigInt,
+        done_at -> Nullable<BigInt>,
+        given_up_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+table! {
+    bill (id) {
+        id -> BigInt,
+        institution_id -> BigInt,
+        business_date -> Integer,
+        file_id -> BigInt,
+        sha256 -> Text,
+        orders -> BigInt,
+        total_paid -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+table! {
+    difference (id) {
+        id -> BigInt,
+        institution_id -> BigInt,
+        business_date -> Integer,
+        kind -> Text,
+        inst_order_no -> Text,
+        order_no -> Text,
+        ours -> Nullable<Text>,
+        theirs -> Nullable<Text>,
+        found_at -> BigInt,
+    }
+}
+
+table! {
+    day_cut (institution_id, business_date, seq) {
+        institution_id -> BigInt,
+        business_date -> Integer,
+        seq -> Integer,
+        bill_id -> BigInt,
+        approvals_sha256 -> Text,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    split_order (business_date, file_id, n) {
+        business_date -> Integer,
+        file_id -> BigInt,
+        n -> Integer,
+        kind -> Text,
+        reason -> Nullable<Text>,
+        order_no -> Text,
+        inst_order_no -> Text,
+        institution_id -> BigInt,
+        sub_merchant_id -> Nullable<BigInt>,
+        merchant -> Text,
+        channel -> Text,
+        product -> Text,
+        tags -> Text,
+        parties -> Text,
+        paid_at -> BigInt,
+        paid -> BigInt,
+        fee -> BigInt,
+        subsidy -> BigInt,
+        rule -> Nullable<Text>,
+        version -> Nullable<Integer>,
+        rule_digest -> Nullable<Text>,
+        preview_digest -> Nullable<Text>,
+        lines -> Integer,
+    }
+}
+
+table! {
+    split_key (inst_order_no, file_id) {
+        inst_order_no -> Text,
+        file_id -> BigInt,
+        business_date -> Integer,
+        n -> Integer,
+    }
+}
+
+table! {
+    split_line (business_date, file_id, n, idx) {
+        business_date -> Integer,
+        file_id -> BigInt,
+        n -> Integer,
+        idx -> Integer,
+        path -> Text,
+        role -> Text,
+        receiver -> Text,
+        amount -> BigInt,
+    }
+}
+
+table! {
+    settlement_input (file_id, name) {
+        file_id -> BigInt,
+        name -> Text,
+        sha256 -> Text,
+        total -> BigInt,
+    }
+}
+
+table! {
+    settlement_line (file_id, kind, n) {
+        file_id -> BigInt,
+        n -> Integer,
+        kind -> Text,
+        settlement_id -> Nullable<Text>,
+        receiver -> Text,
+        inst_receiver_no -> Nullable<Text>,
+        role -> Nullable<Text>,
+        splits -> BigInt,
+        returns -> BigInt,
+        debts -> BigInt,
+        carried_in -> BigInt,
+        requeued -> BigInt,
+        amount -> BigInt,
+        order_count -> BigInt,
+        settle_date -> Nullable<Integer>,
+        reason -> Nullable<Text>,
+    }
+}
+
+joinable!(credential -> platform_merchant (platform_merchant_id));
+joinable!(request_nonce -> credential (credential_id));
+joinable!(exchanged_file -> institution (institution_id));
+joinable!(result_line -> file_result (file_result_id));
+joinable!(approvals_bundle -> institution (institution_id));
+joinable!(approvals_bundle -> exchanged_file (file_id));
+joinable!(sub_merchant -> platform_merchant (platform_merchant_id));
+joinable!(sub_merchant -> institution (institution_id));
+joinable!(receiver -> institution (institution_id));
+joinable!(app_user -> institution (institution_id));
+joinable!(app_user -> sub_merchant (sub_merchant_id));
+joinable!(session -> app_user (user_id));
+joinable!(rule_version -> institution (institution_id));
+joinable!(pay_order -> platform_merchant (platform_merchant_id));
+joinable!(pay_order -> sub_merchant (sub_merchant_id));
+joinable!(pay_order -> institution (institution_id));
+joinable!(pay_order -> credential (credential_id));
+joinable!(order_event -> pay_order (order_id));
+joinable!(payment_key -> pay_order (order_id));
+joinable!(orphan_payment -> institution (institution_id));
+joinable!(outbox -> pay_order (order_id));
+joinable!(outbox -> credential (credential_id));
+joinable!(bill -> institution (institution_id));
+joinable!(bill -> exchanged_file (file_id));
+joinable!(difference -> institution (institution_id));
+joinable!(day_cut -> institution (institution_id));
+joinable!(day_cut -> bill (bill_id));
+joinable!(settlement_input -> exchanged_file (file_id));
+joinable!(settlement_line -> exchanged_file (file_id));
+
+allow_tables_to_appear_in_same_query!(
+    audit,
+    platform_merchant,
+    credential,
+    request_nonce,
+    platform_key,
+    institution,
+    exchanged_file,
+    file_result,
+    result_line,
+    approvals_bundle,
+    sub_merchant,
+    receiver,
+    app_user,
+    session,
+    rule_version,
+    pay_order,
+    order_event,
+    raw_message,
+    payment_key,
+    payment,
+    orphan_payment,
+    outbox,
+    bill,
+    difference,
+    day_cut,
+    split_order,
+    split_key,
+    split_line,
+    settlement_input,
+    settlement_line,
+);

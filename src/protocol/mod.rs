@@ -1,0 +1,3 @@
+//! protocol
+pub mod crypto;
+pub mod wechat;

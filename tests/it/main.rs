@@ -1,0 +1,28 @@
+//! All tests: one binary, run on SQLite and on PostgreSQL by `tests/run`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+#![allow(clippy::as_conversions, clippy::print_stdout, clippy::print_stderr, missing_docs)]
+mod support;
+
+mod kernel_files;
+mod kernel_split;
+mod protocol_wechat;
+
+mod database;
+mod people;
+mod tidy;
+
+mod gateway;
+mod intake;
+mod sandbox;
+
+mod corruption;
+mod day;
+
+mod journeys;
+mod pages;
