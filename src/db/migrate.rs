@@ -1,8 +1,8 @@
 use diesel::backend::Backend as DieselBackend;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::open::OpenError;
 use super::conn::Conn;
+use super::open::OpenError;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
+use diesel::Connection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::r2d2::{ManageConnection, Pool, PooledConnection};
-use diesel::Connection;
 
 use super::conn::Conn;
 use super::failure::DbError;
@@ -58,11 +58,9 @@ impl Db {
         }
         drop(first);
         match backend {
-            Backend::Sqlite(_) => Ok(Db {
-                writers: pool(&backend, 1, 200_000),
-                readers: pool(&backend, 4, 32_000),
-                backend,
-            }),
+            Backend::Sqlite(_) => {
+                Ok(Db { writers: pool(&backend, 1, 200_000), readers: pool(&backend, 4, 32_000), backend })
+            }
             Backend::Postgres(_) => {
                 let both = pool(&backend, 16, 0);
                 Ok(Db { writers: both.clone(), readers: both, backend })
@@ -112,10 +110,7 @@ impl Db {
     }
 
     /// [`Db::read`] for callers that may block.
-    pub fn read_blocking<T>(
-        &self,
-        query: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    pub fn read_blocking<T>(&self, query: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let mut conn = taken(&self.readers)?;
         in_transaction(&mut conn, "BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", query)
     }
