@@ -1,3 +1,4 @@
-//! protocol
+//! Pure codecs of the outside world: no business, no database, no network. May import the kernel only.
+pub mod certificate;
 pub mod crypto;
 pub mod wechat;

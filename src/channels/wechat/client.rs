@@ -1,0 +1,264 @@
+//! The calls, and what each kind of answer means.
+//!
+//! Only an answer that the institution signed counts. Without one the outcome is unknown: a query finds out, or the
+//! same call again with the same `order_no`; a new number is never made up here.
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use thiserror::Error;
+use url::Url;
+
+use crate::channels::http::{Guarded, Limits, Outgoing, Received, SendFault};
+use crate::clock::Clock;
+use crate::kernel::calendar::BusinessDay;
+use crate::protocol::crypto::{CryptoError, sha1_hex};
+use crate::protocol::wechat::errors::ErrorBody;
+use crate::protocol::wechat::shapes::{
+    self, NativeAnswer, NativeRequest, OrderOwner, OrderView, TradeBillAnswer,
+};
+use crate::protocol::wechat::sign::{
+    AnswerKey, Authorization, HeaderFault, SERIAL, Signer, Stamp, StampFault,
+};
+
+/// Bounds of a bill download; its rows are limited again when it is read.
+const BILL: Limits =
+    Limits { connect: Duration::from_secs(3), total: Duration::from_secs(300), body: 256 << 20 };
+
+/// What an institution answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// Done, and signed.
+    Ok(T),
+    /// Definitely not done: a signed refusal.
+    Refused {
+        /// The HTTP status, 400 to 499.
+        status: u16,
+        /// The institution's code, `INVALID_REQUEST`.
+        code: String,
+        /// Its sentence.
+        message: String,
+    },
+    /// Too many requests (429), signed or not: not done; call again later with the same number.
+    Busy,
+    /// Nobody knows; never a failure.
+    Unknown(Why),
+}
+
+/// Why an outcome is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Why {
+    /// No whole answer came.
+    #[error(transparent)]
+    Send(#[from] SendFault),
+    /// The institution's server failed.
+    #[error("the institution answered {0}")]
+    Server(u16),
+    /// The answer's signature headers are missing or malformed.
+    #[error("unsigned answer: {0}")]
+    Unsigned(#[from] HeaderFault),
+    /// The answer's signature does not hold.
+    #[error("answer not believed: {0}")]
+    Unbelievable(#[from] StampFault),
+    /// Signed, but not of the documented shape, or about something else than was asked.
+    #[error("the answer is not the documented one")]
+    Shape,
+    /// The bill's bytes are not those whose hash was signed.
+    #[error("the bill does not match its hash")]
+    BillHash,
+    /// Our own key did not sign.
+    #[error("the request could not be signed: {0}")]
+    Key(#[from] CryptoError),
+}
+
+/// A signed answer that proves something: to be kept raw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence<T> {
+    /// What it says.
+    pub value: T,
+    /// Its signature headers.
+    pub stamp: Stamp,
+    /// Its raw body, as signed.
+    pub body: Vec<u8>,
+}
+
+/// How to reach one institution.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `https://host[:port]`, without a path.
+    pub base_url: String,
+    /// The platform's merchant number at the institution, and its key.
+    pub signer: Signer,
+    /// The institution's keys; the first is the one we ask it to sign with.
+    pub answer_keys: Vec<AnswerKey>,
+}
+
+/// Settings that cannot work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum BadSettings {
+    /// The base URL.
+    #[error("channel base URL must be http(s)://host[:port] without a path")]
+    BaseUrl,
+    /// No key to verify answers with.
+    #[error("the institution's answer key is missing")]
+    AnswerKey,
+}
+
+/// Speaks to one institution. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: Guarded,
+    clock: Clock,
+    base: Url,
+    signer: Signer,
+    answer_keys: Vec<AnswerKey>,
+}
+
+impl Client {
+    /// A client over the guarded HTTP client.
+    pub fn new(http: Guarded, clock: Clock, settings: Settings) -> Result<Self, BadSettings> {
+        let base = Url::parse(&settings.base_url).map_err(|_| BadSettings::BaseUrl)?;
+        let plain = matches!(base.scheme(), "http" | "https")
+            && base.path() == "/"
+            && base.query().is_none()
+            && base.fragment().is_none()
+            && base.username().is_empty()
+            && base.password().is_none();
+        if !plain {
+            return Err(BadSettings::BaseUrl);
+        }
+        if settings.answer_keys.is_empty() {
+            return Err(BadSettings::AnswerKey);
+        }
+        let (signer, answer_keys) = (settings.signer, settings.answer_keys);
+        Ok(Self { http, clock, base, signer, answer_keys })
+    }
+
+    /// Places a native order. `request.out_trade_no` is our `order_no` and stays the same at every retry.
+    pub async fn native(&self, request: &NativeRequest) -> Answer<NativeAnswer> {
+        let Ok(body) = serde_json::to_vec(request) else { return Answer::Unknown(Why::Shape) };
+        self.call(Method::POST, shapes::NATIVE_PATH, body).await.and_then(|received| read(&received))
+    }
+
+    /// Asks for an order by our number. The answer is evidence of a payment.
+    pub async fn query(&self, order_no: &str, owner: &OrderOwner) -> Answer<Evidence<OrderView>> {
+        let target = shapes::order_path(order_no) + &owner.query();
+        self.call(Method::GET, &target, Vec::new()).await.and_then(|received| {
+            let stamp = match Stamp::read(|name| received.header(name)) {
+                Ok(stamp) => stamp,
+                Err(fault) => return Answer::Unknown(fault.into()),
+            };
+            read::<OrderView>(&received).and_then(|value| {
+                if value.out_trade_no == order_no && value.sp_mchid == owner.sp_mchid {
+                    Answer::Ok(Evidence { value, stamp, body: received.body })
+                } else {
+                    Answer::Unknown(Why::Shape)
+                }
+            })
+        })
+    }
+
+    /// Closes an order that is not paid.
+    pub async fn close(&self, order_no: &str, owner: &OrderOwner) -> Answer<()> {
+        let Ok(body) = serde_json::to_vec(owner) else { return Answer::Unknown(Why::Shape) };
+        let target = shapes::order_path(order_no) + "/close";
+        self.call(Method::POST, &target, body).await.and_then(|_| Answer::Ok(()))
+    }
+
+    /// Fetches the trade bill (ALL) of a day, uncompressed; its bytes are those whose hash was signed.
+    pub async fn trade_bill(&self, day: BusinessDay) -> Answer<Vec<u8>> {
+        let target = format!("{}?bill_date={}&bill_type=ALL", shapes::TRADE_BILL_PATH, day.date());
+        let described = self.call(Method::GET, &target, Vec::new()).await;
+        match described.and_then(|received| read::<TradeBillAnswer>(&received)) {
+            Answer::Ok(bill) => self.download(&bill).await,
+            Answer::Refused { status, code, message } => Answer::Refused { status, code, message },
+            Answer::Busy => Answer::Busy,
+            Answer::Unknown(why) => Answer::Unknown(why),
+        }
+    }
+
+    async fn download(&self, bill: &TradeBillAnswer) -> Answer<Vec<u8>> {
+        let url = match Url::parse(&bill.download_url) {
+            // The answer that names the URL is signed; it must not lead from https to http all the same.
+            Ok(url) if url.scheme() == self.base.scheme() => url,
+            Ok(_) | Err(_) => return Answer::Unknown(Why::Shape),
+        };
+        let received = match self.signed(Method::GET, url, Vec::new(), BILL).await {
+            Ok(received) => received,
+            Err(why) => return Answer::Unknown(why),
+        };
+        match received.status {
+            200 => {}
+            429 => return Answer::Busy,
+            status => return Answer::Unknown(Why::Server(status)),
+        }
+        let sha1 = bill.hash_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("SHA1"));
+        match &bill.hash_value {
+            Some(hash) if sha1 && !hash.eq_ignore_ascii_case(&sha1_hex(&received.body)) => {
+                Answer::Unknown(Why::BillHash)
+            }
+            Some(_) if !sha1 => Answer::Unknown(Why::Shape),
+            Some(_) | None => Answer::Ok(received.body),
+        }
+    }
+
+    /// One signed call whose answer must be signed; `Ok` is a believed 2xx.
+    async fn call(&self, method: Method, target: &str, body: Vec<u8>) -> Answer<Received> {
+        let Ok(url) = self.base.join(target) else { return Answer::Unknown(Why::Shape) };
+        let received = match self.signed(method, url, body, self.http.limits()).await {
+            Ok(received) => received,
+            Err(why) => return Answer::Unknown(why),
+        };
+        match received.status {
+            429 => return Answer::Busy,
+            200..=299 | 400..=499 => {}
+            status => return Answer::Unknown(Why::Server(status)),
+        }
+        if let Err(why) = self.believe(&received) {
+            return Answer::Unknown(why);
+        }
+        if received.status < 300 { Answer::Ok(received) } else { refused(&received) }
+    }
+
+    /// Signs a request over exactly the bytes that go out, and sends it once.
+    async fn signed(&self, method: Method, url: Url, body: Vec<u8>, limits: Limits) -> Result<Received, Why> {
+        let target = url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        let now = self.clock.instant();
+        let authorization = Authorization::sign(&self.signer, now, method.as_str(), &target, &body)?;
+        let mut headers = vec![
+            ("Authorization", authorization.to_string()),
+            ("Accept", "application/json".to_owned()),
+            ("Content-Type", "application/json; charset=utf-8".to_owned()),
+        ];
+        if let Some(first) = self.answer_keys.first() {
+            headers.push((SERIAL, first.serial.clone()));
+        }
+        Ok(self.http.send_within(Outgoing { method, url, headers, body }, limits).await?)
+    }
+
+    fn believe(&self, received: &Received) -> Result<(), Why> {
+        let stamp = Stamp::read(|name| received.header(name))?;
+        Ok(stamp.check(&self.answer_keys, self.clock.instant(), &received.body)?)
+    }
+}
+
+impl<T> Answer<T> {
+    fn and_then<U>(self, next: impl FnOnce(T) -> Answer<U>) -> Answer<U> {
+        match self {
+            Self::Ok(value) => next(value),
+            Self::Refused { status, code, message } => Answer::Refused { status, code, message },
+            Self::Busy => Answer::Busy,
+            Self::Unknown(why) => Answer::Unknown(why),
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(received: &Received) -> Answer<T> {
+    serde_json::from_slice(&received.body).map_or(Answer::Unknown(Why::Shape), Answer::Ok)
+}
+
+fn refused(received: &Received) -> Answer<Received> {
+    match serde_json::from_slice::<ErrorBody>(&received.body) {
+        Ok(body) => Answer::Refused { status: received.status, code: body.code, message: body.message },
+        Err(_) => Answer::Unknown(Why::Shape),
+    }
+}

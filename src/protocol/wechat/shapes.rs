@@ -1,0 +1,283 @@
+//! JSON shapes of the partner endpoints (`channels.md` 1.3). Amounts are whole fen: a fraction or a text is an error.
+//!
+//! Fields that Mingfen does not use are accepted and dropped: SDKs send more than we need.
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::calendar::Instant;
+use crate::kernel::money::Fen;
+use crate::kernel::text;
+
+/// Path of the native order call.
+pub const NATIVE_PATH: &str = "/v3/pay/partner/transactions/native";
+/// Path of the platform certificates.
+pub const CERTIFICATES_PATH: &str = "/v3/certificates";
+/// Path of the request for a day's trade bill.
+pub const TRADE_BILL_PATH: &str = "/v3/bill/tradebill";
+/// The only currency.
+pub const CNY: &str = "CNY";
+
+/// Path of a query by the caller's number, without its query string. The close call adds `/close`.
+#[must_use]
+pub fn order_path(out_trade_no: &str) -> String {
+    format!("/v3/pay/partner/transactions/out-trade-no/{out_trade_no}")
+}
+
+/// `amount` of a native order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestAmount {
+    /// Fen.
+    pub total: Fen,
+    /// `CNY` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+}
+
+/// `settle_info` of a native order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettleInfo {
+    /// Whether the payment is to be held for splitting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profit_sharing: Option<bool>,
+}
+
+/// Body of `POST /v3/pay/partner/transactions/native`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NativeRequest {
+    /// The platform merchant's application.
+    pub sp_appid: String,
+    /// The platform merchant.
+    pub sp_mchid: String,
+    /// The sub-merchant's application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_appid: Option<String>,
+    /// The sub-merchant.
+    pub sub_mchid: String,
+    /// What the payer sees, 1 to 127 characters.
+    pub description: String,
+    /// The caller's number.
+    pub out_trade_no: String,
+    /// Where the caller wants to be notified.
+    pub notify_url: String,
+    /// Last moment to pay, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_expire: Option<String>,
+    /// Comes back unchanged in answers and notifications.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attach: Option<String>,
+    /// Mark of the order; at our gateway the declaration of tags and parties (`attach.rs`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goods_tag: Option<String>,
+    /// How much.
+    pub amount: RequestAmount,
+    /// Whether it will be split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settle_info: Option<SettleInfo>,
+}
+
+/// A parameter that is out of bounds: for `PARAM_ERROR`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldFault {
+    /// Place in the body, `amount.total`.
+    pub field: &'static str,
+    /// What it must be.
+    pub issue: &'static str,
+}
+
+impl NativeRequest {
+    /// Checks the documented bounds of every field (`channels.md` 1.4). Whether merchants exist, and whether
+    /// `notify_url` may be called, is the receiver's business.
+    pub fn check(&self, now: Instant) -> Result<(), FieldFault> {
+        let fault = |field, issue| Err(FieldFault { field, issue });
+        if !is_out_trade_no(&self.out_trade_no) {
+            return fault("out_trade_no", "6 to 32 characters of 0-9 A-Z a-z _ - | *");
+        }
+        if !(1..=127).contains(&self.description.chars().count()) || !fits_bill(&self.description) {
+            return fault("description", "1 to 127 characters, no control character, no backtick");
+        }
+        if self.amount.total <= Fen::ZERO || self.amount.total > Fen::MAX {
+            return fault("amount.total", "whole fen, from 1 to 1000000000000");
+        }
+        if self.amount.currency.as_deref().is_some_and(|c| c != CNY) {
+            return fault("amount.currency", "CNY");
+        }
+        if !is_notify_url(&self.notify_url) {
+            return fault("notify_url", "an absolute http(s) URL of at most 255 characters, without query");
+        }
+        if self.attach.as_deref().is_some_and(|a| a.len() > super::attach::MAX) {
+            return fault("attach", "at most 128 bytes");
+        }
+        match self.time_expire.as_deref().map(Instant::parse) {
+            Some(None) => return fault("time_expire", "yyyy-MM-ddTHH:mm:ss+08:00"),
+            Some(Some(until)) if until <= now => return fault("time_expire", "a moment still to come"),
+            Some(Some(_)) | None => {}
+        }
+        for (field, value) in
+            [("sp_appid", &self.sp_appid), ("sp_mchid", &self.sp_mchid), ("sub_mchid", &self.sub_mchid)]
+        {
+            if value.is_empty() || value.len() > 32 || !value.bytes().all(|c| c.is_ascii_graphic()) {
+                return fault(field, "1 to 32 printable characters");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a merchant's order number is of the documented form.
+#[must_use]
+pub fn is_out_trade_no(text: &str) -> bool {
+    (6..=32).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"_-|*".contains(&c))
+}
+
+fn is_notify_url(text: &str) -> bool {
+    text.len() <= 255
+        && url::Url::parse(text).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        })
+}
+
+/// A backtick begins a value in the institution's bill: one inside a value would make the day unreadable.
+fn fits_bill(text: &str) -> bool {
+    !text.chars().any(|c| c.is_control() || c == '`')
+}
+
+/// Answer of the native order call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NativeAnswer {
+    /// What the payer's application scans.
+    pub code_url: String,
+}
+
+/// Whose order: body of the close call, query parameters of both query calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderOwner {
+    /// The platform merchant.
+    pub sp_mchid: String,
+    /// The sub-merchant.
+    pub sub_mchid: String,
+}
+
+impl OrderOwner {
+    /// `?sp_mchid=…&sub_mchid=…`.
+    #[must_use]
+    pub fn query(&self) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::from("?"));
+        query.append_pair("sp_mchid", &self.sp_mchid).append_pair("sub_mchid", &self.sub_mchid);
+        query.finish()
+    }
+}
+
+/// `trade_state` of an order view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum TradeState {
+    /// Paid.
+    Success,
+    /// Paid, and refunded at least in part.
+    Refund,
+    /// Not paid yet.
+    NotPay,
+    /// Closed unpaid.
+    Closed,
+    /// Revoked (barcode payments).
+    Revoked,
+    /// The payer is typing the password (barcode payments).
+    UserPaying,
+    /// The payment failed.
+    PayError,
+    /// Accepted, waiting for the deduction.
+    Accept,
+}
+
+/// Who paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payer {
+    /// The payer's id under sp_appid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sp_openid: Option<String>,
+    /// The payer's id under sub_appid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_openid: Option<String>,
+}
+
+/// `amount` of an order view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderAmount {
+    /// The order's amount in fen.
+    pub total: Fen,
+    /// What the payer paid, fen; there once paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer_total: Option<Fen>,
+    /// `CNY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// `CNY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer_currency: Option<String>,
+}
+
+/// An order: the answer of both query calls, and the opened resource of a payment notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderView {
+    /// The platform merchant's application.
+    pub sp_appid: String,
+    /// The platform merchant.
+    pub sp_mchid: String,
+    /// The sub-merchant's application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_appid: Option<String>,
+    /// The sub-merchant.
+    pub sub_mchid: String,
+    /// The caller's number.
+    pub out_trade_no: String,
+    /// The institution's number; there once paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction_id: Option<String>,
+    /// `NATIVE`, …; there once paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trade_type: Option<String>,
+    /// Where the order stands.
+    pub trade_state: TradeState,
+    /// A sentence for people.
+    #[serde(default)]
+    pub trade_state_desc: String,
+    /// The payer's bank; there once paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bank_type: Option<String>,
+    /// As the caller gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attach: Option<String>,
+    /// When it was paid, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_time: Option<String>,
+    /// Who paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer: Option<Payer>,
+    /// How much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<OrderAmount>,
+}
+
+/// Answer of `GET /v3/bill/tradebill`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TradeBillAnswer {
+    /// `SHA1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash_type: Option<String>,
+    /// Of the uncompressed file, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash_value: Option<String>,
+    /// Where to fetch it within five minutes, by a signed request.
+    pub download_url: String,
+}
+
+/// The product of a trade type (`files.md`): lower case, `MWEB` is `h5`. `None` when it is no product name.
+#[must_use]
+pub fn product_of(trade_type: &str) -> Option<String> {
+    let product = if trade_type == "MWEB" { "h5".to_owned() } else { trade_type.to_ascii_lowercase() };
+    text::is_channel(&product).then_some(product)
+}
