@@ -1,1 +1,227 @@
-//! config
+//! Settings: defaults, then a TOML file, then `MINGFEN_…` variables. A key that does not exist is refused by name.
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use figment::Figment;
+use figment::error::Kind;
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::{Dict, Value};
+use serde::{Deserialize, Serialize};
+
+/// Every setting. The README's table lists them.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the site and the gateway listen.
+    pub listen: SocketAddr,
+    /// How browsers and institutions reach us; no trailing slash. `https` makes the session cookie `Secure`.
+    pub public_url: String,
+    /// `sqlite:PATH`, a plain path, or `postgres://USER@HOST/NAME`.
+    pub database_url: String,
+    /// Holds `files/{institution}/in` and `out`.
+    pub data_dir: PathBuf,
+    /// 32 bytes as base64 or hex that wrap the private keys in the database.
+    pub master_key: Option<Secret>,
+    /// A file with the master key, readable by its owner alone.
+    pub master_key_file: Option<PathBuf>,
+    /// May notify_urls and institutions' addresses be private or loopback ones?
+    pub allow_private_addresses: bool,
+    /// `text` for people, `json` for collectors.
+    pub log_format: LogFormat,
+    /// What is logged, as `info` or `mingfen=debug,actix_web=info`.
+    pub log_filter: String,
+    /// Login attempts per minute that one login name or one address may make.
+    pub login_attempts_per_minute: u32,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A setting that never shows itself in logs or errors.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a secret in.
+    pub fn new(text: impl Into<String>) -> Self {
+        Secret(text.into())
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: "http://127.0.0.1:8080".into(),
+            database_url: "sqlite:mingfen.db".into(),
+            data_dir: "mingfen-data".into(),
+            master_key: None,
+            master_key_file: None,
+            allow_private_addresses: false,
+            log_format: LogFormat::Text,
+            log_filter: "info".into(),
+            login_attempts_per_minute: 10,
+        }
+    }
+}
+
+/// Why the settings cannot be used; each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A key that does not exist.
+    #[error("{place}: there is no setting `{key}`: correct or remove it")]
+    Unknown {
+        /// The key as it was written.
+        key: String,
+        /// The file or `environment`.
+        place: String,
+    },
+    /// A value that does not fit.
+    #[error("{place}: the setting `{key}` {why}")]
+    Invalid {
+        /// The setting.
+        key: String,
+        /// The file or `environment`.
+        place: String,
+        /// What it must be.
+        why: String,
+    },
+    /// The file cannot be read.
+    #[error("the settings file {0} cannot be read: {1}")]
+    File(String, String),
+    /// No master key is set.
+    #[error(
+        "no master key: set master_key_file to a file made by `openssl rand -base64 32` with mode 0600, \
+         or MINGFEN_MASTER_KEY"
+    )]
+    NoMasterKey,
+    /// The master key is unusable.
+    #[error("the master key {0}")]
+    MasterKey(String),
+}
+
+const PREFIX: &str = "MINGFEN_";
+const ENVIRONMENT: &str = "environment";
+/// Variables with our prefix that are no settings: of the command line, and of the test run.
+const NOT_SETTINGS: [&str; 2] = ["MINGFEN_CONFIG", "MINGFEN_TEST_DATABASE_URL"];
+/// Everything else stays text: a key of digits must not be read as a number.
+const NOT_TEXT: [&str; 2] = ["allow_private_addresses", "login_attempts_per_minute"];
+
+impl Config {
+    /// Reads the file, if one is named, and this process's environment.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::from_sources(file, std::env::vars())
+    }
+
+    /// [`Config::load`] with the environment handed in.
+    pub fn from_sources(
+        file: Option<&Path>,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut settings = Figment::from(Serialized::defaults(Config::default()));
+        if let Some(file) = file {
+            let text = std::fs::read_to_string(file)
+                .map_err(|e| ConfigError::File(file.display().to_string(), e.to_string()))?;
+            let place = file.display().to_string();
+            let with_file = settings.clone().merge(Toml::string(&text));
+            with_file.extract::<Config>().map_err(|e| explained(&e, &place))?;
+            settings = with_file;
+        }
+        let settings = settings.merge(Serialized::defaults(environment(variables)));
+        let config: Config = settings.extract().map_err(|e| explained(&e, ENVIRONMENT))?;
+        config.checked()
+    }
+
+    fn checked(mut self) -> Result<Self, ConfigError> {
+        let trimmed = self.public_url.trim_end_matches('/').len();
+        self.public_url.truncate(trimmed);
+        let usable = url::Url::parse(&self.public_url)
+            .is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.path() == "/" && u.query().is_none());
+        if usable {
+            return Ok(self);
+        }
+        Err(ConfigError::Invalid {
+            key: "public_url".into(),
+            place: "settings".into(),
+            why: "must be http(s)://HOST[:PORT]".into(),
+        })
+    }
+
+    /// The 32 bytes that wrap private keys, from the variable or the file.
+    pub fn master_key(&self) -> Result<[u8; 32], ConfigError> {
+        let text = match (&self.master_key, &self.master_key_file) {
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::MasterKey("is set twice: keep master_key_file only".into()));
+            }
+            (Some(secret), None) => secret.0.clone(),
+            (None, Some(file)) => private_text(file)?,
+            (None, None) => return Err(ConfigError::NoMasterKey),
+        };
+        let text = text.trim();
+        let bytes = hex::decode(text).ok().or_else(|| STANDARD.decode(text).ok());
+        bytes
+            .and_then(|b| <[u8; 32]>::try_from(b).ok())
+            .ok_or_else(|| ConfigError::MasterKey("must be 32 bytes as base64 or hex".into()))
+    }
+}
+
+fn environment(variables: impl Iterator<Item = (String, String)>) -> Dict {
+    let ours = variables.filter(|(name, _)| !NOT_SETTINGS.contains(&name.as_str()));
+    ours.filter_map(|(name, text)| {
+        let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
+        let value = match text.parse::<Value>() {
+            Ok(parsed) if NOT_TEXT.contains(&key.as_str()) => parsed,
+            _ => Value::from(text),
+        };
+        Some((key, value))
+    })
+    .collect()
+}
+
+fn private_text(file: &Path) -> Result<String, ConfigError> {
+    use std::os::unix::fs::PermissionsExt;
+    let shown = file.display();
+    let unreadable = |e: std::io::Error| ConfigError::MasterKey(format!("file {shown} cannot be read: {e}"));
+    let mode = std::fs::metadata(file).map_err(unreadable)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(ConfigError::MasterKey(format!("file {shown} is open to others: chmod 600 {shown}")));
+    }
+    std::fs::read_to_string(file).map_err(unreadable)
+}
+
+fn explained(error: &figment::Error, place: &str) -> ConfigError {
+    let place = place.to_string();
+    let key = error.path.join(".");
+    match &error.kind {
+        Kind::UnknownField(key, _) => ConfigError::Unknown { key: key.clone(), place },
+        // The found value is left out: it may be a secret.
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
+            ConfigError::Invalid { key, place, why: format!("must be {expected}") }
+        }
+        Kind::UnknownVariant(_, known) => {
+            ConfigError::Invalid { key, place, why: format!("must be one of {}", known.join(", ")) }
+        }
+        _ if key.is_empty() => ConfigError::File(place, first_line(error)),
+        _ => ConfigError::Invalid { key, place, why: format!("is not usable: {}", first_line(error)) },
+    }
+}
+
+fn first_line(error: &figment::Error) -> String {
+    error.kind.to_string().lines().next().unwrap_or_default().to_string()
+}
