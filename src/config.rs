@@ -212,6 +212,7 @@ fn explained(error: &figment::Error, place: &str) -> ConfigError {
         Kind::UnknownField(key, _) => ConfigError::Unknown { key: key.clone(), place },
         // The found value is left out: it may be a secret.
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
+            let expected = if expected == "u32" { "a whole number" } else { expected };
             ConfigError::Invalid { key, place, why: format!("must be {expected}") }
         }
         Kind::UnknownVariant(_, known) => {

@@ -28,13 +28,13 @@ fn settings_come_from_defaults_then_file_then_environment() {
 #[test]
 fn a_setting_that_does_not_exist_or_fit_is_refused_by_name() {
     let refused = |toml, env: &[_]| load(toml, env).unwrap_err();
-    insta::assert_snapshot!(refused(Some("lisen = 'x'"), &[]), @"");
-    insta::assert_snapshot!(refused(None, &[("MINGFEN_LISEN", "x")]), @"");
-    insta::assert_snapshot!(refused(Some("log_format = 'xml'"), &[]), @"");
-    insta::assert_snapshot!(refused(Some("master_key = 12345"), &[]), @"");
-    insta::assert_snapshot!(refused(Some("listen = "), &[]), @"");
-    insta::assert_snapshot!(refused(None, &[("MINGFEN_LOGIN_ATTEMPTS_PER_MINUTE", "often")]), @"");
-    insta::assert_snapshot!(refused(None, &[("MINGFEN_PUBLIC_URL", "pay.example")]), @"");
+    insta::assert_snapshot!(refused(Some("lisen = 'x'"), &[]), @"DIR/settings.toml: there is no setting `lisen`: correct or remove it");
+    insta::assert_snapshot!(refused(None, &[("MINGFEN_LISEN", "x")]), @"environment: there is no setting `lisen`: correct or remove it");
+    insta::assert_snapshot!(refused(Some("log_format = 'xml'"), &[]), @"DIR/settings.toml: the setting `log_format` must be one of text, json");
+    insta::assert_snapshot!(refused(Some("master_key = 12345"), &[]), @"DIR/settings.toml: the setting `master_key` must be a string");
+    insta::assert_snapshot!(refused(Some("listen = "), &[]), @"the settings file DIR/settings.toml cannot be read: TOML parse error at line 1, column 10");
+    insta::assert_snapshot!(refused(None, &[("MINGFEN_LOGIN_ATTEMPTS_PER_MINUTE", "often")]), @"environment: the setting `login_attempts_per_minute` must be a whole number");
+    insta::assert_snapshot!(refused(None, &[("MINGFEN_PUBLIC_URL", "pay.example")]), @"settings: the setting `public_url` must be http(s)://HOST[:PORT]");
 }
 
 #[test]
