@@ -32,6 +32,11 @@ impl Error {
         Error::Refused { code, detail: detail.into() }
     }
 
+    /// A bug or broken data, told by another error.
+    pub fn internal(error: impl std::fmt::Display) -> Self {
+        Error::Internal(error.to_string())
+    }
+
     /// Was a unique key stored already?
     pub fn is_duplicate(&self) -> bool {
         matches!(self, Error::Db(DbError::Duplicate))
@@ -109,4 +114,7 @@ codes! {
         "请按提示修改后重试" / "correct what is named and try again";
     MerchantInvalid = "MER-101", 400, "商户资料不正确" / "the merchant's data are not valid",
         "请按提示修改后重试" / "correct what is named and try again";
+    // orders
+    OutTradeNoUsed = "ORD-101", 409, "商户订单号已用于其他内容的订单" / "the number stands for an order with other content",
+        "请更换商户订单号后重新下单" / "place the order under another out_trade_no";
 }
