@@ -1,1 +1,41 @@
-//! bill
+//! What the institution itself saw of a day: the rows that a BIL and a channel's own bill both become.
+use super::calendar::{BusinessDay, Instant};
+use super::money::Fen;
+use super::split::OrderFacts;
+
+/// A payment as the institution's bill states it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillOrder {
+    /// The facts that are split.
+    pub facts: OrderFacts,
+    /// The platform's own number, which it sent to the channel.
+    pub order_no: String,
+}
+
+/// A refund as the institution's bill states it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillRefund {
+    /// The institution's number of the refund.
+    pub inst_refund_no: String,
+    /// The platform's own number of the refund.
+    pub refund_no: String,
+    /// The refunded payment.
+    pub inst_order_no: String,
+    /// Business day of the refunded payment; a channel's own bill does not say it.
+    pub order_day: Option<BusinessDay>,
+    /// When it was refunded.
+    pub refunded_at: Instant,
+    /// What the payer got back, fen.
+    pub amount: Fen,
+    /// What the channel gave back of its fee, fen.
+    pub fee_back: Fen,
+}
+
+/// A row of a bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BillRow {
+    /// A payment.
+    Order(BillOrder),
+    /// A refund.
+    Refund(BillRefund),
+}

@@ -1,1 +1,148 @@
-//! chain
+//! The chain of one kind of file between an institution and a platform (`files.md`, "SPL" and V04): each file names the
+//! digest of the one published before it, so that none can be left out, put in or exchanged later.
+use std::collections::{BTreeMap, HashMap};
+
+use super::calendar::BusinessDay;
+use super::digest::Digest;
+use super::file::FileName;
+
+/// A file's place in its chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its name.
+    pub name: FileName,
+    /// Digest of the whole file.
+    pub digest: Digest,
+    /// The digest that it names as the file before it, [`Digest::ZERO`] for the very first. A void file's own is not
+    /// evidence and may be unknown.
+    pub prev: Option<Digest>,
+    /// Answered with a code that makes it void.
+    pub void: bool,
+}
+
+/// A break in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Break {
+    /// The file at which it shows.
+    pub name: FileName,
+    /// What the chain demands.
+    pub expected: String,
+    /// What was found.
+    pub found: String,
+}
+
+/// All links that were given for one business day: the day's own files, void ones included, and earlier ones.
+pub struct Chain<'a> {
+    day: BusinessDay,
+    links: &'a [Link],
+    by_digest: HashMap<Digest, &'a Link>,
+    first: bool,
+}
+
+impl<'a> Chain<'a> {
+    /// The chain around `day`; `first` = the very first file of the chain may be among the given ones.
+    pub fn new(day: BusinessDay, links: &'a [Link], first: bool) -> Self {
+        let by_digest = links.iter().map(|link| (link.digest, link)).collect();
+        Self { day, links, by_digest, first }
+    }
+
+    /// Every break, V04.
+    pub fn breaks(&self) -> Vec<Break> {
+        let mut breaks = self.sequence();
+        breaks.extend(self.forks());
+        for link in self.own().filter(|link| !link.void) {
+            breaks.extend(self.predecessor(link));
+            breaks.extend(self.order_of_publication(link));
+        }
+        breaks.extend(self.own().find(|link| link.name.seq == 1).and_then(|link| self.day_before(link)));
+        breaks
+    }
+
+    fn own(&self) -> impl Iterator<Item = &'a Link> {
+        self.links.iter().filter(|link| link.name.day == self.day)
+    }
+
+    /// The day's files are exactly 0001..k.
+    fn sequence(&self) -> Vec<Break> {
+        let mut own: Vec<&Link> = self.own().collect();
+        own.sort_by_key(|link| link.name.seq);
+        let numbered = own.iter().zip(1_u16..).find(|(link, seq)| link.name.seq != *seq);
+        let found = numbered.map(|(link, seq)| Break {
+            name: link.name.clone(),
+            expected: format!("the day's files from 0001 on, each once: seq {seq:04}"),
+            found: format!("seq {:04}", link.name.seq),
+        });
+        found.into_iter().collect()
+    }
+
+    /// No two files name one file before them.
+    fn forks(&self) -> Vec<Break> {
+        let mut named: BTreeMap<Digest, &Link> = BTreeMap::new();
+        let mut breaks = Vec::new();
+        for link in self.links.iter().filter(|link| !link.void) {
+            let Some(prev) = link.prev else { continue };
+            if let Some(other) = named.insert(prev, link) {
+                breaks.push(Break {
+                    name: link.name.clone(),
+                    expected: "a prev that no other file names".to_owned(),
+                    found: format!("the prev of {}", other.name),
+                });
+            }
+        }
+        breaks
+    }
+
+    fn predecessor(&self, link: &Link) -> Option<Break> {
+        let prev = link.prev.unwrap_or(Digest::ZERO);
+        let broken = |expected: &str| {
+            Some(Break { name: link.name.clone(), expected: expected.to_owned(), found: prev.to_string() })
+        };
+        if prev != Digest::ZERO {
+            let known = self.by_digest.contains_key(&prev);
+            return if known { None } else { broken("the prev of a given, answered file (--previous, --void)") };
+        }
+        match (self.first, link.name.seq) {
+            (true, 1) => None,
+            (true, _) => broken("64 zeros only in a 0001"),
+            (false, _) => broken("the digest of the file before (--first if this is the very first)"),
+        }
+    }
+
+    /// The given files before this one, nearest first, as far as they reach.
+    fn walk(&self, from: &'a Link) -> impl Iterator<Item = &'a Link> {
+        let before = |link: &&'a Link| link.prev.and_then(|prev| self.by_digest.get(&prev).copied());
+        std::iter::successors(before(&from), before).take(self.links.len())
+    }
+
+    fn order_of_publication(&self, link: &'a Link) -> Option<Break> {
+        let later = self.walk(link).find(|l| l.name.day == self.day && l.name.seq > link.name.seq)?;
+        Some(Break {
+            name: link.name.clone(),
+            expected: "a place in the chain before the day's later files".to_owned(),
+            found: format!("a place after {}", later.name),
+        })
+    }
+
+    /// Walking back from 0001, the nearest other 0001 is of the day before.
+    fn day_before(&self, link: &'a Link) -> Option<Break> {
+        let yesterday = self.day.prev();
+        let broken = |found: String| {
+            let expected = format!("the 0001 of {yesterday} as the nearest 0001 before");
+            Some(Break { name: link.name.clone(), expected, found })
+        };
+        let mut last = link;
+        for before in self.walk(link) {
+            last = before;
+            if before.name.seq == 1 && before.name != link.name {
+                let right = before.name.day == yesterday;
+                return if right { None } else { broken(before.name.to_string()) };
+            }
+        }
+        if !last.void && last.prev == Some(Digest::ZERO) {
+            return None;
+        }
+        // What a void file names before it is not looked at: then it is enough that the day before was given.
+        let given = self.links.iter().any(|l| l.name.day == yesterday && l.name.seq == 1);
+        if last.void && (given || self.first) { None } else { broken(format!("no file before {}", last.name)) }
+    }
+}

@@ -1,1 +1,214 @@
-//! proposal
+//! What the platform proposes for an order, and why when it cannot: the one function that the cut and `verify` share
+//! (`files.md`, "The day: cut, then settle").
+use std::io::Write;
+use std::sync::Arc;
+
+use super::approvals::{Bundle, Merchant};
+use super::bill::BillOrder;
+use super::calendar::Instant;
+use super::digest::Digest;
+use super::file::spl::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, SplWriter};
+use super::file::{FileName, WriteError, field};
+use super::money::Fen;
+use super::rule::{RuleVersion, pick};
+use super::split::{BadFact, Line, MERCHANT_PATH, OrderFacts, Split, SplitError, compute};
+
+/// Why an order cannot be split, tested in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The merchant is unknown or not active at `paid_at`.
+    Merchant,
+    /// No rule version applies.
+    NoRule,
+    /// A share is worth more than 10^12 fen.
+    Overflow,
+    /// The shares exceed the rule's limit.
+    OverLimit,
+    /// A receiver is unknown, not active at `paid_at`, not bound to the merchant, or has another role.
+    Receiver,
+    /// The platform's own lines exceed its cap, or all lines but the merchant's the merchant's agreed maximum.
+    OverCap,
+}
+
+impl Reason {
+    const ALL: [Self; 6] =
+        [Self::Merchant, Self::NoRule, Self::Overflow, Self::OverLimit, Self::Receiver, Self::OverCap];
+
+    /// As written in X lines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Merchant => "MERCHANT",
+            Self::NoRule => "NO_RULE",
+            Self::Overflow => "OVERFLOW",
+            Self::OverLimit => "OVER_LIMIT",
+            Self::Receiver => "RECEIVER",
+            Self::OverCap => "OVER_CAP",
+        }
+    }
+
+    /// The reason of this text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
+/// The proposal for one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proposal {
+    /// Split by this version into these lines.
+    Split {
+        /// The version that applies.
+        rule: Arc<RuleVersion>,
+        /// All lines, those of 0 too, and how each came about.
+        split: Split,
+    },
+    /// Not split, and why.
+    Unsplit(Reason),
+}
+
+impl Proposal {
+    /// The lines that a file tells: those above 0, in order. None for an order that is not split.
+    pub fn paid_lines(&self) -> impl Iterator<Item = &Line> + Clone {
+        let lines: &[Line] = match self {
+            Self::Split { split, .. } => &split.lines,
+            Self::Unsplit(_) => &[],
+        };
+        lines.iter().filter(|line| line.amount > Fen::ZERO)
+    }
+}
+
+/// The proposal for an order under a bundle. Fails only for facts outside `split.md`'s bounds: a bill that states such
+/// facts is unusable.
+pub fn propose(bundle: &Bundle, order: &OrderFacts) -> Result<Proposal, BadFact> {
+    order.check()?;
+    let Some(merchant) = bundle.merchant_at(&order.merchant, order.paid_at) else {
+        return Ok(Proposal::Unsplit(Reason::Merchant));
+    };
+    let decision = bundle.decision(&order.inst_order_no);
+    let Some(picked) = pick(order, &bundle.rules_in_force(), decision) else {
+        return Ok(Proposal::Unsplit(Reason::NoRule));
+    };
+    let split = match compute(picked, order) {
+        Ok(split) => split,
+        Err(SplitError::InvalidInput(fact)) => return Err(fact),
+        Err(SplitError::Overflow) => return Ok(Proposal::Unsplit(Reason::Overflow)),
+        Err(SplitError::OverLimit) => return Ok(Proposal::Unsplit(Reason::OverLimit)),
+    };
+    if !split.lines.iter().all(|line| may_receive(bundle, order, line)) {
+        return Ok(Proposal::Unsplit(Reason::Receiver));
+    }
+    if is_over_cap(bundle, merchant, order, &split.lines) {
+        return Ok(Proposal::Unsplit(Reason::OverCap));
+    }
+    let approved = bundle.rules.iter().find(|approved| approved.rule.digest() == picked.digest());
+    Ok(match approved {
+        Some(approved) => Proposal::Split { rule: Arc::clone(&approved.rule), split },
+        None => Proposal::Unsplit(Reason::NoRule),
+    })
+}
+
+fn may_receive(bundle: &Bundle, order: &OrderFacts, line: &Line) -> bool {
+    if line.amount == Fen::ZERO || &*line.path == MERCHANT_PATH {
+        return true;
+    }
+    bundle
+        .receiver_at(&line.receiver, order.paid_at)
+        .is_some_and(|receiver| receiver.merchants.to(&order.merchant) && receiver.role == *line.role)
+}
+
+/// A sum beyond 64 bits or a cap that cannot be computed counts as exceeded.
+fn is_over_cap(bundle: &Bundle, merchant: &Merchant, order: &OrderFacts, lines: &[Line]) -> bool {
+    let others = || lines.iter().filter(|line| &*line.path != MERCHANT_PATH);
+    let platform = Fen::sum(others().filter(|l| bundle.is_platforms(&l.receiver)).map(|l| l.amount));
+    let all = Fen::sum(others().map(|l| l.amount));
+    let within = |sum: Option<Fen>, cap: Option<Fen>| sum.zip(cap).is_some_and(|(sum, cap)| sum <= cap);
+    !within(platform, bundle.platform_cap.floor_of(order.gross()))
+        || !within(all, merchant.max_ratio.floor_of(order.gross()))
+}
+
+/// What an SPL says besides its orders. The same draft and rows always give the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplDraft {
+    /// Its name.
+    pub name: FileName,
+    /// When the day was first cut.
+    pub created_at: Instant,
+    /// The bundle that the proposals were made under.
+    pub approvals: Digest,
+    /// The previous SPL of the chain.
+    pub prev: Digest,
+}
+
+/// Writes the SPL of these orders, ascending by (`paid_at`, `inst_order_no`). Rows are walked twice, because the header
+/// states the totals. Gives the sink back, and the file's header and digest.
+pub fn write_spl<'a, W: Write>(
+    out: W,
+    draft: &SplDraft,
+    rows: impl Iterator<Item = (&'a BillOrder, &'a Proposal)> + Clone,
+) -> Result<(W, SplHeader, Digest), WriteError> {
+    let header = header_of(draft, rows.clone())?;
+    let mut writer = SplWriter::new(out, header.clone())?;
+    let (mut tags, mut parties) = (String::new(), String::new());
+    let mut n: u32 = 0;
+    for (order, proposal) in rows {
+        n = n.saturating_add(1);
+        let BillOrder { facts, order_no } = order;
+        let OrderFacts { inst_order_no, paid_at, paid, .. } = facts;
+        let (paid_at, paid) = (*paid_at, *paid);
+        match proposal {
+            Proposal::Unsplit(reason) => {
+                let unsplit = SplUnsplit { n, order_no, inst_order_no, paid_at, paid, reason: *reason };
+                writer.record(&SplRecord::Unsplit(unsplit))?;
+            }
+            Proposal::Split { rule, .. } => {
+                tags.clear();
+                field::push_tags(&mut tags, &facts.tags);
+                parties.clear();
+                field::push_parties(&mut parties, &facts.parties);
+                writer.record(&SplRecord::Order(SplOrder {
+                    n,
+                    order_no,
+                    inst_order_no,
+                    merchant: &facts.merchant,
+                    channel: &facts.channel,
+                    product: &facts.product,
+                    tags: &tags,
+                    parties: &parties,
+                    paid_at,
+                    paid,
+                    fee: facts.fee,
+                    subsidy: facts.subsidy,
+                    rule: &rule.rule,
+                    version: rule.version,
+                    lines: count(proposal.paid_lines().count())?,
+                }))?;
+            }
+        }
+        for Line { path, role, receiver, amount } in proposal.paid_lines() {
+            writer.record(&SplRecord::Line(SplLine { n, path, role, receiver, amount: *amount }))?;
+        }
+    }
+    let (out, digest) = writer.finish()?;
+    Ok((out, header, digest))
+}
+
+fn header_of<'a>(
+    draft: &SplDraft,
+    rows: impl Iterator<Item = (&'a BillOrder, &'a Proposal)> + Clone,
+) -> Result<SplHeader, WriteError> {
+    let lines = || rows.clone().flat_map(|(_, proposal)| proposal.paid_lines());
+    let total = Fen::sum(lines().map(|line| line.amount));
+    Ok(SplHeader {
+        name: draft.name.clone(),
+        orders: count(rows.clone().count())?,
+        lines: count(lines().count())?,
+        total: total.ok_or_else(|| WriteError::Refused("a total beyond 64 bits".to_owned()))?,
+        created_at: draft.created_at,
+        approvals: draft.approvals,
+        prev: draft.prev,
+    })
+}
+
+fn count(n: usize) -> Result<u32, WriteError> {
+    u32::try_from(n).map_err(|_| WriteError::Refused("more lines than a file may have".to_owned()))
+}

@@ -1,0 +1,283 @@
+//! BIL: what the institution itself saw of a business day (`files.md`, "The institution's bill").
+use std::io::{BufRead, Write};
+
+use super::sheet::{Lines, Sheet, compare, header_name, require};
+use super::{Check, Fault, FileKind, FileName, MAX_ORDERS, ReadError, Seal, WriteError, field};
+use crate::kernel::bill::{BillOrder, BillRefund, BillRow};
+use crate::kernel::calendar::Instant;
+use crate::kernel::digest::Digest;
+use crate::kernel::money::Fen;
+use crate::kernel::split::OrderFacts;
+use crate::kernel::text;
+
+/// `H` of a BIL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BilHeader {
+    /// Institution, platform, day and seq, as the file's name says them.
+    pub name: FileName,
+    /// B lines.
+    pub orders: u32,
+    /// F lines.
+    pub refunds: u32,
+    /// Σ paid of B in fen.
+    pub total_paid: Fen,
+    /// When the institution made it.
+    pub created_at: Instant,
+}
+
+/// Counts and order as they stream by, the same for reading and writing.
+#[derive(Default)]
+struct Tally {
+    orders: u32,
+    refunds: u32,
+    total: Fen,
+    last: Option<(bool, Instant, String)>,
+}
+
+impl Tally {
+    /// Takes a row in; what was expected instead, if it does not belong here.
+    fn take(&mut self, row: &BillRow) -> Option<String> {
+        let key = match row {
+            BillRow::Order(b) => {
+                self.orders = self.orders.saturating_add(1);
+                self.total = self.total.checked_add(b.facts.paid).unwrap_or(self.total);
+                (false, b.facts.paid_at, b.facts.inst_order_no.clone())
+            }
+            BillRow::Refund(f) => {
+                self.refunds = self.refunds.saturating_add(1);
+                (true, f.refunded_at, f.inst_refund_no.clone())
+            }
+        };
+        let ascending = self.last.as_ref().is_none_or(|last| *last < key);
+        self.last = Some(key);
+        (!ascending).then(|| "B lines, then F lines, each ascending by time and number".to_owned())
+    }
+}
+
+/// Reads a BIL from its first byte to its last.
+pub struct BilReader<R> {
+    lines: Lines<R>,
+    header: BilHeader,
+    tally: Tally,
+    faults: Vec<Fault>,
+    ended: bool,
+}
+
+impl<R: BufRead> BilReader<R> {
+    /// Reads the header.
+    pub fn new(input: R) -> Result<Self, ReadError> {
+        let mut lines = Lines::new(input);
+        if !lines.advance()? {
+            return Err(lines.broken("a header", "an empty file").into());
+        }
+        let header = read_header(&lines)?;
+        Ok(Self { lines, header, tally: Tally::default(), faults: Vec::new(), ended: false })
+    }
+
+    /// The header.
+    pub const fn header(&self) -> &BilHeader {
+        &self.header
+    }
+
+    /// Number of the line that [`Self::next_row`] gave last.
+    pub const fn line_number(&self) -> u64 {
+        self.lines.number()
+    }
+
+    /// The next B or F; `None` after the trailer. An error ends the reading.
+    pub fn next_row(&mut self) -> Result<Option<BillRow>, ReadError> {
+        if self.ended {
+            return Ok(None);
+        }
+        if !self.lines.advance()? {
+            self.ended = true;
+            self.faults.push(self.lines.unsealed());
+            return Ok(None);
+        }
+        if self.lines.bytes().starts_with(b"T|") {
+            self.ended = true;
+            self.trailer()?;
+            return Ok(None);
+        }
+        let text = self.lines.ascii()?;
+        let Some(row) = parse(text) else {
+            return Err(self.lines.broken("a B, F or T line", text).into());
+        };
+        if let Some(expected) = self.tally.take(&row) {
+            self.faults.push(self.lines.broken(&expected, text));
+        }
+        if self.tally.orders.max(self.tally.refunds) > MAX_ORDERS {
+            return Err(self.lines.broken("at most 100000 orders", "more").into());
+        }
+        Ok(Some(row))
+    }
+
+    fn trailer(&mut self) -> Result<(), ReadError> {
+        let text = self.lines.ascii()?;
+        let trailer = field::split::<5>(text, '|').and_then(|[_, orders, refunds, total, sha256]| {
+            Some((field::count(orders)?, field::count(refunds)?, field::total(total)?, field::digest(sha256)?))
+        });
+        let Some((orders, refunds, total, sha256)) = trailer else {
+            return Err(self.lines.broken("T|B lines|F lines|total paid|sha256", text).into());
+        };
+        let head = (self.header.orders, self.header.refunds, self.header.total_paid);
+        let line = self.lines.number();
+        for (place, stated) in [("header", head), ("trailer", (orders, refunds, total))] {
+            let mut same = |what: &str, counted: i64, stated: i64| {
+                compare(&mut self.faults, line, Check::V03, &format!("{place}: {what}"), &counted, &stated);
+            };
+            same("B lines", self.tally.orders.into(), stated.0.into());
+            same("F lines", self.tally.refunds.into(), stated.1.into());
+            same("total paid", self.tally.total.get(), stated.2.get());
+        }
+        self.lines.close(&sha256, &mut self.faults)
+    }
+
+    /// Reads whatever is left and gives the digest and all faults.
+    pub fn finish(mut self) -> Result<Seal, ReadError> {
+        while self.next_row()?.is_some() {}
+        Ok(self.lines.seal(self.faults))
+    }
+}
+
+fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<BilHeader, ReadError> {
+    let text = lines.ascii()?;
+    let Some([h, f, k, inst, plat, day, seq, cny, orders, refunds, total, at]) = field::split::<12>(text, '|')
+    else {
+        return Err(lines.broken("a header of 12 fields", text).into());
+    };
+    let name = header_name(lines, FileKind::Bil, [h, f, k, inst, plat, day, seq, cny])?;
+    let rest = || {
+        Some(BilHeader {
+            name,
+            orders: field::count(orders)?,
+            refunds: field::count(refunds)?,
+            total_paid: field::total(total)?,
+            created_at: field::time(at)?,
+        })
+    };
+    Ok(rest().ok_or_else(|| lines.broken("B lines|F lines|total paid|created_at", text))?)
+}
+
+fn parse(text: &str) -> Option<BillRow> {
+    match text.split_once('|')?.0 {
+        "B" => parse_order(text).map(BillRow::Order),
+        "F" => parse_refund(text).map(BillRow::Refund),
+        _ => None,
+    }
+}
+
+fn parse_order(text: &str) -> Option<BillOrder> {
+    let [_, no, order_no, merchant, channel, product, tags, parties, at, paid, fee, subsidy] =
+        field::split::<12>(text, '|')?;
+    let sound = text::is_order_no(order_no)
+        && text::is_inst_order_no(no)
+        && text::is_merchant(merchant)
+        && text::is_channel(channel)
+        && text::is_channel(product);
+    let facts = OrderFacts {
+        inst_order_no: no.to_owned(),
+        merchant: merchant.to_owned(),
+        channel: channel.to_owned(),
+        product: product.to_owned(),
+        tags: field::tags(tags)?,
+        parties: field::parties(parties)?,
+        paid_at: field::time(at)?,
+        paid: field::total(paid)?,
+        fee: field::total(fee)?,
+        subsidy: field::total(subsidy)?,
+    };
+    sound.then(|| BillOrder { facts, order_no: order_no.to_owned() })
+}
+
+fn parse_refund(text: &str) -> Option<BillRefund> {
+    let [_, inst_refund_no, refund_no, inst_order_no, day, at, refund, fee_back] =
+        field::split::<8>(text, '|')?;
+    let sound = text::is_inst_order_no(inst_refund_no)
+        && text::is_order_no(refund_no)
+        && text::is_inst_order_no(inst_order_no);
+    let refund = BillRefund {
+        inst_refund_no: inst_refund_no.to_owned(),
+        refund_no: refund_no.to_owned(),
+        inst_order_no: inst_order_no.to_owned(),
+        order_day: Some(field::day(day)?),
+        refunded_at: field::time(at)?,
+        amount: field::amount(refund)?,
+        fee_back: field::amount(fee_back)?,
+    };
+    sound.then_some(refund)
+}
+
+/// Writes a BIL. The header, written first, states counts and total; [`Self::finish`] refuses when they were wrong.
+pub struct BilWriter<W> {
+    sheet: Sheet<W>,
+    header: BilHeader,
+    tally: Tally,
+    tags: String,
+    parties: String,
+}
+
+impl<W: Write> BilWriter<W> {
+    /// Writes the header.
+    pub fn new(out: W, header: BilHeader) -> Result<Self, WriteError> {
+        let BilHeader { name, orders, refunds, total_paid, created_at } = &header;
+        let FileName { kind, inst, plat, day, seq } = name;
+        require(*kind == FileKind::Bil, "not the name of a BIL")?;
+        require((*orders).max(*refunds) <= MAX_ORDERS, "more than 100000 orders: the rest goes into the next seq")?;
+        let mut sheet = Sheet::new(out);
+        let total = total_paid.get();
+        sheet.line(
+            format_args!(
+                "H|SSF1|BIL|{inst}|{plat}|{day}|{seq:04}|CNY|{orders}|{refunds}|{total}|{created_at}"
+            ),
+            |_| true,
+        )?;
+        Ok(Self { sheet, header, tally: Tally::default(), tags: String::new(), parties: String::new() })
+    }
+
+    /// Writes one B or F. Refuses what a reader would refuse.
+    pub fn row(&mut self, row: &BillRow) -> Result<(), WriteError> {
+        if let Some(expected) = self.tally.take(row) {
+            return Err(WriteError::Refused(format!("expected {expected}")));
+        }
+        let same = |text: &str| parse(text).as_ref() == Some(row);
+        match row {
+            BillRow::Order(BillOrder { facts, order_no }) => {
+                self.tags.clear();
+                self.parties.clear();
+                field::push_tags(&mut self.tags, &facts.tags);
+                field::push_parties(&mut self.parties, &facts.parties);
+                let OrderFacts { inst_order_no, merchant, channel, product, paid_at, .. } = facts;
+                let (tags, parties) = (&self.tags, &self.parties);
+                let (paid, fee, subsidy) = (facts.paid.get(), facts.fee.get(), facts.subsidy.get());
+                self.sheet.line(
+                    format_args!(
+                        "B|{inst_order_no}|{order_no}|{merchant}|{channel}|{product}|{tags}|{parties}|{paid_at}|{paid}|{fee}|{subsidy}"
+                    ),
+                    same,
+                )
+            }
+            BillRow::Refund(f) => {
+                let BillRefund { inst_refund_no, refund_no, inst_order_no, order_day, refunded_at, .. } = f;
+                let Some(day) = order_day else {
+                    return Err(WriteError::Refused("a BIL names the refunded order's day".to_owned()));
+                };
+                let (amount, fee_back) = (f.amount.get(), f.fee_back.get());
+                self.sheet.line(
+                    format_args!(
+                        "F|{inst_refund_no}|{refund_no}|{inst_order_no}|{day}|{refunded_at}|{amount}|{fee_back}"
+                    ),
+                    same,
+                )
+            }
+        }
+    }
+
+    /// Writes the trailer; gives the sink back and the digest of the whole file.
+    pub fn finish(self) -> Result<(W, Digest), WriteError> {
+        let Tally { orders, refunds, total, .. } = self.tally;
+        let stated = (self.header.orders, self.header.refunds, self.header.total_paid);
+        require(stated == (orders, refunds, total), "the header states other counts or totals")?;
+        self.sheet.finish(format_args!("{orders}|{refunds}|{}", total.get()))
+    }
+}

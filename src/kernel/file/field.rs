@@ -1,0 +1,131 @@
+//! How fields are written in the files (`files.md`, "Text").
+use std::collections::BTreeMap;
+
+use crate::kernel::calendar::{BusinessDay, Instant};
+use crate::kernel::digest::Digest;
+use crate::kernel::money::Fen;
+use crate::kernel::text::{is_party_name, is_receiver, is_tag};
+
+/// Exactly `N` parts of `line` between `separator`; no more, no fewer.
+pub fn split<const N: usize>(line: &str, separator: char) -> Option<[&str; N]> {
+    let mut parts = [""; N];
+    let mut rest = line.split(separator);
+    for part in &mut parts {
+        *part = rest.next()?;
+    }
+    rest.next().is_none().then_some(parts)
+}
+
+/// `0|[1-9][0-9]*` within i64.
+pub fn number(text: &str) -> Option<i64> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let leading_zero = text.len() > 1 && text.starts_with('0');
+    if !digits || leading_zero { None } else { text.parse().ok() }
+}
+
+/// [`number`] with an optional leading `-`; there is no `-0`.
+pub fn signed_number(text: &str) -> Option<i64> {
+    match text.strip_prefix('-') {
+        None => number(text),
+        Some(digits) => number(digits).filter(|n| *n > 0).and_then(i64::checked_neg),
+    }
+}
+
+/// A count within u32.
+pub fn count(text: &str) -> Option<u32> {
+    number(text).and_then(|n| u32::try_from(n).ok())
+}
+
+/// An amount that can be a fact: 0 ..= 10^12 fen.
+pub fn amount(text: &str) -> Option<Fen> {
+    number(text).map(Fen::new).filter(|fen| fen.is_fact_range())
+}
+
+/// A total in fen, ≥ 0, of any size.
+pub fn total(text: &str) -> Option<Fen> {
+    number(text).map(Fen::new)
+}
+
+/// A sum in fen that may be negative.
+pub fn signed_total(text: &str) -> Option<Fen> {
+    signed_number(text).map(Fen::new)
+}
+
+/// Four digits, 0001 ..= 9999.
+pub fn seq(text: &str) -> Option<u16> {
+    let digits = text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit());
+    if digits { text.parse().ok().filter(|n| *n > 0) } else { None }
+}
+
+/// `yyyyMMdd`.
+pub fn day(text: &str) -> Option<BusinessDay> {
+    BusinessDay::parse(text)
+}
+
+/// Exactly `yyyy-MM-ddTHH:mm:ss+08:00`.
+pub fn time(text: &str) -> Option<Instant> {
+    Instant::parse_cst(text)
+}
+
+/// 64 lower-case hex digits.
+pub fn digest(text: &str) -> Option<Digest> {
+    let lower = text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if lower { text.parse().ok() } else { None }
+}
+
+/// The place of a line in its rule: `m`, or digits with `.` and `#`.
+pub fn is_path(text: &str) -> bool {
+    text == "m" || ((1..=16).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'#'))
+}
+
+/// Whether these are tags as a file writes them: ascending, joined by `,`, at most 8, none twice; empty = none.
+pub fn are_tags(text: &str) -> bool {
+    let tags = || text.split(',');
+    text.is_empty() || tags().count() <= 8 && tags().all(is_tag) && tags().is_sorted_by(|a, b| a < b)
+}
+
+/// Tags as written in a file; see [`are_tags`].
+pub fn tags(text: &str) -> Option<Vec<String>> {
+    let tags = text.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned);
+    are_tags(text).then(|| tags.collect())
+}
+
+fn party(pair: &str) -> Option<(&str, &str)> {
+    pair.split_once('=').filter(|(name, receiver)| is_party_name(name) && is_receiver(receiver))
+}
+
+/// Whether these are parties as a file writes them: `name=receiver`, ascending by name, joined by `,`, at most 8, no
+/// name twice; empty = none.
+pub fn are_parties(text: &str) -> bool {
+    let names = || text.split(',').map(|pair| party(pair).map(|(name, _)| name));
+    text.is_empty()
+        || names().count() <= 8 && names().all(|name| name.is_some()) && names().is_sorted_by(|a, b| a < b)
+}
+
+/// Parties as written in a file; see [`are_parties`].
+pub fn parties(text: &str) -> Option<BTreeMap<String, String>> {
+    let pairs = text.split(',').filter_map(party).map(|(name, key)| (name.to_owned(), key.to_owned()));
+    are_parties(text).then(|| pairs.collect())
+}
+
+/// Appends tags as a file writes them.
+pub fn push_tags(out: &mut String, tags: &[String]) {
+    for (i, tag) in tags.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        out.push_str(tag);
+    }
+}
+
+/// Appends parties as a file writes them.
+pub fn push_parties(out: &mut String, parties: &BTreeMap<String, String>) {
+    for (i, (name, receiver)) in parties.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        out.push_str(name);
+        out.push('=');
+        out.push_str(receiver);
+    }
+}
