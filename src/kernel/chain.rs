@@ -99,7 +99,11 @@ impl<'a> Chain<'a> {
         };
         if prev != Digest::ZERO {
             let known = self.by_digest.contains_key(&prev);
-            return if known { None } else { broken("the prev of a given, answered file (--previous, --void)") };
+            return if known {
+                None
+            } else {
+                broken("the prev of a given, answered file (--previous, --void)")
+            };
         }
         match (self.first, link.name.seq) {
             (true, 1) => None,
@@ -143,6 +147,10 @@ impl<'a> Chain<'a> {
         }
         // What a void file names before it is not looked at: then it is enough that the day before was given.
         let given = self.links.iter().any(|l| l.name.day == yesterday && l.name.seq == 1);
-        if last.void && (given || self.first) { None } else { broken(format!("no file before {}", last.name)) }
+        if last.void && (given || self.first) {
+            None
+        } else {
+            broken(format!("no file before {}", last.name))
+        }
     }
 }

@@ -78,9 +78,8 @@ impl Proposal {
 }
 
 /// The proposal for an order under a bundle. Fails only for facts outside `split.md`'s bounds: a bill that states such
-/// facts is unusable.
+/// facts is unusable. A merchant that the institution's bill names by a number unknown to the bundle is empty here.
 pub fn propose(bundle: &Bundle, order: &OrderFacts) -> Result<Proposal, BadFact> {
-    order.check()?;
     let Some(merchant) = bundle.merchant_at(&order.merchant, order.paid_at) else {
         return Ok(Proposal::Unsplit(Reason::Merchant));
     };

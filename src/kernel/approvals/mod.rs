@@ -262,16 +262,8 @@ impl Bundle {
         self.receivers.get(receiver).is_some_and(account)
     }
 
-    /// The merchant that the institution knows under its number; for a number that it does not know some word that is
-    /// no merchant's, so that the order becomes the exception `MERCHANT`.
-    pub fn merchant_by_inst_no(&self, inst_merchant_no: &str) -> String {
-        if let Some(merchant) = self.merchant_by_inst_no.get(inst_merchant_no) {
-            return merchant.clone();
-        }
-        let mut word: String = inst_merchant_no.chars().take(24).collect();
-        while self.merchants.contains_key(&word) {
-            word.push('_');
-        }
-        word
+    /// The merchant that the institution knows under this number.
+    pub fn merchant_by_inst_no(&self, inst_merchant_no: &str) -> Option<&str> {
+        self.merchant_by_inst_no.get(inst_merchant_no).map(String::as_str)
     }
 }

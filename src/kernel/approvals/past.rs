@@ -3,7 +3,7 @@
 //!
 //! What carries no time of its own – fees, caps, limits, cycles, the calendar – is what it is when a file is made, and may
 //! change. Who a party is may not: its number, its role and the merchants it was bound to.
-use super::{ApprovedRule, Bundle, Bound, Window};
+use super::{ApprovedRule, Bound, Bundle, Window};
 use crate::kernel::calendar::Instant;
 use crate::kernel::rule::Finding;
 
@@ -44,9 +44,7 @@ impl Past {
 
     fn windows(&mut self, place: &str, old: &[Window], new: &[Window]) {
         for (i, window) in old.iter().enumerate() {
-            let kept = new
-                .get(i)
-                .is_some_and(|n| n.from == window.from && self.gains_end(window.to, n.to));
+            let kept = new.get(i).is_some_and(|n| n.from == window.from && self.gains_end(window.to, n.to));
             self.note(!kept, format!("{place}.active[{i}]"), "is not the earlier window");
         }
         for (i, window) in new.iter().enumerate().skip(old.len()) {
@@ -95,7 +93,8 @@ impl Past {
 
     fn rules(&mut self, older: &Bundle, newer: &Bundle) {
         fn find<'a>(bundle: &'a Bundle, like: &ApprovedRule) -> Option<&'a ApprovedRule> {
-            let same = |a: &&ApprovedRule| a.rule.rule == like.rule.rule && a.rule.version == like.rule.version;
+            let same =
+                |a: &&ApprovedRule| a.rule.rule == like.rule.rule && a.rule.version == like.rule.version;
             bundle.rules.iter().find(same)
         }
         for old in &older.rules {

@@ -2,9 +2,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{
-    Approvals, ApprovedRule, Bound, Decision, Hold, Merchant, Receiver, Window,
-};
+use super::{Approvals, ApprovedRule, Bound, Decision, Hold, Merchant, Receiver, Window};
 use crate::kernel::calendar::{BusinessDay, Calendar, Cycle};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::field;
@@ -29,8 +27,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<Approvals, Vec<Finding>> {
 
 fn document(check: &mut Check, at: &At<'_>) -> Option<Approvals> {
     let keys = [
-        "format", "institution", "platform", "issued_at", "platform_cap_ppm", "merchants", "receivers",
-        "rules", "decisions", "holds", "calendar",
+        "format",
+        "institution",
+        "platform",
+        "issued_at",
+        "platform_cap_ppm",
+        "merchants",
+        "receivers",
+        "rules",
+        "decisions",
+        "holds",
+        "calendar",
     ];
     let o = check.object(at, &keys, &[])?;
     check.text(&o.get("format")?, |format| format == "SSF1", "SSF1");
@@ -91,7 +98,14 @@ fn keyed<T>(
 
 fn merchant(check: &mut Check, at: &At<'_>) -> Option<(String, Merchant)> {
     let keys = [
-        "merchant", "inst_merchant_no", "agreement_no", "active", "fees", "max_ratio_ppm", "min_settle", "cycle",
+        "merchant",
+        "inst_merchant_no",
+        "agreement_no",
+        "active",
+        "fees",
+        "max_ratio_ppm",
+        "min_settle",
+        "cycle",
     ];
     let o = check.object(at, &keys, &[])?;
     let merchant = check.text(&o.get("merchant")?, text::is_merchant, "a merchant");
@@ -273,7 +287,11 @@ fn hold(check: &mut Check, at: &At<'_>) -> Option<Hold> {
 fn calendar(check: &mut Check, at: &At<'_>) -> Option<Calendar> {
     let o = check.object(at, &["off", "on"], &[])?;
     let day = |check: &mut Check, item: &At<'_>| {
-        BusinessDay::parse(check.text(item, |text| BusinessDay::parse(text).is_some(), "a day like 20261001")?)
+        BusinessDay::parse(check.text(
+            item,
+            |text| BusinessDay::parse(text).is_some(),
+            "a day like 20261001",
+        )?)
     };
     let off = each(check, &o.get("off")?, day)?;
     let on = each(check, &o.get("on")?, day)?;

@@ -115,7 +115,12 @@ impl<R: BufRead> BilReader<R> {
     fn trailer(&mut self) -> Result<(), ReadError> {
         let text = self.lines.ascii()?;
         let trailer = field::split::<5>(text, '|').and_then(|[_, orders, refunds, total, sha256]| {
-            Some((field::count(orders)?, field::count(refunds)?, field::total(total)?, field::digest(sha256)?))
+            Some((
+                field::count(orders)?,
+                field::count(refunds)?,
+                field::total(total)?,
+                field::digest(sha256)?,
+            ))
         });
         let Some((orders, refunds, total, sha256)) = trailer else {
             return Err(self.lines.broken("T|B lines|F lines|total paid|sha256", text).into());
@@ -142,7 +147,8 @@ impl<R: BufRead> BilReader<R> {
 
 fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<BilHeader, ReadError> {
     let text = lines.ascii()?;
-    let Some([h, f, k, inst, plat, day, seq, cny, orders, refunds, total, at]) = field::split::<12>(text, '|')
+    let Some([h, f, k, inst, plat, day, seq, cny, orders, refunds, total, at]) =
+        field::split::<12>(text, '|')
     else {
         return Err(lines.broken("a header of 12 fields", text).into());
     };
@@ -223,7 +229,10 @@ impl<W: Write> BilWriter<W> {
         let BilHeader { name, orders, refunds, total_paid, created_at } = &header;
         let FileName { kind, inst, plat, day, seq } = name;
         require(*kind == FileKind::Bil, "not the name of a BIL")?;
-        require((*orders).max(*refunds) <= MAX_ORDERS, "more than 100000 orders: the rest goes into the next seq")?;
+        require(
+            (*orders).max(*refunds) <= MAX_ORDERS,
+            "more than 100000 orders: the rest goes into the next seq",
+        )?;
         let mut sheet = Sheet::new(out);
         let total = total_paid.get();
         sheet.line(

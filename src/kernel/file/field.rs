@@ -75,7 +75,9 @@ pub fn digest(text: &str) -> Option<Digest> {
 
 /// The place of a line in its rule: `m`, or digits with `.` and `#`.
 pub fn is_path(text: &str) -> bool {
-    text == "m" || ((1..=16).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'#'))
+    text == "m"
+        || ((1..=16).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'#'))
 }
 
 /// Whether these are tags as a file writes them: ascending, joined by `,`, at most 8, none twice; empty = none.

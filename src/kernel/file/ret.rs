@@ -5,7 +5,9 @@ use std::io::{BufRead, Write};
 use encoding_rs::GB18030;
 
 use super::sheet::{Lines, Sheet, compare, require};
-use super::{Check, Fault, FileKind, FileName, MAX_ORDERS, ReadError, ResultName, Seal, Stage, WriteError, field};
+use super::{
+    Check, Fault, FileKind, FileName, MAX_ORDERS, ReadError, ResultName, Seal, Stage, WriteError, field,
+};
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
@@ -279,7 +281,8 @@ fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<RetHeader, ReadError> {
         _ => None,
     };
     let rest = || {
-        let file = FileName::parse(file).filter(|name| name.kind != FileKind::Apr && name.kind != FileKind::Bil)?;
+        let file =
+            FileName::parse(file).filter(|name| name.kind != FileKind::Apr && name.kind != FileKind::Bil)?;
         Some(RetHeader {
             name: ResultName { file, stage: stage? },
             file_digest: field::digest(sha256)?,
@@ -401,9 +404,7 @@ impl<W: Write> RetWriter<W> {
         let (status, amount) = (status.as_str(), amount.get());
         let done_at = done_at.map(|at| at.to_cst()).unwrap_or_default();
         self.sheet.text_line(
-            format_args!(
-                "R|{n}|{status}|{amount}|{inst_serial}|{path}|{done_at}|{err_code}|{err_msg}"
-            ),
+            format_args!("R|{n}|{status}|{amount}|{inst_serial}|{path}|{done_at}|{err_code}|{err_msg}"),
             |text| parse_fields(text).as_ref() == Some(line),
             encode,
         )

@@ -276,8 +276,24 @@ fn parse(text: &str) -> Option<SplRecord<'_>> {
 }
 
 fn parse_order(text: &str) -> Option<SplOrder<'_>> {
-    let [_, n, order_no, inst_order_no, merchant, channel, product, tags, parties, at, paid, fee, subsidy, rule, version, lines] =
-        field::split::<16>(text, '|')?;
+    let [
+        _,
+        n,
+        order_no,
+        inst_order_no,
+        merchant,
+        channel,
+        product,
+        tags,
+        parties,
+        at,
+        paid,
+        fee,
+        subsidy,
+        rule,
+        version,
+        lines,
+    ] = field::split::<16>(text, '|')?;
     let sound = text::is_order_no(order_no)
         && text::is_inst_order_no(inst_order_no)
         && text::is_merchant(merchant)
@@ -359,22 +375,35 @@ impl<W: Write> SplWriter<W> {
             SplRecord::Order(o) => self.sheet.line(
                 format_args!(
                     "O|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
-                    o.n, o.order_no, o.inst_order_no, o.merchant, o.channel, o.product, o.tags, o.parties,
-                    o.paid_at, o.paid.get(), o.fee.get(), o.subsidy.get(), o.rule, o.version, o.lines
+                    o.n,
+                    o.order_no,
+                    o.inst_order_no,
+                    o.merchant,
+                    o.channel,
+                    o.product,
+                    o.tags,
+                    o.parties,
+                    o.paid_at,
+                    o.paid.get(),
+                    o.fee.get(),
+                    o.subsidy.get(),
+                    o.rule,
+                    o.version,
+                    o.lines
                 ),
                 same,
             ),
             SplRecord::Line(l) => {
                 let amount = l.amount.get();
-                self.sheet.line(
-                    format_args!("L|{}|{}|{}|{}|{amount}", l.n, l.path, l.role, l.receiver),
-                    same,
-                )
+                self.sheet.line(format_args!("L|{}|{}|{}|{}|{amount}", l.n, l.path, l.role, l.receiver), same)
             }
             SplRecord::Unsplit(x) => {
                 let (paid, reason) = (x.paid.get(), x.reason.as_str());
                 self.sheet.line(
-                    format_args!("X|{}|{}|{}|{}|{paid}|{reason}", x.n, x.order_no, x.inst_order_no, x.paid_at),
+                    format_args!(
+                        "X|{}|{}|{}|{}|{paid}|{reason}",
+                        x.n, x.order_no, x.inst_order_no, x.paid_at
+                    ),
                     same,
                 )
             }
@@ -385,7 +414,10 @@ impl<W: Write> SplWriter<W> {
     pub fn finish(self) -> Result<(W, Digest), WriteError> {
         let Tally { orders, lines, total, missing, .. } = self.tally;
         let stated = (self.header.orders, self.header.lines, self.header.total);
-        require(missing == 0 && stated == (orders, lines, total), "the header states other counts or totals")?;
+        require(
+            missing == 0 && stated == (orders, lines, total),
+            "the header states other counts or totals",
+        )?;
         self.sheet.finish(format_args!("{orders}|{lines}|{}", total.get()))
     }
 }

@@ -232,7 +232,12 @@ impl<R: BufRead> StlReader<R> {
     fn trailer(&mut self) -> Result<(), ReadError> {
         let text = self.lines.ascii()?;
         let trailer = field::split::<5>(text, '|').and_then(|[_, settled, carried, total, sha256]| {
-            Some((field::count(settled)?, field::count(carried)?, field::total(total)?, field::digest(sha256)?))
+            Some((
+                field::count(settled)?,
+                field::count(carried)?,
+                field::total(total)?,
+                field::digest(sha256)?,
+            ))
         });
         let Some((settled, carried, total, sha256)) = trailer else {
             return Err(self.lines.broken("T|S lines|C lines|total of S|sha256", text).into());
@@ -308,8 +313,22 @@ fn parse_sums(fields: [&str; 5]) -> Option<StlSums> {
 }
 
 fn parse_settled(text: &str, file: &FileName) -> Option<StlSettled> {
-    let [_, n, id, receiver, inst_no, role, splits, returns, debts, carried_in, requeued, amount, orders, date] =
-        field::split::<14>(text, '|')?;
+    let [
+        _,
+        n,
+        id,
+        receiver,
+        inst_no,
+        role,
+        splits,
+        returns,
+        debts,
+        carried_in,
+        requeued,
+        amount,
+        orders,
+        date,
+    ] = field::split::<14>(text, '|')?;
     let settled = StlSettled {
         n: field::count(n)?,
         receiver: receiver.to_owned(),
