@@ -11,6 +11,8 @@ mod support;
 
 mod kernel_files;
 mod kernel_split;
+mod protocol_bill;
+mod protocol_shapes;
 mod protocol_wechat;
 
 mod database;
