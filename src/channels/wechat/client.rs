@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::channels::http::{Guarded, Limits, Outgoing, Received, SendFault};
 use crate::clock::Clock;
-use crate::kernel::calendar::{BusinessDay, Instant};
+use crate::kernel::calendar::BusinessDay;
 use crate::protocol::crypto::{CryptoError, sha1_hex};
 use crate::protocol::wechat::errors::ErrorBody;
 use crate::protocol::wechat::shapes::{
@@ -222,7 +222,7 @@ impl Client {
     /// Signs a request over exactly the bytes that go out, and sends it once.
     async fn signed(&self, method: Method, url: Url, body: Vec<u8>, limits: Limits) -> Result<Received, Why> {
         let target = url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        let now = self.now();
+        let now = self.clock.instant();
         let authorization = Authorization::sign(&self.signer, now, method.as_str(), &target, &body)?;
         let mut headers = vec![
             ("Authorization", authorization.to_string()),
@@ -235,13 +235,9 @@ impl Client {
         Ok(self.http.send_within(Outgoing { method, url, headers, body }, limits).await?)
     }
 
-    fn now(&self) -> Instant {
-        Instant::new(self.clock.now().div_euclid(1_000_000))
-    }
-
     fn believe(&self, received: &Received) -> Result<(), Why> {
         let stamp = Stamp::read(|name| received.header(name))?;
-        Ok(stamp.check(&self.answer_keys, self.now(), &received.body)?)
+        Ok(stamp.check(&self.answer_keys, self.clock.instant(), &received.body)?)
     }
 }
 
