@@ -1,4 +1,7 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
+pub mod split;
+
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -12,9 +15,22 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    Split(split::Args),
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Command::Split(args) => split::run(args),
+        }
+    }
+}
 
 /// Exit status 0 = yes, 1 = it ran and the answer is no, 2 = it could not run.
 pub fn main() -> ExitCode {
-    match Cli::parse().command {}
+    Cli::parse().command.run().unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stderr(), "{error:#}");
+        ExitCode::from(2)
+    })
 }

@@ -98,6 +98,17 @@ impl Check {
         Some(entries)
     }
 
+    /// The entries of an object whose keys are free, by key.
+    pub fn entries<'a>(&mut self, at: &At<'a>) -> Option<Vec<(&'a str, At<'a>)>> {
+        let Json::Object(map) = at.json else {
+            return self.refuse(at, "must be an object");
+        };
+        let place = |(key, json): (&'a String, &'a Json)| {
+            (key.as_str(), At { json, path: format!("{}.{key}", at.path) })
+        };
+        Some(map.iter().map(place).collect())
+    }
+
     /// A list with a length in `count`.
     pub fn list<'a>(&mut self, at: &At<'a>, count: RangeInclusive<usize>) -> Option<Vec<At<'a>>> {
         let Json::List(items) = at.json else {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use check::{At, Check, Entries};
-pub use read::{Unreadable, read};
+pub use read::{MAX_INTEGER, Unreadable, read};
 
 /// A JSON value. As text by `serde_json::to_string` it is in canonical form (RFC 8785), as long as keys are ASCII and
 /// numbers are integers, which every valid document of ours is.

@@ -5,7 +5,8 @@ use super::Json;
 
 /// Deeper nesting than any document of ours has is refused instead of read.
 const MAX_DEPTH: usize = 64;
-const MAX_INTEGER: i64 = (1 << 53) - 1;
+/// Integers lie within ± this, so that every JSON library reads them alike.
+pub const MAX_INTEGER: i64 = (1 << 53) - 1;
 
 /// Text that is no JSON, or in which an object has a key twice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

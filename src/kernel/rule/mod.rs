@@ -4,6 +4,7 @@
 mod parse;
 mod pick;
 mod scope;
+mod share;
 
 use std::sync::Arc;
 

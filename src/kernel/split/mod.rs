@@ -1,5 +1,6 @@
 //! Computing a split (`split.md`, "Order facts" and "Computing a split").
 mod compute;
+mod divide;
 mod explain;
 
 use std::collections::BTreeMap;
