@@ -1,0 +1,265 @@
+//! The institution's own recomputation of a business day (`files.md`, "verify"): from its own bill and the rule versions
+//! that it approved itself, every fen of the platform's files is explained or refused.
+//!
+//! Here are the checks of SPL, bundles and bill, V01 to V16.
+mod bills;
+mod bundles;
+mod earlier;
+mod orders;
+mod report;
+mod totals;
+
+use std::io::BufRead;
+
+use super::bill::BillRow;
+use super::calendar::BusinessDay;
+use super::chain::{Chain, Link};
+use super::digest::Digest;
+use super::file::spl::SplReader;
+use super::file::{Check, FileKind, FileName, ReadError};
+use bills::DayBill;
+use bundles::Bundles;
+use orders::Day;
+
+pub use report::{MAX_LISTED, NotChecked, Report, Violation};
+pub use totals::{Group, Totals, UnsplitOrder};
+
+/// Whose signature a file must carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signer {
+    /// The platform: SPL.
+    Platform,
+    /// The institution: bundles, results, its bill.
+    Institution,
+}
+
+/// Checks signatures; the kernel knows digests only.
+pub trait SignatureCheck {
+    /// Whether `signature` is the signer's over this digest.
+    fn ok(&self, signer: Signer, digest: &Digest, signature: &[u8]) -> bool;
+}
+
+/// A file and what stands beside it.
+pub struct Given<'a> {
+    /// Its name, without folder.
+    pub name: String,
+    /// Its bytes.
+    pub content: Box<dyn BufRead + 'a>,
+    /// The decoded signature beside it, if there is one.
+    pub signature: Option<Vec<u8>>,
+}
+
+/// Our merchant by the institution's number of it.
+pub type MerchantByNo<'m> = &'m dyn Fn(&str) -> Option<String>;
+
+/// A channel's own bill, read by whoever knows its format.
+pub trait ChannelBill {
+    /// Gives `each` every row with its line number. A merchant unknown under its number is empty. The error, with its
+    /// line, says why the bill is unusable.
+    fn read(
+        self: Box<Self>,
+        merchant: MerchantByNo<'_>,
+        each: &mut dyn FnMut(u64, BillRow),
+    ) -> Result<(), (u64, String)>;
+}
+
+/// The institution's evidence of the day.
+pub enum Bill<'a> {
+    /// A BIL.
+    Bil(Given<'a>),
+    /// A channel's own bill.
+    Channel {
+        /// Its file's name.
+        name: String,
+        /// What reads it.
+        bill: Box<dyn ChannelBill + 'a>,
+    },
+}
+
+/// What a run is given.
+#[derive(Default)]
+pub struct Inputs<'a> {
+    /// All SPL of the day that are not void.
+    pub spl: Vec<Given<'a>>,
+    /// Approvals bundles.
+    pub approvals: Vec<Given<'a>>,
+    /// Bills of the day.
+    pub bills: Vec<Bill<'a>>,
+    /// Earlier accepted SPL.
+    pub previous: Vec<Given<'a>>,
+    /// Void SPL, of the day and earlier.
+    pub void: Vec<Given<'a>>,
+    /// Results over the earlier and void files.
+    pub results: Vec<Given<'a>>,
+    /// The very first file of the chain may be among the given ones.
+    pub first: bool,
+}
+
+/// An input that nothing can be said about.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// It could not be read.
+    #[error("{file}: cannot be read: {source}")]
+    Io {
+        /// The file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A bill that contradicts itself or states impossible facts.
+    #[error("{file} line {line}: the bill is unusable: {why}; fetch it again")]
+    Bill {
+        /// The bill.
+        file: String,
+        /// The line.
+        line: u64,
+        /// Why.
+        why: String,
+    },
+    /// No file's name says which day this is.
+    #[error(
+        "no SPL is named SPL_{{institution}}_{{platform}}_{{yyyyMMdd}}_{{seq}}.txt, so the business day is unknown"
+    )]
+    NoDay,
+}
+
+/// Recomputes a day. `signatures` is `None` only for trying: then nothing is authenticated.
+pub fn verify(inputs: Inputs<'_>, signatures: Option<&dyn SignatureCheck>) -> Result<Report, Unusable> {
+    let Inputs { mut spl, approvals, bills, previous, void, results, first } = inputs;
+    spl.sort_by_key(|given| FileName::parse(&given.name));
+    let names = spl.iter().filter_map(|given| FileName::parse(&given.name));
+    let day = names.map(|name| name.day).next().ok_or(Unusable::NoDay)?;
+    let mut run = Run { report: Report::default(), signatures, day };
+    run.report.authenticated = signatures.is_some();
+    run.report.day = Some(day);
+
+    let bundles = Bundles::load(&mut run, approvals)?;
+    run.report.institution = bundles.parties().map(|(institution, _)| institution.to_owned());
+    run.report.platform = bundles.parties().map(|(_, platform)| platform.to_owned());
+    let bill = DayBill::load(&mut run, &bundles, bills)?;
+    let mut orders = Day::new(bill);
+    let mut links = Vec::new();
+    for given in spl {
+        links.extend(read_spl(&mut run, &bundles, &mut orders, given)?);
+    }
+    orders.untold(&mut run.report);
+
+    let results = earlier::results(&mut run, &bundles, results)?;
+    for given in previous {
+        links.extend(earlier::previous(&mut run, &bundles, &results, &orders, given, &links)?);
+    }
+    for given in void {
+        links.extend(earlier::void(&mut run, &bundles, &results, given)?);
+    }
+    for broken in Chain::new(day, &links, first).breaks() {
+        run.report.file(Check::V04, &broken.name.to_string(), broken.expected, &broken.found);
+    }
+    run.report.leave_out("V20-V24", "no STL is given");
+    Ok(run.report)
+}
+
+/// What all steps of a run share.
+struct Run<'s> {
+    report: Report,
+    signatures: Option<&'s dyn SignatureCheck>,
+    day: BusinessDay,
+}
+
+impl Run<'_> {
+    /// V02.
+    fn signed(&mut self, signer: Signer, file: &str, digest: &Digest, signature: Option<&[u8]>) {
+        let Some(check) = self.signatures else { return };
+        let whose = match signer {
+            Signer::Platform => "the platform's signature over the file",
+            Signer::Institution => "the institution's signature over the file",
+        };
+        match signature {
+            None => self.report.file(Check::V02, file, whose, "no .sig beside it"),
+            Some(signature) if check.ok(signer, digest, signature) => {}
+            Some(_) => self.report.file(Check::V02, file, whose, "another signature"),
+        }
+    }
+
+    /// V14: the name that the header states is the file's, and of the bundles' institution and platform.
+    fn named(&mut self, bundles: &Bundles, given: &str, stated: &FileName) {
+        if stated.to_string() != given {
+            self.report.file(Check::V14, given, "a header that agrees with the name", &stated.to_string());
+        }
+        self.of_parties(bundles, given, stated);
+    }
+
+    /// V14: of the bundles' institution and platform.
+    fn of_parties(&mut self, bundles: &Bundles, given: &str, stated: &FileName) {
+        if let Some((institution, platform)) = bundles.parties()
+            && (stated.inst != institution || stated.plat != platform)
+        {
+            let found = format!("{} and {}", stated.inst, stated.plat);
+            self.report.file(
+                Check::V14,
+                given,
+                format!("{institution} and {platform}, as the bundle"),
+                &found,
+            );
+        }
+    }
+}
+
+/// A fault of the text is told and ends the reading of this file; a failing source ends the run.
+fn unreadable(run: &mut Run<'_>, file: &str, error: ReadError) -> Result<(), Unusable> {
+    match error {
+        ReadError::Fault(fault) => {
+            run.report.fault(file, *fault);
+            Ok(())
+        }
+        ReadError::Io(source) => Err(Unusable::Io { file: file.to_owned(), source }),
+    }
+}
+
+/// One of the day's SPL, from its first byte to its last; its place in the chain, if it could be read.
+fn read_spl(
+    run: &mut Run<'_>,
+    bundles: &Bundles,
+    orders: &mut Day,
+    given: Given<'_>,
+) -> Result<Option<Link>, Unusable> {
+    let Given { name: file, content, signature } = given;
+    let mut reader = match SplReader::new(content) {
+        Ok(reader) => reader,
+        Err(error) => return unreadable(run, &file, error).map(|()| None),
+    };
+    let header = reader.header().clone();
+    run.named(bundles, &file, &header.name);
+    if header.name.day != run.day {
+        let day = format!("the business day {}: one day a run", run.day);
+        run.report.file(Check::V14, &file, day, &header.name.day.to_string());
+    }
+    let bundle = bundles.of_file(&mut run.report, &file, &header);
+    let mut judge = orders.file(&file, run.day, bundle);
+    loop {
+        match reader.next_record() {
+            Ok(None) => break,
+            Ok(Some(record)) => judge.record(&mut run.report, &record),
+            Err(error) => {
+                judge.end(&mut run.report);
+                return unreadable(run, &file, error).map(|()| None);
+            }
+        }
+        judge.line = reader.line_number().saturating_add(1);
+    }
+    judge.end(&mut run.report);
+    let seal = match reader.finish() {
+        Ok(seal) => seal,
+        Err(error) => return unreadable(run, &file, error).map(|()| None),
+    };
+    run.report.faults(&file, seal.faults);
+    run.signed(Signer::Platform, &file, &seal.digest, signature.as_deref());
+    Ok(Some(Link { name: header.name, digest: seal.digest, prev: Some(header.prev), void: false }))
+}
+
+fn is_spl(run: &mut Run<'_>, file: &str) -> bool {
+    let spl = FileName::parse(file).is_some_and(|name| name.kind == FileKind::Spl);
+    if !spl {
+        run.report.file(Check::V14, file, "the name of an SPL", file);
+    }
+    spl
+}
