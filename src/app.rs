@@ -1,9 +1,13 @@
-//! What handlers and jobs share, and how the site is put together; `serve` and the tests use the same.
+//! What handlers and jobs share; `serve`, `demo` and the tests put it together in the same way.
+use std::sync::Arc;
+
 use crate::channels::http::{Guarded, Limits};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::db::Db;
+use crate::config::{Config, ConfigError};
+use crate::db::{Create, Db, OpenError};
 use crate::error::Error;
+use crate::people::keys::PlatformKeys;
+use crate::people::login::Doorkeeper;
 use crate::protocol::crypto::MasterKey;
 
 /// The state handed to every handler and every job. Clones share it.
@@ -14,18 +18,47 @@ pub struct App {
     /// The time.
     pub clock: Clock,
     /// The settings.
-    pub config: Config,
-    /// Wraps private keys and secrets at rest.
+    pub config: Arc<Config>,
+    /// Wraps private keys and secrets at rest, and makes tokens.
     pub master_key: MasterKey,
+    /// The platform's own keys.
+    pub keys: Arc<PlatformKeys>,
+    /// Lets users in.
+    pub doorkeeper: Doorkeeper,
     /// The guarded client for everything that goes out.
     pub http: Guarded,
 }
 
+/// Why a platform does not start; each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The platform's keys cannot be read or made, or the outgoing client.
+    #[error("{0}: is this the master key that the database was begun with?")]
+    Parts(#[from] Error),
+}
+
 impl App {
-    /// Puts the parts together; the outgoing client refuses private addresses unless the settings allow them.
+    /// Opens what the settings name and puts the parts together. Blocks.
+    pub fn open(config: Config, clock: Clock, create: Create) -> Result<Self, StartError> {
+        let master_key = config.master_key()?;
+        let db = Db::open(&config.database_url, create)?;
+        Ok(App::new(db, clock, config, master_key)?)
+    }
+
+    /// Puts the parts together: makes the platform's keys at the first start; the outgoing client refuses private
+    /// addresses unless the settings allow them. Blocks.
     pub fn new(db: Db, clock: Clock, config: Config, master_key: MasterKey) -> Result<Self, Error> {
-        let http = Guarded::new(Limits::default(), config.allow_private_addresses)
-            .map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(Self { db, clock, config, master_key, http })
+        let keys = db.write_blocking(|tx| PlatformKeys::ensure(tx, &master_key, clock.instant()))?;
+        let http =
+            Guarded::new(Limits::default(), config.allow_private_addresses).map_err(Error::internal)?;
+        let doorkeeper = Doorkeeper::new(config.login_attempts_per_minute);
+        let (config, keys) = (Arc::new(config), Arc::new(keys));
+        Ok(App { db, clock, config, master_key, keys, doorkeeper, http })
     }
 }

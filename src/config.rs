@@ -10,6 +10,8 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::crypto::MasterKey;
+
 /// Every setting. The README's table lists them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -163,8 +165,8 @@ impl Config {
         })
     }
 
-    /// The 32 bytes that wrap private keys, from the variable or the file.
-    pub fn master_key(&self) -> Result<[u8; 32], ConfigError> {
+    /// The key that wraps private keys in the database, from the variable or the file.
+    pub fn master_key(&self) -> Result<MasterKey, ConfigError> {
         let text = match (&self.master_key, &self.master_key_file) {
             (Some(_), Some(_)) => {
                 return Err(ConfigError::MasterKey("is set twice: keep master_key_file only".into()));
@@ -177,6 +179,7 @@ impl Config {
         let bytes = hex::decode(text).ok().or_else(|| STANDARD.decode(text).ok());
         bytes
             .and_then(|b| <[u8; 32]>::try_from(b).ok())
+            .map(MasterKey::from)
             .ok_or_else(|| ConfigError::MasterKey("must be 32 bytes as base64 or hex".into()))
     }
 }

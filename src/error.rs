@@ -109,6 +109,8 @@ codes! {
         "请检查登录名、角色与所属机构或商户" / "check login, role, and the institution or merchant it belongs to";
     CredentialUnknown = "AUT-109", 404, "没有这个 API 凭证" / "there is no such API credential",
         "请核对商户号与证书序列号" / "check the merchant number and the certificate serial";
+    CredentialInvalid = "AUT-110", 400, "API 凭证资料不正确" / "the API credential's data are not valid",
+        "请按提示修改后重试" / "correct what is named and try again";
     // institutions and merchants
     InstitutionInvalid = "INS-101", 400, "机构资料不正确" / "the institution's data are not valid",
         "请按提示修改后重试" / "correct what is named and try again";

@@ -241,6 +241,12 @@ impl fmt::Debug for MasterKey {
     }
 }
 
+impl From<[u8; KEY_LEN]> for MasterKey {
+    fn from(key: [u8; KEY_LEN]) -> Self {
+        Self(Arc::new(key))
+    }
+}
+
 impl MasterKey {
     /// First byte of wrapped bytes, so that another way of wrapping can come later.
     const FORMAT: u8 = 1;

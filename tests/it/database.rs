@@ -42,7 +42,7 @@ fn the_master_key_is_32_bytes_and_its_file_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let hex = "1".repeat(64);
     let config = load(None, &[("MINGFEN_MASTER_KEY", &hex)]).unwrap();
-    assert_eq!(config.master_key().unwrap(), [0x11; 32]);
+    assert_eq!(config.master_key().unwrap().to_hex(), hex);
     assert!(!format!("{config:?}").contains("1111"));
 
     let dir = tempfile::tempdir().unwrap();
@@ -52,7 +52,7 @@ fn the_master_key_is_32_bytes_and_its_file_is_private() {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
     assert!(config.master_key().unwrap_err().to_string().contains("chmod 600"));
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(config.master_key().unwrap(), [0x11; 32]);
+    assert_eq!(config.master_key().unwrap().to_hex(), hex);
     std::fs::write(&file, "short").unwrap();
     assert!(config.master_key().is_err());
     assert!(Config::default().master_key().unwrap_err().to_string().contains("openssl rand"));

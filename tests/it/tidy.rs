@@ -101,7 +101,9 @@ fn may_import(from: &str, to: &str) -> bool {
     }
     match from {
         "kernel" => false,
-        "protocol" | "db" => to == "kernel",
+        "protocol" => to == "kernel",
+        // A transaction ends with the error of the command that it ran.
+        "db" => matches!(to, "kernel" | "error"),
         "config" | "error" | "clock" => FOUNDATION.contains(&to),
         "sandbox" => matches!(to, "kernel" | "protocol" | "clock"),
         "cli" => true,

@@ -1,0 +1,176 @@
+//! Queries of platform merchants, credentials, nonces and the platform's own keys.
+use diesel::prelude::*;
+
+use super::credentials::{NewCredential, PlatformMerchant};
+use crate::db::schema::{credential, platform_key, platform_merchant, request_nonce};
+use crate::db::{Conn, MultiBackend, Tx};
+use crate::error::Error;
+use crate::insert_returning_id;
+
+#[derive(Queryable)]
+pub(super) struct CredentialRow {
+    pub id: i64,
+    pub platform_merchant_id: i64,
+    pub serial: String,
+    pub public_key_pem: String,
+    pub apiv3_key_wrapped: Vec<u8>,
+    pub answer_mode: String,
+    pub revoked_at: Option<i64>,
+    pub sp_mchid: String,
+    pub sp_appid: String,
+}
+
+type CredentialColumns = (
+    credential::id,
+    credential::platform_merchant_id,
+    credential::serial,
+    credential::public_key_pem,
+    credential::apiv3_key_wrapped,
+    credential::answer_mode,
+    credential::revoked_at,
+    platform_merchant::sp_mchid,
+    platform_merchant::sp_appid,
+);
+
+const CREDENTIAL: CredentialColumns = (
+    credential::id,
+    credential::platform_merchant_id,
+    credential::serial,
+    credential::public_key_pem,
+    credential::apiv3_key_wrapped,
+    credential::answer_mode,
+    credential::revoked_at,
+    platform_merchant::sp_mchid,
+    platform_merchant::sp_appid,
+);
+
+pub(super) fn add_platform_merchant(
+    tx: &mut Tx<'_>,
+    at: i64,
+    sp_mchid: &str,
+    sp_appid: &str,
+    name: &str,
+) -> Result<i64, Error> {
+    let values = (
+        platform_merchant::sp_mchid.eq(sp_mchid),
+        platform_merchant::sp_appid.eq(sp_appid),
+        platform_merchant::name.eq(name),
+        platform_merchant::created_at.eq(at),
+    );
+    Ok(insert_returning_id!(tx, platform_merchant, values)?)
+}
+
+pub(super) fn platform_merchant(tx: &mut Tx<'_>, sp_mchid: &str) -> Result<Option<PlatformMerchant>, Error> {
+    let row: Option<(i64, String, String, String)> = platform_merchant::table
+        .filter(platform_merchant::sp_mchid.eq(sp_mchid))
+        .select((
+            platform_merchant::id,
+            platform_merchant::sp_mchid,
+            platform_merchant::sp_appid,
+            platform_merchant::name,
+        ))
+        .first(tx.conn())
+        .optional()?;
+    Ok(row.map(|(id, sp_mchid, sp_appid, name)| PlatformMerchant { id, sp_mchid, sp_appid, name }))
+}
+
+pub(super) fn merchant_number(tx: &mut Tx<'_>, id: i64) -> Result<String, Error> {
+    Ok(platform_merchant::table.find(id).select(platform_merchant::sp_mchid).first(tx.conn())?)
+}
+
+pub(super) fn exists(tx: &mut Tx<'_>, merchant: i64, serial: &str) -> Result<bool, Error> {
+    let found: Option<i64> = credential::table
+        .filter(credential::platform_merchant_id.eq(merchant).and(credential::serial.eq(serial)))
+        .select(credential::id)
+        .first(tx.conn())
+        .optional()?;
+    Ok(found.is_some())
+}
+
+pub(super) fn add_credential(
+    tx: &mut Tx<'_>,
+    at: i64,
+    new: &NewCredential<'_>,
+    serial: &str,
+    public_key_pem: &str,
+    wrapped: &[u8],
+) -> Result<i64, Error> {
+    let values = (
+        credential::platform_merchant_id.eq(new.platform_merchant_id),
+        credential::serial.eq(serial),
+        credential::public_key_pem.eq(public_key_pem),
+        credential::apiv3_key_wrapped.eq(wrapped),
+        credential::answer_mode.eq(new.answer_mode.as_str()),
+        credential::created_at.eq(at),
+    );
+    Ok(insert_returning_id!(tx, credential, values)?)
+}
+
+pub(super) fn credential(
+    tx: &mut Tx<'_>,
+    sp_mchid: &str,
+    serial: &str,
+) -> Result<Option<CredentialRow>, Error> {
+    Ok(credential::table
+        .inner_join(platform_merchant::table)
+        .filter(platform_merchant::sp_mchid.eq(sp_mchid).and(credential::serial.eq(serial)))
+        .select(CREDENTIAL)
+        .first(tx.conn())
+        .optional()?)
+}
+
+pub(super) fn credential_by_id(tx: &mut Tx<'_>, id: i64) -> Result<CredentialRow, Error> {
+    let row = credential::table.inner_join(platform_merchant::table).filter(credential::id.eq(id));
+    Ok(row.select(CREDENTIAL).first(tx.conn())?)
+}
+
+/// Whether this was the one that revoked it.
+pub(super) fn revoke(tx: &mut Tx<'_>, id: i64, at: i64) -> Result<bool, Error> {
+    let live = credential::table.find(id).filter(credential::revoked_at.is_null());
+    Ok(diesel::update(live).set(credential::revoked_at.eq(at)).execute(tx.conn())? > 0)
+}
+
+pub(super) fn add_nonce(tx: &mut Tx<'_>, credential: i64, nonce: &str, now: i64) -> Result<bool, Error> {
+    let insert = diesel::insert_into(request_nonce::table)
+        .values((
+            request_nonce::credential_id.eq(credential),
+            request_nonce::nonce.eq(nonce),
+            request_nonce::seen_at.eq(now),
+        ))
+        .on_conflict_do_nothing();
+    let rows = match tx.conn() {
+        Conn::Sqlite(conn) => insert.execute(conn)?,
+        Conn::Pg(conn) => insert.execute(conn)?,
+    };
+    Ok(rows == 1)
+}
+
+pub(super) fn purge_nonces(tx: &mut Tx<'_>, before: i64) -> Result<usize, Error> {
+    Ok(diesel::delete(request_nonce::table.filter(request_nonce::seen_at.lt(before))).execute(tx.conn())?)
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = platform_key, check_for_backend(MultiBackend))]
+pub(super) struct KeyRow {
+    pub purpose: String,
+    pub serial: String,
+    pub certificate_pem: String,
+    pub public_key_id: String,
+    pub public_key_pem: String,
+    pub private_key_wrapped: Vec<u8>,
+    pub active_from: i64,
+}
+
+pub(super) fn add_key(tx: &mut Tx<'_>, row: &KeyRow) -> Result<(), Error> {
+    diesel::insert_into(platform_key::table).values(row).execute(tx.conn())?;
+    Ok(())
+}
+
+/// Keys of a purpose that are not retired, the newest first.
+pub(super) fn keys(tx: &mut Tx<'_>, purpose: &str) -> Result<Vec<KeyRow>, Error> {
+    Ok(platform_key::table
+        .filter(platform_key::purpose.eq(purpose).and(platform_key::retired_at.is_null()))
+        .order(platform_key::id.desc())
+        .select(KeyRow::as_select())
+        .load(tx.conn())?)
+}

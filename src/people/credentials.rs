@@ -1,0 +1,224 @@
+//! API credentials of platform merchants (the `sp_mchid` side of WeChat's partner mode): their public key, and the
+//! API v3 key wrapped by the master key. A private key is shown once, by the shell command, and never stored.
+use serde_json::json;
+
+use super::{Actor, audit, credential_store as store};
+use crate::db::Tx;
+use crate::error::{Code, Error};
+use crate::protocol::crypto::{MasterKey, PublicKey};
+
+const APIV3_KEY_LEN: usize = 32;
+const WRAPPED_FOR: &str = "credential.apiv3";
+
+/// How answers and notifications to a caller are signed and named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AnswerMode {
+    /// By the platform certificate's serial.
+    Certificate,
+    /// By the platform public key's id (`PUB_KEY_ID_…`).
+    PublicKey,
+}
+
+impl AnswerMode {
+    /// As the database keeps it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            AnswerMode::Certificate => "cert",
+            AnswerMode::PublicKey => "pubkey",
+        }
+    }
+
+    /// Reads what [`AnswerMode::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        [AnswerMode::Certificate, AnswerMode::PublicKey].into_iter().find(|mode| mode.as_str() == text)
+    }
+}
+
+/// A platform merchant: the tenant within which an `out_trade_no` is unique.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlatformMerchant {
+    /// Internal id.
+    pub id: i64,
+    /// Its number in requests.
+    pub sp_mchid: String,
+    /// Its application id in requests.
+    pub sp_appid: String,
+    /// The name shown on pages.
+    pub name: String,
+}
+
+/// A credential ready for use.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// Internal id.
+    pub id: i64,
+    /// Whose it is.
+    pub platform_merchant_id: i64,
+    /// That merchant's number.
+    pub sp_mchid: String,
+    /// That merchant's application id.
+    pub sp_appid: String,
+    /// Upper-case hex serial of the caller's certificate.
+    pub serial: String,
+    /// Verifies the caller's requests.
+    pub public_key: PublicKey,
+    /// Seals notifications and certificates for the caller: 32 bytes.
+    pub apiv3_key: ApiKey,
+    /// How we sign for the caller.
+    pub answer_mode: AnswerMode,
+}
+
+/// An API v3 key; never printed.
+#[derive(Clone)]
+pub struct ApiKey(Vec<u8>);
+
+impl ApiKey {
+    /// Takes an unwrapped key in.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        ApiKey(bytes)
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ApiKey(..)")
+    }
+}
+
+/// A credential to be made.
+pub struct NewCredential<'a> {
+    /// Whose it will be.
+    pub platform_merchant_id: i64,
+    /// Serial of the caller's certificate, hex.
+    pub serial: &'a str,
+    /// The caller's public key or certificate in PEM.
+    pub public_key_pem: &'a str,
+    /// 32 ASCII characters.
+    pub apiv3_key: &'a str,
+    /// How we sign for the caller.
+    pub answer_mode: AnswerMode,
+}
+
+/// Makes a platform merchant.
+pub fn add_platform_merchant(
+    tx: &mut Tx<'_>,
+    at: i64,
+    actor: &Actor,
+    sp_mchid: &str,
+    sp_appid: &str,
+    name: &str,
+) -> Result<i64, Error> {
+    let number = |text: &str, max: usize| {
+        (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    if !number(sp_mchid, 32) || !number(sp_appid, 32) || name.trim().is_empty() {
+        return Err(Error::refused(Code::MerchantInvalid, "sp_mchid and sp_appid: 1 to 32 of 0-9 A-Z a-z"));
+    }
+    if store::platform_merchant(tx, sp_mchid)?.is_some() {
+        return Err(Error::refused(Code::MerchantInvalid, format!("{sp_mchid} is there already")));
+    }
+    let id = store::add_platform_merchant(tx, at, sp_mchid, sp_appid, name)?;
+    let object = format!("platform_merchant:{sp_mchid}");
+    let after = Some(json!({"sp_appid": sp_appid, "name": name}));
+    let entry = audit::Entry { action: "platform_merchant.add", object: &object, before: None, after };
+    audit::record(tx, at, actor, entry)?;
+    Ok(id)
+}
+
+/// The platform merchant of a number.
+pub fn platform_merchant(tx: &mut Tx<'_>, sp_mchid: &str) -> Result<Option<PlatformMerchant>, Error> {
+    store::platform_merchant(tx, sp_mchid)
+}
+
+/// Stores a credential; the API v3 key is wrapped.
+pub fn create(
+    tx: &mut Tx<'_>,
+    master: &MasterKey,
+    at: i64,
+    actor: &Actor,
+    new: &NewCredential<'_>,
+) -> Result<i64, Error> {
+    let invalid = |why: &str| Err(Error::refused(Code::CredentialInvalid, why));
+    let serial = new.serial.to_ascii_uppercase();
+    if serial.is_empty() || serial.len() > 64 || !serial.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return invalid("a serial is 1 to 64 hex digits");
+    }
+    if new.apiv3_key.len() != APIV3_KEY_LEN || !new.apiv3_key.bytes().all(|b| b.is_ascii_graphic()) {
+        return invalid("an API v3 key is 32 printable ASCII characters");
+    }
+    let public_key_pem = match PublicKey::from_pem(new.public_key_pem).and_then(|key| key.to_pem()) {
+        Ok(pem) => pem,
+        Err(why) => return invalid(&why.to_string()),
+    };
+    let wrapped = master
+        .wrap(WRAPPED_FOR, new.apiv3_key.as_bytes())
+        .map_err(|e| Error::Internal(format!("wrapping a credential: {e}")))?;
+    let merchant = store::merchant_number(tx, new.platform_merchant_id)?;
+    if store::exists(tx, new.platform_merchant_id, &serial)? {
+        return invalid("this serial is stored already");
+    }
+    let id = store::add_credential(tx, at, new, &serial, &public_key_pem, &wrapped)?;
+    note(tx, at, actor, "credential.new", &merchant, &serial)?;
+    Ok(id)
+}
+
+/// The live credential that signed a request.
+pub fn find(
+    tx: &mut Tx<'_>,
+    master: &MasterKey,
+    sp_mchid: &str,
+    serial: &str,
+) -> Result<Option<Credential>, Error> {
+    let row = store::credential(tx, sp_mchid, &serial.to_ascii_uppercase())?;
+    row.filter(|row| row.revoked_at.is_none()).map(|row| opened(row, master)).transpose()
+}
+
+/// A credential by its internal id, revoked or not: what was begun with it is also ended with it.
+pub fn by_id(tx: &mut Tx<'_>, master: &MasterKey, id: i64) -> Result<Credential, Error> {
+    opened(store::credential_by_id(tx, id)?, master)
+}
+
+/// Refuses the credential from now on. Repeating it changes nothing.
+pub fn revoke(tx: &mut Tx<'_>, at: i64, actor: &Actor, sp_mchid: &str, serial: &str) -> Result<(), Error> {
+    let serial = serial.to_ascii_uppercase();
+    let unknown = || Error::refused(Code::CredentialUnknown, format!("{sp_mchid} {serial}"));
+    let row = store::credential(tx, sp_mchid, &serial)?.ok_or_else(unknown)?;
+    if !store::revoke(tx, row.id, at)? {
+        return Ok(());
+    }
+    note(tx, at, actor, "credential.revoke", sp_mchid, &serial)
+}
+
+fn opened(row: store::CredentialRow, master: &MasterKey) -> Result<Credential, Error> {
+    let broken = |what: &str| Error::Internal(format!("credential {}: {what}", row.id));
+    let apiv3_key = master.unwrap(WRAPPED_FOR, &row.apiv3_key_wrapped).map_err(|e| broken(&e.to_string()))?;
+    let public_key = PublicKey::from_pem(&row.public_key_pem).map_err(|e| broken(&e.to_string()))?;
+    let answer_mode = AnswerMode::parse(&row.answer_mode).ok_or_else(|| broken("answer mode"))?;
+    Ok(Credential {
+        id: row.id,
+        platform_merchant_id: row.platform_merchant_id,
+        sp_mchid: row.sp_mchid,
+        sp_appid: row.sp_appid,
+        serial: row.serial,
+        public_key,
+        apiv3_key: ApiKey::new(apiv3_key),
+        answer_mode,
+    })
+}
+
+fn note(
+    tx: &mut Tx<'_>,
+    at: i64,
+    actor: &Actor,
+    action: &str,
+    merchant: &str,
+    serial: &str,
+) -> Result<(), Error> {
+    let object = format!("credential:{merchant}/{serial}");
+    audit::record(tx, at, actor, audit::Entry { action, object: &object, before: None, after: None })
+}
