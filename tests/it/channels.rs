@@ -3,7 +3,7 @@ use mingfen::channels::address::is_public;
 use mingfen::channels::http::{Guarded, Limits, Outgoing, SendFault};
 use mingfen::channels::wechat::{Answer, BadSettings, Client, Settings, Why};
 use mingfen::clock::Clock;
-use mingfen::kernel::calendar::{BusinessDay, Instant};
+use mingfen::kernel::calendar::BusinessDay;
 use mingfen::protocol::crypto::sha1_hex;
 use mingfen::protocol::wechat::errors::{ErrorBody, WechatCode};
 use mingfen::protocol::wechat::shapes::{NativeRequest, OrderOwner};
@@ -19,12 +19,16 @@ fn client(base: &str) -> Client {
 }
 
 fn client_within(base: &str, limits: Limits) -> Client {
+    client_by(base, limits, Clock::system())
+}
+
+fn client_by(base: &str, limits: Limits, clock: Clock) -> Client {
     let settings = Settings {
         base_url: base.to_owned(),
         signer: Signer { mchid: "1900000001".into(), serial: "AB12".into(), key: KEY.clone() },
         answer_keys: vec![AnswerKey { serial: SERIAL_NO.into(), key: KEY.public_key().unwrap() }],
     };
-    Client::new(Guarded::new(limits, true).unwrap(), Clock::system(), settings).unwrap()
+    Client::new(Guarded::new(limits, true).unwrap(), clock, settings).unwrap()
 }
 
 fn order() -> NativeRequest {
@@ -347,10 +351,14 @@ async fn the_guarded_client_calls_no_closed_address_however_it_is_written() {
     assert_eq!((answer.status, answer.body.as_slice()), (200, b"reached".as_slice()));
 }
 
-#[test]
-fn the_clock_of_the_client_is_the_one_handed_in() {
+#[tokio::test]
+async fn freshness_is_judged_by_the_clock_handed_in() {
+    let institution =
+        Institution::playing(|_| vec![Act::Signed(200, "{\"code_url\":\"weixin://1\"}".into())]);
     let clock = Clock::system();
-    let before = clock.instant();
     clock.advance(3600);
-    assert!(clock.instant() >= Instant::new(before.get() + 3600));
+    let late = client_by(&institution.base, Limits::default(), clock);
+    assert_eq!(late.native(&order()).await, Answer::Unknown(Why::Unbelievable(StampFault::Stale)));
+    let sent = header(&institution.requests()[0], "authorization").unwrap();
+    assert!(Authorization::parse(&sent).unwrap().timestamp > Clock::system().instant().get() + 3000);
 }
