@@ -1,5 +1,6 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
 pub mod split;
+pub mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -17,12 +18,14 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Split(split::Args),
+    Verify(verify::Args),
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Command::Split(args) => split::run(args),
+            Command::Verify(args) => verify::run(args),
         }
     }
 }
