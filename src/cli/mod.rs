@@ -1,6 +1,5 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
 pub mod split;
-pub mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -18,14 +17,12 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Split(split::Args),
-    Verify(verify::Args),
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Command::Split(args) => split::run(args),
-            Command::Verify(args) => verify::run(args),
         }
     }
 }

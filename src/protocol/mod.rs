@@ -1,5 +1,4 @@
 //! Pure codecs of the outside world: no business, no database, no network. May import the kernel only.
 pub mod certificate;
 pub mod crypto;
-pub mod evidence;
 pub mod wechat;

@@ -9,7 +9,6 @@
 #![allow(clippy::as_conversions, clippy::print_stdout, clippy::print_stderr, missing_docs)]
 mod support;
 
-mod channels;
 mod kernel_files;
 mod kernel_split;
 mod protocol_bill;

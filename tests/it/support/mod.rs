@@ -1,2 +1,1 @@
 //! support
-pub mod played;

@@ -1,0 +1,44 @@
+//! What the split could not decide: orders told as X, and differences between a bill and our record.
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
+use askama::Template;
+
+use crate::app::App;
+use crate::web::fault::Fault;
+use crate::web::format::Count;
+use crate::web::page;
+use crate::web::shell::Shell;
+use crate::web::view::exceptions::{DifferenceRow, UnsplitRow, difference_row, unsplit_row};
+use crate::web::visitor::Visitor;
+use crate::{reconciliation, splits};
+
+/// Rows of either table; the newest come first.
+const MOST: i64 = 100;
+
+#[derive(Template)]
+#[template(path = "admin/exceptions.html")]
+struct ExceptionsPage {
+    s: Shell,
+    unsplit: Vec<UnsplitRow>,
+    unsplit_count: Count,
+    differences: Vec<DifferenceRow>,
+}
+
+#[get("/admin/exceptions")]
+pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
+    let (scope, lang) = (visitor.platform()?, visitor.lang);
+    let (count, unsplit, differences) = app
+        .db
+        .read(move |tx| {
+            let unsplit = splits::unsplit_newest(tx, &scope, MOST)?;
+            let differences = reconciliation::newest(tx, &scope, MOST)?;
+            Ok((splits::unsplit_count(tx, &scope)?, unsplit, differences))
+        })
+        .await?;
+    page(&ExceptionsPage {
+        s: visitor.shell(),
+        unsplit: unsplit.iter().map(|found| unsplit_row(lang, found)).collect(),
+        unsplit_count: Count(count),
+        differences: differences.iter().map(|found| difference_row(lang, found)).collect(),
+    })
+}

@@ -1,0 +1,122 @@
+//! What goes wrong on a page, and the page that says so: always with a way out and the request id.
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
+use askama::Template;
+
+use super::headers::RequestId;
+use super::lang::Lang;
+use super::shell::Frame;
+use crate::error;
+
+/// Why a page was not given.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Nobody is logged in: to the login, and back afterwards.
+    #[error("login needed")]
+    Login,
+    /// No such page, or one that this person must not even know of.
+    #[error("not found")]
+    NotFound,
+    /// The form did not come from our own page.
+    #[error("form of another origin")]
+    Forged,
+    /// A field of a form that our own page would not have sent so.
+    #[error("form refused: {0}")]
+    Form(&'static str),
+    /// A room said no.
+    #[error(transparent)]
+    Room(#[from] error::Error),
+    /// A template could not be written.
+    #[error(transparent)]
+    Page(#[from] askama::Error),
+}
+
+impl ResponseError for Fault {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Login => StatusCode::SEE_OTHER,
+            Self::NotFound | Self::Room(error::Error::NotFound) => StatusCode::NOT_FOUND,
+            Self::Forged => StatusCode::FORBIDDEN,
+            Self::Form(_) => StatusCode::BAD_REQUEST,
+            Self::Room(error::Error::Refused { code, .. }) => {
+                StatusCode::from_u16(code.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY)
+            }
+            Self::Room(_) | Self::Page(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    s: Frame,
+    status: u16,
+    code: String,
+    title: &'static str,
+    why: String,
+    next: &'static str,
+    request_id: String,
+}
+
+/// Around all pages: an answer that is an error becomes a page in the reader's language.
+pub(super) async fn explain(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let answer = next.call(request).await?.map_into_boxed_body();
+    let status = answer.status();
+    let Some(fault) = answer.response().error() else {
+        return Ok(answer);
+    };
+    let fault = fault.as_error::<Fault>();
+    if let Some(Fault::Login) = fault {
+        let to = to_login(answer.request());
+        return Ok(answer.into_response(to));
+    }
+    if status.is_server_error() {
+        let id = RequestId::of(answer.request());
+        let why = answer.response().error().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(request_id = %id, why, "page failed");
+    }
+    let page = page(answer.request(), status, fault);
+    let html = page.render().map_err(Fault::Page)?;
+    let written = HttpResponse::build(status).insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html);
+    Ok(answer.into_response(written))
+}
+
+fn to_login(request: &HttpRequest) -> HttpResponse {
+    let back = request.uri().path_and_query().map_or("/", |p| p.as_str());
+    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", back).finish();
+    HttpResponse::SeeOther().insert_header((LOCATION, format!("/login?{query}"))).finish()
+}
+
+fn page(request: &HttpRequest, status: StatusCode, fault: Option<&Fault>) -> ErrorPage {
+    let lang = Lang::of(request);
+    let w = lang.words();
+    let (code, title, why, next) = match fault {
+        Some(Fault::Room(error::Error::Refused { code, detail })) => {
+            let (why, next) = lang.pick((code.sentence_zh(), code.advice_zh()), (code.sentence_en(), code.advice_en()));
+            let why = if detail.is_empty() { why.to_owned() } else { format!("{why} ({detail})") };
+            (code.id().to_owned(), w.refused, why, next)
+        }
+        Some(Fault::Forged) => (String::new(), w.forged, w.forged_why.to_owned(), w.forged_next),
+        Some(Fault::Form(what)) => (String::new(), w.refused, format!("{} ({what})", w.form_why), w.form_next),
+        _ if status == StatusCode::NOT_FOUND => (String::new(), w.missing, w.missing_why.to_owned(), w.missing_next),
+        _ if status.is_client_error() => (String::new(), w.refused, w.form_why.to_owned(), w.form_next),
+        _ => (String::new(), w.failed, w.failed_why.to_owned(), w.failed_next),
+    };
+    let request_id = RequestId::of(request);
+    ErrorPage { s: Frame::of(request), status: status.as_u16(), code, title, why, next, request_id }
+}
+
+/// Every address that no route knows.
+pub(super) async fn nowhere() -> Result<HttpResponse, Fault> {
+    Err(Fault::NotFound)
+}

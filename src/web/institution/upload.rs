@@ -1,0 +1,48 @@
+//! Takes a result or an approvals bundle that the institution's user sends, with its signature.
+use actix_multipart::form::MultipartForm;
+use actix_multipart::form::bytes::Bytes;
+use actix_multipart::form::text::Text;
+use actix_web::http::header::LOCATION;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, post};
+
+use crate::app::App;
+use crate::institutions;
+use crate::institutions::exchange::Incoming;
+use crate::people::Actor;
+use crate::web::fault::Fault;
+use crate::web::form::{same_origin, token_fits};
+use crate::web::visitor::Visitor;
+
+#[derive(MultipartForm)]
+struct Upload {
+    #[multipart(rename = "_csrf")]
+    csrf: Text<String>,
+    #[multipart(limit = "32 MiB")]
+    file: Bytes,
+    #[multipart(limit = "16 KiB")]
+    sig: Bytes,
+}
+
+#[post("/institution/files")]
+pub(in crate::web) async fn take(
+    visitor: Visitor,
+    app: Data<App>,
+    request: HttpRequest,
+    form: MultipartForm<Upload>,
+) -> Result<HttpResponse, Fault> {
+    let (_, id) = visitor.institution()?;
+    let Upload { csrf, file, sig } = form.into_inner();
+    if !same_origin(&request) || !token_fits(&visitor, &csrf) {
+        return Err(Fault::Forged);
+    }
+    let name = file.file_name.clone().unwrap_or_default();
+    let signature = String::from_utf8_lossy(&sig.data);
+    let incoming = Incoming::new(&name, file.data.to_vec(), &signature)?;
+    let actor = Actor::user(&visitor.principal.login, &visitor.request_id, &visitor.ip);
+    let approvals = name.starts_with("APR_");
+    let (dir, now) = (app.config.data_dir.clone(), app.clock.now());
+    app.db.write(move |tx| institutions::take_upload(tx, &dir, id, &incoming, &actor, now)).await?;
+    let told = if approvals { "approvals" } else { "result" };
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, format!("/institution?told={told}"))).finish())
+}

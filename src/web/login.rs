@@ -1,0 +1,135 @@
+//! Login and logout.
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{LOCATION, USER_AGENT};
+use actix_web::web::{Data, Form, Query};
+use actix_web::{HttpRequest, HttpResponse, get, post};
+use askama::Template;
+use serde::Deserialize;
+
+use super::fault::Fault;
+use super::form::{Posted, same_origin};
+use super::headers::{RequestId, is_secure};
+use super::page;
+use super::shell::{Frame, home};
+use super::visitor::{self, Visitor};
+use crate::app::App;
+use crate::error::Error;
+use crate::people::login::Browser;
+use crate::people::sessions;
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    s: Frame,
+    next: String,
+    login: String,
+    refused: String,
+}
+
+#[derive(Deserialize)]
+struct Back {
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    login: String,
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// The role's first page, or the login.
+#[get("/")]
+pub(super) async fn start(visitor: Visitor) -> HttpResponse {
+    see(home(visitor.principal.role))
+}
+
+#[get("/login")]
+pub(super) async fn ask(request: HttpRequest, back: Query<Back>) -> Result<HttpResponse, Fault> {
+    let next = back.into_inner().next;
+    page(&LoginPage { s: Frame::of(&request), next, login: String::new(), refused: String::new() })
+}
+
+#[post("/login")]
+pub(super) async fn enter(
+    app: Data<App>,
+    request: HttpRequest,
+    form: Form<Credentials>,
+) -> Result<HttpResponse, Fault> {
+    if !same_origin(&request) {
+        return Err(Fault::Forged);
+    }
+    let Credentials { login, password, next } = form.into_inner();
+    let agent = request.headers().get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let browser = Browser {
+        ip: visitor::ip(&request),
+        user_agent: agent.chars().take(200).collect(),
+        request_id: RequestId::of(&request),
+        old_token: visitor::token(&request),
+    };
+    match app.doorkeeper.login(&app.db, &app.clock, &login, password, browser).await {
+        Ok((token, principal)) => {
+            let to = if is_own_path(&next) { next.as_str() } else { home(principal.role) };
+            let mut answer = see(to);
+            answer.add_cookie(&session(&request, token.as_str())).map_err(broken)?;
+            Ok(answer)
+        }
+        Err(Error::Refused { code, .. }) => {
+            let s = Frame::of(&request);
+            let (why, todo) =
+                s.lang.pick((code.sentence_zh(), code.advice_zh()), (code.sentence_en(), code.advice_en()));
+            let refused = format!("{why}{}{todo}", s.lang.pick("，", "; "));
+            let mut answer = page(&LoginPage { s, next, login, refused })?;
+            *answer.status_mut() = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+            Ok(answer)
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+#[derive(Deserialize)]
+struct Nothing {}
+
+#[post("/logout")]
+pub(super) async fn leave(
+    app: Data<App>,
+    request: HttpRequest,
+    form: Posted<Nothing>,
+) -> Result<HttpResponse, Fault> {
+    let Posted { visitor: _, fields: Nothing {} } = form;
+    if let Some(token) = visitor::token(&request) {
+        app.db.write(move |tx| sessions::end(tx, &token)).await?;
+    }
+    let mut gone = session(&request, "");
+    gone.make_removal();
+    let mut answer = see("/login");
+    answer.add_cookie(&gone).map_err(broken)?;
+    Ok(answer)
+}
+
+fn session(request: &HttpRequest, token: &str) -> Cookie<'static> {
+    let secure = is_secure(request);
+    Cookie::build(visitor::cookie_name(secure), token.to_owned())
+        .path("/")
+        .secure(secure)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .finish()
+}
+
+fn broken(error: impl std::fmt::Display) -> Error {
+    Error::Internal(error.to_string())
+}
+
+fn see(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, path)).finish()
+}
+
+/// A path of this site: nothing that a browser could read as another host.
+fn is_own_path(path: &str) -> bool {
+    let clean = path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    clean && path.starts_with('/') && !path.starts_with("//")
+}

@@ -1,0 +1,63 @@
+//! A merchant's first page: today, and when the money comes.
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
+use askama::Template;
+
+use crate::app::App;
+use crate::kernel::money::Fen;
+use crate::web::fault::Fault;
+use crate::web::format::{Count, Day, Yuan};
+use crate::web::page;
+use crate::web::shell::Shell;
+use crate::web::view::settlement::{self, LineView};
+use crate::web::visitor::Visitor;
+use crate::{institutions, merchants, orders, splits};
+
+const SHORT_LIST: i64 = 7;
+
+#[derive(Template)]
+#[template(path = "merchant/desk.html")]
+struct DeskPage {
+    s: Shell,
+    merchant: String,
+    merchant_name: String,
+    institution: String,
+    today: Day,
+    count: String,
+    amount: Yuan,
+    waiting: Yuan,
+    settled: Yuan,
+    settled_note: String,
+    exceptions: Count,
+    lines: Vec<LineView>,
+}
+
+#[get("/merchant")]
+pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
+    let (scope, id) = visitor.merchant()?;
+    let (lang, today, s) = (visitor.lang, app.clock.today(), visitor.shell());
+    let found = app.db.read(move |tx| {
+        let merchant = merchants::by_id(tx, id)?;
+        let institution = institutions::by_id(tx, merchant.institution_id)?;
+        let (count, amount) = orders::paid_on(tx, &scope, today)?;
+        let receiver = format!("merchant:{}", merchant.merchant);
+        let (lines, _) = settlement::lines(tx, lang, institution.id, &receiver, i64::MAX, SHORT_LIST)?;
+        let waiting = Fen::sum(lines.iter().filter(|line| line.waits).map(|line| line.amount.0));
+        let last = lines.iter().find(|line| line.done);
+        Ok(DeskPage {
+            s,
+            merchant: merchant.merchant,
+            merchant_name: merchant.name,
+            institution: institution.name,
+            today: Day(today.to_i32()),
+            count: lang.pick(format!("{} 笔", Count(count)), format!("{} orders", Count(count))),
+            amount: Yuan(amount),
+            waiting: Yuan(waiting.unwrap_or(Fen::ZERO)),
+            settled: last.map_or(Yuan(Fen::ZERO), |line| line.amount),
+            settled_note: last.map_or_else(|| "—".to_owned(), |line| line.settle_date.clone()),
+            exceptions: Count(splits::unsplit_count(tx, &scope)?),
+            lines,
+        })
+    });
+    page(&found.await?)
+}

@@ -1,0 +1,5 @@
+//! A sub-merchant's people: MERCHANT.
+pub(super) mod desk;
+pub(super) mod order;
+pub(super) mod orders;
+pub(super) mod settlements;

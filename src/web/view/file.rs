@@ -1,0 +1,184 @@
+//! Files exchanged with an institution: digest, place in the chain, and what the institution answered.
+use actix_web::HttpResponse;
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+
+use super::{Mood, Tag};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::institutions::exchange::{self, ExchangedFile, FileResult, Folder};
+use crate::kernel::approvals::Bundle;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::money::Fen;
+use crate::people::Scope;
+use crate::web::fault::Fault;
+use crate::web::format::{Count, Day, When, Yuan};
+use crate::web::lang::Lang;
+
+/// One answer to a file.
+pub struct ResultView {
+    /// First or final.
+    pub stage: &'static str,
+    /// `ACCEPTED` or the institution's code.
+    pub code: String,
+    /// How many lines, and what succeeded.
+    pub note: String,
+    /// The RET.
+    pub file: String,
+    /// When it was imported.
+    pub at: When,
+}
+
+/// A file with its answers.
+pub struct FileView {
+    /// For `aria-labelledby`.
+    pub anchor: String,
+    /// Its name.
+    pub name: String,
+    /// Its symbol.
+    pub icon: &'static str,
+    /// What it is and holds.
+    pub brief: String,
+    /// Its header's time.
+    pub at: When,
+    /// Lower-case hex.
+    pub sha256: String,
+    /// The digest of the file before it; empty without a chain.
+    pub previous: String,
+    /// That file's name.
+    pub previous_name: String,
+    /// The bundle it was made under; empty without one.
+    pub bundle: String,
+    /// Whether it was taken.
+    pub first: Tag,
+    /// Whether it was executed.
+    pub last: Option<Tag>,
+    /// In order.
+    pub results: Vec<ResultView>,
+}
+
+/// Whether this answer makes a file void: any code but those that ask for the same bytes again (`files.md`, SPL).
+#[must_use]
+pub fn is_void(result: &FileResult) -> bool {
+    result.stage == "FIRST" && !matches!(result.code.as_str(), "ACCEPTED" | "E_SIGN" | "E_DIGEST")
+}
+
+/// A file with its answers, in words.
+pub fn read(tx: &mut Tx<'_>, lang: Lang, file: &ExchangedFile) -> Result<FileView, Error> {
+    let w = lang.words();
+    let answers = exchange::results_of(tx, file.id)?;
+    let previous = file.previous_sha256.clone().unwrap_or_default();
+    let previous_name = if previous.bytes().all(|b| b == b'0') {
+        if previous.is_empty() { String::new() } else { w.chain_first.to_owned() }
+    } else {
+        exchange::by_digest(tx, file.institution_id, &previous)?.map(|file| file.name).unwrap_or_default()
+    };
+    let mut results = Vec::with_capacity(answers.len());
+    for answer in &answers {
+        let ret = exchange::by_id(tx, answer.ret_file_id)?;
+        results.push(result_view(lang, answer, ret.name));
+    }
+    Ok(FileView {
+        anchor: format!("f{}", file.id),
+        name: file.name.clone(),
+        icon: if file.direction == "OUT" { "file-text" } else { "inbox" },
+        brief: brief(lang, file),
+        at: When(file.created_at),
+        sha256: file.sha256.clone(),
+        previous,
+        previous_name,
+        bundle: file.approvals_sha256.clone().unwrap_or_default(),
+        first: first_tag(lang, file, &answers),
+        last: last_tag(lang, file, &answers),
+        results,
+    })
+}
+
+fn result_view(lang: Lang, answer: &FileResult, file: String) -> ResultView {
+    let w = lang.words();
+    let (lines, total) = (Count(answer.lines), Yuan(Fen::new(answer.success_total)));
+    let first = answer.stage == "FIRST";
+    let note = lang.pick(format!("{lines} 行，成功 {total}"), format!("{lines} lines, {total} succeeded"));
+    ResultView {
+        stage: if first { w.first_result } else { w.final_result },
+        code: answer.code.clone(),
+        note: if first { String::new() } else { note },
+        file,
+        at: When(answer.imported_at),
+    }
+}
+
+fn brief(lang: Lang, file: &ExchangedFile) -> String {
+    let (day, orders, lines) = (Day(file.business_date), Count(file.orders), Count(file.lines));
+    let total = Yuan(Fen::new(file.total));
+    match file.kind.as_str() {
+        "SPL" => lang.pick(
+            format!("分账指令 · {day} · {orders} 笔 {lines} 行 · {total}"),
+            format!("Splits · {day} · {orders} orders, {lines} lines · {total}"),
+        ),
+        "STL" => lang.pick(
+            format!("结算指令 · {day} · {orders} 行 · {total}"),
+            format!("Settlement · {day} · {orders} lines · {total}"),
+        ),
+        "APR" => lang.pick(format!("机构批准文件 · {day}"), format!("Approvals · {day}")),
+        "RET" => lang.pick(format!("机构回盘 · {day}"), format!("Result · {day}")),
+        _ => lang.pick(format!("机构账单 · {day} · {orders} 笔 · {total}"), format!("Bill · {day} · {orders} orders · {total}")),
+    }
+}
+
+/// Whether the file was taken.
+#[must_use]
+pub fn first_tag(lang: Lang, file: &ExchangedFile, answers: &[FileResult]) -> Tag {
+    let w = lang.words();
+    if file.direction == "IN" {
+        return Tag::new(Mood::Ok, w.received);
+    }
+    match answers.iter().rev().find(|answer| answer.stage == "FIRST") {
+        None => Tag::new(Mood::Waits, w.waiting_first),
+        Some(answer) if answer.code == "ACCEPTED" => Tag::new(Mood::Ok, w.accepted),
+        Some(answer) => Tag::new(Mood::Bad, answer.code.clone()),
+    }
+}
+
+fn last_tag(lang: Lang, file: &ExchangedFile, answers: &[FileResult]) -> Option<Tag> {
+    let w = lang.words();
+    let accepted = answers.iter().any(|answer| answer.stage == "FIRST" && answer.code == "ACCEPTED");
+    if file.direction == "IN" || !accepted {
+        return None;
+    }
+    let executed = answers.iter().any(|answer| answer.stage == "FINAL");
+    Some(if executed { Tag::new(Mood::Ok, w.executed) } else { Tag::new(Mood::Waits, w.waiting_final) })
+}
+
+/// The bytes of a recorded file, or of its signature (`{name}.sig`), for whoever may see it.
+pub async fn download(app: &App, scope: Scope, name: String) -> Result<HttpResponse, Fault> {
+    let whole = name.strip_suffix(".sig").unwrap_or(&name).to_owned();
+    let found = app.db.read(move |tx| exchange::scoped(tx, &scope, &whole)).await?;
+    let (institution, file) = found.ok_or(Fault::NotFound)?;
+    let folder = Folder::new(&app.config.data_dir, &institution);
+    let day = BusinessDay::from_i32(file.business_date).ok_or(Fault::NotFound)?;
+    let dir = if file.direction == "OUT" { folder.out(day) } else { folder.inbox() };
+    let bytes = std::fs::read(dir.join(&name)).map_err(Error::from)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/octet-stream"))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .body(bytes))
+}
+
+/// How the institution recomputes the day of a file by itself (`files.md`, "`verify`").
+#[must_use]
+pub fn verify_command(file: Option<&ExchangedFile>, institution: &str) -> String {
+    let day = file.map_or_else(|| "yyyyMMdd".to_owned(), |file| file.business_date.to_string());
+    format!(
+        "mingfen verify \\\n  --spl SPL_{institution}_*_{day}_*.txt \\\n  --approvals APR_{institution}_*.json \\\n  \
+         --bill BILL_{day}.csv \\\n  --previous SPL_{institution}_*.txt \\\n  --platform-key platform.pub.pem \\\n  \
+         --institution-key {institution}.pub.pem"
+    )
+}
+
+/// How many rule versions and merchants a bundle approves.
+#[must_use]
+pub fn bundle_counts(body: &[u8]) -> (Count, Count) {
+    let count = |n: usize| Count(i64::try_from(n).unwrap_or(i64::MAX));
+    Bundle::parse(body).map_or((Count(0), Count(0)), |b| (count(b.rules.len()), count(b.merchants.len())))
+}

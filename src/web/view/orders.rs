@@ -1,0 +1,226 @@
+//! The list of orders, in the scope of whoever asks; every filter stands in the address.
+use actix_web::HttpResponse;
+use askama::Template;
+use serde::Deserialize;
+
+use super::{Mood, Tag};
+use crate::app::App;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::state::OrderState;
+use crate::orders::{self, Cursor, Filter, Totals};
+use crate::people::Scope;
+use crate::web::fault::Fault;
+use crate::web::format::{Count, Day, Ident, When, Yuan};
+use crate::web::lang::Lang;
+use crate::web::page;
+use crate::web::shell::Shell;
+use crate::web::words::Words;
+
+/// What stands in the address; everything may be missing or empty.
+#[derive(Deserialize, Default, Clone)]
+#[serde(default)]
+pub struct Asked {
+    from: String,
+    to: String,
+    state: String,
+    merchant: String,
+    id: String,
+    after: String,
+}
+
+/// An entry of a list to choose from.
+pub struct Choice {
+    value: &'static str,
+    text: &'static str,
+    chosen: bool,
+}
+
+struct Quick {
+    text: &'static str,
+    href: String,
+    current: bool,
+}
+
+struct Chip {
+    text: String,
+    href: String,
+}
+
+struct Row {
+    href: String,
+    order_no: Ident,
+    out_trade_no: Ident,
+    inst_order_no: Option<Ident>,
+    merchant: String,
+    merchant_name: String,
+    at: When,
+    amount: Yuan,
+    tags: Vec<Tag>,
+}
+
+#[derive(Template)]
+#[template(path = "orders.html")]
+struct OrdersPage<'a> {
+    s: Shell,
+    action: &'a str,
+    with_merchant: bool,
+    filter: &'a Asked,
+    filtered: bool,
+    states: Vec<Choice>,
+    quick: Vec<Quick>,
+    chips: Vec<Chip>,
+    totals: String,
+    rows: Vec<Row>,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+/// The page for `scope`, under the address `action`.
+pub async fn show(app: &App, s: Shell, scope: Scope, action: &str, asked: Asked) -> Result<HttpResponse, Fault> {
+    let (lang, filter, cursor) = (s.lang, asked.filter(), asked.cursor());
+    let with_merchant = !matches!(scope, Scope::Merchant(_));
+    let (found, totals) = app
+        .db
+        .read(move |tx| Ok((orders::list(tx, &scope, &filter, cursor)?, orders::totals(tx, &scope, &filter)?)))
+        .await?;
+    let rows = found.rows.iter().map(|row| of(row, action, s.w)).collect();
+    let next = found.next.map(|at| asked.href(action, &[("after", &format!("{}-{}", at.created_at, at.id))]));
+    page(&OrdersPage {
+        action,
+        with_merchant,
+        filtered: asked.is_filtered(),
+        states: states(s.w, &asked.state),
+        quick: quick(s.w, action, &asked, app.clock.today()),
+        chips: chips(s.w, action, &asked),
+        totals: sentence(lang, &totals),
+        rows,
+        first: (!asked.after.is_empty()).then(|| asked.href(action, &[("after", "")])),
+        next,
+        filter: &asked,
+        s,
+    })
+}
+
+impl Asked {
+    fn filter(&self) -> Filter {
+        let day = |text: &str| Day::parse(text).and_then(|day| BusinessDay::from_i32(day.0));
+        let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        Filter {
+            from: day(&self.from),
+            to: day(&self.to),
+            number: given(&self.id),
+            state: OrderState::parse(&self.state),
+            merchant: given(&self.merchant),
+        }
+    }
+    fn cursor(&self) -> Option<Cursor> {
+        let (created_at, id) = self.after.split_once('-')?;
+        Some(Cursor { created_at: created_at.parse().ok()?, id: id.parse().ok()? })
+    }
+    fn is_filtered(&self) -> bool {
+        self.fields().iter().any(|(_, value)| !value.is_empty())
+    }
+    fn fields(&self) -> [(&'static str, &str); 5] {
+        [
+            ("from", &self.from),
+            ("to", &self.to),
+            ("state", &self.state),
+            ("merchant", &self.merchant),
+            ("id", &self.id),
+        ]
+    }
+    /// The same filter with some fields changed, on its first page unless `after` is among them.
+    fn href(&self, action: &str, changed: &[(&str, &str)]) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.fields() {
+            let value = changed.iter().find(|(field, _)| *field == name).map_or(value, |(_, new)| new);
+            if !value.is_empty() {
+                query.append_pair(name, value);
+            }
+        }
+        if let Some((_, after)) = changed.iter().find(|(field, after)| *field == "after" && !after.is_empty()) {
+            query.append_pair("after", after);
+        }
+        let query = query.finish();
+        if query.is_empty() { action.to_owned() } else { format!("{action}?{query}") }
+    }
+}
+
+fn of(row: &orders::Row, action: &str, w: &Words) -> Row {
+    Row {
+        href: format!("{action}/{}", row.order.order_no),
+        order_no: Ident(row.order.order_no.clone()),
+        out_trade_no: Ident(row.order.out_trade_no.clone()),
+        inst_order_no: row.inst_order_no.clone().map(Ident),
+        merchant: row.merchant.clone(),
+        merchant_name: row.merchant_name.clone(),
+        at: When(row.order.created_at),
+        amount: Yuan(row.paid.unwrap_or(row.order.amount)),
+        tags: vec![state_tag(row.state, w)],
+    }
+}
+
+/// An order's state in a word.
+#[must_use]
+pub fn state_tag(state: OrderState, w: &Words) -> Tag {
+    match state {
+        OrderState::Created => Tag::new(Mood::Plain, w.state_created),
+        OrderState::Paying => Tag::new(Mood::Waits, w.state_paying),
+        OrderState::Unknown => Tag::new(Mood::Bad, w.state_unknown),
+        OrderState::Paid => Tag::new(Mood::Ok, w.state_paid),
+        OrderState::Closed => Tag::new(Mood::Plain, w.state_closed),
+    }
+}
+
+fn states(w: &'static Words, chosen: &str) -> Vec<Choice> {
+    let all = [
+        ("", w.any_state),
+        ("CREATED", w.state_created),
+        ("PAYING", w.state_paying),
+        ("UNKNOWN", w.state_unknown),
+        ("PAID", w.state_paid),
+        ("CLOSED", w.state_closed),
+    ];
+    all.into_iter().map(|(value, text)| Choice { value, text, chosen: value == chosen }).collect()
+}
+
+fn quick(w: &'static Words, action: &str, asked: &Asked, today: BusinessDay) -> Vec<Quick> {
+    let text = |day: BusinessDay| Day(day.to_i32()).to_string();
+    let week = (0..6).fold(today, |day, _| day.prev());
+    let (now, before) = (text(today), text(today.prev()));
+    let ranges = [
+        (w.range_today, now.clone(), now.clone()),
+        (w.range_yesterday, before.clone(), before),
+        (w.range_week, text(week), now),
+        (w.range_all, String::new(), String::new()),
+    ];
+    let link = |(name, from, to): (&'static str, String, String)| Quick {
+        text: name,
+        href: asked.href(action, &[("from", &from), ("to", &to)]),
+        current: asked.from == from && asked.to == to,
+    };
+    ranges.into_iter().map(link).collect()
+}
+
+fn chips(w: &'static Words, action: &str, asked: &Asked) -> Vec<Chip> {
+    let state = states(w, &asked.state).into_iter().find(|state| state.chosen).map_or("", |state| state.text);
+    let said = [
+        (w.from_day, "from", asked.from.as_str()),
+        (w.to_day, "to", asked.to.as_str()),
+        (w.state, "state", if asked.state.is_empty() { "" } else { state }),
+        (w.merchant_no, "merchant", asked.merchant.as_str()),
+        (w.any_number, "id", asked.id.as_str()),
+    ];
+    let named = said.into_iter().filter(|(.., value)| !value.is_empty());
+    let chip = |(name, field, value): (&str, &str, &str)| Chip {
+        text: format!("{name} {value}"),
+        href: asked.href(action, &[(field, "")]),
+    };
+    named.map(chip).collect()
+}
+
+fn sentence(lang: Lang, totals: &Totals) -> String {
+    let more = if totals.bounded { "+" } else { "" };
+    let (count, amount) = (Count(totals.count), Yuan(totals.amount));
+    lang.pick(format!("{count}{more} 笔，{amount}{more}"), format!("{count}{more} orders, {amount}{more}"))
+}

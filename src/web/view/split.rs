@@ -1,0 +1,215 @@
+//! What the files say of an order, or before the cut a preview by the contract's fee (`split.md`, "Order facts").
+//! Lines are shown as stored; the words beside them come from computing them again.
+use std::collections::BTreeMap;
+
+use super::drawn::{Amount, Drawn, SplitView, draw};
+use super::order::file_tag;
+use super::{Mood, Tag, explain};
+use crate::db::Tx;
+use crate::error::Error;
+use crate::institutions::{self, exchange};
+use crate::institutions::exchange::ExchangedFile;
+use crate::kernel::file::field;
+use crate::kernel::money::Fen;
+use crate::kernel::rule::{self, RuleVersion};
+use crate::kernel::split::{self as kernel, OrderFacts};
+use crate::orders::{Detail, Payment};
+use crate::splits::{self, Entry};
+use crate::{merchants, rules};
+use crate::web::format::{Yuan, percent_of_ppm};
+use crate::web::lang::Lang;
+
+/// A line of the order's timeline that a file tells.
+pub struct Told {
+    /// The colour.
+    pub class: &'static str,
+    /// What happened.
+    pub text: String,
+    /// The file.
+    pub file: String,
+    /// Its digest.
+    pub digest: String,
+    /// Unix microseconds.
+    pub at: i64,
+}
+
+/// What the files say of an order.
+#[derive(Default)]
+pub struct Shown {
+    /// The picture, where there is one.
+    pub split: Option<SplitView>,
+    /// The reason of an X line.
+    pub unsplit: Option<String>,
+    /// How it stands.
+    pub tag: Option<Tag>,
+    /// What was split, or would be.
+    pub facts: Option<OrderFacts>,
+    /// The merchant's line.
+    pub merchant: Option<Fen>,
+    /// Where the fee comes from.
+    pub fee_note: String,
+    /// For the timeline.
+    pub told: Vec<Told>,
+}
+
+impl Shown {
+    fn put(&mut self, lang: Lang, facts: OrderFacts, drawn: Drawn<'_>) {
+        self.tag = Some(drawn.tag.clone());
+        self.merchant = drawn.lines.iter().find(|line| line.path == kernel::MERCHANT_PATH).map(|line| line.amount);
+        self.split = Some(draw(lang, &facts, drawn));
+        self.facts = Some(facts);
+    }
+}
+
+/// What the files, or else the preview, say of an order.
+pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error> {
+    let Some(payment) = &detail.standing.payment else { return Ok(Shown::default()) };
+    let mut shown = Shown::default();
+    let mut entry = None;
+    for (file, day, n) in splits::places(tx, &payment.inst_order_no)? {
+        let file = exchange::by_id(tx, file)?;
+        if !tell(tx, lang, &file, &mut shown.told)? {
+            entry = splits::entry(tx, day, file.id, n)?.map(|entry| (entry, file));
+        }
+    }
+    match entry {
+        Some((entry, _)) if entry.order.reason.is_some() => {
+            shown.facts = Some(facts_of(&entry));
+            shown.fee_note = lang.words().fee_of_bill.to_owned();
+            shown.unsplit = entry.order.reason;
+            shown.tag = Some(file_tag(lang, true));
+        }
+        Some((entry, file)) => of_file(tx, lang, detail, &entry, &file, &mut shown)?,
+        None => preview(tx, lang, detail, payment, &mut shown)?,
+    }
+    Ok(shown)
+}
+
+/// Tells a file and its results; answers whether the file is void.
+fn tell(tx: &mut Tx<'_>, lang: Lang, file: &ExchangedFile, told: &mut Vec<Told>) -> Result<bool, Error> {
+    let text = lang.pick("写入分账文件，签名发布", "Told in the signed split file").to_owned();
+    let (name, digest) = (file.name.clone(), file.sha256.clone());
+    told.push(Told { class: "ok", text, file: name, digest, at: file.recorded_at });
+    let mut void = false;
+    for result in exchange::results_of(tx, file.id)? {
+        let ret = exchange::by_id(tx, result.ret_file_id)?;
+        let good = result.code == "ACCEPTED";
+        void |= super::file::is_void(&result);
+        let text = match (result.stage.as_str(), good) {
+            ("FIRST", true) => lang.pick("机构重算一致，受理", "Recomputed and accepted by the institution").to_owned(),
+            ("FIRST", false) => lang.pick("机构拒收：", "Refused by the institution: ").to_owned() + &result.code,
+            _ => lang.pick("机构执行结果", "The institution's final result").to_owned(),
+        };
+        let class = if good { "ok" } else { "warn" };
+        told.push(Told { class, text, file: ret.name, digest: ret.sha256, at: result.imported_at });
+    }
+    Ok(void)
+}
+
+fn facts_of(entry: &Entry) -> OrderFacts {
+    let order = &entry.order;
+    OrderFacts {
+        inst_order_no: order.inst_order_no.clone(),
+        merchant: order.merchant.clone(),
+        channel: order.channel.clone(),
+        product: order.product.clone(),
+        tags: field::tags(&order.tags).unwrap_or_default(),
+        parties: field::parties(&order.parties).unwrap_or_default(),
+        paid_at: exchange::seconds(order.paid_at),
+        paid: Fen::new(order.paid),
+        fee: Fen::new(order.fee),
+        subsidy: Fen::new(order.subsidy),
+    }
+}
+
+fn of_file(
+    tx: &mut Tx<'_>,
+    lang: Lang,
+    detail: &Detail,
+    entry: &Entry,
+    file: &ExchangedFile,
+    shown: &mut Shown,
+) -> Result<(), Error> {
+    let facts = facts_of(entry);
+    let stored = entry.lines.iter().map(|line| Amount {
+        path: line.path.clone(),
+        role: line.role.clone(),
+        receiver: line.receiver.clone(),
+        amount: Fen::new(line.amount),
+    });
+    let digest = entry.order.rule_digest.as_deref().unwrap_or_default();
+    let version = rules::by_digest(tx, file.institution_id, digest)?;
+    let version = version.and_then(|stored| rule::parse(&stored.canonical).ok());
+    let names = merchants::receiver_names(tx, detail.standing.order.institution_id)?;
+    let (rule, number) = (entry.order.rule.as_deref().unwrap_or_default(), entry.order.version.unwrap_or_default());
+    let (name, n) = (&file.name, entry.order.n);
+    shown.fee_note = lang.words().fee_of_bill.to_owned();
+    let drawn = Drawn {
+        tag: file_tag(lang, false),
+        words: version.map(|rule| in_words(lang, &rule, &facts)).unwrap_or_default(),
+        lines: stored.collect(),
+        names: &names,
+        fee_how: lang.words().fee_bill_how.to_owned(),
+        basis: lang.pick(
+            format!("按规则 {rule} v{number} 计算，写入 {name} 第 {n} 笔；机构用自己的账单和批准的版本重算。"),
+            format!("By rule {rule} v{number}, order {n} of {name}; the institution recomputes it from its own bill."),
+        ),
+    };
+    shown.put(lang, facts, drawn);
+    Ok(())
+}
+
+fn preview(
+    tx: &mut Tx<'_>,
+    lang: Lang,
+    detail: &Detail,
+    payment: &Payment,
+    shown: &mut Shown,
+) -> Result<(), Error> {
+    let order = &detail.standing.order;
+    let at = exchange::seconds(payment.received_at);
+    let Some(bundle) = institutions::bundle_at(tx, order.institution_id, at)? else { return Ok(()) };
+    let Some(rate) = bundle.fee_rate(&detail.merchant, &order.channel, &order.product) else { return Ok(()) };
+    let fee = rate.half_up_of(payment.paid).unwrap_or(Fen::ZERO);
+    let facts = OrderFacts {
+        inst_order_no: payment.inst_order_no.clone(),
+        merchant: detail.merchant.clone(),
+        channel: order.channel.clone(),
+        product: order.product.clone(),
+        tags: field::tags(&order.tags).unwrap_or_default(),
+        parties: field::parties(&order.parties).unwrap_or_default(),
+        paid_at: exchange::seconds(payment.paid_at),
+        paid: payment.paid,
+        fee,
+        subsidy: Fen::ZERO,
+    };
+    let percent = percent_of_ppm(rate.get());
+    shown.fee_note = lang.pick(format!("按合同费率 {percent} 预计"), format!("expected by the contract's {percent}"));
+    let versions = bundle.rules_in_force();
+    let picked = rule::pick(&facts, &versions, bundle.decision(&facts.inst_order_no));
+    let Some((rule, split)) = picked.and_then(|rule| Some((rule, kernel::compute(rule, &facts).ok()?))) else {
+        shown.facts = Some(facts);
+        return Ok(());
+    };
+    let names = merchants::receiver_names(tx, detail.standing.order.institution_id)?;
+    let drawn = Drawn {
+        tag: Tag::new(Mood::Waits, lang.words().split_preview),
+        words: in_words(lang, rule, &facts),
+        lines: split.lines.iter().filter(|line| line.amount > Fen::ZERO).map(Amount::from).collect(),
+        names: &names,
+        fee_how: format!("{} × {percent} {}", Yuan(facts.paid), lang.pick("（四舍五入到分）", "(half up to the fen)")),
+        basis: lang.pick(
+            format!("预览：按付款时生效的规则 {} v{} 与合同费率计算；切日后以机构账单为准。", rule.rule, rule.version),
+            format!("Preview by rule {} v{} and the contract's fee; the bill decides.", rule.rule, rule.version),
+        ),
+    };
+    shown.put(lang, facts, drawn);
+    Ok(())
+}
+
+/// How each line came about, by its path; with the amount that was computed, so that no words stand beside another.
+fn in_words(lang: Lang, rule: &RuleVersion, facts: &OrderFacts) -> BTreeMap<String, (Fen, String)> {
+    let Ok(split) = kernel::compute(rule, facts) else { return BTreeMap::new() };
+    let said = split.lines.iter().zip(&split.explain);
+    said.map(|(line, how)| (line.path.to_string(), (line.amount, explain::line(lang, how)))).collect()
+}
