@@ -87,13 +87,15 @@ pub(super) async fn explain(
     }
     let page = page(answer.request(), status, fault);
     let html = page.render().map_err(Fault::Page)?;
-    let written = HttpResponse::build(status).insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html);
+    let written =
+        HttpResponse::build(status).insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html);
     Ok(answer.into_response(written))
 }
 
 fn to_login(request: &HttpRequest) -> HttpResponse {
     let back = request.uri().path_and_query().map_or("/", |p| p.as_str());
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", back).finish();
+    let query: String =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("next", back).finish();
     HttpResponse::SeeOther().insert_header((LOCATION, format!("/login?{query}"))).finish()
 }
 
@@ -102,13 +104,18 @@ fn page(request: &HttpRequest, status: StatusCode, fault: Option<&Fault>) -> Err
     let w = lang.words();
     let (code, title, why, next) = match fault {
         Some(Fault::Room(error::Error::Refused { code, detail })) => {
-            let (why, next) = lang.pick((code.sentence_zh(), code.advice_zh()), (code.sentence_en(), code.advice_en()));
+            let (why, next) =
+                lang.pick((code.sentence_zh(), code.advice_zh()), (code.sentence_en(), code.advice_en()));
             let why = if detail.is_empty() { why.to_owned() } else { format!("{why} ({detail})") };
             (code.id().to_owned(), w.refused, why, next)
         }
         Some(Fault::Forged) => (String::new(), w.forged, w.forged_why.to_owned(), w.forged_next),
-        Some(Fault::Form(what)) => (String::new(), w.refused, format!("{} ({what})", w.form_why), w.form_next),
-        _ if status == StatusCode::NOT_FOUND => (String::new(), w.missing, w.missing_why.to_owned(), w.missing_next),
+        Some(Fault::Form(what)) => {
+            (String::new(), w.refused, format!("{} ({what})", w.form_why), w.form_next)
+        }
+        _ if status == StatusCode::NOT_FOUND => {
+            (String::new(), w.missing, w.missing_why.to_owned(), w.missing_next)
+        }
         _ if status.is_client_error() => (String::new(), w.refused, w.form_why.to_owned(), w.form_next),
         _ => (String::new(), w.failed, w.failed_why.to_owned(), w.failed_next),
     };

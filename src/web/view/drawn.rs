@@ -22,7 +22,8 @@ pub struct Amount {
 
 impl From<&Line> for Amount {
     fn from(line: &Line) -> Self {
-        let (path, role, receiver) = (line.path.to_string(), line.role.to_string(), line.receiver.to_string());
+        let (path, role, receiver) =
+            (line.path.to_string(), line.role.to_string(), line.receiver.to_string());
         Self { path, role, receiver, amount: line.amount }
     }
 }
@@ -83,7 +84,8 @@ pub struct SplitView {
 #[must_use]
 pub fn draw(lang: Lang, facts: &OrderFacts, drawn: Drawn<'_>) -> SplitView {
     let w = lang.words();
-    let named = |line: &Amount| drawn.names.get(&line.receiver).cloned().unwrap_or_else(|| line.receiver.clone());
+    let named =
+        |line: &Amount| drawn.names.get(&line.receiver).cloned().unwrap_or_else(|| line.receiver.clone());
     let (merchant, others): (Vec<&Amount>, Vec<&Amount>) =
         drawn.lines.iter().partition(|line| line.path == MERCHANT_PATH);
     let ordered: Vec<&Amount> = merchant.into_iter().chain(others).collect();

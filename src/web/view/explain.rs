@@ -31,7 +31,9 @@ fn of_share(lang: Lang, share: &ShareExplain) -> String {
     parts.extend(share.cut.map(|it| cut(lang, it)));
     if share.nested > Fen::ZERO {
         let nested = Yuan(share.nested);
-        parts.push(lang.pick(format!("其中 {nested} 分给下级"), format!("of which {nested} goes to nested shares")));
+        parts.push(
+            lang.pick(format!("其中 {nested} 分给下级"), format!("of which {nested} goes to nested shares")),
+        );
     }
     if share.fee > Fen::ZERO {
         let fee = Yuan(share.fee);
@@ -59,7 +61,9 @@ fn of_merchant(lang: Lang, merchant: &MerchantExplain) -> String {
     );
     if merchant.fee_from_shares > Fen::ZERO {
         let fee = Yuan(merchant.fee_from_shares);
-        text.push_str(&lang.pick(format!("；他方承担手续费 +{fee}"), format!("; fee borne by others +{fee}")));
+        text.push_str(
+            &lang.pick(format!("；他方承担手续费 +{fee}"), format!("; fee borne by others +{fee}")),
+        );
     }
     text
 }
@@ -79,7 +83,11 @@ fn worth(lang: Lang, worth: &Worth) -> String {
             text
         }
         Worth::ConditionFailed(unmet) => {
-            format!("{}{}", lang.pick("条件不满足，为 0：", "0, its condition does not hold: "), condition(lang, *unmet))
+            format!(
+                "{}{}",
+                lang.pick("条件不满足，为 0：", "0, its condition does not hold: "),
+                condition(lang, *unmet)
+            )
         }
         Worth::PartyMissing => lang.pick("订单没有这一方，为 0", "0, the order has no such party").to_owned(),
         Worth::ParentNothing => lang.pick("上级为 0，本级也为 0", "0, because its parent is 0").to_owned(),
@@ -119,7 +127,10 @@ fn clamped(lang: Lang, clamp: Clamp) -> String {
 
 fn cut(lang: Lang, cut: Cut) -> String {
     let (from, to) = (Yuan(cut.from), Yuan(cut.to));
-    lang.pick(format!("超出剩余额度，由 {from} 截为 {to}"), format!("cut from {from} to the {to} that was left"))
+    lang.pick(
+        format!("超出剩余额度，由 {from} 截为 {to}"),
+        format!("cut from {from} to the {to} that was left"),
+    )
 }
 
 fn condition(lang: Lang, unmet: Unmet) -> &'static str {

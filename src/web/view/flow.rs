@@ -74,7 +74,8 @@ pub fn lay_out(sources: Vec<(String, Fen)>, parts: Vec<Part>, rest: &str) -> Flo
     let parts = folded(parts, rest);
     let heights: Vec<i64> = parts.iter().map(|part| scaled(part.amount, total, INNER, 3)).collect();
     let widths = narrow_widths(&parts, total);
-    let (source_height, slots) = (heights.iter().sum(), heights.iter().map(|h| SLOT.max(*h) + GAP).sum::<i64>());
+    let (source_height, slots) =
+        (heights.iter().sum(), heights.iter().map(|h| SLOT.max(*h) + GAP).sum::<i64>());
     let height = TOP + slots.max(source_height + GAP);
     let source_y = TOP + (height - TOP - source_height) / 2;
     let (mut slot_y, mut from_y, mut x) = (TOP, source_y, 0);
@@ -137,7 +138,8 @@ fn scaled(part: Fen, total: Fen, length: i64, least: i64) -> i64 {
 
 fn narrow_widths(parts: &[Part], total: Fen) -> Vec<i64> {
     let gaps = i64::try_from(parts.len()).unwrap_or(1).saturating_sub(1) * 3;
-    let mut widths: Vec<i64> = parts.iter().map(|part| scaled(part.amount, total, NARROW - gaps, 3)).collect();
+    let mut widths: Vec<i64> =
+        parts.iter().map(|part| scaled(part.amount, total, NARROW - gaps, 3)).collect();
     let over = widths.iter().sum::<i64>() + gaps - NARROW;
     if let Some(widest) = widths.iter_mut().max() {
         *widest -= over;

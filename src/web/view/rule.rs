@@ -104,7 +104,14 @@ fn flatten(lang: Lang, share: &Share, depth: usize, out: &mut Vec<ShareWords>) {
         }
     };
     let role = share.role.to_string();
-    out.push(ShareWords { path: share.path.to_string(), depth, color: color(&role), who, role, how: how(lang, share) });
+    out.push(ShareWords {
+        path: share.path.to_string(),
+        depth,
+        color: color(&role),
+        who,
+        role,
+        how: how(lang, share),
+    });
     share.shares.iter().for_each(|nested| flatten(lang, nested, depth + 1, out));
 }
 
@@ -120,8 +127,12 @@ fn how(lang: Lang, share: &Share) -> Vec<String> {
             said.collect()
         }
     };
-    how.extend(share.min.map(|min| lang.pick(format!("至少 {}", Yuan(min)), format!("at least {}", Yuan(min)))));
-    how.extend(share.max.map(|max| lang.pick(format!("至多 {}", Yuan(max)), format!("at most {}", Yuan(max)))));
+    how.extend(
+        share.min.map(|min| lang.pick(format!("至少 {}", Yuan(min)), format!("at least {}", Yuan(min)))),
+    );
+    how.extend(
+        share.max.map(|max| lang.pick(format!("至多 {}", Yuan(max)), format!("at most {}", Yuan(max)))),
+    );
     how.extend(share.when.as_ref().map(|when| condition(lang, when)));
     how
 }
