@@ -1,5 +1,6 @@
 //! What the tests stand on: a fresh platform on a fresh database for each test.
 pub mod database;
+pub mod rules;
 
 use std::ops::Deref;
 use std::path::Path;
