@@ -1,11 +1,14 @@
 //! What handlers and jobs share; `serve`, `demo` and the tests put it together in the same way.
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::channels::http::{Guarded, Limits};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::db::{Create, Db, OpenError};
+use crate::db::{Create, Db, OpenError, Tx};
 use crate::error::Error;
+use crate::institutions;
+use crate::orders::Channel;
 use crate::people::keys::PlatformKeys;
 use crate::people::login::Doorkeeper;
 use crate::protocol::crypto::MasterKey;
@@ -27,6 +30,7 @@ pub struct App {
     pub doorkeeper: Doorkeeper,
     /// The guarded client for everything that goes out.
     pub http: Guarded,
+    channels: Arc<Mutex<HashMap<i64, Channel>>>,
 }
 
 /// Why a platform does not start; each sentence says what to do.
@@ -59,6 +63,27 @@ impl App {
             Guarded::new(Limits::default(), config.allow_private_addresses).map_err(Error::internal)?;
         let doorkeeper = Doorkeeper::new(config.login_attempts_per_minute);
         let (config, keys) = (Arc::new(config), Arc::new(keys));
-        Ok(App { db, clock, config, master_key, keys, doorkeeper, http })
+        Ok(App { db, clock, config, master_key, keys, doorkeeper, http, channels: Arc::default() })
+    }
+
+    /// The channel of an institution; its keys are unwrapped once in the life of a process.
+    pub async fn channel(&self, institution: i64) -> Result<Channel, Error> {
+        if let Some(known) = self.channels().get(&institution) {
+            return Ok(known.clone());
+        }
+        let master = self.master_key.clone();
+        let read = move |tx: &mut Tx<'_>| {
+            let profile = institutions::by_id(tx, institution)?;
+            let keys = institutions::keys(tx, &master, &profile)?;
+            Ok((profile, keys))
+        };
+        let (profile, keys) = self.db.read(read).await?;
+        let opened = Channel::open(profile, keys, &self.http, &self.clock, &self.config.public_url)?;
+        self.channels().insert(institution, opened.clone());
+        Ok(opened)
+    }
+
+    fn channels(&self) -> MutexGuard<'_, HashMap<i64, Channel>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

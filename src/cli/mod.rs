@@ -1,4 +1,6 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
+pub mod logs;
+pub mod serve;
 pub mod split;
 
 use std::io::Write;
@@ -16,12 +18,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Serve(serve::Args),
     Split(split::Args),
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Command::Serve(args) => serve::run(args),
             Command::Split(args) => split::run(args),
         }
     }

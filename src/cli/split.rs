@@ -49,42 +49,21 @@ pub struct Answered {
     pub readable: bool,
 }
 
-/// One answer as `cli.md` prints it.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Answer {
-    /// All lines and, where the case has them, its refunds.
-    Split(SplitAnswer),
-    /// Why there is no split.
-    Refused(Refusal),
-}
-
-/// Who gets what, and what the refunds return.
-#[derive(Debug, Serialize)]
-pub struct SplitAnswer {
-    picked: Digest,
-    lines: Vec<LineAnswer>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refunds: Option<Vec<RefundAnswer>>,
-}
-
-/// The code, the version if one had been picked, and what was found first.
+/// One answer as `cli.md` prints it: `error`, or `lines` and, where the case has them, `refunds`.
 #[derive(Debug, Default, Serialize)]
-pub struct Refusal {
-    error: &'static str,
+pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
-    picked: Option<Digest>,
+    error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
-}
-
-impl Refusal {
-    fn of(error: &'static str, findings: Vec<Finding>) -> Refusal {
-        let (path, why) = findings.into_iter().next().map(|first| (first.path, first.why)).unzip();
-        Refusal { error, picked: None, path: path.filter(|path| !path.is_empty()), why }
-    }
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picked: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<Vec<LineAnswer>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunds: Option<Vec<RefundAnswer>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -104,44 +83,41 @@ enum RefundAnswer {
 
 /// Answers one line of input, with or without its line end.
 pub fn answer(line: &[u8]) -> Answered {
-    let text = str::from_utf8(line).map_err(|e| e.to_string());
-    match text.and_then(|text| json::read(text).map_err(|e| e.to_string())) {
-        Ok(json) => {
-            let answer = decide(&json).map_or_else(Answer::Refused, Answer::Split);
-            Answered { answer, readable: true }
-        }
+    let read = str::from_utf8(line).map_err(|e| e.to_string());
+    match read.and_then(|text| json::read(text).map_err(|e| e.to_string())) {
+        Ok(json) => Answered { answer: decide(&json).unwrap_or_else(|refused| refused), readable: true },
         Err(why) => {
-            let refusal = Refusal { error: "INVALID_INPUT", why: Some(why), ..Refusal::default() };
-            Answered { answer: Answer::Refused(refusal), readable: false }
+            let finding = Finding { path: String::new(), why };
+            Answered { answer: refused("INVALID_INPUT", vec![finding]), readable: false }
         }
     }
 }
 
-fn decide(json: &Json) -> Result<SplitAnswer, Refusal> {
-    let case = Case::read(json).map_err(|findings| Refusal::of("INVALID_INPUT", findings))?;
-    let rules = rules(&case.rules).map_err(|findings| Refusal::of("INVALID_RULE", findings))?;
+fn refused(code: &'static str, findings: Vec<Finding>) -> Answer {
+    let (path, why) = findings.into_iter().next().map(|finding| (finding.path, finding.why)).unzip();
+    Answer { error: Some(code), path: path.filter(|path| !path.is_empty()), why, ..Answer::default() }
+}
+
+fn decide(json: &Json) -> Result<Answer, Answer> {
+    let case = Case::read(json).map_err(|findings| refused("INVALID_INPUT", findings))?;
+    let rules = rules(&case.rules).map_err(|findings| refused("INVALID_RULE", findings))?;
     let long_ago = Instant::new(i64::MIN);
     let approved: Vec<_> =
         rules.iter().map(|rule| InForce { rule, approved_at: long_ago, suspended_at: None }).collect();
-    let picked =
-        rule::pick(&case.order, &approved, None).ok_or_else(|| Refusal::of("NO_RULE", Vec::new()))?;
-    let split = compute(picked, &case.order).map_err(|error: SplitError| Refusal {
-        error: error.code(),
+    let picked = rule::pick(&case.order, &approved, None).ok_or_else(|| refused("NO_RULE", Vec::new()))?;
+    let split = compute(picked, &case.order).map_err(|error: SplitError| Answer {
         picked: Some(picked.digest()),
-        path: None,
         why: Some(error.to_string()),
+        ..refused(error.code(), Vec::new())
     })?;
+    let refunds = case.refunds.map(|refunds| refund_all(picked, &case.order, &split.lines, refunds));
     let lines = split.lines.iter().map(|line| LineAnswer {
         path: line.path.to_string(),
         role: line.role.to_string(),
         receiver: line.receiver.to_string(),
         amount: line.amount,
     });
-    Ok(SplitAnswer {
-        picked: picked.digest(),
-        lines: lines.collect(),
-        refunds: case.refunds.map(|refunds| refund_all(picked, &case.order, &split.lines, refunds)),
-    })
+    Ok(Answer { picked: Some(picked.digest()), lines: Some(lines.collect()), refunds, ..Answer::default() })
 }
 
 fn refund_all(

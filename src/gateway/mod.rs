@@ -1,2 +1,2 @@
-//! gateway
+//! IN from merchants' own systems and from institutions: check, translate, one command.
 pub mod wechat;

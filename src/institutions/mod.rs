@@ -5,9 +5,9 @@ use serde_json::json;
 
 use crate::db::Tx;
 use crate::error::{Code, Error};
-use crate::people::credentials::ApiKey;
 use crate::people::{Actor, audit};
 use crate::protocol::crypto::{MasterKey, PrivateKey, PublicKey};
+use crate::protocol::wechat::notification::ApiV3Key;
 
 const KEY_FOR: &str = "institution.channel_key";
 const APIV3_FOR: &str = "institution.channel_apiv3";
@@ -72,8 +72,8 @@ pub struct Institution {
 pub struct Keys {
     /// Signs our requests.
     pub private_key: PrivateKey,
-    /// Opens its notifications: 32 bytes.
-    pub apiv3_key: ApiKey,
+    /// Opens its notifications.
+    pub apiv3_key: ApiV3Key,
     /// Verifies its answers and notifications.
     pub answer_key: PublicKey,
     /// Verifies its files.
@@ -176,9 +176,10 @@ pub fn keys(tx: &mut Tx<'_>, master: &MasterKey, institution: &Institution) -> R
     let wrapped = store::wrapped(tx, institution.id)?;
     let pem = master.unwrap(KEY_FOR, &wrapped.private_key).map_err(|e| broken(&e))?;
     let pem = String::from_utf8(pem).map_err(|e| broken(&e))?;
+    let apiv3_key = master.unwrap(APIV3_FOR, &wrapped.apiv3_key).map_err(|e| broken(&e))?;
     Ok(Keys {
         private_key: PrivateKey::from_pem(&pem).map_err(|e| broken(&e))?,
-        apiv3_key: ApiKey::new(master.unwrap(APIV3_FOR, &wrapped.apiv3_key).map_err(|e| broken(&e))?),
+        apiv3_key: ApiV3Key::from_bytes(&apiv3_key).map_err(|e| broken(&e))?,
         answer_key: PublicKey::from_pem(&institution.channel_answer_key_pem).map_err(|e| broken(&e))?,
         file_key: PublicKey::from_pem(&institution.file_public_key_pem).map_err(|e| broken(&e))?,
     })

@@ -1,1 +1,74 @@
-//! jobs
+//! What runs by itself. Each job does what is due once and says how much that was; a loop calls it again.
+mod outbox;
+mod resolve;
+mod store;
+
+use std::future::Future;
+use std::time::Duration;
+
+use actix_web::web::Data;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::people::nonces;
+
+pub use outbox::{SCHEDULE, run_once as deliver};
+pub use resolve::{after_start, run_once as resolve};
+
+/// Forgets request nonces that are too old to be replayed; how many those were.
+pub async fn forget_nonces(app: &App) -> Result<usize, Error> {
+    let now = app.clock.now();
+    app.db.write(move |tx| nonces::purge(tx, now)).await
+}
+
+/// The running loops.
+pub struct Jobs {
+    stop: watch::Sender<bool>,
+    loops: Vec<JoinHandle<()>>,
+}
+
+impl Jobs {
+    /// Starts every loop.
+    pub fn start(app: &Data<App>) -> Self {
+        let (stop, _) = watch::channel(false);
+        let mut jobs = Self { stop, loops: Vec::new() };
+        jobs.every("outbox", Duration::from_secs(1), app, |app| async move { deliver(&app).await });
+        jobs.every("resolve", Duration::from_secs(15), app, |app| async move { resolve(&app).await });
+        jobs.every("nonces", Duration::from_secs(60), app, |app| async move { forget_nonces(&app).await });
+        jobs
+    }
+
+    /// Lets every loop finish what it has begun, then returns.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for running in self.loops {
+            if running.await.is_err() {
+                tracing::error!("a job ended in a panic");
+            }
+        }
+    }
+
+    fn every<Run, Once>(&mut self, name: &'static str, pause: Duration, app: &Data<App>, run: Run)
+    where
+        Run: Fn(Data<App>) -> Once + Send + 'static,
+        Once: Future<Output = Result<usize, Error>> + Send,
+    {
+        let (app, mut stop) = (app.clone(), self.stop.subscribe());
+        self.loops.push(tokio::spawn(async move {
+            while !*stop.borrow() {
+                match run(app.clone()).await {
+                    Ok(0) => {}
+                    Ok(done) => tracing::info!(job = name, done, "job did what was due"),
+                    Err(error) => tracing::error!(job = name, %error, "job failed, it will run again"),
+                }
+                // The sender lives as long as the loops: an error means that they are to end.
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    changed = stop.changed() => if changed.is_err() { break },
+                }
+            }
+        }));
+    }
+}

@@ -63,15 +63,30 @@ pub(super) fn add_platform_merchant(
 pub(super) fn platform_merchant(tx: &mut Tx<'_>, sp_mchid: &str) -> Result<Option<PlatformMerchant>, Error> {
     let row: Option<(i64, String, String, String)> = platform_merchant::table
         .filter(platform_merchant::sp_mchid.eq(sp_mchid))
-        .select((
-            platform_merchant::id,
-            platform_merchant::sp_mchid,
-            platform_merchant::sp_appid,
-            platform_merchant::name,
-        ))
+        .select(PLATFORM_MERCHANT)
         .first(tx.conn())
         .optional()?;
-    Ok(row.map(|(id, sp_mchid, sp_appid, name)| PlatformMerchant { id, sp_mchid, sp_appid, name }))
+    Ok(row.map(named))
+}
+
+pub(super) fn platform_merchant_by_id(tx: &mut Tx<'_>, id: i64) -> Result<PlatformMerchant, Error> {
+    Ok(named(platform_merchant::table.find(id).select(PLATFORM_MERCHANT).first(tx.conn())?))
+}
+
+const PLATFORM_MERCHANT: (
+    platform_merchant::id,
+    platform_merchant::sp_mchid,
+    platform_merchant::sp_appid,
+    platform_merchant::name,
+) = (
+    platform_merchant::id,
+    platform_merchant::sp_mchid,
+    platform_merchant::sp_appid,
+    platform_merchant::name,
+);
+
+fn named((id, sp_mchid, sp_appid, name): (i64, String, String, String)) -> PlatformMerchant {
+    PlatformMerchant { id, sp_mchid, sp_appid, name }
 }
 
 pub(super) fn merchant_number(tx: &mut Tx<'_>, id: i64) -> Result<String, Error> {

@@ -6,6 +6,7 @@ use super::{Actor, audit, credential_store as store};
 use crate::db::Tx;
 use crate::error::{Code, Error};
 use crate::protocol::crypto::{MasterKey, PublicKey};
+use crate::protocol::wechat::notification::ApiV3Key;
 
 const APIV3_KEY_LEN: usize = 32;
 const WRAPPED_FOR: &str = "credential.apiv3";
@@ -62,32 +63,10 @@ pub struct Credential {
     pub serial: String,
     /// Verifies the caller's requests.
     pub public_key: PublicKey,
-    /// Seals notifications and certificates for the caller: 32 bytes.
-    pub apiv3_key: ApiKey,
+    /// Seals notifications and certificates for the caller.
+    pub apiv3_key: ApiV3Key,
     /// How we sign for the caller.
     pub answer_mode: AnswerMode,
-}
-
-/// An API v3 key; never printed.
-#[derive(Clone)]
-pub struct ApiKey(Vec<u8>);
-
-impl ApiKey {
-    /// Takes an unwrapped key in.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        ApiKey(bytes)
-    }
-
-    /// The 32 bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ApiKey(..)")
-    }
 }
 
 /// A credential to be made.
@@ -133,6 +112,11 @@ pub fn add_platform_merchant(
 /// The platform merchant of a number.
 pub fn platform_merchant(tx: &mut Tx<'_>, sp_mchid: &str) -> Result<Option<PlatformMerchant>, Error> {
     store::platform_merchant(tx, sp_mchid)
+}
+
+/// The platform merchant of an internal id.
+pub fn platform_merchant_by_id(tx: &mut Tx<'_>, id: i64) -> Result<PlatformMerchant, Error> {
+    store::platform_merchant_by_id(tx, id)
 }
 
 /// Stores a credential; the API v3 key is wrapped.
@@ -197,6 +181,7 @@ pub fn revoke(tx: &mut Tx<'_>, at: i64, actor: &Actor, sp_mchid: &str, serial: &
 fn opened(row: store::CredentialRow, master: &MasterKey) -> Result<Credential, Error> {
     let broken = |what: &str| Error::Internal(format!("credential {}: {what}", row.id));
     let apiv3_key = master.unwrap(WRAPPED_FOR, &row.apiv3_key_wrapped).map_err(|e| broken(&e.to_string()))?;
+    let apiv3_key = ApiV3Key::from_bytes(&apiv3_key).map_err(|e| broken(&e.to_string()))?;
     let public_key = PublicKey::from_pem(&row.public_key_pem).map_err(|e| broken(&e.to_string()))?;
     let answer_mode = AnswerMode::parse(&row.answer_mode).ok_or_else(|| broken("answer mode"))?;
     Ok(Credential {
@@ -206,7 +191,7 @@ fn opened(row: store::CredentialRow, master: &MasterKey) -> Result<Credential, E
         sp_appid: row.sp_appid,
         serial: row.serial,
         public_key,
-        apiv3_key: ApiKey::new(apiv3_key),
+        apiv3_key,
         answer_mode,
     })
 }

@@ -1,1 +1,71 @@
-//! rules
+//! Rules: the versions that institutions approved, and which one an order would get.
+//!
+//! A version enters only by an approvals bundle that its institution signed, and never changes. What is picked
+//! when an order is paid is a preview; the cut picks again, under the bundle in force then (`files.md`).
+mod store;
+
+use std::collections::BTreeMap;
+
+pub use store::{StoredRule, by_digest};
+
+use crate::db::Tx;
+use crate::error::Error;
+use crate::kernel::approvals::{ApprovedRule, Bundle};
+use crate::kernel::calendar::Instant;
+use crate::kernel::rule::pick;
+use crate::kernel::split::OrderFacts;
+
+/// The version that would apply to an order, shown until the cut decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// Name of the rule.
+    pub rule: String,
+    /// Digest of the version, lower-case hex.
+    pub digest: String,
+}
+
+/// The institution's newest bundle that was issued at or before `at`: what it has approved.
+pub fn bundle_at(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Option<Bundle>, Error> {
+    let Some(body) = store::newest_bundle(tx, institution, at)? else { return Ok(None) };
+    let parsed = Bundle::parse(&body);
+    parsed.map(Some).map_err(|_| Error::Internal("a stored approvals bundle cannot be read".to_owned()))
+}
+
+/// Keeps the versions of a bundle that were not kept before; how many those were.
+pub fn keep(tx: &mut Tx<'_>, institution: i64, bundle: &Bundle) -> Result<usize, Error> {
+    let mut kept = 0_usize;
+    for approved in &bundle.rules {
+        if by_digest(tx, institution, &approved.rule.digest().to_string())?.is_none() {
+            store::insert(tx, institution, &approved.rule, approved.approved_at)?;
+            kept = kept.saturating_add(1);
+        }
+    }
+    Ok(kept)
+}
+
+/// What is in force at `at` under the institution's newest bundle of that moment: of each rule the newest version.
+pub fn in_force(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Vec<ApprovedRule>, Error> {
+    let Some(bundle) = bundle_at(tx, institution, at)? else { return Ok(Vec::new()) };
+    let mut newest: BTreeMap<&str, &ApprovedRule> = BTreeMap::new();
+    for approved in bundle.rules.iter().filter(|approved| is_in_force(approved, at)) {
+        let known = newest.entry(&approved.rule.rule).or_insert(approved);
+        if known.rule.version < approved.rule.version {
+            *known = approved;
+        }
+    }
+    Ok(newest.into_values().cloned().collect())
+}
+
+/// `split.md`, "Which version applies", step 1.
+fn is_in_force(approved: &ApprovedRule, at: Instant) -> bool {
+    approved.approved_at <= at
+        && approved.rule.effective_from <= at
+        && approved.rule.effective_to.is_none_or(|end| at < end)
+        && approved.suspended_at.is_none_or(|end| at < end)
+}
+
+/// The version that `split.md` picks for these facts under a bundle.
+pub fn preview(bundle: &Bundle, order: &OrderFacts) -> Option<Preview> {
+    let picked = pick(order, &bundle.rules_in_force(), bundle.decision(&order.inst_order_no));
+    picked.map(|rule| Preview { rule: rule.rule.to_string(), digest: rule.digest().to_string() })
+}

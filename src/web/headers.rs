@@ -39,6 +39,7 @@ pub async fn observe(
     let route = answer.request().match_pattern().unwrap_or_else(|| "-".to_owned());
     let (status, took) = (answer.status().as_u16(), started.elapsed().as_millis());
     tracing::info!(request_id = %id, %method, %route, status, took_ms = took, "request");
+    put(answer.headers_mut(), "request-id", &id);
     put(answer.headers_mut(), "x-request-id", &id);
     Ok(answer)
 }

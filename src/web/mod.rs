@@ -13,12 +13,14 @@ mod login;
 //mod merchant;
 mod routes;
 mod shell;
+mod site;
 mod view;
 mod visitor;
 pub mod words;
 
 pub use headers::{RequestId, observe};
 pub use routes::configure;
+pub use site::site;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;

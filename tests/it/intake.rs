@@ -1,1 +1,283 @@
-//! intake
+//! Notifications of the institution: what is stored, what is refused, and that nothing is stored twice.
+use mingfen::kernel::calendar::Instant;
+use mingfen::kernel::money::Fen;
+use mingfen::orders::{self, Outcome, PaymentFact, RawKind, RawMessage};
+use mingfen::protocol::wechat::shapes::{OrderView, TradeState};
+
+use crate::support::institution::{Notice, view};
+use crate::support::shop::{Shop, other_key};
+
+fn changed(notice: &Notice, header: &str, value: &str) -> Notice {
+    let mut notice = notice.clone();
+    for (name, old) in &mut notice.headers {
+        if name.eq_ignore_ascii_case(header) {
+            *old = value.to_owned();
+        }
+    }
+    notice
+}
+
+#[actix_web::test]
+async fn a_verified_payment_is_stored_with_its_raw_message_and_a_note_for_the_merchant() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    let before = shop.rows().await;
+    let notice = shop.institution.pay(&order_no);
+    assert_eq!(shop.notify(&notice).await.status, 204);
+    let mut expected = before;
+    for table in ["payment", "payment_key", "raw_message", "outbox"] {
+        *expected.get_mut(table).unwrap() += 1;
+    }
+    assert_eq!(shop.rows().await, expected);
+    assert_eq!(shop.state("ORDER-1").await, "PAID");
+
+    let detail = shop.detail("ORDER-1").await;
+    let payment = detail.standing.payment.unwrap();
+    assert_eq!(payment.paid, Fen::new(12345));
+    assert_eq!(payment.preview_rule.as_deref(), Some("market-standard"));
+    let evidence = detail.evidence.unwrap();
+    assert_eq!(evidence.kind, "NOTIFICATION");
+    assert_eq!(evidence.sha256, mingfen::kernel::digest::Digest::of(&notice.body).to_string());
+    assert_eq!(detail.delivery.unwrap().attempts, 0);
+}
+
+#[actix_web::test]
+async fn a_forged_notification_is_refused_and_nothing_is_stored() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    let good = shop.institution.pay(&order_no);
+    let before = shop.rows().await;
+
+    let mut altered = good.clone();
+    altered.body[40] ^= 1;
+    let mut foreign = shop.institution.clone();
+    foreign.key = other_key();
+    let mut bare = good.clone();
+    bare.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("Wechatpay-Signature"));
+    let held = view(&shop.institution.held(&order_no).unwrap());
+    let now = shop.app.clock.instant().get();
+    let forged = [
+        altered,
+        foreign.notice(&order_no),
+        bare,
+        changed(&good, "Wechatpay-Serial", "00AA"),
+        changed(&good, "Wechatpay-Nonce", "another"),
+        changed(&good, "Wechatpay-Signature", "AAAA"),
+        changed(&good, "Wechatpay-Timestamp", "yesterday"),
+        shop.institution.notice_at(&held, Instant::new(now - 302)),
+        shop.institution.notice_at(&held, Instant::new(now + 310)),
+    ];
+    for (n, notice) in forged.iter().enumerate() {
+        let answer = shop.notify(notice).await;
+        assert_eq!((answer.status, answer.json()["code"].as_str().unwrap()), (401, "FAIL"), "case {n}");
+    }
+    let answer = shop.notify_at("/notify/NOBODY/wechat", &good).await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(shop.rows().await, before);
+    assert_eq!(shop.notify(&good).await.status, 204);
+}
+
+#[actix_web::test]
+async fn a_signed_message_that_tells_of_no_payment_is_refused_and_nothing_is_stored() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    shop.institution.pay(&order_no);
+    let before = shop.rows().await;
+    let paid = view(&shop.institution.held(&order_no).unwrap());
+    let with = |change: &dyn Fn(&mut OrderView)| {
+        let mut view = paid.clone();
+        change(&mut view);
+        shop.institution.notice_of(&view)
+    };
+    let mut other_apiv3_key = shop.institution.clone();
+    other_apiv3_key.apiv3_key = mingfen::protocol::wechat::notification::ApiV3Key::generate().unwrap();
+    let unusable = [
+        other_apiv3_key.notice(&order_no),
+        with(&|view| view.trade_state = TradeState::NotPay),
+        with(&|view| view.sp_mchid = "1999999999".to_owned()),
+        with(&|view| view.transaction_id = None),
+        with(&|view| view.transaction_id = Some("a|b".to_owned())),
+        with(&|view| view.success_time = Some("yesterday".to_owned())),
+        with(&|view| view.trade_type = None),
+        with(&|view| view.amount = None),
+        with(&|view| view.amount.as_mut().unwrap().total = Fen::ZERO),
+        with(&|view| view.amount.as_mut().unwrap().total = Fen::new(-5)),
+        with(&|view| view.amount.as_mut().unwrap().total = Fen::new(1_000_000_000_001)),
+    ];
+    for (n, notice) in unusable.iter().enumerate() {
+        assert_eq!(shop.notify(notice).await.status, 400, "case {n}");
+    }
+    assert_eq!(shop.rows().await, before);
+    assert_eq!(shop.state("ORDER-1").await, "PAYING");
+}
+
+#[actix_web::test]
+async fn the_same_payment_again_is_answered_the_same_and_changes_nothing() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    let notice = shop.institution.pay(&order_no);
+    assert_eq!(shop.notify(&notice).await.status, 204);
+    let before = shop.rows().await;
+    assert_eq!(shop.notify(&notice).await.status, 204);
+    // A redelivery is sealed and signed anew; hours later, too.
+    shop.app.clock.advance(6 * 3600);
+    assert_eq!(shop.notify(&shop.institution.notice(&order_no)).await.status, 204);
+    assert_eq!(shop.rows().await, before);
+}
+
+fn fact(shop: &Shop, order_no: &str, inst_order_no: &str, n: usize) -> PaymentFact {
+    PaymentFact {
+        institution_id: shop.institution_id,
+        order_no: order_no.to_owned(),
+        inst_order_no: inst_order_no.to_owned(),
+        inst_merchant_no: shop.inst_merchant_no.clone(),
+        product: "native".to_owned(),
+        paid: Fen::new(12345),
+        paid_at: Instant::parse("2026-07-01T12:00:00+08:00").unwrap(),
+        raw: RawMessage {
+            kind: RawKind::Notification,
+            received_at: 1,
+            headers: String::new(),
+            body: format!("sealed anew {n}").into_bytes(),
+        },
+    }
+}
+
+#[actix_web::test]
+async fn ten_thousand_repeats_do_not_grow_a_table() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    orders::submit(&shop.app.db, vec![fact(&shop, &order_no, "T1", 0)]).await.unwrap();
+    orders::submit(&shop.app.db, vec![fact(&shop, "NOT-OURS", "T2", 0)]).await.unwrap();
+    let before = shop.rows().await;
+    for round in 0..10 {
+        let batch = (0..1000)
+            .map(|n| {
+                let (order_no, number) =
+                    if n % 2 == 0 { (order_no.as_str(), "T1") } else { ("NOT-OURS", "T2") };
+                fact(&shop, order_no, number, round * 1000 + n)
+            })
+            .collect();
+        let outcomes = orders::submit(&shop.app.db, batch).await.unwrap();
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Known));
+    }
+    assert_eq!(shop.rows().await, before);
+}
+
+#[actix_web::test]
+async fn a_batch_is_one_transaction_and_tells_of_each_payment() {
+    let shop = Shop::open().await;
+    let (first, second) = (shop.placed("ORDER-1").await, shop.placed("ORDER-2").await);
+    let batch = vec![
+        fact(&shop, &first, "T1", 1),
+        fact(&shop, &second, "T2", 2),
+        fact(&shop, &first, "T1", 3),
+        fact(&shop, "NOT-OURS", "T3", 4),
+        fact(&shop, &second, "T1", 5),
+    ];
+    let outcomes = orders::submit(&shop.app.db, batch).await.unwrap();
+    use Outcome::{Conflict, Known, Orphan, Stored};
+    assert_eq!(outcomes, [Stored, Stored, Known, Orphan, Conflict]);
+}
+
+#[actix_web::test]
+async fn a_payment_of_an_unknown_order_is_kept_once_with_its_message() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    shop.institution.pay(&order_no);
+    let mut unknown = view(&shop.institution.held(&order_no).unwrap());
+    unknown.out_trade_no = "SBNOTOURS00000001".to_owned();
+    let mut expected = shop.rows().await;
+    for _ in 0..3 {
+        assert_eq!(shop.notify(&shop.institution.notice_of(&unknown)).await.status, 204);
+    }
+    for table in ["orphan_payment", "raw_message"] {
+        *expected.get_mut(table).unwrap() += 1;
+    }
+    assert_eq!(shop.rows().await, expected);
+}
+
+#[actix_web::test]
+async fn a_payment_to_another_merchant_than_the_orders_is_kept_apart() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    shop.institution.pay(&order_no);
+    let mut other = view(&shop.institution.held(&order_no).unwrap());
+    other.sub_mchid = "999".to_owned();
+    assert_eq!(shop.notify(&shop.institution.notice_of(&other)).await.status, 204);
+    assert_eq!(shop.state("ORDER-1").await, "PAYING");
+    assert_eq!(shop.rows().await["orphan_payment"], 1);
+}
+
+#[actix_web::test]
+async fn a_second_payment_of_one_order_is_kept_apart_and_the_first_stands() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    let first = shop.institution.pay(&order_no);
+    assert_eq!(shop.notify(&first).await.status, 204);
+    let second = shop.institution.pay_amount(&order_no, Fen::new(1));
+    assert_eq!(shop.notify(&second).await.status, 204);
+    let rows = shop.rows().await;
+    assert_eq!((rows["payment"], rows["orphan_payment"], rows["outbox"]), (1, 1, 1));
+    assert_eq!(shop.detail("ORDER-1").await.standing.payment.unwrap().paid, Fen::new(12345));
+}
+
+#[actix_web::test]
+async fn a_closed_order_that_was_paid_is_paid() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    assert_eq!(shop.close("ORDER-1").await.status, 204);
+    assert_eq!(shop.state("ORDER-1").await, "CLOSED");
+    assert_eq!(shop.notify(&shop.institution.pay(&order_no)).await.status, 204);
+    assert_eq!(shop.state("ORDER-1").await, "PAID");
+    let told: Vec<&str> =
+        shop.detail("ORDER-1").await.timeline.iter().map(|entry| entry.event.kind()).collect();
+    assert_eq!(told, ["CREATED", "PAYING", "CLOSED", "LATE_PAYMENT"]);
+}
+
+#[actix_web::test]
+async fn another_amount_is_stored_as_the_institution_says_and_remarked() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    let notice = shop.institution.pay_amount(&order_no, Fen::new(12000));
+    assert_eq!(shop.notify(&notice).await.status, 204);
+    let detail = shop.detail("ORDER-1").await;
+    assert_eq!(detail.standing.payment.as_ref().unwrap().paid, Fen::new(12000));
+    let last = detail.timeline.last().unwrap();
+    assert_eq!((last.event.kind(), last.event.detail()), ("AMOUNT_DIFFERS", "12000 != 12345"));
+    assert_eq!(last.evidence, detail.evidence);
+}
+
+#[actix_web::test]
+async fn the_same_number_with_other_facts_is_refused_and_nothing_is_stored() {
+    let shop = Shop::open().await;
+    let (first, second) = (shop.placed("ORDER-1").await, shop.placed("ORDER-2").await);
+    assert_eq!(shop.notify(&shop.institution.pay(&first)).await.status, 204);
+    let before = shop.rows().await;
+    let said = view(&shop.institution.held(&first).unwrap());
+    let mut amount = said.clone();
+    amount.amount.as_mut().unwrap().total = Fen::new(1);
+    let mut time = said.clone();
+    time.success_time = Some("2026-01-01T00:00:00+08:00".to_owned());
+    let mut order = said.clone();
+    order.out_trade_no = second;
+    for other in [amount, time, order] {
+        assert_eq!(shop.notify(&shop.institution.notice_of(&other)).await.status, 400);
+    }
+    assert_eq!(shop.rows().await, before);
+}
+
+#[actix_web::test]
+async fn a_query_that_was_faster_than_the_notification_is_the_payment() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    let notice = shop.institution.pay(&order_no);
+    let answer = shop.query("ORDER-1").await;
+    assert_eq!((answer.status, answer.json()["trade_state"].as_str().unwrap()), (200, "SUCCESS"));
+    let detail = shop.detail("ORDER-1").await;
+    assert_eq!(detail.evidence.unwrap().kind, "QUERY_ANSWER");
+    assert_eq!(detail.timeline.last().unwrap().event.kind(), "QUERIED");
+    let before = shop.rows().await;
+    assert_eq!(shop.notify(&notice).await.status, 204);
+    assert_eq!(shop.rows().await, before);
+}

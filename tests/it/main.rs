@@ -10,9 +10,6 @@
 mod support;
 
 mod kernel_files;
-mod kernel_numbers;
-mod kernel_refund;
-mod kernel_rule;
 mod kernel_split;
 mod protocol_bill;
 mod protocol_shapes;

@@ -220,7 +220,7 @@ fn a_credential_is_found_by_number_and_serial_until_it_is_revoked() {
         |master: &MasterKey| app.db.read_blocking(|tx| credentials::find(tx, master, "1900000001", "4F01"));
     let found = find(&app.master_key).unwrap().unwrap();
     assert_eq!((found.id, found.serial.as_str(), found.answer_mode), (id, "4F01", AnswerMode::PublicKey));
-    assert_eq!(found.apiv3_key.as_bytes(), b"0123456789abcdef0123456789ABCDEF");
+    assert_eq!(found.apiv3_key.expose(), "0123456789abcdef0123456789ABCDEF");
     assert!(found.public_key.verify(b"x", &key.sign_sha256(b"x").unwrap()));
     assert!(!format!("{found:?}").contains("0123456789"));
     // Another master key opens nothing, and says so instead of pretending.

@@ -83,7 +83,7 @@ impl Check {
 
     /// An object with all of the `required` keys and none beside these and the `optional` ones.
     pub fn object<'a>(&mut self, at: &At<'a>, required: &[&str], optional: &[&str]) -> Option<Entries<'a>> {
-        let Some(map) = at.json.as_object() else {
+        let Json::Object(map) = at.json else {
             return self.refuse(at, "must be an object");
         };
         let entries = Entries { map, path: at.path.clone() };
@@ -100,7 +100,7 @@ impl Check {
 
     /// The entries of an object whose keys are free, by key.
     pub fn entries<'a>(&mut self, at: &At<'a>) -> Option<Vec<(&'a str, At<'a>)>> {
-        let Some(map) = at.json.as_object() else {
+        let Json::Object(map) = at.json else {
             return self.refuse(at, "must be an object");
         };
         let place = |(key, json): (&'a String, &'a Json)| {
@@ -128,15 +128,21 @@ impl Check {
 
     /// A string that `allowed` accepts; `what` says in words what that is.
     pub fn text<'a>(&mut self, at: &At<'a>, allowed: fn(&str) -> bool, what: &str) -> Option<&'a str> {
-        let text = at.json.as_text().filter(|text| allowed(text));
-        text.or_else(|| self.refuse(at, &format!("must be {what}")))
+        match at.json {
+            Json::Text(text) if allowed(text) => Some(text),
+            _ => self.refuse(at, &format!("must be {what}")),
+        }
     }
 
     /// A whole number in `range`.
     pub fn integer(&mut self, at: &At<'_>, range: RangeInclusive<i64>) -> Option<i64> {
-        let number = at.json.as_integer().filter(|number| range.contains(number));
-        let (from, to) = range.into_inner();
-        number.or_else(|| self.refuse(at, &format!("must be a whole number from {from} to {to}")))
+        match at.json {
+            Json::Integer(number) if range.contains(number) => Some(*number),
+            _ => {
+                let (from, to) = range.into_inner();
+                self.refuse(at, &format!("must be a whole number from {from} to {to}"))
+            }
+        }
     }
 
     /// An amount of `0 ..= 10^12` fen.
@@ -152,7 +158,10 @@ impl Check {
 
     /// A moment, as [`Instant::parse`] reads it.
     pub fn instant(&mut self, at: &At<'_>) -> Option<Instant> {
-        let parsed = at.json.as_text().and_then(Instant::parse);
+        let parsed = match at.json {
+            Json::Text(text) => Instant::parse(text),
+            _ => None,
+        };
         parsed.or_else(|| self.refuse(at, "must be a time like 2026-01-01T00:00:00+08:00"))
     }
 

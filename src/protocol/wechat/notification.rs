@@ -37,6 +37,11 @@ impl ApiV3Key {
         }
     }
 
+    /// The key's text as bytes, as it is unwrapped.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CryptoError> {
+        std::str::from_utf8(bytes).map_err(|_| CryptoError::SymmetricKey).and_then(Self::parse)
+    }
+
     /// A new random key of digits and letters.
     pub fn generate() -> Result<Self, CryptoError> {
         random_nonce(KEY_LEN).map(Self)

@@ -1,8 +1,10 @@
 //! What the tests stand on: a fresh platform on a fresh database for each test.
+pub mod bundle;
 pub mod database;
-pub mod rules;
+pub mod institution;
+pub mod shop;
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -32,6 +34,12 @@ impl Deref for TestApp {
 
     fn deref(&self) -> &App {
         &self.app
+    }
+}
+
+impl DerefMut for TestApp {
+    fn deref_mut(&mut self) -> &mut App {
+        &mut self.app
     }
 }
 

@@ -1,0 +1,55 @@
+//! `mingfen serve`: the site and the jobs in one process.
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use actix_web::HttpServer;
+use actix_web::web::Data;
+use anyhow::Context;
+
+use super::logs;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Create;
+use crate::jobs::Jobs;
+use crate::web::site;
+
+/// Seconds that open requests get to finish after SIGTERM or SIGINT.
+const GRACE: u64 = 20;
+
+/// The site, the gateway and the jobs.
+///
+/// It refuses to start on unknown settings, on a database that is missing, and on one that lacks migrations.
+/// Example: `mingfen serve --config mingfen.toml`
+#[derive(clap::Args)]
+pub struct Args {
+    /// Settings in TOML; `MINGFEN_…` variables go over them.
+    #[arg(long, env = "MINGFEN_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Serves until it is told to stop, then lets open requests and jobs finish.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = Config::load(args.config.as_deref())?;
+    logs::start(&config)?;
+    let app = App::open(config, Clock::system(), Create::No)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(app))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(app: App) -> anyhow::Result<()> {
+    let listen = app.config.listen;
+    let app = Data::new(app);
+    let jobs = Jobs::start(&app);
+    let shared = app.clone();
+    let server = HttpServer::new(move || site(shared.clone()))
+        .shutdown_timeout(GRACE)
+        .bind(listen)
+        .with_context(|| format!("{listen} cannot be listened on: choose another `listen`"))?;
+    tracing::info!(%listen, "serving");
+    let outcome = server.run().await;
+    jobs.stop().await;
+    tracing::info!("stopped");
+    Ok(outcome?)
+}

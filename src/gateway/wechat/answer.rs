@@ -1,0 +1,57 @@
+//! Every answer is signed, refusals and empty ones too (`channels.md` 0.4–0.6).
+use actix_web::body::{BoxBody, MessageBody, to_bytes};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::ErrorInternalServerError;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, web};
+
+use crate::app::App;
+use crate::people::credentials::AnswerMode;
+use crate::protocol::wechat::sign::{PUB_KEY_ID, SERIAL, Stamp, same_serial};
+
+/// Signs what the inner service answers: with the key that the request names in `Wechatpay-Serial` when that is
+/// our public key's id, otherwise in the credential's mode, by certificate where nobody is proven to call.
+pub async fn sign_answer(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let app = request.app_data::<web::Data<App>>().cloned();
+    let app = app.ok_or_else(|| ErrorInternalServerError("the application is not assembled"))?;
+    let wanted = request.headers().get(SERIAL).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (request, answer) = next.call(request).await?.into_parts();
+    let mode = request.extensions().get::<AnswerMode>().copied().unwrap_or(AnswerMode::Certificate);
+    let (answer, body) = answer.into_parts();
+    let body = to_bytes(body).await.map_err(|_| ErrorInternalServerError("the answer broke off"))?;
+    let stamp = stamp(&app, wanted, mode, body.clone()).await.map_err(ErrorInternalServerError)?;
+    let mut answer = answer.set_body(body).map_into_boxed_body();
+    for (name, value) in stamp.headers() {
+        let (name, value) = (HeaderName::try_from(name), HeaderValue::try_from(value));
+        if let (Ok(name), Ok(value)) = (name, value) {
+            answer.headers_mut().insert(name, value);
+        }
+    }
+    Ok(ServiceResponse::new(request, answer))
+}
+
+async fn stamp(
+    app: &App,
+    wanted: Option<String>,
+    mode: AnswerMode,
+    body: web::Bytes,
+) -> Result<Stamp, crate::error::Error> {
+    let keys = app.keys.clone();
+    let by_id = match wanted {
+        Some(wanted) if wanted.starts_with(PUB_KEY_ID) => same_serial(&wanted, &keys.wechat.public_key_id),
+        Some(_) | None => mode == AnswerMode::PublicKey,
+    };
+    let now = app.clock.instant();
+    web::block(move || {
+        let key = &keys.wechat;
+        let serial = if by_id { &key.public_key_id } else { &key.serial };
+        Stamp::sign(serial, &key.private_key, now, &body)
+    })
+    .await
+    .map_err(crate::error::Error::internal)?
+    .map_err(crate::error::Error::internal)
+}

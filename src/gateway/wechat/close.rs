@@ -1,0 +1,30 @@
+//! `POST /v3/pay/partner/transactions/out-trade-no/{number}/close`.
+use actix_web::{HttpResponse, web};
+
+use super::fault::Fault;
+use super::signed::Signed;
+use super::{owner, query};
+use crate::app::App;
+use crate::orders::{self, Closed};
+use crate::protocol::wechat::errors::WechatCode;
+use crate::protocol::wechat::shapes::OrderOwner;
+
+/// Closes an unpaid order; doing it again is fine.
+pub async fn close(
+    app: web::Data<App>,
+    number: web::Path<String>,
+    signed: Signed,
+) -> Result<HttpResponse, Fault> {
+    let asked: OrderOwner = serde_json::from_slice(&signed.body)
+        .map_err(|_| Fault::parameter("body", "JSON with sp_mchid and sub_mchid"))?;
+    let merchant = owner::merchant(&app, &signed, &asked).await?;
+    let found = query::find(&app, &merchant, number.into_inner()).await?;
+    let channel = app.channel(merchant.institution_id).await?;
+    let outside = orders::Outside { db: &app.db, clock: &app.clock, channel: &channel };
+    match orders::close(&outside, found).await? {
+        Closed::Done => Ok(HttpResponse::NoContent().finish()),
+        Closed::Paid => Err(Fault::new(WechatCode::InvalidRequest, "该订单已支付，不能关闭")),
+        Closed::Busy => Err(Fault::new(WechatCode::FrequencyLimited, "请求过于频繁，请稍后重试")),
+        Closed::Unknown => Err(Fault::system()),
+    }
+}

@@ -1,0 +1,74 @@
+//! What the gateway answers when it refuses, in WeChat's shape (`channels.md` 1.6).
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+
+use crate::error::{Code, Error};
+use crate::protocol::wechat::errors::{ErrorBody, WechatCode};
+use crate::protocol::wechat::shapes::FieldFault;
+
+/// A refusal: its code, and the body that tells the caller what to do.
+#[derive(Debug)]
+pub struct Fault {
+    code: WechatCode,
+    body: ErrorBody,
+}
+
+impl Fault {
+    /// A refusal with a sentence for the caller.
+    pub fn new(code: WechatCode, message: impl Into<String>) -> Self {
+        Self { code, body: ErrorBody::new(code, message) }
+    }
+
+    /// `PARAM_ERROR` at a parameter of the body.
+    pub fn parameter(field: &str, issue: &str) -> Self {
+        Self { code: WechatCode::ParamError, body: ErrorBody::parameter(field, issue) }
+    }
+
+    /// 401: who calls is not proven.
+    pub fn sign(message: impl Into<String>) -> Self {
+        Self::new(WechatCode::SignError, message)
+    }
+
+    /// 500: the outcome is not known; the same request may be sent again with the same number.
+    pub fn system() -> Self {
+        Self::new(WechatCode::SystemError, "系统繁忙，请用相同的单号稍后重试或先查询订单")
+    }
+}
+
+impl From<FieldFault> for Fault {
+    fn from(fault: FieldFault) -> Self {
+        Self::parameter(fault.field, fault.issue)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound => Self::new(WechatCode::OrderNotExist, "订单不存在，请核对单号与特约商户号"),
+            Error::Refused { code: Code::OutTradeNoUsed, .. } => {
+                Self::new(WechatCode::OutTradeNoUsed, "商户订单号已用于其他内容的订单，请更换单号")
+            }
+            Error::Refused { detail, .. } => Self::new(WechatCode::InvalidRequest, detail),
+            other => {
+                tracing::error!(error = %other, "the gateway could not answer");
+                Self::system()
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.body.code, self.body.message)
+    }
+}
+
+impl ResponseError for Fault {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::build(self.status_code()).content_type(super::JSON).json(&self.body)
+    }
+}

@@ -1,0 +1,100 @@
+//! `POST /v3/pay/partner/transactions/native`: a QR code order.
+use actix_web::{HttpResponse, web};
+
+use super::JSON;
+use super::fault::Fault;
+use super::owner;
+use super::signed::Signed;
+use crate::app::App;
+use crate::kernel::calendar::Instant;
+use crate::kernel::digest::Digest;
+use crate::merchants::SubMerchant;
+use crate::orders::{self, Placed, Request};
+use crate::protocol::wechat::attach::{self, Declared};
+use crate::protocol::wechat::errors::WechatCode;
+use crate::protocol::wechat::shapes::{NativeAnswer, NativeRequest, OrderOwner};
+use crate::rules;
+
+/// Places an order and answers its code_url; the same request again answers the same.
+pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse, Fault> {
+    let content = content(&signed.body)?;
+    let asked: NativeRequest = serde_json::from_slice(&signed.body).map_err(|error| unreadable(&error))?;
+    asked.check(app.clock.instant())?;
+    check_notify_url(&app, &asked.notify_url)?;
+    let declared = declared(&asked)?;
+    let owner = OrderOwner { sp_mchid: asked.sp_mchid.clone(), sub_mchid: asked.sub_mchid.clone() };
+    let merchant = owner::merchant(&app, &signed, &owner).await?;
+    may_trade(&app, &merchant).await?;
+    let channel = app.channel(merchant.institution_id).await?;
+    let request = Request {
+        platform_merchant_id: signed.credential.platform_merchant_id,
+        credential_id: signed.credential.id,
+        merchant,
+        order_prefix: channel.institution.order_prefix.clone(),
+        out_trade_no: asked.out_trade_no,
+        content_sha256: content.to_string(),
+        tags: declared.tags_text(),
+        parties: declared.parties_text(),
+        amount: asked.amount.total,
+        description: asked.description,
+        attach: asked.attach.unwrap_or_default(),
+        notify_url: asked.notify_url,
+        time_expire: asked.time_expire.as_deref().and_then(Instant::parse),
+    };
+    let outside = orders::Outside { db: &app.db, clock: &app.clock, channel: &channel };
+    answer(orders::place(&outside, request).await?)
+}
+
+fn answer(placed: Placed) -> Result<HttpResponse, Fault> {
+    match placed {
+        Placed::CodeUrl(code_url) => {
+            Ok(HttpResponse::Ok().content_type(JSON).json(NativeAnswer { code_url }))
+        }
+        Placed::Paid => Err(Fault::new(WechatCode::InvalidRequest, "该订单已支付，请查询订单")),
+        Placed::Closed(reason) => Err(Fault::new(
+            WechatCode::OrderClosed,
+            format!("订单已关闭，请更换商户订单号重新下单（{reason}）"),
+        )),
+        Placed::Busy => Err(Fault::new(WechatCode::FrequencyLimited, "请求过于频繁，请用相同的单号稍后重试")),
+        Placed::Unknown => Err(Fault::system()),
+    }
+}
+
+/// Digest of the whole content, whatever the order of its keys or its spaces.
+fn content(body: &[u8]) -> Result<Digest, Fault> {
+    let value: serde_json::Value = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    Ok(Digest::of(value.to_string().as_bytes()))
+}
+
+fn unreadable(error: &serde_json::Error) -> Fault {
+    Fault::parameter("body", &format!("JSON as documented, amounts in whole fen: {error}"))
+}
+
+fn declared(asked: &NativeRequest) -> Result<Declared, Fault> {
+    let declared = Declared::parse(asked.goods_tag.as_deref().unwrap_or_default())
+        .map_err(|fault| Fault::parameter("goods_tag", &fault.to_string()))?;
+    attach::join(&declared, asked.attach.as_deref().unwrap_or_default())
+        .map_err(|fault| Fault::parameter("attach", &fault.to_string()))?;
+    Ok(declared)
+}
+
+/// Plain http only where the configuration allows private addresses.
+fn check_notify_url(app: &App, url: &str) -> Result<(), Fault> {
+    if url.starts_with("https://") || app.config.allow_private_addresses {
+        return Ok(());
+    }
+    Err(Fault::parameter("notify_url", "an https URL without query"))
+}
+
+/// Whether the institution's approvals in force let the merchant trade.
+async fn may_trade(app: &App, merchant: &SubMerchant) -> Result<(), Fault> {
+    let (institution, now) = (merchant.institution_id, app.clock.instant());
+    let bundle = app.db.read(move |tx| rules::bundle_at(tx, institution, now)).await?;
+    let approved = bundle.as_ref().and_then(|bundle| bundle.merchant_at(&merchant.merchant, now));
+    match approved {
+        Some(approved) if approved.inst_merchant_no == merchant.inst_merchant_no => Ok(()),
+        Some(_) | None => {
+            Err(Fault::new(WechatCode::NoAuth, "该特约商户未获机构批准或已暂停交易，请联系机构"))
+        }
+    }
+}

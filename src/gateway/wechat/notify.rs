@@ -1,0 +1,101 @@
+//! `POST /notify/{institution}/wechat`: an institution tells us of a payment.
+//!
+//! Nothing is stored before the signature over the raw bytes is verified; what then says that an order was paid
+//! is durable before it is answered. The same message again gets the same answer and changes nothing.
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use serde_json::json;
+
+use super::JSON;
+use crate::app::App;
+use crate::error::Error;
+use crate::institutions::{self, Institution};
+use crate::orders::{self, Outcome, PaymentFact, RawKind, RawMessage};
+use crate::protocol::wechat::notification::{self, TRANSACTION_SUCCESS};
+use crate::protocol::wechat::shapes::{OrderView, TradeState};
+use crate::protocol::wechat::sign::Stamp;
+
+/// Takes a notification.
+pub async fn notify(
+    app: web::Data<App>,
+    request: HttpRequest,
+    code: web::Path<String>,
+    body: web::Bytes,
+) -> HttpResponse {
+    match take(&app, &request, code.into_inner(), body).await {
+        Ok(()) => HttpResponse::NoContent().finish(),
+        Err(refusal) => {
+            tracing::warn!(status = refusal.status.as_u16(), why = refusal.why, "notification refused");
+            let body = json!({ "code": "FAIL", "message": refusal.why });
+            HttpResponse::build(refusal.status).content_type(JSON).json(body)
+        }
+    }
+}
+
+struct Refusal {
+    status: StatusCode,
+    why: &'static str,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        if matches!(error, Error::NotFound) {
+            return Self { status: StatusCode::NOT_FOUND, why: "no such institution" };
+        }
+        tracing::error!(%error, "a notification could not be stored");
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, why: "not stored, deliver it again" }
+    }
+}
+
+const fn forged(why: &'static str) -> Refusal {
+    Refusal { status: StatusCode::UNAUTHORIZED, why }
+}
+
+const fn unusable(why: &'static str) -> Refusal {
+    Refusal { status: StatusCode::BAD_REQUEST, why }
+}
+
+async fn take(app: &App, request: &HttpRequest, code: String, body: web::Bytes) -> Result<(), Refusal> {
+    let id = app.db.read(move |tx| Ok(institutions::by_code(tx, &code)?.id)).await?;
+    let channel = app.channel(id).await?;
+    let header = |name: &str| {
+        let mut values = request.headers().get_all(name);
+        match (values.next(), values.next()) {
+            (Some(only), None) => only.to_str().ok(),
+            _ => None,
+        }
+    };
+    let stamp = Stamp::read(header).map_err(|_| forged("signature headers are missing or malformed"))?;
+    stamp.check(&channel.answer_keys, app.clock.instant(), &body).map_err(|fault| {
+        tracing::warn!(%fault, institution = channel.institution.code, "a notification is not the institution's");
+        forged("not signed by the institution now")
+    })?;
+    let (envelope, plain) = notification::open(&channel.apiv3_key, &body)
+        .map_err(|_| unusable("the message does not open with the APIv3 key"))?;
+    if envelope.event_type != TRANSACTION_SUCCESS {
+        return Err(unusable("event_type is not TRANSACTION.SUCCESS"));
+    }
+    let raw = raw_message(app, &stamp, &body);
+    let fact = fact(&channel.institution, &plain, raw).ok_or(unusable("the resource is not a paid order"))?;
+    let outcomes = orders::submit(&app.db, vec![fact]).await?;
+    if outcomes.contains(&Outcome::Conflict) {
+        return Err(unusable("this transaction was told before with other facts"));
+    }
+    Ok(())
+}
+
+fn raw_message(app: &App, stamp: &Stamp, body: &web::Bytes) -> RawMessage {
+    RawMessage {
+        kind: RawKind::Notification,
+        received_at: app.clock.now(),
+        headers: stamp.to_text(),
+        body: body.to_vec(),
+    }
+}
+
+fn fact(institution: &Institution, plain: &[u8], raw: RawMessage) -> Option<PaymentFact> {
+    let view: OrderView = serde_json::from_slice(plain).ok()?;
+    if view.sp_mchid != institution.channel_sp_mchid || view.trade_state != TradeState::Success {
+        return None;
+    }
+    orders::payment_fact(institution.id, view, raw)
+}

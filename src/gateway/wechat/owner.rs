@@ -1,0 +1,33 @@
+//! For whom a caller acts: its own sp_mchid, and a sub-merchant that belongs to it.
+use url::form_urlencoded;
+
+use super::fault::Fault;
+use super::signed::Signed;
+use crate::app::App;
+use crate::merchants::{self, SubMerchant};
+use crate::protocol::wechat::errors::WechatCode;
+use crate::protocol::wechat::shapes::OrderOwner;
+
+/// The owner in a query string. SDKs write an empty first parameter or repeat none: others are ignored.
+pub fn in_query(query: &str) -> Result<OrderOwner, Fault> {
+    let find = |name: &str| {
+        let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+        match (found.next(), found.next()) {
+            (Some((_, value)), None) if !value.is_empty() => Ok(value.into_owned()),
+            _ => Err(Fault::new(WechatCode::ParamError, format!("查询参数 {name} 必须出现且仅出现一次"))),
+        }
+    };
+    Ok(OrderOwner { sp_mchid: find("sp_mchid")?, sub_mchid: find("sub_mchid")? })
+}
+
+/// The sub-merchant for which the caller acts. A foreign one is refused like one that does not exist.
+pub async fn merchant(app: &App, signed: &Signed, owner: &OrderOwner) -> Result<SubMerchant, Fault> {
+    if owner.sp_mchid != signed.credential.sp_mchid {
+        return Err(Fault::new(WechatCode::NoAuth, "sp_mchid 与签名的商户号不一致"));
+    }
+    let number = owner.sub_mchid.clone();
+    let found = app.db.read(move |tx| merchants::by_number(tx, &number)).await?;
+    found
+        .filter(|merchant| merchant.platform_merchant_id == signed.credential.platform_merchant_id)
+        .ok_or_else(|| Fault::new(WechatCode::NoAuth, "sub_mchid 不存在或不属于该服务商，请核对特约商户号"))
+}

@@ -1,0 +1,70 @@
+//! Queries of the rules room.
+use diesel::prelude::*;
+
+use crate::clock;
+use crate::db::Tx;
+use crate::db::schema::{approvals_bundle, rule_version};
+use crate::error::Error;
+use crate::kernel::calendar::Instant;
+use crate::kernel::rule::RuleVersion;
+
+/// A version as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = rule_version)]
+pub struct StoredRule {
+    /// Name of the rule.
+    pub rule: String,
+    /// Number of the version.
+    pub version: i32,
+    /// SHA-256 of the canonical form, lower-case hex.
+    pub digest: String,
+    /// The canonical form: `rule::parse` reads it back.
+    pub canonical: String,
+    /// Unix microseconds.
+    pub approved_at: i64,
+}
+
+/// The version of this digest.
+pub fn by_digest(tx: &mut Tx<'_>, institution: i64, digest: &str) -> Result<Option<StoredRule>, Error> {
+    Ok(rule_version::table
+        .filter(rule_version::institution_id.eq(institution))
+        .filter(rule_version::digest.eq(digest))
+        .select(StoredRule::as_select())
+        .first(tx.conn())
+        .optional()?)
+}
+
+pub(super) fn newest_bundle(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    at: Instant,
+) -> Result<Option<Vec<u8>>, Error> {
+    Ok(approvals_bundle::table
+        .filter(approvals_bundle::institution_id.eq(institution))
+        .filter(approvals_bundle::issued_at.le(clock::micros(at)))
+        .order((approvals_bundle::issued_at.desc(), approvals_bundle::id.desc()))
+        .select(approvals_bundle::body)
+        .first(tx.conn())
+        .optional()?)
+}
+
+pub(super) fn insert(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    rule: &RuleVersion,
+    approved_at: Instant,
+) -> Result<(), Error> {
+    let version = i32::try_from(rule.version)
+        .map_err(|_| Error::Internal(format!("rule {} has a version above 2147483647", rule.rule)))?;
+    diesel::insert_into(rule_version::table)
+        .values((
+            rule_version::institution_id.eq(institution),
+            rule_version::rule.eq(&*rule.rule),
+            rule_version::version.eq(version),
+            rule_version::digest.eq(rule.digest().to_string()),
+            rule_version::canonical.eq(rule.canonical()),
+            rule_version::approved_at.eq(clock::micros(approved_at)),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}

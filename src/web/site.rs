@@ -1,0 +1,28 @@
+//! The whole site: the gateway's addresses, then the pages. `serve`, `demo` and the tests use the same.
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+
+use super::{observe, routes};
+use crate::app::App;
+use crate::gateway;
+
+/// Puts the site together over the shared state.
+pub fn site(
+    app: Data<App>,
+) -> actix_web::App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    actix_web::App::new()
+        .app_data(app)
+        .wrap(from_fn(observe))
+        .configure(gateway::wechat::routes)
+        .configure(routes::configure)
+}

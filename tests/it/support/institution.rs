@@ -1,0 +1,283 @@
+//! A licensed institution as the wire shows it: signed answers, orders in memory, faults on demand.
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use mingfen::clock::Clock;
+use mingfen::kernel::calendar::Instant;
+use mingfen::kernel::money::Fen;
+use mingfen::protocol::crypto::PrivateKey;
+use mingfen::protocol::wechat::errors::{ErrorBody, WechatCode};
+use mingfen::protocol::wechat::notification::{self, ApiV3Key, Event, TRANSACTION_SUCCESS};
+use mingfen::protocol::wechat::shapes::{
+    CNY, NativeAnswer, NativeRequest, OrderAmount, OrderView, TradeState,
+};
+use mingfen::protocol::wechat::sign::Stamp;
+
+/// The institution's key, made once for all tests.
+static KEY: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::generate().unwrap());
+
+/// How the institution misbehaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misbehave {
+    /// Not at all.
+    No,
+    /// It does its work, but the answer never arrives.
+    LoseAnswer,
+    /// It does nothing and answers 500.
+    Fail,
+    /// It does its work and answers with a wrong signature.
+    BadSignature,
+    /// It does nothing and answers 429.
+    Busy,
+    /// It refuses for good.
+    Refuse,
+    /// It does nothing and does not answer in time.
+    Down,
+}
+
+/// What the institution knows of an order.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub request: NativeRequest,
+    pub state: TradeState,
+    pub transaction_id: Option<String>,
+    pub paid: Option<Fen>,
+    pub paid_at: Option<Instant>,
+}
+
+struct Inner {
+    misbehave: Misbehave,
+    orders: BTreeMap<String, Held>,
+    calls: Vec<String>,
+    next_id: u64,
+}
+
+/// The running institution.
+#[derive(Clone)]
+pub struct Institution {
+    pub base_url: String,
+    pub serial: String,
+    pub key: PrivateKey,
+    pub apiv3_key: ApiV3Key,
+    clock: Clock,
+    inner: Arc<Mutex<Inner>>,
+}
+
+/// A notification ready to be sent: headers and body.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Institution {
+    /// Starts it on a free port of the loopback.
+    pub async fn start(clock: &Clock) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let institution = Self {
+            base_url: format!("http://{}", listener.local_addr().unwrap()),
+            serial: "5E1F00D0".repeat(5),
+            key: KEY.clone(),
+            apiv3_key: ApiV3Key::generate().unwrap(),
+            clock: clock.clone(),
+            inner: Arc::new(Mutex::new(Inner {
+                misbehave: Misbehave::No,
+                orders: BTreeMap::new(),
+                calls: Vec::new(),
+                next_id: 1,
+            })),
+        };
+        let state = web::Data::new(institution.clone());
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(state.clone())
+                .route("/v3/pay/partner/transactions/native", web::post().to(native))
+                .route("/v3/pay/partner/transactions/out-trade-no/{no}", web::get().to(query))
+                .route("/v3/pay/partner/transactions/out-trade-no/{no}/close", web::post().to(close))
+        })
+        .workers(1)
+        .disable_signals()
+        .listen(listener)
+        .unwrap()
+        .run();
+        actix_web::rt::spawn(server);
+        institution
+    }
+
+    pub fn misbehave(&self, how: Misbehave) {
+        self.inner.lock().unwrap().misbehave = how;
+    }
+
+    /// Every call so far, as `native ORDER_NO`, `query ORDER_NO`, `close ORDER_NO`.
+    pub fn calls(&self) -> Vec<String> {
+        self.inner.lock().unwrap().calls.clone()
+    }
+
+    pub fn held(&self, order_no: &str) -> Option<Held> {
+        self.inner.lock().unwrap().orders.get(order_no).cloned()
+    }
+
+    pub fn set_state(&self, order_no: &str, state: TradeState) {
+        self.inner.lock().unwrap().orders.get_mut(order_no).unwrap().state = state;
+    }
+
+    /// The payer pays what was asked.
+    pub fn pay(&self, order_no: &str) -> Notice {
+        let amount = self.held(order_no).unwrap().request.amount.total;
+        self.pay_amount(order_no, amount)
+    }
+
+    /// The payer pays another amount.
+    pub fn pay_amount(&self, order_no: &str, paid: Fen) -> Notice {
+        let mut inner = self.inner.lock().unwrap();
+        let id = format!("4200{:024}", inner.next_id);
+        inner.next_id += 1;
+        let held = inner.orders.get_mut(order_no).unwrap();
+        held.state = TradeState::Success;
+        held.transaction_id = Some(id);
+        held.paid = Some(paid);
+        held.paid_at = Some(self.clock.instant());
+        drop(inner);
+        self.notice(order_no)
+    }
+
+    /// The notification of a paid order, sealed and signed anew each time, as at a redelivery.
+    pub fn notice(&self, order_no: &str) -> Notice {
+        self.notice_of(&view(&self.held(order_no).unwrap()))
+    }
+
+    /// A notification that says this.
+    pub fn notice_of(&self, view: &OrderView) -> Notice {
+        self.notice_at(view, self.clock.instant())
+    }
+
+    /// A notification signed at another time.
+    pub fn notice_at(&self, view: &OrderView, at: Instant) -> Notice {
+        let plain = serde_json::to_vec(view).unwrap();
+        let event = Event {
+            id: "EV-2026-1",
+            create_time: at,
+            event_type: TRANSACTION_SUCCESS,
+            summary: "支付成功",
+            original_type: "transaction",
+            plain: &plain,
+        };
+        let body = notification::seal(&self.apiv3_key, &event).unwrap();
+        let stamp = Stamp::sign(&self.serial, &self.key, at, &body).unwrap();
+        Notice { headers: stamp.headers().to_vec(), body }
+    }
+
+    fn begin(&self, call: &str, order_no: &str) -> Misbehave {
+        let mut inner = self.inner.lock().unwrap();
+        inner.calls.push(format!("{call} {order_no}"));
+        inner.misbehave
+    }
+
+    /// Answers, unless it misbehaves. `done` says what was to be answered.
+    async fn answer(&self, how: Misbehave, status: u16, body: Vec<u8>) -> HttpResponse {
+        match how {
+            // The connection breaks in the middle of the answer.
+            Misbehave::LoseAnswer => HttpResponse::Ok().streaming(futures_util::stream::iter([
+                Ok(web::Bytes::from_static(b"{")),
+                Err(std::io::Error::other("lost")),
+            ])),
+            Misbehave::Down => {
+                // Longer than any patience of a test; the connection is given up first.
+                actix_web::rt::time::sleep(Duration::from_secs(60)).await;
+                HttpResponse::InternalServerError().finish()
+            }
+            Misbehave::Fail => HttpResponse::InternalServerError().body("{\"code\":\"SYSTEM_ERROR\"}"),
+            Misbehave::Busy => self.signed(429, &refusal(WechatCode::FrequencyLimited), false),
+            Misbehave::Refuse => self.signed(400, &refusal(WechatCode::InvalidRequest), false),
+            Misbehave::BadSignature => self.signed(status, &body, true),
+            Misbehave::No => self.signed(status, &body, false),
+        }
+    }
+
+    fn signed(&self, status: u16, body: &[u8], wrongly: bool) -> HttpResponse {
+        let covered: &[u8] = if wrongly { b"something else" } else { body };
+        let stamp = Stamp::sign(&self.serial, &self.key, self.clock.instant(), covered).unwrap();
+        let mut answer = HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap());
+        for (name, value) in stamp.headers() {
+            answer.insert_header((name, value));
+        }
+        answer.content_type("application/json").body(body.to_vec())
+    }
+}
+
+fn works(how: Misbehave) -> bool {
+    matches!(how, Misbehave::No | Misbehave::LoseAnswer | Misbehave::BadSignature)
+}
+
+fn refusal(code: WechatCode) -> Vec<u8> {
+    serde_json::to_vec(&ErrorBody::new(code, "no")).unwrap()
+}
+
+/// What a query would answer, and what a notification carries.
+pub fn view(held: &Held) -> OrderView {
+    OrderView {
+        sp_appid: held.request.sp_appid.clone(),
+        sp_mchid: held.request.sp_mchid.clone(),
+        sub_appid: None,
+        sub_mchid: held.request.sub_mchid.clone(),
+        out_trade_no: held.request.out_trade_no.clone(),
+        transaction_id: held.transaction_id.clone(),
+        trade_type: held.paid.map(|_| "NATIVE".to_owned()),
+        trade_state: held.state,
+        trade_state_desc: "…".to_owned(),
+        bank_type: held.paid.map(|_| "OTHERS".to_owned()),
+        attach: held.request.attach.clone(),
+        success_time: held.paid_at.map(Instant::to_cst),
+        payer: None,
+        amount: Some(OrderAmount {
+            total: held.paid.unwrap_or(held.request.amount.total),
+            payer_total: held.paid,
+            currency: Some(CNY.to_owned()),
+            payer_currency: None,
+        }),
+    }
+}
+
+async fn native(this: web::Data<Institution>, body: web::Bytes) -> HttpResponse {
+    let request: NativeRequest = serde_json::from_slice(&body).unwrap();
+    let how = this.begin("native", &request.out_trade_no);
+    let code_url = format!("weixin://wxpay/bizpayurl?pr={}", request.out_trade_no);
+    if works(how) {
+        let mut inner = this.inner.lock().unwrap();
+        inner.orders.entry(request.out_trade_no.clone()).or_insert(Held {
+            request,
+            state: TradeState::NotPay,
+            transaction_id: None,
+            paid: None,
+            paid_at: None,
+        });
+    }
+    this.answer(how, 200, serde_json::to_vec(&NativeAnswer { code_url }).unwrap()).await
+}
+
+async fn query(this: web::Data<Institution>, request: HttpRequest) -> HttpResponse {
+    let order_no = request.match_info().get("no").unwrap().to_owned();
+    let how = this.begin("query", &order_no);
+    match this.held(&order_no) {
+        Some(held) => this.answer(how, 200, serde_json::to_vec(&view(&held)).unwrap()).await,
+        None => this.answer(how, 404, refusal(WechatCode::OrderNotExist)).await,
+    }
+}
+
+async fn close(this: web::Data<Institution>, request: HttpRequest) -> HttpResponse {
+    let order_no = request.match_info().get("no").unwrap().to_owned();
+    let how = this.begin("close", &order_no);
+    let Some(held) = this.held(&order_no) else {
+        return this.answer(how, 404, refusal(WechatCode::OrderNotExist)).await;
+    };
+    if held.state == TradeState::Success {
+        return this.answer(how, 400, refusal(WechatCode::InvalidRequest)).await;
+    }
+    if works(how) {
+        let mut inner = this.inner.lock().unwrap();
+        inner.orders.get_mut(&order_no).unwrap().state = TradeState::Closed;
+    }
+    this.answer(how, 204, Vec::new()).await
+}
