@@ -8,7 +8,7 @@ pub enum DbError {
     /// A unique or primary key is there already.
     #[error("this key is stored already")]
     Duplicate,
-    /// The database is busy or gone; the same command may be tried again.
+    /// The database is busy or gone, or chose this one of two commands that block each other; it may be given again.
     #[error("the database cannot be reached now")]
     Unavailable,
     /// Any other answer.
@@ -20,9 +20,16 @@ impl From<Diesel> for DbError {
     fn from(error: Diesel) -> Self {
         match error {
             Diesel::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => DbError::Duplicate,
-            Diesel::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => DbError::Unavailable,
-            Diesel::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _) => DbError::Unavailable,
-            Diesel::DatabaseError(_, info) => DbError::Other(info.message().to_string()),
+            Diesel::DatabaseError(
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::SerializationFailure,
+                _,
+            ) => DbError::Unavailable,
+            Diesel::DatabaseError(_, info) => match info.message() {
+                "database is locked" | "deadlock detected" => DbError::Unavailable,
+                other => DbError::Other(other.to_string()),
+            },
             other => DbError::Other(other.to_string()),
         }
     }

@@ -44,6 +44,27 @@ pub enum Backend {
     Postgres(String),
 }
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// A look at the schema, and migrations.
+    Open,
+    /// Transactions that write; on PostgreSQL all.
+    Write,
+    /// Snapshots of a SQLite file.
+    Read,
+}
+
+impl Access {
+    const fn cache_kib(self) -> u32 {
+        match self {
+            Access::Open => 2_000,
+            Access::Write => 200_000,
+            Access::Read => 32_000,
+        }
+    }
+}
+
 impl Backend {
     /// `postgres://…`, `sqlite:PATH` or a plain path.
     pub fn of(url: &str) -> Result<Self, OpenError> {
@@ -77,7 +98,7 @@ impl Backend {
         }
     }
 
-    pub(super) fn connect(&self, cache_kib: u32) -> Result<Conn, OpenError> {
+    pub(super) fn connect(&self, access: Access) -> Result<Conn, OpenError> {
         let failed = |e: &dyn std::fmt::Display| OpenError::Connect(without_password(&e.to_string()));
         match self {
             Backend::Sqlite(path) => {
@@ -89,7 +110,8 @@ impl Backend {
                     "PRAGMA foreign_keys = ON".to_string(),
                     // Without it REPLACE deletes rows behind the append-only triggers.
                     "PRAGMA recursive_triggers = ON".to_string(),
-                    format!("PRAGMA cache_size = -{cache_kib}"),
+                    format!("PRAGMA cache_size = -{}", access.cache_kib()),
+                    format!("PRAGMA query_only = {}", if access == Access::Read { "ON" } else { "OFF" }),
                 ] {
                     diesel::sql_query(pragma).execute(&mut conn).map_err(|e| failed(&e))?;
                 }

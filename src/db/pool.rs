@@ -6,7 +6,7 @@ use diesel::r2d2::{ManageConnection, Pool, PooledConnection};
 
 use super::conn::Conn;
 use super::failure::DbError;
-use super::open::{Backend, Create, OpenError};
+use super::open::{Access, Backend, Create, OpenError};
 use crate::error::Error;
 
 /// An open transaction: what commands and queries take. It is committed or rolled back by [`Db`] alone.
@@ -38,7 +38,7 @@ pub struct Db {
 
 struct Manager {
     backend: Backend,
-    cache_kib: u32,
+    access: Access,
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,7 +48,7 @@ impl Db {
     pub fn open(url: &str, create: Create) -> Result<Self, OpenError> {
         let backend = Backend::of(url)?;
         backend.prepare(create)?;
-        let mut first = backend.connect(2_000)?;
+        let mut first = backend.connect(Access::Open)?;
         if create == Create::Yes {
             super::migrate::run(&mut first)?;
         }
@@ -58,11 +58,13 @@ impl Db {
         }
         drop(first);
         match backend {
-            Backend::Sqlite(_) => {
-                Ok(Db { writers: pool(&backend, 1, 200_000), readers: pool(&backend, 4, 32_000), backend })
-            }
+            Backend::Sqlite(_) => Ok(Db {
+                writers: pool(&backend, 1, Access::Write),
+                readers: pool(&backend, 4, Access::Read),
+                backend,
+            }),
             Backend::Postgres(_) => {
-                let both = pool(&backend, 16, 0);
+                let both = pool(&backend, 16, Access::Write);
                 Ok(Db { writers: both.clone(), readers: both, backend })
             }
         }
@@ -72,7 +74,7 @@ impl Db {
     pub fn pending(url: &str) -> Result<Vec<String>, OpenError> {
         let backend = Backend::of(url)?;
         backend.prepare(Create::No)?;
-        super::migrate::pending(&mut backend.connect(2_000)?)
+        super::migrate::pending(&mut backend.connect(Access::Open)?)
     }
 
     /// Which database this is.
@@ -166,12 +168,12 @@ impl Drop for OpenTransaction<'_> {
     }
 }
 
-fn pool(backend: &Backend, size: u32, cache_kib: u32) -> Pool<Manager> {
+fn pool(backend: &Backend, size: u32, access: Access) -> Pool<Manager> {
     Pool::builder()
         .max_size(size)
         .min_idle(Some(1))
         .connection_timeout(PATIENCE)
-        .build_unchecked(Manager { backend: backend.clone(), cache_kib })
+        .build_unchecked(Manager { backend: backend.clone(), access })
 }
 
 fn taken(pool: &Pool<Manager>) -> Result<PooledConnection<Manager>, Error> {
@@ -192,7 +194,7 @@ impl ManageConnection for Manager {
     type Error = OpenError;
 
     fn connect(&self) -> Result<Conn, OpenError> {
-        self.backend.connect(self.cache_kib)
+        self.backend.connect(self.access)
     }
 
     fn is_valid(&self, conn: &mut Conn) -> Result<(), OpenError> {

@@ -1,6 +1,11 @@
 use std::path::Path;
 
 use mingfen::config::{Config, LogFormat};
+use mingfen::db::{Create, Db, Tx};
+use mingfen::error::{Code, Error};
+use mingfen::people::{Actor, Role, Scope, audit, users};
+
+use crate::support::TestApp;
 
 fn load(toml: Option<&str>, env: &[(&str, &str)]) -> Result<Config, String> {
     let dir = tempfile::tempdir().unwrap();
@@ -56,4 +61,143 @@ fn the_master_key_is_32_bytes_and_its_file_is_private() {
     std::fs::write(&file, "short").unwrap();
     assert!(config.master_key().is_err());
     assert!(Config::default().master_key().unwrap_err().to_string().contains("openssl rand"));
+}
+
+fn refusal(url: &str) -> String {
+    Db::open(url, Create::No).err().expect(url).to_string()
+}
+
+#[test]
+fn a_missing_or_mistyped_database_is_refused_and_never_created() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("typo.db");
+    for url in [format!("sqlite:{}", file.display()), file.display().to_string()] {
+        assert!(refusal(&url).ends_with("create it with `mingfen migrate`"), "{}", refusal(&url));
+        assert!(Db::pending(&url).is_err());
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    for url in ["postgre://mingfen@host/db", "mysql://u:secret@host/db", "sqlite:", "", ":memory:"] {
+        assert!(refusal(url).contains("is no database URL"), "{url}");
+        assert!(!refusal(url).contains("secret"), "{url}");
+    }
+    let gone = refusal("postgres://mingfen:secret@127.0.0.1:9/mingfen");
+    assert!(gone.starts_with("the database cannot be opened") && !gone.contains("secret"), "{gone}");
+}
+
+#[test]
+fn pending_migrations_are_refused_until_migrate_has_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("new").join("mingfen.db");
+    let url = format!("sqlite:{}", file.display());
+    Db::open(&url, Create::Yes).unwrap();
+    assert_eq!(Db::pending(&url).unwrap(), Vec::<String>::new());
+    Db::open(&url, Create::No).unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let empty = dir.path().join("empty.db");
+    std::fs::write(&empty, "").unwrap();
+    let url = format!("sqlite:{}", empty.display());
+    assert!(refusal(&url).ends_with("run `mingfen migrate`"));
+    assert!(!Db::pending(&url).unwrap().is_empty());
+}
+
+fn note(tx: &mut Tx<'_>, object: &str) -> Result<(), Error> {
+    let entry = audit::Entry { action: "test", object, before: None, after: None };
+    audit::record(tx, 1, &Actor::system(), entry)
+}
+
+#[actix_web::test]
+async fn a_transaction_commits_on_success_and_leaves_nothing_on_an_error_or_a_panic() {
+    let app = TestApp::new();
+    let rows = || app.row_counts()["audit"];
+    app.db.write(|tx| note(tx, "a")).await.unwrap();
+    assert_eq!(rows(), 1);
+    let refused: Result<(), Error> = app
+        .db
+        .write(|tx| {
+            note(tx, "b")?;
+            Err(Error::NotFound)
+        })
+        .await;
+    assert!(matches!(refused, Err(Error::NotFound)));
+    let stopped = app
+        .db
+        .write(|tx| {
+            note(tx, "c")?;
+            if rows_in(tx) > 0 {
+                panic!("on purpose")
+            }
+            Ok(())
+        })
+        .await;
+    assert!(matches!(stopped, Err(Error::Internal(_))));
+    assert_eq!(rows(), 1);
+    // The connection is fit for use again.
+    app.db.write(|tx| note(tx, "d")).await.unwrap();
+    assert_eq!(rows(), 2);
+}
+
+fn rows_in(tx: &mut Tx<'_>) -> usize {
+    audit::of_object(tx, "c").unwrap().len()
+}
+
+#[actix_web::test]
+async fn a_reading_transaction_cannot_write() {
+    let app = TestApp::new();
+    assert!(app.db.read(|tx| note(tx, "a")).await.is_err());
+    assert_eq!(app.row_counts()["audit"], 0);
+}
+
+#[actix_web::test]
+async fn a_savepoint_takes_back_its_own_part_only() {
+    let app = TestApp::new();
+    app.user("admin", Role::Admin, Scope::Platform);
+    let before = app.row_counts()["audit"];
+    app.db
+        .write(|tx| {
+            note(tx, "a")?;
+            let part: Result<(), Error> = tx.savepoint(|tx| {
+                note(tx, "b")?;
+                let duplicate = users::NewUser {
+                    login: "admin",
+                    name: "x",
+                    role: Role::Admin,
+                    scope: Scope::Platform,
+                    password_hash: "x",
+                };
+                users::add(tx, 1, &Actor::system(), &duplicate).map(drop)
+            });
+            assert!(part.is_err());
+            note(tx, "c")
+        })
+        .await
+        .unwrap();
+    assert_eq!(app.row_counts()["audit"], before + 2);
+}
+
+#[actix_web::test]
+async fn many_writers_at_once_all_succeed() {
+    let app = TestApp::new();
+    let all = (0..64).map(|n| app.db.write(move |tx| note(tx, &format!("object {n}"))));
+    for outcome in futures_util::future::join_all(all).await {
+        outcome.unwrap();
+    }
+    assert_eq!(app.row_counts()["audit"], 64);
+}
+
+#[test]
+fn error_codes_are_unique_and_complete() {
+    let mut seen = std::collections::BTreeSet::new();
+    for code in Code::ALL {
+        assert!(seen.insert(code.id()), "{} twice", code.id());
+        let (room, number) = code.id().split_once('-').unwrap();
+        assert!(room.len() == 3 && room.bytes().all(|b| b.is_ascii_uppercase()), "{}", code.id());
+        assert!(number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit()), "{}", code.id());
+        assert!((400..600).contains(&code.status()), "{}", code.id());
+        for text in [code.sentence_zh(), code.sentence_en(), code.advice_zh(), code.advice_en()] {
+            assert!(!text.trim().is_empty() && !text.ends_with(['.', '。']), "{}: {text}", code.id());
+        }
+        assert!(code.sentence_zh().chars().any(|c| !c.is_ascii()) && code.sentence_en().is_ascii());
+    }
 }

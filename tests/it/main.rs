@@ -17,6 +17,7 @@ mod protocol_wechat;
 
 mod database;
 mod people;
+mod schema;
 mod tidy;
 
 mod gateway;
