@@ -29,3 +29,18 @@ macro_rules! insert_returning_id {
         }
     }};
 }
+
+/// Inserts many rows in one statement and gives their number: `insert_rows!(tx, table, rows)`.
+///
+/// Diesel's types spell multi-row inserts for each backend apart; derived rows need `treat_none_as_default_value = false`.
+#[macro_export]
+macro_rules! insert_rows {
+    ($tx:expr, $table:ident, $rows:expr) => {{
+        use diesel::RunQueryDsl;
+        let insert = diesel::insert_into($table::table).values($rows);
+        match $tx.conn() {
+            $crate::db::Conn::Sqlite(conn) => insert.execute(conn),
+            $crate::db::Conn::Pg(conn) => insert.execute(conn),
+        }
+    }};
+}

@@ -1,4 +1,5 @@
 //! Licensed institutions: profiles and the keys to talk with them.
+pub mod exchange;
 mod store;
 
 use serde_json::json;

@@ -18,5 +18,6 @@ pub mod approvals;
 pub mod bill;
 pub mod chain;
 pub mod file;
+pub mod netting;
 pub mod proposal;
 pub mod verify;

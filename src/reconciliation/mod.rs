@@ -1,1 +1,205 @@
-//! reconciliation
+//! Reconciliation: the institution's bill of a day, kept as evidence and matched with our own payments.
+//!
+//! The bill decides what is split; where it differs from our record, the difference is work for people
+//! (`files.md`, "The day").
+mod bill;
+mod store;
+
+pub use bill::{Bill, KIND, fetch, keep, read, reload};
+pub use store::{BillRow, bill_by_id, bills, differences};
+
+use std::collections::{HashMap, HashSet};
+
+use crate::clock::instant;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::kernel::bill::BillOrder;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::file::field;
+use crate::kernel::money::Fen;
+
+/// Orders that are looked up in one query.
+const BATCH: usize = 500;
+
+/// How a bill and our record differ about a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DifferenceKind {
+    /// 长款: in the bill, not with us.
+    Long,
+    /// 短款: with us, not in the bill.
+    Short,
+    /// Another amount.
+    Amount,
+    /// Another number, merchant, channel, product, tags, parties or time.
+    Facts,
+}
+
+impl DifferenceKind {
+    /// The word in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Long => "LONG",
+            Self::Short => "SHORT",
+            Self::Amount => "AMOUNT",
+            Self::Facts => "FACTS",
+        }
+    }
+
+    /// Reads what [`DifferenceKind::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Long, Self::Short, Self::Amount, Self::Facts].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// One difference; `ours` and `theirs` say what each side has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What kind.
+    pub kind: DifferenceKind,
+    /// The institution's number.
+    pub inst_order_no: String,
+    /// The platform's number, as far as known.
+    pub order_no: String,
+    /// Our record.
+    pub ours: Option<String>,
+    /// The bill.
+    pub theirs: Option<String>,
+}
+
+/// A payment as we recorded it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ours {
+    /// The institution's number.
+    pub inst_order_no: String,
+    /// Our number.
+    pub order_no: String,
+    /// Sub-merchant.
+    pub merchant: String,
+    /// Channel.
+    pub channel: String,
+    /// Product.
+    pub product: String,
+    /// Tags in the files' text form.
+    pub tags: String,
+    /// Parties in the files' text form.
+    pub parties: String,
+    /// Fen.
+    pub paid: Fen,
+    /// Unix microseconds.
+    pub paid_at: i64,
+    /// The rule version that was shown at payment.
+    pub preview_digest: Option<String>,
+    /// Internal key of the sub-merchant.
+    pub sub_merchant_id: i64,
+    order_id: i64,
+}
+
+/// Our payments of these orders of a bill, by the institution's number.
+pub fn matching(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    orders: &[BillOrder],
+) -> Result<HashMap<String, Ours>, Error> {
+    let mut found = HashMap::with_capacity(orders.len());
+    for batch in orders.chunks(BATCH) {
+        let numbers: Vec<&str> = batch.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
+        let ours = store::ours(tx, institution, &numbers)?;
+        found.extend(ours.into_iter().map(|one| (one.inst_order_no.clone(), one)));
+    }
+    Ok(found)
+}
+
+/// Compares a bill with our record of its day and keeps every difference; what is known already stays.
+pub fn reconcile(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    day: BusinessDay,
+    orders: &[BillOrder],
+    found_at: i64,
+) -> Result<usize, Error> {
+    let mut found = Vec::new();
+    for batch in orders.chunks(BATCH) {
+        let ours = matching(tx, institution, batch)?;
+        for theirs in batch {
+            found.extend(compare(ours.get(&theirs.facts.inst_order_no), theirs));
+        }
+    }
+    found.extend(missing(tx, institution, day, orders)?);
+    store::add_differences(tx, institution, day.to_i32(), found_at, &found)?;
+    Ok(found.len())
+}
+
+/// Our payments of the day that the bill does not have.
+fn missing(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    day: BusinessDay,
+    orders: &[BillOrder],
+) -> Result<Vec<Difference>, Error> {
+    let theirs: HashSet<&str> = orders.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
+    let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
+    let mut found = Vec::new();
+    let mut after = 0;
+    loop {
+        let batch = store::ours_of_day(tx, institution, day.to_i32(), after, limit)?;
+        let Some(last) = batch.last() else { return Ok(found) };
+        after = last.order_id;
+        found.extend(batch.into_iter().filter(|one| !theirs.contains(one.inst_order_no.as_str())).map(
+            |one| Difference {
+                kind: DifferenceKind::Short,
+                ours: Some(format!("paid={}", one.paid.get())),
+                inst_order_no: one.inst_order_no,
+                order_no: one.order_no,
+                theirs: None,
+            },
+        ));
+    }
+}
+
+/// What differs between our record of a payment and the bill's.
+pub fn compare(ours: Option<&Ours>, theirs: &BillOrder) -> Vec<Difference> {
+    let difference = |kind, ours: Option<String>, theirs_say: String| Difference {
+        kind,
+        inst_order_no: theirs.facts.inst_order_no.clone(),
+        order_no: theirs.order_no.clone(),
+        ours,
+        theirs: Some(theirs_say),
+    };
+    let paid = theirs.facts.paid;
+    let Some(ours) = ours else {
+        return vec![difference(DifferenceKind::Long, None, format!("paid={}", paid.get()))];
+    };
+    let mut found = Vec::new();
+    if ours.paid != paid {
+        let (ours, theirs) = (format!("paid={}", ours.paid.get()), format!("paid={}", paid.get()));
+        found.push(difference(DifferenceKind::Amount, Some(ours), theirs));
+    }
+    let (mut we_have, mut they_have) = (Vec::new(), Vec::new());
+    for (name, ours, theirs) in facts(ours, theirs) {
+        if ours != theirs {
+            we_have.push(format!("{name}={ours}"));
+            they_have.push(format!("{name}={theirs}"));
+        }
+    }
+    if !we_have.is_empty() {
+        found.push(difference(DifferenceKind::Facts, Some(we_have.join(" ")), they_have.join(" ")));
+    }
+    found
+}
+
+fn facts(ours: &Ours, theirs: &BillOrder) -> [(&'static str, String, String); 7] {
+    let facts = &theirs.facts;
+    let (mut tags, mut parties) = (String::new(), String::new());
+    field::push_tags(&mut tags, &facts.tags);
+    field::push_parties(&mut parties, &facts.parties);
+    let paid_at = instant(ours.paid_at);
+    [
+        ("order_no", ours.order_no.clone(), theirs.order_no.clone()),
+        ("merchant", ours.merchant.clone(), facts.merchant.clone()),
+        ("channel", ours.channel.clone(), facts.channel.clone()),
+        ("product", ours.product.clone(), facts.product.clone()),
+        ("tags", ours.tags.clone(), tags),
+        ("parties", ours.parties.clone(), parties),
+        ("paid_at", paid_at.to_cst(), facts.paid_at.to_cst()),
+    ]
+}

@@ -1,1 +1,19 @@
-//! settlement
+//! Settlement: what each receiver is paid for a business day, published as STL, and what the institution's results
+//! say happened to it.
+//!
+//! Only an accepted file counts, and only a final result moves a line: a state here is always derived from signed
+//! files, never set.
+mod gate;
+mod net;
+mod results;
+mod settle;
+mod stl;
+mod store;
+
+pub use gate::{Missing, gate};
+pub use results::{Received, file_state, line_states, receive};
+pub use settle::{SettleReport, settle};
+pub use store::{Input, SettlementLine, inputs, lines, lines_of};
+
+/// The kind of a settlement file.
+const KIND: &str = "STL";

@@ -1,0 +1,244 @@
+//! Taking files in: read within bounds, signature and digest checked, then all or nothing.
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::publish::parse_signature;
+use super::store::{self, BundleRow, ExchangedFile, NewFile};
+use crate::clock::micros;
+use crate::db::Tx;
+use crate::error::{Code, Error};
+use crate::institutions::Institution;
+use crate::kernel::approvals::{self, Bundle};
+use crate::kernel::digest::Digest;
+use crate::kernel::file::bil::BilReader;
+use crate::kernel::file::{FileKind, FileName, ReadError};
+use crate::protocol::crypto::PublicKey;
+
+/// Largest file that is taken in: a result of 100,000 lines of 1,024 bytes and some.
+pub const MAX_BYTES: u64 = 128 << 20;
+
+/// A file as it lies in `in/`, or as an institution's user uploaded it.
+#[derive(Clone)]
+pub struct Incoming {
+    /// File name, without folder.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The signature, decoded.
+    pub signature: Vec<u8>,
+}
+
+/// What an import did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Imported<T> {
+    /// Taken.
+    New(T),
+    /// The very same file had been taken before: nothing was done.
+    Again,
+}
+
+impl Incoming {
+    /// A file and the text of its `.sig`.
+    pub fn new(name: &str, bytes: Vec<u8>, signature: &str) -> Result<Self, Error> {
+        let signature = parse_signature(signature).ok_or_else(|| {
+            Error::refused(Code::FileSignature, format!("E_SIGN: {name}.sig is not base64 of a signature"))
+        })?;
+        Ok(Self { name: name.to_owned(), bytes, signature })
+    }
+
+    /// SHA-256 of the bytes.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.bytes)
+    }
+}
+
+/// Reads a published file and its signature from `dir`; an endless one is refused, not read.
+pub fn read_incoming(dir: &Path, name: &str) -> Result<Incoming, Error> {
+    let bytes = read_bounded(&dir.join(name), MAX_BYTES)?;
+    let signature = read_bounded(&dir.join(format!("{name}.sig")), 16 << 10)?;
+    Incoming::new(name, bytes, &String::from_utf8_lossy(&signature))
+}
+
+fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return Err(Error::refused(Code::FileFormat, format!("E_FORMAT: {name} has more than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Whether the institution signed these very bytes, and whether the name is free; `None` = imported before.
+pub(super) fn admit(
+    tx: &mut Tx<'_>,
+    institution: &Institution,
+    incoming: &Incoming,
+) -> Result<Option<Digest>, Error> {
+    let digest = incoming.digest();
+    if let Some(known) = store::by_name(tx, institution.id, &incoming.name)? {
+        if known.sha256 == digest.to_string() {
+            return Ok(None);
+        }
+        let detail = format!("E_DUP: {} was imported with other content", incoming.name);
+        return Err(Error::refused(Code::FileDuplicate, detail));
+    }
+    let key = PublicKey::from_pem(&institution.file_public_key_pem)
+        .map_err(|e| Error::Internal(format!("file key of {}: {e}", institution.code)))?;
+    if !key.verify_digest(&digest, &incoming.signature) {
+        let detail = format!("E_SIGN: {} is not signed by {}'s file key", incoming.name, institution.code);
+        return Err(Error::refused(Code::FileSignature, detail));
+    }
+    Ok(Some(digest))
+}
+
+/// The name of an APR or BIL of this institution and platform.
+fn own_name(institution: &Institution, incoming: &Incoming, kind: FileKind) -> Result<FileName, Error> {
+    let name = FileName::parse(&incoming.name).filter(|name| name.kind == kind).ok_or_else(|| {
+        Error::refused(
+            Code::FileFormat,
+            format!("E_FORMAT: {} is not the name of an {}", incoming.name, kind.as_str()),
+        )
+    })?;
+    if name.inst != institution.code || name.plat != institution.platform_code {
+        let detail = format!(
+            "E_INST: {} is not between {} and {}",
+            incoming.name, institution.code, institution.platform_code
+        );
+        return Err(Error::refused(Code::FileParty, detail));
+    }
+    Ok(name)
+}
+
+/// What is recorded of an incoming file of this name.
+pub(super) fn incoming_file(
+    institution: &Institution,
+    incoming: &Incoming,
+    name: &FileName,
+    digest: &Digest,
+    recorded_at: i64,
+) -> NewFile {
+    NewFile {
+        institution_id: institution.id,
+        direction: "IN",
+        kind: "RET",
+        name: incoming.name.clone(),
+        business_date: name.day.to_i32(),
+        seq: i32::from(name.seq),
+        sha256: digest.to_string(),
+        size: i64::try_from(incoming.bytes.len()).unwrap_or(i64::MAX),
+        orders: 0,
+        lines: 0,
+        total: 0,
+        previous_sha256: None,
+        approvals_sha256: None,
+        created_at: 0,
+        recorded_at,
+    }
+}
+
+/// Takes an approvals bundle in. Refused: another key, a malformed one, one that is older than the bundle in force
+/// or that changes what an earlier one approved.
+pub fn import_approvals(
+    tx: &mut Tx<'_>,
+    institution: &Institution,
+    incoming: &Incoming,
+    now: i64,
+) -> Result<Imported<(ExchangedFile, Bundle)>, Error> {
+    let name = own_name(institution, incoming, FileKind::Apr)?;
+    let Some(digest) = admit(tx, institution, incoming)? else { return Ok(Imported::Again) };
+    let bundle = parse_bundle(&incoming.name, &incoming.bytes)?;
+    if bundle.institution != institution.code || bundle.platform != institution.platform_code {
+        let detail =
+            format!("E_INST: {} speaks of {} and {}", incoming.name, bundle.institution, bundle.platform);
+        return Err(Error::refused(Code::FileParty, detail));
+    }
+    let issued_at = micros(bundle.issued_at);
+    if let Some(in_force) = store::newest_bundle(tx, institution.id, i64::MAX)? {
+        if issued_at <= in_force.issued_at {
+            let detail = format!("{} was not issued after the bundle in force", incoming.name);
+            return Err(Error::refused(Code::BundleOlder, detail));
+        }
+        succeeds(&in_force, &bundle, &incoming.name)?;
+    }
+    let new = NewFile {
+        kind: "APR",
+        orders: count(bundle.rules.len()),
+        created_at: issued_at,
+        ..incoming_file(institution, incoming, &name, &digest, now)
+    };
+    let file = store::record(tx, &new)?;
+    store::add_bundle(tx, &file, issued_at, &incoming.bytes)?;
+    Ok(Imported::New((file, bundle)))
+}
+
+fn succeeds(in_force: &BundleRow, newer: &Bundle, name: &str) -> Result<(), Error> {
+    let older = parse_bundle("the bundle in force", &in_force.body)?;
+    let findings = approvals::check_successor(&older, newer);
+    match findings.first() {
+        None => Ok(()),
+        Some(finding) => Err(Error::refused(
+            Code::BundleContradicts,
+            format!("{name} changes the past at {}: {}", finding.path, finding.why),
+        )),
+    }
+}
+
+/// Reads a bundle; `name` is told when it is malformed.
+pub fn parse_bundle(name: &str, bytes: &[u8]) -> Result<Bundle, Error> {
+    Bundle::parse(bytes).map_err(|findings| {
+        let told: Vec<String> = findings.iter().take(5).map(|f| format!("{}: {}", f.path, f.why)).collect();
+        Error::refused(Code::FileFormat, format!("E_FORMAT: {name}: {}", told.join("; ")))
+    })
+}
+
+/// Takes the institution's own bill in, as evidence beside the channel's.
+pub fn import_bill(
+    tx: &mut Tx<'_>,
+    institution: &Institution,
+    incoming: &Incoming,
+    now: i64,
+) -> Result<Imported<ExchangedFile>, Error> {
+    let name = own_name(institution, incoming, FileKind::Bil)?;
+    let Some(digest) = admit(tx, institution, incoming)? else { return Ok(Imported::Again) };
+    let reader = BilReader::new(incoming.bytes.as_slice()).map_err(|e| unreadable(&incoming.name, e))?;
+    let header = reader.header().clone();
+    sound(&incoming.name, reader.finish())?;
+    if header.name != name {
+        let detail = format!("E_FORMAT: {}: its header names {}", incoming.name, header.name);
+        return Err(Error::refused(Code::FileFormat, detail));
+    }
+    let new = NewFile {
+        kind: "BIL",
+        orders: i64::from(header.orders),
+        lines: i64::from(header.refunds),
+        total: header.total_paid.get(),
+        created_at: micros(header.created_at),
+        ..incoming_file(institution, incoming, &name, &digest, now)
+    };
+    Ok(Imported::New(store::record(tx, &new)?))
+}
+
+/// A file whose text, totals and digest are right, else the refusal.
+pub(super) fn sound(name: &str, seal: Result<crate::kernel::file::Seal, ReadError>) -> Result<(), Error> {
+    let seal = seal.map_err(|e| unreadable(name, e))?;
+    seal.sound().map(|_| ()).map_err(|fault| unreadable(name, ReadError::Fault(fault)))
+}
+
+/// The refusal of a file that cannot be read, with the place.
+pub(super) fn unreadable(name: &str, error: ReadError) -> Error {
+    use crate::kernel::file::Check;
+    match error {
+        ReadError::Io(error) => Error::Io(error),
+        ReadError::Fault(fault) => match fault.check {
+            Check::V01 => Error::refused(Code::FileDigest, format!("E_DIGEST: {name}: {fault}")),
+            Check::V03 => Error::refused(Code::FileTotals, format!("E_TOTAL: {name}: {fault}")),
+            _ => Error::refused(Code::FileFormat, format!("E_FORMAT: {name}: {fault}")),
+        },
+    }
+}
+
+fn count(len: usize) -> i64 {
+    i64::try_from(len).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,68 @@
+//! The file exchange with an institution (`files.md`): files out, published so that a crash leaves no half of one;
+//! results, bundles and bills in, each all or nothing.
+mod import;
+mod publish;
+mod results;
+mod store;
+
+pub use import::{Imported, Incoming, import_approvals, import_bill, parse_bundle, read_incoming};
+pub use publish::{Folder, digest_of, is_published, parse_signature, publish, signature_of, stage, staged};
+pub use results::{Answer, ImportedResult, answer, import_result};
+pub use store::{
+    BundleRow, ExchangedFile, FileResult, NewFile, ResultLine, all, bundle, by_id, by_name, chain, known,
+    last, newest_bundle, of_day, record, result_lines, results_of, succeeded,
+};
+
+use std::fs::File;
+
+use super::Institution;
+use crate::error::Error;
+use crate::kernel::digest::Digest;
+use crate::kernel::file::WriteError;
+use crate::protocol::crypto::PrivateKey;
+
+/// What publishing for an institution needs: whose files, where they lie, and the platform's `files` key.
+#[derive(Clone)]
+pub struct Desk {
+    /// The institution.
+    pub institution: Institution,
+    /// Its exchange directory.
+    pub folder: Folder,
+    /// The key that signs what is published.
+    pub key: PrivateKey,
+}
+
+impl Desk {
+    /// Publishes a recorded file; where its bytes are not on disk (any more), `rewrite` makes them again.
+    pub fn publish(
+        &self,
+        file: &ExchangedFile,
+        rewrite: impl FnOnce(File) -> Result<Digest, Error>,
+    ) -> Result<(), Error> {
+        let dir = self.folder.out_number(file.business_date)?;
+        let digest: Digest =
+            file.sha256.parse().map_err(|_| Error::Internal(format!("{}: no digest", file.name)))?;
+        let there = |path: std::path::PathBuf| path.exists() && digest_of(&path).is_ok_and(|d| d == digest);
+        if !there(staged(&dir, &file.name)) && !there(dir.join(&file.name)) {
+            rewrite(stage(&dir, &file.name)?)?;
+        }
+        let signature = self.key.sign_digest(&digest).map_err(|e| Error::Internal(e.to_string()))?;
+        publish(&dir, &file.name, &digest, &signature)
+    }
+}
+
+/// A number as the database keeps it.
+pub fn row_number<T>(number: T) -> Result<i32, Error>
+where
+    i32: TryFrom<T>,
+{
+    i32::try_from(number).map_err(|_| Error::Internal("a number is out of range".into()))
+}
+
+/// A record that a file cannot hold, or a disk that refused.
+pub fn broken_record(error: WriteError) -> Error {
+    match error {
+        WriteError::Io(error) => Error::Io(error),
+        WriteError::Refused(why) => Error::Internal(why),
+    }
+}

@@ -1,0 +1,126 @@
+//! Files on disk: where they lie, and how one is published so that a crash never leaves half of it.
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Code, Error};
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::digest::{Digest, Hasher};
+use crate::protocol::crypto::{base64, from_base64};
+
+/// The exchange directory of one institution: `files/{INST}` with `out/{yyyyMMdd}/` and `in/`.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    /// The directory of `institution` under the configured data directory.
+    pub fn new(data_dir: &Path, institution: &str) -> Self {
+        Self { root: data_dir.join("files").join(institution) }
+    }
+
+    /// Where files of a business day are published.
+    pub fn out(&self, day: BusinessDay) -> PathBuf {
+        self.root.join("out").join(day.to_string())
+    }
+
+    /// [`Folder::out`] of a day as the database keeps it, yyyymmdd.
+    pub fn out_number(&self, day: i32) -> Result<PathBuf, Error> {
+        let day = BusinessDay::from_i32(day).ok_or_else(|| Error::Internal("a stored day".into()))?;
+        Ok(self.out(day))
+    }
+
+    /// Where the institution's files arrive.
+    pub fn inbox(&self) -> PathBuf {
+        self.root.join("in")
+    }
+}
+
+/// Where a file of this name is written before it is published; a leftover of a crash is written over.
+pub fn staged(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!(".{name}.part"))
+}
+
+/// Opens the staged file for writing, its directory made if need be.
+pub fn stage(dir: &Path, name: &str) -> Result<File, Error> {
+    fs::create_dir_all(dir)?;
+    Ok(OpenOptions::new().write(true).create(true).truncate(true).open(staged(dir, name))?)
+}
+
+/// Publishes the staged file: the file, its `.sig`, then the empty `.ok` last (`files.md`), each on disk before
+/// the next. Doing it again, after a crash at any point too, leaves the same; other bytes under a published
+/// name are refused.
+pub fn publish(dir: &Path, name: &str, digest: &Digest, signature: &[u8]) -> Result<(), Error> {
+    if is_published(dir, name) {
+        let there = digest_of(&dir.join(name))?;
+        return if there == *digest { Ok(()) } else { Err(other_bytes(name)) };
+    }
+    let staged = staged(dir, name);
+    if staged.exists() {
+        if digest_of(&staged)? != *digest {
+            return Err(other_bytes(name));
+        }
+        File::open(&staged)?.sync_all()?;
+        fs::rename(&staged, dir.join(name))?;
+    } else if digest_of(&dir.join(name))? != *digest {
+        return Err(other_bytes(name));
+    }
+    write_synced(&dir.join(format!("{name}.sig")), format!("{}\n", base64(signature)).as_bytes())?;
+    sync_dir(dir)?;
+    write_synced(&dir.join(format!("{name}.ok")), b"")?;
+    sync_dir(dir)
+}
+
+/// Whether the file's `.ok` is there: without it a file is not published.
+pub fn is_published(dir: &Path, name: &str) -> bool {
+    dir.join(format!("{name}.ok")).exists()
+}
+
+/// SHA-256 of a file's bytes, read in pieces.
+pub fn digest_of(path: &Path) -> Result<Digest, Error> {
+    let mut hasher = HashingSink(Hasher::new());
+    io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok(hasher.0.finish())
+}
+
+/// The signature beside a file.
+pub fn signature_of(dir: &Path, name: &str) -> Result<Vec<u8>, Error> {
+    let text = fs::read_to_string(dir.join(format!("{name}.sig")))?;
+    parse_signature(&text).ok_or_else(|| Error::Refused {
+        code: Code::FileSignature,
+        detail: format!("{name}.sig is not base64"),
+    })
+}
+
+/// Base64 text of a `.sig` file, with or without a last line end.
+pub fn parse_signature(text: &str) -> Option<Vec<u8>> {
+    from_base64(text.trim_end())
+}
+
+struct HashingSink(Hasher);
+
+impl Write for HashingSink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn other_bytes(name: &str) -> Error {
+    Error::Internal(format!("{name} on disk is not the file that was recorded; run `mingfen check`"))
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    file.write_all(bytes)?;
+    Ok(file.sync_all()?)
+}
+
+fn sync_dir(dir: &Path) -> Result<(), Error> {
+    Ok(File::open(dir)?.sync_all()?)
+}

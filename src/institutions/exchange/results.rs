@@ -1,0 +1,182 @@
+//! Results (`files.md`, "Results"): the only evidence that moves a file's or a line's state.
+use super::import::{Imported, Incoming, admit, incoming_file, sound, unreadable};
+use super::store::{self, ExchangedFile, FileResult, NewFile, NewResult, ResultLine};
+use crate::clock::micros;
+use crate::db::Tx;
+use crate::error::{Code, Error};
+use crate::institutions::{Institution, ResultEncoding};
+use crate::kernel::digest::Digest;
+use crate::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetReader};
+use crate::kernel::file::{ResultName, Stage};
+
+/// How the institution answered a file's FIRST.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Not yet, or it asked for the same bytes again.
+    None,
+    /// Taken.
+    Accepted,
+    /// Refused: the file is void.
+    Void(RetCode),
+}
+
+/// A result that was taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedResult {
+    /// The file that it answers.
+    pub answered: ExchangedFile,
+    /// The result.
+    pub result: FileResult,
+    /// Its R lines.
+    pub lines: Vec<ResultLine>,
+}
+
+/// How a file was answered.
+pub fn answer(tx: &mut Tx<'_>, file: i64) -> Result<Answer, Error> {
+    let results = store::results_of(tx, file)?;
+    let codes = results.iter().filter(|r| r.stage == "FIRST").filter_map(|r| RetCode::parse(&r.code));
+    Ok(codes.fold(Answer::None, |answer, code| match (answer, code) {
+        (_, RetCode::Accepted) => Answer::Accepted,
+        (Answer::None, code) if code.makes_void() => Answer::Void(code),
+        (answer, _) => answer,
+    }))
+}
+
+/// Takes a result in, of an SPL or STL of ours. What its lines mean for the answered file is the caller's to check
+/// in the same transaction.
+pub fn import_result(
+    tx: &mut Tx<'_>,
+    institution: &Institution,
+    incoming: &Incoming,
+    now: i64,
+) -> Result<Imported<ImportedResult>, Error> {
+    let name = ResultName::parse(&incoming.name).ok_or_else(|| {
+        Error::refused(Code::FileFormat, format!("E_FORMAT: {} is not the name of a result", incoming.name))
+    })?;
+    let asks_again = again_name(&incoming.name, &incoming.digest());
+    if store::by_name(tx, institution.id, &asks_again)?.is_some() {
+        return Ok(Imported::Again);
+    }
+    let Some(digest) = admit(tx, institution, incoming)? else { return Ok(Imported::Again) };
+    let answered = store::by_name(tx, institution.id, &name.file.to_string())?
+        .filter(|file| file.direction == "OUT")
+        .ok_or_else(|| {
+            let detail = format!("E_FORMAT: {} answers a file that was never published", incoming.name);
+            Error::refused(Code::ResultUnknownFile, detail)
+        })?;
+    let (header, mut lines) = read(institution, incoming)?;
+    fits(&header, &name, &answered, incoming)?;
+    in_turn(tx, &answered, &name, &header, &incoming.name)?;
+    let mut new = NewFile {
+        orders: 0,
+        lines: i64::from(header.lines),
+        total: header.success_total.get(),
+        created_at: micros(header.created_at),
+        ..incoming_file(institution, incoming, &name.file, &digest, now)
+    };
+    if name.stage == Stage::First && header.code != RetCode::Accepted && !header.code.makes_void() {
+        // The same bytes are asked for again: the name stays free for the answer to them.
+        new.name = asks_again;
+    }
+    let ret = store::record(tx, &new)?;
+    let (stage, seq) = match name.stage {
+        Stage::First => ("FIRST", 0),
+        Stage::Final(seq) => ("FINAL", i32::from(seq)),
+    };
+    let new = NewResult {
+        file_id: answered.id,
+        ret_file_id: ret.id,
+        stage,
+        seq,
+        code: header.code.as_str(),
+        lines: i64::from(header.lines),
+        success_total: header.success_total.get(),
+        created_at: ret.created_at,
+        imported_at: now,
+    };
+    let result = store::add_result(tx, &new, &mut lines)?;
+    Ok(Imported::New(ImportedResult { answered, result, lines }))
+}
+
+/// The name under which an answer is recorded that only asks for the same bytes again.
+fn again_name(name: &str, digest: &Digest) -> String {
+    let digest = digest.to_string();
+    format!("{name}@{}", digest.get(..16).unwrap_or_default())
+}
+
+fn read(institution: &Institution, incoming: &Incoming) -> Result<(RetHeader, Vec<ResultLine>), Error> {
+    let encoding = match institution.result_encoding {
+        ResultEncoding::Gb18030 => RetEncoding::Gb18030,
+        ResultEncoding::Ascii => RetEncoding::Utf8,
+    };
+    let broken = |e| unreadable(&incoming.name, e);
+    let mut reader = RetReader::new(incoming.bytes.as_slice(), encoding).map_err(broken)?;
+    let header = reader.header().clone();
+    let mut lines = Vec::new();
+    while let Some(line) = reader.next_line().map_err(broken)? {
+        lines.push(row(&line)?);
+    }
+    sound(&incoming.name, reader.finish())?;
+    Ok((header, lines))
+}
+
+fn row(line: &RetLine<'_>) -> Result<ResultLine, Error> {
+    Ok(ResultLine {
+        file_result_id: 0,
+        n: i32::try_from(line.n).map_err(|_| Error::Internal("a result line's number".into()))?,
+        status: line.status.as_str().to_owned(),
+        amount: line.amount.get(),
+        inst_serial: line.inst_serial.to_string(),
+        path: line.path.to_string(),
+        done_at: line.done_at.map(|at| at.to_cst()).unwrap_or_default(),
+        err_code: line.err_code.to_string(),
+        err_msg: line.err_msg.to_string(),
+    })
+}
+
+/// Name, header and answered file agree.
+fn fits(
+    header: &RetHeader,
+    name: &ResultName,
+    answered: &ExchangedFile,
+    incoming: &Incoming,
+) -> Result<(), Error> {
+    let first = |stage| matches!(stage, Stage::First);
+    if header.name.file != name.file || first(header.name.stage) != first(name.stage) {
+        let detail = format!("E_FORMAT: {}: its header names {}", incoming.name, header.name);
+        return Err(Error::refused(Code::FileFormat, detail));
+    }
+    if header.file_digest.to_string() != answered.sha256 {
+        let detail =
+            format!("E_DIGEST: {} answers other bytes than the published {}", incoming.name, answered.name);
+        return Err(Error::refused(Code::FileDigest, detail));
+    }
+    Ok(())
+}
+
+/// One FIRST, then the FINAL ones 1, 2, 3… of an accepted file.
+fn in_turn(
+    tx: &mut Tx<'_>,
+    answered: &ExchangedFile,
+    name: &ResultName,
+    header: &RetHeader,
+    told: &str,
+) -> Result<(), Error> {
+    let standing = answer(tx, answered.id)?;
+    let refuse = |why: &str| Err(Error::refused(Code::ResultOutOfTurn, format!("{told}: {why}")));
+    match name.stage {
+        Stage::First if header.lines > 0 => refuse("a FIRST has no R lines"),
+        Stage::First if standing != Answer::None => refuse("the file has been answered already"),
+        Stage::First => Ok(()),
+        Stage::Final(_) if standing != Answer::Accepted => refuse("the file has not been accepted"),
+        Stage::Final(_) if header.code != RetCode::Accepted => refuse("a FINAL says ACCEPTED"),
+        Stage::Final(seq) => {
+            let finals = store::results_of(tx, answered.id)?.iter().filter(|r| r.stage == "FINAL").count();
+            if usize::from(seq) == finals.saturating_add(1) {
+                Ok(())
+            } else {
+                refuse("the final results before it have not been imported")
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Queries of the file exchange.
+use diesel::prelude::*;
+
+use crate::db::Tx;
+use crate::db::schema::{approvals_bundle, exchanged_file, file_result, result_line};
+use crate::error::Error;
+use crate::insert_rows;
+
+/// A file that was published or imported; nothing of it ever changes.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = exchanged_file)]
+pub struct ExchangedFile {
+    /// Internal key.
+    pub id: i64,
+    /// Whose exchange directory.
+    pub institution_id: i64,
+    /// `IN` or `OUT`.
+    pub direction: String,
+    /// `SPL`, `STL`, `BIL`, `APR`, `RET` or `WXBILL`.
+    pub kind: String,
+    /// File name, extension included.
+    pub name: String,
+    /// yyyymmdd.
+    pub business_date: i32,
+    /// 1 ..= 9999 within kind and day.
+    pub seq: i32,
+    /// Lower-case hex over the whole file.
+    pub sha256: String,
+    /// Bytes.
+    pub size: i64,
+    /// Orders, or S lines of an STL.
+    pub orders: i64,
+    /// Lines, or C lines of an STL.
+    pub lines: i64,
+    /// In fen.
+    pub total: i64,
+    /// The previous file of its chain.
+    pub previous_sha256: Option<String>,
+    /// The bundle it was made under.
+    pub approvals_sha256: Option<String>,
+    /// The header's time, unix microseconds.
+    pub created_at: i64,
+    /// When we took note, unix microseconds.
+    pub recorded_at: i64,
+}
+
+/// What is recorded of a new file.
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = exchanged_file, treat_none_as_default_value = false)]
+pub struct NewFile {
+    /// Whose exchange directory.
+    pub institution_id: i64,
+    /// `IN` or `OUT`.
+    pub direction: &'static str,
+    /// `SPL`, `STL`, `BIL`, `APR`, `RET` or `WXBILL`.
+    pub kind: &'static str,
+    /// File name, extension included.
+    pub name: String,
+    /// yyyymmdd.
+    pub business_date: i32,
+    /// 1 ..= 9999 within kind and day.
+    pub seq: i32,
+    /// Lower-case hex over the whole file.
+    pub sha256: String,
+    /// Bytes.
+    pub size: i64,
+    /// Orders, or S lines of an STL.
+    pub orders: i64,
+    /// Lines, or C lines of an STL.
+    pub lines: i64,
+    /// In fen.
+    pub total: i64,
+    /// The previous file of its chain.
+    pub previous_sha256: Option<String>,
+    /// The bundle it was made under.
+    pub approvals_sha256: Option<String>,
+    /// The header's time, unix microseconds.
+    pub created_at: i64,
+    /// When we took note, unix microseconds.
+    pub recorded_at: i64,
+}
+
+/// The institution's answer to one of our files.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = file_result)]
+pub struct FileResult {
+    /// Internal key.
+    pub id: i64,
+    /// The answered file.
+    pub file_id: i64,
+    /// The RET itself.
+    pub ret_file_id: i64,
+    /// `FIRST` or `FINAL`.
+    pub stage: String,
+    /// 0 of a FIRST, the number of a FINAL.
+    pub seq: i32,
+    /// `ACCEPTED` or the institution's code.
+    pub code: String,
+    /// R lines.
+    pub lines: i64,
+    /// Sum of the lines that succeeded, in fen.
+    pub success_total: i64,
+    /// The header's time, unix microseconds.
+    pub created_at: i64,
+    /// Unix microseconds.
+    pub imported_at: i64,
+}
+
+/// What is recorded of a new result.
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = file_result)]
+pub(super) struct NewResult<'a> {
+    pub file_id: i64,
+    pub ret_file_id: i64,
+    pub stage: &'a str,
+    pub seq: i32,
+    pub code: &'a str,
+    pub lines: i64,
+    pub success_total: i64,
+    pub created_at: i64,
+    pub imported_at: i64,
+}
+
+/// One R line.
+#[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
+#[diesel(table_name = result_line, treat_none_as_default_value = false)]
+pub struct ResultLine {
+    /// The result it belongs to.
+    pub file_result_id: i64,
+    /// The answered line's number.
+    pub n: i32,
+    /// `S`, `F`, `P` or `B`.
+    pub status: String,
+    /// Amount done, in fen.
+    pub amount: i64,
+    /// The institution's own number.
+    pub inst_serial: String,
+    /// How it paid, its own word.
+    pub path: String,
+    /// Its time as written.
+    pub done_at: String,
+    /// Its error code.
+    pub err_code: String,
+    /// Its words.
+    pub err_msg: String,
+}
+
+/// An approvals bundle as imported.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = approvals_bundle)]
+pub struct BundleRow {
+    /// Internal key.
+    pub id: i64,
+    /// Who signed it.
+    pub institution_id: i64,
+    /// Its file.
+    pub file_id: i64,
+    /// Lower-case hex over the whole file.
+    pub sha256: String,
+    /// The file's seq.
+    pub seq: i32,
+    /// Unix microseconds.
+    pub issued_at: i64,
+    /// The file's bytes.
+    pub body: Vec<u8>,
+}
+
+/// Records a file.
+pub fn record(tx: &mut Tx<'_>, file: &NewFile) -> Result<ExchangedFile, Error> {
+    diesel::insert_into(exchanged_file::table).values(file).execute(tx.conn())?;
+    by_name(tx, file.institution_id, &file.name)?.ok_or(Error::NotFound)
+}
+
+/// The file of this name.
+pub fn by_name(tx: &mut Tx<'_>, institution: i64, name: &str) -> Result<Option<ExchangedFile>, Error> {
+    Ok(exchanged_file::table
+        .filter(exchanged_file::institution_id.eq(institution))
+        .filter(exchanged_file::name.eq(name))
+        .select(ExchangedFile::as_select())
+        .first(tx.conn())
+        .optional()?)
+}
+
+/// The file of this key.
+pub fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<ExchangedFile, Error> {
+    Ok(exchanged_file::table.find(id).select(ExchangedFile::as_select()).first(tx.conn())?)
+}
+
+/// The last file of a kind in order of publication, void ones too: the next one's `prev`.
+pub fn last(tx: &mut Tx<'_>, institution: i64, kind: &str) -> Result<Option<ExchangedFile>, Error> {
+    Ok(exchanged_file::table
+        .filter(exchanged_file::institution_id.eq(institution))
+        .filter(exchanged_file::kind.eq(kind))
+        .order(exchanged_file::id.desc())
+        .select(ExchangedFile::as_select())
+        .first(tx.conn())
+        .optional()?)
+}
+
+/// The files of a kind and day, by seq.
+pub fn of_day(tx: &mut Tx<'_>, institution: i64, kind: &str, day: i32) -> Result<Vec<ExchangedFile>, Error> {
+    Ok(exchanged_file::table
+        .filter(exchanged_file::institution_id.eq(institution))
+        .filter(exchanged_file::kind.eq(kind))
+        .filter(exchanged_file::business_date.eq(day))
+        .order(exchanged_file::seq.asc())
+        .select(ExchangedFile::as_select())
+        .load(tx.conn())?)
+}
+
+/// All files of a kind in order of publication.
+pub fn chain(tx: &mut Tx<'_>, institution: i64, kind: &str) -> Result<Vec<ExchangedFile>, Error> {
+    Ok(exchanged_file::table
+        .filter(exchanged_file::institution_id.eq(institution))
+        .filter(exchanged_file::kind.eq(kind))
+        .order(exchanged_file::id.asc())
+        .select(ExchangedFile::as_select())
+        .load(tx.conn())?)
+}
+
+/// Every file of an institution, in order of record.
+pub fn all(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<ExchangedFile>, Error> {
+    Ok(exchanged_file::table
+        .filter(exchanged_file::institution_id.eq(institution))
+        .order(exchanged_file::id.asc())
+        .select(ExchangedFile::as_select())
+        .load(tx.conn())?)
+}
+
+/// Which of these names or digests are recorded: what need not be read again.
+pub fn known(tx: &mut Tx<'_>, institution: i64, names: &[String]) -> Result<Vec<String>, Error> {
+    Ok(exchanged_file::table
+        .filter(exchanged_file::institution_id.eq(institution))
+        .filter(exchanged_file::name.eq_any(names))
+        .select(exchanged_file::name)
+        .load(tx.conn())?)
+}
+
+/// The answers to a file, first then final ones.
+pub fn results_of(tx: &mut Tx<'_>, file: i64) -> Result<Vec<FileResult>, Error> {
+    Ok(file_result::table
+        .filter(file_result::file_id.eq(file))
+        .order(file_result::id.asc())
+        .select(FileResult::as_select())
+        .load(tx.conn())?)
+}
+
+/// The lines of one result, by n.
+pub fn result_lines(tx: &mut Tx<'_>, result: i64) -> Result<Vec<ResultLine>, Error> {
+    Ok(result_line::table
+        .filter(result_line::file_result_id.eq(result))
+        .order(result_line::n.asc())
+        .select(ResultLine::as_select())
+        .load(tx.conn())?)
+}
+
+/// How many lines of a file's final results succeeded.
+pub fn succeeded(tx: &mut Tx<'_>, file: i64) -> Result<i64, Error> {
+    Ok(result_line::table
+        .inner_join(file_result::table.on(file_result::id.eq(result_line::file_result_id)))
+        .filter(file_result::file_id.eq(file))
+        .filter(file_result::stage.eq("FINAL"))
+        .filter(result_line::status.eq("S"))
+        .count()
+        .get_result(tx.conn())?)
+}
+
+pub(super) fn add_result(
+    tx: &mut Tx<'_>,
+    new: &NewResult<'_>,
+    lines: &mut [ResultLine],
+) -> Result<FileResult, Error> {
+    diesel::insert_into(file_result::table).values(new).execute(tx.conn())?;
+    let result: FileResult = file_result::table
+        .filter(file_result::ret_file_id.eq(new.ret_file_id))
+        .select(FileResult::as_select())
+        .first(tx.conn())?;
+    for line in lines.iter_mut() {
+        line.file_result_id = result.id;
+    }
+    for batch in lines.chunks(500) {
+        insert_rows!(tx, result_line, batch)?;
+    }
+    Ok(result)
+}
+
+pub(super) fn add_bundle(
+    tx: &mut Tx<'_>,
+    file: &ExchangedFile,
+    issued_at: i64,
+    body: &[u8],
+) -> Result<(), Error> {
+    diesel::insert_into(approvals_bundle::table)
+        .values((
+            approvals_bundle::institution_id.eq(file.institution_id),
+            approvals_bundle::file_id.eq(file.id),
+            approvals_bundle::sha256.eq(&file.sha256),
+            approvals_bundle::seq.eq(file.seq),
+            approvals_bundle::issued_at.eq(issued_at),
+            approvals_bundle::body.eq(body),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// The newest bundle that was issued at or before `at` (unix microseconds).
+pub fn newest_bundle(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Option<BundleRow>, Error> {
+    Ok(approvals_bundle::table
+        .filter(approvals_bundle::institution_id.eq(institution))
+        .filter(approvals_bundle::issued_at.le(at))
+        .order((approvals_bundle::issued_at.desc(), approvals_bundle::id.desc()))
+        .select(BundleRow::as_select())
+        .first(tx.conn())
+        .optional()?)
+}
+
+/// The bundle of this digest.
+pub fn bundle(tx: &mut Tx<'_>, institution: i64, sha256: &str) -> Result<Option<BundleRow>, Error> {
+    Ok(approvals_bundle::table
+        .filter(approvals_bundle::institution_id.eq(institution))
+        .filter(approvals_bundle::sha256.eq(sha256))
+        .select(BundleRow::as_select())
+        .first(tx.conn())
+        .optional()?)
+}

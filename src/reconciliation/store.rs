@@ -1,0 +1,222 @@
+//! Queries of the reconciliation room.
+use diesel::prelude::*;
+
+use super::{Difference, DifferenceKind, Ours};
+use crate::db::schema::{bill, difference, pay_order, payment, payment_key, sub_merchant};
+use crate::db::{Conn, Tx};
+use crate::error::Error;
+use crate::kernel::money::Fen;
+
+/// A bill that was kept as evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = bill)]
+pub struct BillRow {
+    /// Internal key.
+    pub id: i64,
+    /// Whose bill.
+    pub institution_id: i64,
+    /// yyyymmdd.
+    pub business_date: i32,
+    /// Its file.
+    pub file_id: i64,
+    /// Lower-case hex over its bytes.
+    pub sha256: String,
+    /// Orders in it.
+    pub orders: i64,
+    /// What was paid, in fen.
+    pub total_paid: i64,
+    /// Unix microseconds.
+    pub recorded_at: i64,
+}
+
+/// Records a bill whose file is recorded.
+pub(super) fn add_bill(
+    tx: &mut Tx<'_>,
+    file: &crate::institutions::exchange::ExchangedFile,
+) -> Result<BillRow, Error> {
+    diesel::insert_into(bill::table)
+        .values((
+            bill::institution_id.eq(file.institution_id),
+            bill::business_date.eq(file.business_date),
+            bill::file_id.eq(file.id),
+            bill::sha256.eq(&file.sha256),
+            bill::orders.eq(file.orders),
+            bill::total_paid.eq(file.total),
+            bill::recorded_at.eq(file.recorded_at),
+        ))
+        .execute(tx.conn())?;
+    Ok(bill::table.filter(bill::file_id.eq(file.id)).select(BillRow::as_select()).first(tx.conn())?)
+}
+
+/// The bill of this key.
+pub fn bill_by_id(tx: &mut Tx<'_>, id: i64) -> Result<BillRow, Error> {
+    Ok(bill::table.find(id).select(BillRow::as_select()).first(tx.conn())?)
+}
+
+/// The bills of a day, oldest first.
+pub fn bills(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Vec<BillRow>, Error> {
+    Ok(bill::table
+        .filter(bill::institution_id.eq(institution))
+        .filter(bill::business_date.eq(day))
+        .order(bill::id.asc())
+        .select(BillRow::as_select())
+        .load(tx.conn())?)
+}
+
+type OursTuple = (String, String, String, String, String, String, String, i64, i64, Option<String>, i64, i64);
+
+impl From<OursTuple> for Ours {
+    fn from(row: OursTuple) -> Self {
+        let (
+            inst_order_no,
+            order_no,
+            merchant,
+            channel,
+            product,
+            tags,
+            parties,
+            paid,
+            paid_at,
+            preview,
+            sub,
+            order_id,
+        ) = row;
+        Self {
+            inst_order_no,
+            order_no,
+            merchant,
+            channel,
+            product,
+            tags,
+            parties,
+            paid: Fen::new(paid),
+            paid_at,
+            preview_digest: preview,
+            sub_merchant_id: sub,
+            order_id,
+        }
+    }
+}
+
+/// Our payments under these numbers of the institution, whatever day we have them on.
+pub(super) fn ours(tx: &mut Tx<'_>, institution: i64, numbers: &[&str]) -> Result<Vec<Ours>, Error> {
+    let rows: Vec<OursTuple> = payment_key::table
+        .inner_join(
+            payment::table.on(payment::business_date
+                .eq(payment_key::business_date)
+                .and(payment::order_id.eq(payment_key::order_id))),
+        )
+        .inner_join(pay_order::table.on(pay_order::id.eq(payment_key::order_id)))
+        .inner_join(sub_merchant::table.on(sub_merchant::id.eq(payment::sub_merchant_id)))
+        .filter(payment::institution_id.eq(institution))
+        .filter(payment_key::inst_order_no.eq_any(numbers))
+        .select((
+            payment::inst_order_no,
+            pay_order::order_no,
+            sub_merchant::merchant,
+            payment::channel,
+            payment::product,
+            pay_order::tags,
+            pay_order::parties,
+            payment::paid,
+            payment::paid_at,
+            payment::preview_digest,
+            payment::sub_merchant_id,
+            payment::order_id,
+        ))
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(Ours::from).collect())
+}
+
+/// Our payments of a day after an order's key, at most `limit`.
+pub(super) fn ours_of_day(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    day: i32,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Ours>, Error> {
+    let rows: Vec<OursTuple> = payment::table
+        .inner_join(pay_order::table.on(pay_order::id.eq(payment::order_id)))
+        .inner_join(sub_merchant::table.on(sub_merchant::id.eq(payment::sub_merchant_id)))
+        .filter(payment::institution_id.eq(institution))
+        .filter(payment::business_date.eq(day))
+        .filter(payment::order_id.gt(after))
+        .order(payment::order_id.asc())
+        .limit(limit)
+        .select((
+            payment::inst_order_no,
+            pay_order::order_no,
+            sub_merchant::merchant,
+            payment::channel,
+            payment::product,
+            pay_order::tags,
+            pay_order::parties,
+            payment::paid,
+            payment::paid_at,
+            payment::preview_digest,
+            payment::sub_merchant_id,
+            payment::order_id,
+        ))
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(Ours::from).collect())
+}
+
+/// Records differences; those that are known already stay as they are.
+pub(super) fn add_differences(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    day: i32,
+    found_at: i64,
+    found: &[Difference],
+) -> Result<(), Error> {
+    for batch in found.chunks(200) {
+        let rows: Vec<_> = batch
+            .iter()
+            .map(|one| {
+                (
+                    difference::institution_id.eq(institution),
+                    difference::business_date.eq(day),
+                    difference::kind.eq(one.kind.as_str()),
+                    difference::inst_order_no.eq(&one.inst_order_no),
+                    difference::order_no.eq(&one.order_no),
+                    difference::ours.eq(one.ours.as_deref()),
+                    difference::theirs.eq(one.theirs.as_deref()),
+                    difference::found_at.eq(found_at),
+                )
+            })
+            .collect();
+        match tx.conn() {
+            Conn::Sqlite(conn) => {
+                diesel::insert_or_ignore_into(difference::table).values(rows).execute(conn)?
+            }
+            Conn::Pg(conn) => {
+                diesel::insert_into(difference::table).values(rows).on_conflict_do_nothing().execute(conn)?
+            }
+        };
+    }
+    Ok(())
+}
+
+/// The differences of a day, in order of the institution's numbers.
+pub fn differences(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Vec<Difference>, Error> {
+    let rows: Vec<(String, String, String, Option<String>, Option<String>)> = difference::table
+        .filter(difference::institution_id.eq(institution))
+        .filter(difference::business_date.eq(day))
+        .order((difference::inst_order_no.asc(), difference::kind.asc()))
+        .select((
+            difference::kind,
+            difference::inst_order_no,
+            difference::order_no,
+            difference::ours,
+            difference::theirs,
+        ))
+        .load(tx.conn())?;
+    rows.into_iter()
+        .map(|(kind, inst_order_no, order_no, ours, theirs)| {
+            let kind = DifferenceKind::parse(&kind)
+                .ok_or_else(|| Error::Internal(format!("unknown kind of difference {kind}")))?;
+            Ok(Difference { kind, inst_order_no, order_no, ours, theirs })
+        })
+        .collect()
+}

@@ -1,0 +1,95 @@
+//! The gate of a day: nothing is settled before the institution has executed the day's split files.
+use std::fmt;
+
+use super::KIND;
+use super::results::{file_state, is_void};
+use crate::db::Tx;
+use crate::error::Error;
+use crate::institutions::exchange::{self, ExchangedFile};
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::state::FileState;
+use crate::splits;
+
+/// What must happen before a day can be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The day has not been cut.
+    Cut,
+    /// The institution has not answered this file.
+    First(String),
+    /// The institution has not executed this file to its end.
+    Final(String),
+    /// This file is void and its orders stand in no later one.
+    Repeat(String),
+    /// The institution has not answered the settlement before.
+    Previous(String),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cut => write!(f, "the day has not been cut"),
+            Self::First(name) => write!(f, "{name} waits for its FIRST result"),
+            Self::Final(name) => write!(f, "{name} waits for FINAL results of all its orders"),
+            Self::Repeat(name) => write!(f, "{name} is void: cut the day again"),
+            Self::Previous(name) => write!(f, "{name} waits for its FIRST result"),
+        }
+    }
+}
+
+/// What is missing; the gate is open when nothing is.
+pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<Missing>, Error> {
+    let (live, void) = splits::standing(tx, institution, day)?;
+    let mut missing = Vec::new();
+    if live.is_empty() && void.is_empty() {
+        missing.push(Missing::Cut);
+    }
+    for file in &live {
+        match file_state(tx, file)? {
+            FileState::Published | FileState::Rejected => missing.push(Missing::First(file.name.clone())),
+            FileState::Accepted => missing.push(Missing::Final(file.name.clone())),
+            FileState::Executed => {}
+        }
+    }
+    missing.extend(unrepeated(tx, day, &live, &void)?.map(|file| Missing::Repeat(file.name.clone())));
+    if let Some(last) = last_valid(tx, institution)?
+        && file_state(tx, &last)? == FileState::Published
+    {
+        missing.push(Missing::Previous(last.name));
+    }
+    Ok(missing)
+}
+
+/// The first void file with an order that no valid file of the day lists.
+fn unrepeated<'a>(
+    tx: &mut Tx<'_>,
+    day: BusinessDay,
+    live: &[ExchangedFile],
+    void: &'a [ExchangedFile],
+) -> Result<Option<&'a ExchangedFile>, Error> {
+    let ids: Vec<i64> = live.iter().map(|file| file.id).collect();
+    let listed = splits::listed(tx, day.to_i32(), &ids)?;
+    for file in void {
+        let repeated = splits::listed(tx, day.to_i32(), &[file.id])?.is_subset(&listed);
+        if !repeated || live.is_empty() {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
+/// The last settlement that is not void.
+pub(super) fn last_valid(tx: &mut Tx<'_>, institution: i64) -> Result<Option<ExchangedFile>, Error> {
+    Ok(valid(tx, institution)?.pop())
+}
+
+/// All settlements that are not void, in order of publication.
+pub(super) fn valid(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<ExchangedFile>, Error> {
+    let mut valid = Vec::new();
+    for file in exchange::chain(tx, institution, KIND)? {
+        if !is_void(tx, &file)? {
+            valid.push(file);
+        }
+    }
+    Ok(valid)
+}

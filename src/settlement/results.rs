@@ -1,0 +1,154 @@
+//! What the institution's files do when they come in, and the states that follow from its results.
+use std::collections::BTreeMap;
+
+use super::{KIND, store};
+use crate::db::Tx;
+use crate::error::{Code, Error};
+use crate::institutions::Institution;
+use crate::institutions::exchange::{
+    self, Answer, ExchangedFile, Imported, ImportedResult, Incoming, ResultLine,
+};
+use crate::kernel::file::{FileKind, FileName};
+use crate::kernel::state::{FileState, SettlementState};
+use crate::splits;
+
+/// What a file that came in was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// An approvals bundle: it is in force.
+    Approvals,
+    /// The institution's own bill.
+    Bill,
+    /// A result of this file of ours.
+    Result(String),
+    /// The very same file again: nothing was done.
+    Again,
+}
+
+/// Takes one file of the institution in, all or nothing; what it is, its name says.
+pub fn receive(
+    tx: &mut Tx<'_>,
+    institution: &Institution,
+    incoming: &Incoming,
+    now: i64,
+) -> Result<Received, Error> {
+    match FileName::parse(&incoming.name).map(|name| name.kind) {
+        Some(FileKind::Apr) => match exchange::import_approvals(tx, institution, incoming, now)? {
+            Imported::Again => Ok(Received::Again),
+            Imported::New(_) => Ok(Received::Approvals),
+        },
+        Some(FileKind::Bil) => match exchange::import_bill(tx, institution, incoming, now)? {
+            Imported::Again => Ok(Received::Again),
+            Imported::New(_) => Ok(Received::Bill),
+        },
+        Some(FileKind::Spl | FileKind::Rtn | FileKind::Stl) => {
+            let detail = format!("E_FORMAT: {} is a kind of file that the platform publishes", incoming.name);
+            Err(Error::refused(Code::FileFormat, detail))
+        }
+        None => receive_result(tx, institution, incoming, now),
+    }
+}
+
+fn receive_result(
+    tx: &mut Tx<'_>,
+    institution: &Institution,
+    incoming: &Incoming,
+    now: i64,
+) -> Result<Received, Error> {
+    match exchange::import_result(tx, institution, incoming, now)? {
+        Imported::Again => Ok(Received::Again),
+        Imported::New(imported) => {
+            if imported.result.stage == "FINAL" {
+                answers_lines(tx, &imported)?;
+            }
+            Ok(Received::Result(imported.answered.name))
+        }
+    }
+}
+
+/// Every line of a FINAL answers a line of the file, with its amount, in a state that may become this one.
+fn answers_lines(tx: &mut Tx<'_>, imported: &ImportedResult) -> Result<(), Error> {
+    let amounts = if imported.answered.kind == KIND {
+        settled_amounts(tx, imported.answered.id)?
+    } else {
+        splits::order_amounts(tx, imported.answered.business_date, imported.answered.id)?
+    };
+    let refuse = |line: &ResultLine, why: &str| {
+        let detail = format!("{}: line {} {why}", imported.answered.name, line.n);
+        Err(Error::refused(Code::ResultContradicts, detail))
+    };
+    for line in &imported.lines {
+        match amounts.get(&line.n) {
+            None => return refuse(line, "is no line of it that can be executed"),
+            Some(amount) if line.status == "S" && line.amount != *amount => {
+                return refuse(line, &format!("succeeded with {} instead of {amount} fen", line.amount));
+            }
+            Some(_) => {}
+        }
+    }
+    fold_states(tx, imported.answered.id).map(|_| ())
+}
+
+fn settled_amounts(tx: &mut Tx<'_>, stl: i64) -> Result<BTreeMap<i32, i64>, Error> {
+    let lines = store::lines(tx, stl)?;
+    Ok(lines.into_iter().filter(|line| line.kind == "S").map(|line| (line.n, line.amount)).collect())
+}
+
+/// Where a file stands.
+pub fn file_state(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<FileState, Error> {
+    match exchange::answer(tx, file.id)? {
+        Answer::None => Ok(FileState::Published),
+        Answer::Void(_) => Ok(FileState::Rejected),
+        Answer::Accepted => {
+            let expected = if file.kind == KIND {
+                file.orders
+            } else {
+                splits::split_count(tx, file.business_date, file.id)?
+            };
+            let finals = exchange::results_of(tx, file.id)?.iter().any(|result| result.stage == "FINAL");
+            let states = fold_states(tx, file.id)?;
+            let open = |state: &SettlementState| {
+                matches!(state, SettlementState::Sent | SettlementState::Pending | SettlementState::Failed)
+            };
+            let answered = i64::try_from(states.len()).unwrap_or(i64::MAX);
+            // Of an SPL an order must have succeeded; of an STL a failed line has come to its end, it is requeued.
+            let ended = if file.kind == KIND {
+                states.values().all(|state| !matches!(state, SettlementState::Pending))
+            } else {
+                !states.values().any(|state| open(state))
+            };
+            let executed = finals && answered == expected && ended;
+            Ok(if executed { FileState::Executed } else { FileState::Accepted })
+        }
+    }
+}
+
+/// Whether the institution refused a file for good.
+pub(super) fn is_void(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<bool, Error> {
+    Ok(matches!(exchange::answer(tx, file.id)?, Answer::Void(_)))
+}
+
+/// Where each answered line of a file stands; a line that no FINAL speaks of is `SENT`.
+pub fn line_states(tx: &mut Tx<'_>, file: i64) -> Result<BTreeMap<i32, SettlementState>, Error> {
+    fold_states(tx, file)
+}
+
+fn fold_states(tx: &mut Tx<'_>, file: i64) -> Result<BTreeMap<i32, SettlementState>, Error> {
+    let mut states = BTreeMap::new();
+    for said in store::said(tx, file)? {
+        let to = match said.status.as_str() {
+            "S" => SettlementState::Success,
+            "F" => SettlementState::Failed,
+            "P" => SettlementState::Pending,
+            "B" => SettlementState::Bounced,
+            other => return Err(Error::Internal(format!("unknown status {other}"))),
+        };
+        let state = states.entry(said.n).or_insert(SettlementState::Sent);
+        if !state.may_become(to) {
+            let detail = format!("line {}: {} cannot become {}", said.n, state.as_str(), to.as_str());
+            return Err(Error::refused(Code::ResultContradicts, detail));
+        }
+        *state = to;
+    }
+    Ok(states)
+}

@@ -1,0 +1,115 @@
+//! `day settle`.
+use super::net::{bundle_at, gather};
+use super::store::{self, Input};
+use super::{KIND, gate, stl};
+use crate::clock::{Clock, micros};
+use crate::db::{Db, Tx};
+use crate::error::{Code, Error};
+use crate::institutions::exchange::{self, Desk, ExchangedFile, NewFile};
+use crate::kernel::calendar::{BusinessDay, Instant};
+use crate::kernel::digest::Digest;
+use crate::kernel::file::stl::StlHeader;
+use crate::kernel::file::{FileKind, FileName};
+
+/// What a settlement run did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettleReport {
+    /// The day's settlement.
+    pub file: ExchangedFile,
+    /// Whether this run made it; otherwise it was published again, the same bytes.
+    pub made: bool,
+}
+
+/// Settles a business day, once its gate is open. A day that is settled is published again, the same bytes; a void
+/// settlement is made anew under the next `seq`.
+pub async fn settle(db: &Db, clock: &Clock, desk: &Desk, day: BusinessDay) -> Result<SettleReport, Error> {
+    let (here, at, now) = (desk.clone(), clock.instant(), clock.now());
+    let (file, made) = db
+        .write(move |tx| match settled(tx, here.institution.id, day)? {
+            Some(file) => Ok((file, false)),
+            None => Ok((make(tx, &here, day, at, now)?, true)),
+        })
+        .await?;
+    let (here, published) = (desk.clone(), file.clone());
+    db.read(move |tx| here.publish(&published, |out| stl::write_recorded(tx, &published, out))).await?;
+    Ok(SettleReport { file, made })
+}
+
+/// The valid settlement of a day, if there is one.
+fn settled(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Option<ExchangedFile>, Error> {
+    let valid = gate::valid(tx, institution)?;
+    Ok(valid.into_iter().find(|file| file.business_date == day.to_i32()))
+}
+
+fn make(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    day: BusinessDay,
+    at: Instant,
+    now: i64,
+) -> Result<ExchangedFile, Error> {
+    let institution = &desk.institution;
+    may_settle(tx, institution.id, day)?;
+    let bundle = bundle_at(tx, institution.id, at)?;
+    let made = exchange::of_day(tx, institution.id, KIND, day.to_i32())?.len();
+    let name = FileName {
+        kind: FileKind::Stl,
+        inst: institution.code.clone(),
+        plat: institution.platform_code.clone(),
+        day,
+        seq: u16::try_from(made.saturating_add(1))
+            .map_err(|_| Error::Internal("too many settlements of a day".into()))?,
+    };
+    let gathered = gather(tx, institution.id, day)?;
+    let mut lines = gathered.lines(&bundle, &name, at)?;
+    let prev = match exchange::last(tx, institution.id, KIND)? {
+        None => Digest::ZERO,
+        Some(last) => last.sha256.parse().map_err(|_| Error::Internal("a stored digest".into()))?,
+    };
+    let header = stl::header(name, at, bundle.digest(), prev, &lines)?;
+    let out = exchange::stage(&desk.folder.out(day), &header.name.to_string())?;
+    let (digest, size) = stl::write(out, &header, &gathered.inputs, &lines)?;
+    let file = exchange::record(tx, &new_file(institution.id, &header, digest, size, now))?;
+    let inputs: Vec<Input> =
+        gathered.inputs.into_iter().map(|input| Input { file_id: file.id, ..input }).collect();
+    for line in &mut lines {
+        line.file_id = file.id;
+    }
+    store::add_inputs(tx, &inputs)?;
+    store::add_lines(tx, &lines)?;
+    Ok(file)
+}
+
+fn may_settle(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<(), Error> {
+    if let Some(last) = gate::last_valid(tx, institution)?
+        && last.business_date > day.to_i32()
+    {
+        return Err(Error::refused(Code::SettledLater, format!("{} stands after {day}", last.name)));
+    }
+    let missing = gate::gate(tx, institution, day)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    Err(Error::refused(Code::GateClosed, format!("{day}: {}", told.join("; "))))
+}
+
+fn new_file(institution: i64, header: &StlHeader, digest: Digest, size: i64, now: i64) -> NewFile {
+    NewFile {
+        institution_id: institution,
+        direction: "OUT",
+        kind: KIND,
+        name: header.name.to_string(),
+        business_date: header.name.day.to_i32(),
+        seq: i32::from(header.name.seq),
+        sha256: digest.to_string(),
+        size,
+        orders: i64::from(header.settled),
+        lines: i64::from(header.carried),
+        total: header.total.get(),
+        previous_sha256: Some(header.prev.to_string()),
+        approvals_sha256: Some(header.approvals.to_string()),
+        created_at: micros(header.created_at),
+        recorded_at: now,
+    }
+}
