@@ -1,7 +1,9 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
 pub mod logs;
+pub mod sandbox;
 pub mod serve;
 pub mod split;
+pub mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -19,14 +21,19 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Args),
+    #[command(hide = true)]
+    Sandbox(sandbox::Args),
     Split(split::Args),
+    Verify(verify::Args),
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Command::Serve(args) => serve::run(args),
+            Command::Sandbox(args) => sandbox::run(args),
             Command::Split(args) => split::run(args),
+            Command::Verify(args) => verify::run(args),
         }
     }
 }

@@ -49,21 +49,42 @@ pub struct Answered {
     pub readable: bool,
 }
 
-/// One answer as `cli.md` prints it: `error`, or `lines` and, where the case has them, `refunds`.
-#[derive(Debug, Default, Serialize)]
-pub struct Answer {
+/// One answer as `cli.md` prints it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// All lines and, where the case has them, its refunds.
+    Split(SplitAnswer),
+    /// Why there is no split.
+    Refused(Refusal),
+}
+
+/// Who gets what, and what the refunds return.
+#[derive(Debug, Serialize)]
+pub struct SplitAnswer {
+    picked: Digest,
+    lines: Vec<LineAnswer>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'static str>,
+    refunds: Option<Vec<RefundAnswer>>,
+}
+
+/// The code, the version if one had been picked, and what was found first.
+#[derive(Debug, Default, Serialize)]
+pub struct Refusal {
+    error: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picked: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    picked: Option<Digest>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lines: Option<Vec<LineAnswer>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refunds: Option<Vec<RefundAnswer>>,
+}
+
+impl Refusal {
+    fn of(error: &'static str, findings: Vec<Finding>) -> Refusal {
+        let (path, why) = findings.into_iter().next().map(|first| (first.path, first.why)).unzip();
+        Refusal { error, picked: None, path: path.filter(|path| !path.is_empty()), why }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -83,41 +104,44 @@ enum RefundAnswer {
 
 /// Answers one line of input, with or without its line end.
 pub fn answer(line: &[u8]) -> Answered {
-    let read = str::from_utf8(line).map_err(|e| e.to_string());
-    match read.and_then(|text| json::read(text).map_err(|e| e.to_string())) {
-        Ok(json) => Answered { answer: decide(&json).unwrap_or_else(|refused| refused), readable: true },
+    let text = str::from_utf8(line).map_err(|e| e.to_string());
+    match text.and_then(|text| json::read(text).map_err(|e| e.to_string())) {
+        Ok(json) => {
+            let answer = decide(&json).map_or_else(Answer::Refused, Answer::Split);
+            Answered { answer, readable: true }
+        }
         Err(why) => {
-            let finding = Finding { path: String::new(), why };
-            Answered { answer: refused("INVALID_INPUT", vec![finding]), readable: false }
+            let refusal = Refusal { error: "INVALID_INPUT", why: Some(why), ..Refusal::default() };
+            Answered { answer: Answer::Refused(refusal), readable: false }
         }
     }
 }
 
-fn refused(code: &'static str, findings: Vec<Finding>) -> Answer {
-    let (path, why) = findings.into_iter().next().map(|finding| (finding.path, finding.why)).unzip();
-    Answer { error: Some(code), path: path.filter(|path| !path.is_empty()), why, ..Answer::default() }
-}
-
-fn decide(json: &Json) -> Result<Answer, Answer> {
-    let case = Case::read(json).map_err(|findings| refused("INVALID_INPUT", findings))?;
-    let rules = rules(&case.rules).map_err(|findings| refused("INVALID_RULE", findings))?;
+fn decide(json: &Json) -> Result<SplitAnswer, Refusal> {
+    let case = Case::read(json).map_err(|findings| Refusal::of("INVALID_INPUT", findings))?;
+    let rules = rules(&case.rules).map_err(|findings| Refusal::of("INVALID_RULE", findings))?;
     let long_ago = Instant::new(i64::MIN);
     let approved: Vec<_> =
         rules.iter().map(|rule| InForce { rule, approved_at: long_ago, suspended_at: None }).collect();
-    let picked = rule::pick(&case.order, &approved, None).ok_or_else(|| refused("NO_RULE", Vec::new()))?;
-    let split = compute(picked, &case.order).map_err(|error: SplitError| Answer {
+    let picked =
+        rule::pick(&case.order, &approved, None).ok_or_else(|| Refusal::of("NO_RULE", Vec::new()))?;
+    let split = compute(picked, &case.order).map_err(|error: SplitError| Refusal {
+        error: error.code(),
         picked: Some(picked.digest()),
+        path: None,
         why: Some(error.to_string()),
-        ..refused(error.code(), Vec::new())
     })?;
-    let refunds = case.refunds.map(|refunds| refund_all(picked, &case.order, &split.lines, refunds));
     let lines = split.lines.iter().map(|line| LineAnswer {
         path: line.path.to_string(),
         role: line.role.to_string(),
         receiver: line.receiver.to_string(),
         amount: line.amount,
     });
-    Ok(Answer { picked: Some(picked.digest()), lines: Some(lines.collect()), refunds, ..Answer::default() })
+    Ok(SplitAnswer {
+        picked: picked.digest(),
+        lines: lines.collect(),
+        refunds: case.refunds.map(|refunds| refund_all(picked, &case.order, &split.lines, refunds)),
+    })
 }
 
 fn refund_all(

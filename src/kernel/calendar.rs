@@ -124,7 +124,7 @@ impl BusinessDay {
 
     /// The day of the number `yyyymmdd`, as the database keeps it.
     pub fn from_i32(number: i32) -> Option<BusinessDay> {
-        let number = u32::try_from(number).ok().filter(|n| *n <= 9999_12_31)?;
+        let number = u32::try_from(number).ok().filter(|n| *n <= 99_991_231)?;
         let year = i32::try_from(number / 10_000).ok()?;
         NaiveDate::from_ymd_opt(year, number / 100 % 100, number % 100).map(BusinessDay)
     }

@@ -9,7 +9,11 @@
 #![allow(clippy::as_conversions, clippy::print_stdout, clippy::print_stderr, missing_docs)]
 mod support;
 
+mod channels;
 mod kernel_files;
+mod kernel_numbers;
+mod kernel_refund;
+mod kernel_rule;
 mod kernel_split;
 mod protocol_bill;
 mod protocol_shapes;

@@ -1,6 +1,7 @@
-//! JSON shapes and error codes of WeChat Pay APIv3.
+//! JSON shapes, the attach prefix and error codes of WeChat Pay APIv3.
 use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::money::Fen;
+use mingfen::protocol::wechat::attach::{self, AttachFault, Declared};
 use mingfen::protocol::wechat::errors::{ErrorBody, WechatCode};
 use mingfen::protocol::wechat::shapes::{NativeRequest, OrderView, TradeState, product_of};
 use serde_json::{Value, json};
@@ -106,4 +107,49 @@ fn every_error_code_has_its_status_and_is_read_back() {
     let json = serde_json::to_value(&body).unwrap();
     assert_eq!(json["code"], "PARAM_ERROR");
     assert_eq!(json["detail"]["field"], "/amount/total");
+}
+
+#[test]
+fn the_attach_prefix_keeps_its_rules() {
+    let declared = Declared::parse("vip,Big_1;store=store:G1,agent=agent:A1").unwrap();
+    assert_eq!(
+        attach::join(&declared, "mine; yours").unwrap(),
+        "Big_1,vip;agent=agent:A1,store=store:G1;mine; yours"
+    );
+    assert_eq!(Declared::parse("").unwrap(), Declared::default());
+    assert_eq!(attach::join(&Declared::default(), "").unwrap(), ";;");
+    assert_eq!(attach::join(&Declared::default(), &"x".repeat(127)), Err(AttachFault::TooLong));
+    assert_eq!(attach::join(&Declared::default(), &"明".repeat(42)).unwrap().len(), 128);
+    for (own, fault) in [
+        ("a`b", AttachFault::Character),
+        ("a\nb", AttachFault::Character),
+        ("\u{85}", AttachFault::Character),
+    ] {
+        assert_eq!(attach::join(&Declared::default(), own), Err(fault), "{own:?}");
+    }
+    let cases = [
+        ("", AttachFault::NoPrefix),
+        ("mine", AttachFault::NoPrefix),
+        ("a;mine", AttachFault::NoPrefix),
+        ("b,a;;", AttachFault::Order),
+        ("a,a;;", AttachFault::Order),
+        ("a,;;", AttachFault::Tag),
+        ("a b;;", AttachFault::Tag),
+        ("abcdefghijklmnopq;;", AttachFault::Tag),
+        ("a,b,c,d,e,f,g,h,i;;", AttachFault::TooMany),
+        (";b=agent:A,a=agent:A;", AttachFault::Order),
+        (";a=agent:A,a=agent:B;", AttachFault::Order),
+        (";agent;", AttachFault::Party),
+        (";agent=;", AttachFault::Party),
+        (";agent=merchant;", AttachFault::Party),
+        (";Agent=agent:A;", AttachFault::Party),
+        (";agent=agent:;", AttachFault::Party),
+        (";agent=agent:A=B;", AttachFault::Party),
+        (";a=p,b=p,c=p,d=p,e=p,f=p,g=p,h=p,i=p;", AttachFault::TooMany),
+    ];
+    for (text, fault) in cases {
+        assert_eq!(attach::cut(text), Err(fault), "{text}");
+    }
+    assert_eq!(Declared::parse("a,a"), Err(AttachFault::Order));
+    assert_eq!(Declared::parse("a;b=p;c"), Err(AttachFault::Party));
 }

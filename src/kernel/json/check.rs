@@ -83,7 +83,7 @@ impl Check {
 
     /// An object with all of the `required` keys and none beside these and the `optional` ones.
     pub fn object<'a>(&mut self, at: &At<'a>, required: &[&str], optional: &[&str]) -> Option<Entries<'a>> {
-        let Json::Object(map) = at.json else {
+        let Some(map) = at.json.as_object() else {
             return self.refuse(at, "must be an object");
         };
         let entries = Entries { map, path: at.path.clone() };
@@ -100,7 +100,7 @@ impl Check {
 
     /// The entries of an object whose keys are free, by key.
     pub fn entries<'a>(&mut self, at: &At<'a>) -> Option<Vec<(&'a str, At<'a>)>> {
-        let Json::Object(map) = at.json else {
+        let Some(map) = at.json.as_object() else {
             return self.refuse(at, "must be an object");
         };
         let place = |(key, json): (&'a String, &'a Json)| {
@@ -128,21 +128,15 @@ impl Check {
 
     /// A string that `allowed` accepts; `what` says in words what that is.
     pub fn text<'a>(&mut self, at: &At<'a>, allowed: fn(&str) -> bool, what: &str) -> Option<&'a str> {
-        match at.json {
-            Json::Text(text) if allowed(text) => Some(text),
-            _ => self.refuse(at, &format!("must be {what}")),
-        }
+        let text = at.json.as_text().filter(|text| allowed(text));
+        text.or_else(|| self.refuse(at, &format!("must be {what}")))
     }
 
     /// A whole number in `range`.
     pub fn integer(&mut self, at: &At<'_>, range: RangeInclusive<i64>) -> Option<i64> {
-        match at.json {
-            Json::Integer(number) if range.contains(number) => Some(*number),
-            _ => {
-                let (from, to) = range.into_inner();
-                self.refuse(at, &format!("must be a whole number from {from} to {to}"))
-            }
-        }
+        let number = at.json.as_integer().filter(|number| range.contains(number));
+        let (from, to) = range.into_inner();
+        number.or_else(|| self.refuse(at, &format!("must be a whole number from {from} to {to}")))
     }
 
     /// An amount of `0 ..= 10^12` fen.
@@ -158,10 +152,7 @@ impl Check {
 
     /// A moment, as [`Instant::parse`] reads it.
     pub fn instant(&mut self, at: &At<'_>) -> Option<Instant> {
-        let parsed = match at.json {
-            Json::Text(text) => Instant::parse(text),
-            _ => None,
-        };
+        let parsed = at.json.as_text().and_then(Instant::parse);
         parsed.or_else(|| self.refuse(at, "must be a time like 2026-01-01T00:00:00+08:00"))
     }
 

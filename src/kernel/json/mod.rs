@@ -33,3 +33,20 @@ pub enum Json {
     /// An object; no key stands twice.
     Object(BTreeMap<String, Json>),
 }
+
+impl Json {
+    /// The string, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        if let Json::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The whole number, if it is one.
+    pub fn as_integer(&self) -> Option<i64> {
+        if let Json::Integer(number) = self { Some(*number) } else { None }
+    }
+
+    /// The entries, if it is an object.
+    pub fn as_object(&self) -> Option<&BTreeMap<String, Json>> {
+        if let Json::Object(entries) = self { Some(entries) } else { None }
+    }
+}

@@ -123,15 +123,10 @@ fn fee_bearer(check: &mut Check, keys: &Entries<'_>) -> Option<FeeBearer> {
     if bearer == "merchant" {
         return Some(FeeBearer::Merchant);
     }
-    let shares = match keys.get("shares").map(|at| at.json) {
-        Some(Json::List(shares)) => shares.as_slice(),
-        Some(_) | None => &[],
-    };
-    let written = |share: &Json| match share {
-        Json::Object(share) => share.get("to") == Some(at.json),
-        _ => false,
-    };
-    if !shares.iter().any(written) {
+    let written = |share: &Json| share.as_object().and_then(|share| share.get("to")) == Some(at.json);
+    if let Some(Json::List(shares)) = keys.get("shares").map(|at| at.json)
+        && !shares.iter().any(written)
+    {
         check.note(&at.path, "must be `merchant` or the `to` of a top-level share");
     }
     Some(FeeBearer::Receiver(Arc::from(bearer)))

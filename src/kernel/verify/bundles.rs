@@ -1,7 +1,5 @@
 //! The given approvals bundles: V02, V13, V14, V15, and which one counts for a file.
-use std::io::Read;
-
-use super::{Given, Report, Run, Signer, Unusable};
+use super::{Given, Report, Run, Signer, Unusable, read_whole};
 use crate::kernel::approvals::{Bundle, check_successor};
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
@@ -60,9 +58,8 @@ impl Bundles {
 }
 
 fn read(run: &mut Run<'_>, given: Given<'_>) -> Result<Option<(FileName, Bundle)>, Unusable> {
-    let Given { name: file, mut content, signature } = given;
-    let mut bytes = Vec::new();
-    content.read_to_end(&mut bytes).map_err(|source| Unusable::Io { file: file.clone(), source })?;
+    let Given { name: file, content, signature } = given;
+    let bytes = read_whole(&file, content)?;
     run.signed(Signer::Institution, &file, &Digest::of(&bytes), signature.as_deref());
     let name = FileName::parse(&file).filter(|name| name.kind == FileKind::Apr);
     if name.is_none() {

@@ -4,7 +4,7 @@ use std::io::{BufReader, Read};
 
 use super::bundles::Bundles;
 use super::orders::Day;
-use super::{Given, Run, Signer, Unusable, is_spl, unreadable};
+use super::{Given, Run, Signer, Unusable, is_spl, read_whole, unreadable};
 use crate::kernel::chain::Link;
 use crate::kernel::digest::{Digest, Hasher};
 use crate::kernel::file::ret::{RetCode, RetEncoding, RetReader};
@@ -21,9 +21,8 @@ pub(super) fn results(
     given: Vec<Given<'_>>,
 ) -> Result<Results, Unusable> {
     let mut results = Results::new();
-    for Given { name: file, mut content, signature } in given {
-        let mut bytes = Vec::new();
-        content.read_to_end(&mut bytes).map_err(|source| Unusable::Io { file: file.clone(), source })?;
+    for Given { name: file, content, signature } in given {
+        let bytes = read_whole(&file, content)?;
         run.signed(Signer::Institution, &file, &Digest::of(&bytes), signature.as_deref());
         let encoding = if str::from_utf8(&bytes).is_ok() { RetEncoding::Utf8 } else { RetEncoding::Gb18030 };
         let reader = match RetReader::new(bytes.as_slice(), encoding) {

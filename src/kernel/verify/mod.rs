@@ -9,7 +9,7 @@ mod orders;
 mod report;
 mod totals;
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 use super::bill::BillRow;
 use super::calendar::BusinessDay;
@@ -254,6 +254,20 @@ fn read_spl(
     run.report.faults(&file, seal.faults);
     run.signed(Signer::Platform, &file, &seal.digest, signature.as_deref());
     Ok(Some(Link { name: header.name, digest: seal.digest, prev: Some(header.prev), void: false }))
+}
+
+/// Bundles and results are read whole; none is near this.
+const MAX_WHOLE: u64 = 64 * 1024 * 1024;
+
+fn read_whole(file: &str, content: impl Read) -> Result<Vec<u8>, Unusable> {
+    let mut bytes = Vec::new();
+    let read = content.take(MAX_WHOLE).read_to_end(&mut bytes);
+    let source = match read.map(u64::try_from) {
+        Ok(Ok(length)) if length < MAX_WHOLE => return Ok(bytes),
+        Ok(_) => std::io::Error::other("it is larger than 64 MiB"),
+        Err(source) => source,
+    };
+    Err(Unusable::Io { file: file.to_owned(), source })
 }
 
 fn is_spl(run: &mut Run<'_>, file: &str) -> bool {

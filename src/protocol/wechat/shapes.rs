@@ -165,7 +165,7 @@ impl OrderOwner {
     /// `?sp_mchid=…&sub_mchid=…`.
     #[must_use]
     pub fn query(&self) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::from("?"));
+        let mut query = url::form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
         query.append_pair("sp_mchid", &self.sp_mchid).append_pair("sub_mchid", &self.sub_mchid);
         query.finish()
     }

@@ -2,6 +2,8 @@
 pub mod bundle;
 pub mod database;
 pub mod institution;
+pub mod played;
+pub mod rules;
 pub mod shop;
 
 use std::ops::{Deref, DerefMut};

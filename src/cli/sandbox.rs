@@ -1,0 +1,86 @@
+//! `mingfen sandbox`: a licensed institution in a box, as a process of its own. For tests and for trying; hidden.
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::clock::Clock;
+use crate::sandbox::{Registration, Sandbox, Settings};
+
+/// A licensed institution in a box, for tests and for trying; its control API has no login.
+///
+/// Example: mingfen sandbox --listen 127.0.0.1:8081 --data ./sandbox --exchange ./files
+#[derive(clap::Args)]
+pub struct Args {
+    /// Address of channel and control API; port 0 takes a free one. Keep it on loopback.
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+    /// Its own directory: store, keys, kept files.
+    #[arg(long)]
+    data: PathBuf,
+    /// The directory of exchanged files.
+    #[arg(long)]
+    exchange: PathBuf,
+    /// Its own code.
+    #[arg(long, default_value = "SANDBOX")]
+    institution: String,
+    /// The platform's code.
+    #[arg(long, default_value = "DEMO")]
+    platform: String,
+    /// JSON file with the platform's registration; it can also come later by PUT /sandbox/platform.
+    #[arg(long)]
+    registration: Option<PathBuf>,
+    /// Send notifications only when POST /sandbox/deliveries/run asks for it.
+    #[arg(long)]
+    manual: bool,
+}
+
+/// Serves until it is told to stop.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(serve(args))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(args: Args) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(args.listen)
+        .with_context(|| format!("cannot listen on {}; choose another --listen", args.listen))?;
+    let settings = Settings {
+        data: args.data,
+        exchange: args.exchange,
+        institution: args.institution,
+        platform: args.platform,
+        public_url: format!("http://{}", listener.local_addr()?),
+        manual: args.manual,
+    };
+    let sandbox = Sandbox::open(settings, Clock::system())?;
+    sandbox.restore_clock()?;
+    if let Some(path) = args.registration {
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read the registration {}", path.display()))?;
+        let registration: Registration =
+            serde_json::from_str(&text).context("the registration is not the documented JSON")?;
+        sandbox.register(registration)?;
+    }
+    // The one line that whoever started this process reads.
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{}", serde_json::to_string(&sandbox.identity()?)?)?;
+    stdout.flush()?;
+    sandbox.serve(listener, told_to_stop()).await?;
+    Ok(())
+}
+
+async fn told_to_stop() {
+    let terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    match terminated {
+        Ok(mut terminated) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}

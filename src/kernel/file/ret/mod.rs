@@ -1,0 +1,200 @@
+//! RET: the institution's signed results (`files.md`, "Results"). The only evidence that moves a state to "money moved".
+mod read;
+mod write;
+
+use std::borrow::Cow;
+
+use super::ResultName;
+use crate::kernel::calendar::Instant;
+use crate::kernel::digest::Digest;
+use crate::kernel::money::Fen;
+
+pub use read::RetReader;
+pub use write::RetWriter;
+
+/// How an institution writes its results, by its profile. Digest and signature are over the bytes as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetEncoding {
+    /// UTF-8, ASCII included.
+    Utf8,
+    /// GB18030.
+    Gb18030,
+}
+
+/// Whether a file was taken, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RetCode {
+    /// Taken.
+    Accepted,
+    /// Signature missing or wrong; asks for the same bytes again.
+    Sign,
+    /// Digest wrong; asks for the same bytes again.
+    Digest,
+    /// Counts or totals.
+    Total,
+    /// Place in the chain.
+    Chain,
+    /// Another institution or platform.
+    Inst,
+    /// Another file under the same name.
+    Dup,
+    /// Malformed.
+    Format,
+    /// Approvals bundle.
+    Approval,
+    /// The recomputation found a difference.
+    Verify,
+}
+
+impl RetCode {
+    const ALL: [Self; 10] = [
+        Self::Accepted,
+        Self::Sign,
+        Self::Digest,
+        Self::Total,
+        Self::Chain,
+        Self::Inst,
+        Self::Dup,
+        Self::Format,
+        Self::Approval,
+        Self::Verify,
+    ];
+
+    /// As written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "ACCEPTED",
+            Self::Sign => "E_SIGN",
+            Self::Digest => "E_DIGEST",
+            Self::Total => "E_TOTAL",
+            Self::Chain => "E_CHAIN",
+            Self::Inst => "E_INST",
+            Self::Dup => "E_DUP",
+            Self::Format => "E_FORMAT",
+            Self::Approval => "E_APPROVAL",
+            Self::Verify => "E_VERIFY",
+        }
+    }
+
+    /// The code of this text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == text)
+    }
+
+    /// Whether the answered file is void: its orders count nowhere and the next seq repeats them.
+    pub const fn makes_void(self) -> bool {
+        match self {
+            Self::Accepted | Self::Sign | Self::Digest => false,
+            Self::Total
+            | Self::Chain
+            | Self::Inst
+            | Self::Dup
+            | Self::Format
+            | Self::Approval
+            | Self::Verify => true,
+        }
+    }
+}
+
+/// What happened to one line's money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RetStatus {
+    /// S: success.
+    Success,
+    /// F: failed; the whole amount is requeued.
+    Failed,
+    /// P: pending.
+    Pending,
+    /// B: bounced after success (退票); the whole amount is requeued.
+    Bounced,
+}
+
+impl RetStatus {
+    /// The letter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "S",
+            Self::Failed => "F",
+            Self::Pending => "P",
+            Self::Bounced => "B",
+        }
+    }
+
+    /// The status of this letter.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Success, Self::Failed, Self::Pending, Self::Bounced].into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+/// `H` of a RET.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetHeader {
+    /// The answered file and the stage; a FINAL's number is in the result's name only and reads as 1.
+    pub name: ResultName,
+    /// SHA-256 of the answered file.
+    pub file_digest: Digest,
+    /// Taken, or why not.
+    pub code: RetCode,
+    /// R lines.
+    pub lines: u32,
+    /// Σ amount of the S lines in fen.
+    pub success_total: Fen,
+    /// When the institution answered.
+    pub created_at: Instant,
+}
+
+/// `R`: news of one line of the answered file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetLine<'a> {
+    /// `n` of the answered line; ascending.
+    pub n: u32,
+    /// What happened.
+    pub status: RetStatus,
+    /// Amount done, fen.
+    pub amount: Fen,
+    /// The institution's own serial, may be empty.
+    pub inst_serial: Cow<'a, str>,
+    /// How it paid (own book, HVPS, BEPS, IBPS, UnionPay), its own word, may be empty.
+    pub path: Cow<'a, str>,
+    /// When it was done; empty while it is not.
+    pub done_at: Option<Instant>,
+    /// The institution's error code, may be empty.
+    pub err_code: Cow<'a, str>,
+    /// Its error message, may be empty.
+    pub err_msg: Cow<'a, str>,
+}
+
+impl RetLine<'_> {
+    /// The same line, owning its text.
+    pub fn into_owned<'b>(self) -> RetLine<'b> {
+        RetLine {
+            n: self.n,
+            status: self.status,
+            amount: self.amount,
+            inst_serial: Cow::Owned(self.inst_serial.into_owned()),
+            path: Cow::Owned(self.path.into_owned()),
+            done_at: self.done_at,
+            err_code: Cow::Owned(self.err_code.into_owned()),
+            err_msg: Cow::Owned(self.err_msg.into_owned()),
+        }
+    }
+}
+
+/// Counts and order as they stream by, the same for reading and writing.
+#[derive(Default)]
+struct Tally {
+    lines: u32,
+    success: Fen,
+    last_n: u32,
+}
+
+impl Tally {
+    fn take(&mut self, line: &RetLine<'_>) -> Option<String> {
+        self.lines = self.lines.saturating_add(1);
+        if line.status == RetStatus::Success {
+            self.success = self.success.checked_add(line.amount).unwrap_or(self.success);
+        }
+        let last = std::mem::replace(&mut self.last_n, line.n);
+        (line.n <= last).then(|| format!("n above {last}"))
+    }
+}

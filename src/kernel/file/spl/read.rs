@@ -1,0 +1,196 @@
+//! Reading an SPL.
+use std::io::BufRead;
+
+use super::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, Tally};
+use crate::kernel::file::sheet::{Lines, compare, header_name};
+use crate::kernel::file::{Check, Fault, FileKind, MAX_ORDER_LINES, MAX_ORDERS, ReadError, Seal, field};
+use crate::kernel::money::Fen;
+use crate::kernel::proposal::Reason;
+use crate::kernel::text;
+
+/// Reads an SPL from its first byte to its last.
+pub struct SplReader<R> {
+    lines: Lines<R>,
+    header: SplHeader,
+    tally: Tally,
+    faults: Vec<Fault>,
+    ended: bool,
+}
+
+impl<R: BufRead> SplReader<R> {
+    /// Reads the header.
+    pub fn new(input: R) -> Result<Self, ReadError> {
+        let mut lines = Lines::new(input);
+        if !lines.advance()? {
+            return Err(lines.broken("a header", "an empty file").into());
+        }
+        let header = read_header(&lines)?;
+        Ok(Self { lines, header, tally: Tally::default(), faults: Vec::new(), ended: false })
+    }
+
+    /// The header.
+    pub const fn header(&self) -> &SplHeader {
+        &self.header
+    }
+
+    /// Number of the line that [`Self::next_record`] gave last.
+    pub const fn line_number(&self) -> u64 {
+        self.lines.number()
+    }
+
+    /// The next O, L or X; `None` after the trailer. An error ends the reading.
+    pub fn next_record(&mut self) -> Result<Option<SplRecord<'_>>, ReadError> {
+        if self.ended {
+            return Ok(None);
+        }
+        if !self.lines.advance()? {
+            self.ended = true;
+            self.faults.push(self.lines.unsealed());
+            return Ok(None);
+        }
+        if self.lines.bytes().starts_with(b"T|") {
+            self.ended = true;
+            self.trailer()?;
+            return Ok(None);
+        }
+        let text = self.lines.ascii()?;
+        let Some(record) = parse(text) else {
+            return Err(self.lines.broken("an O, L, X or T line", text).into());
+        };
+        if let Some((check, expected)) = self.tally.take(&record) {
+            let fault = Fault::new(check, self.lines.number(), expected, text);
+            self.faults.push(fault.of_order(&self.tally.last_no));
+        }
+        if self.tally.orders > MAX_ORDERS {
+            return Err(self.lines.broken("at most 100000 orders", "more").into());
+        }
+        Ok(Some(record))
+    }
+
+    fn trailer(&mut self) -> Result<(), ReadError> {
+        let text = self.lines.ascii()?;
+        let trailer = field::split::<5>(text, '|').and_then(|[_, orders, lines, total, sha256]| {
+            Some((field::count(orders)?, field::count(lines)?, field::total(total)?, field::digest(sha256)?))
+        });
+        let Some((orders, lines, total, sha256)) = trailer else {
+            return Err(self.lines.broken("T|orders|lines|total|sha256", text).into());
+        };
+        let head = (self.header.orders, self.header.lines, self.header.total);
+        let line = self.lines.number();
+        for (place, stated) in [("header", head), ("trailer", (orders, lines, total))] {
+            let mut same = |what: &str, counted: i64, stated: i64| {
+                compare(&mut self.faults, line, Check::V03, &format!("{place}: {what}"), &counted, &stated);
+            };
+            same("orders", self.tally.orders.into(), stated.0.into());
+            same("lines", self.tally.lines.into(), stated.1.into());
+            same("total", self.tally.total.get(), stated.2.get());
+        }
+        compare(&mut self.faults, line, Check::V03, "lines missing above:", &0, &self.tally.missing);
+        self.lines.close(&sha256, &mut self.faults)
+    }
+
+    /// Reads whatever is left and gives the digest and all faults.
+    pub fn finish(mut self) -> Result<Seal, ReadError> {
+        while self.next_record()?.is_some() {}
+        Ok(self.lines.seal(self.faults))
+    }
+}
+
+fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<SplHeader, ReadError> {
+    let text = lines.ascii()?;
+    let Some([h, f, k, inst, plat, day, seq, cny, orders, count, total, at, approvals, prev]) =
+        field::split::<14>(text, '|')
+    else {
+        return Err(lines.broken("a header of 14 fields", text).into());
+    };
+    let name = header_name(lines, FileKind::Spl, [h, f, k, inst, plat, day, seq, cny])?;
+    let rest = || {
+        Some(SplHeader {
+            name,
+            orders: field::count(orders)?,
+            lines: field::count(count)?,
+            total: field::total(total)?,
+            created_at: field::time(at)?,
+            approvals: field::digest(approvals)?,
+            prev: field::digest(prev)?,
+        })
+    };
+    Ok(rest().ok_or_else(|| lines.broken("orders|lines|total|created_at|approvals|prev", text))?)
+}
+
+pub(super) fn parse(text: &str) -> Option<SplRecord<'_>> {
+    match text.split_once('|')?.0 {
+        "O" => parse_order(text).map(SplRecord::Order),
+        "L" => parse_line(text).map(SplRecord::Line),
+        "X" => parse_unsplit(text).map(SplRecord::Unsplit),
+        _ => None,
+    }
+}
+
+fn parse_order(text: &str) -> Option<SplOrder<'_>> {
+    let [
+        _,
+        n,
+        order_no,
+        inst_order_no,
+        merchant,
+        channel,
+        product,
+        tags,
+        parties,
+        at,
+        paid,
+        fee,
+        subsidy,
+        rule,
+        version,
+        lines,
+    ] = field::split::<16>(text, '|')?;
+    let sound = text::is_order_no(order_no)
+        && text::is_inst_order_no(inst_order_no)
+        && text::is_merchant(merchant)
+        && text::is_channel(channel)
+        && text::is_channel(product)
+        && field::are_tags(tags)
+        && field::are_parties(parties)
+        && text::is_rule_name(rule);
+    let order = SplOrder {
+        n: field::count(n)?,
+        order_no,
+        inst_order_no,
+        merchant,
+        channel,
+        product,
+        tags,
+        parties,
+        paid_at: field::time(at)?,
+        paid: field::amount(paid)?,
+        fee: field::amount(fee)?,
+        subsidy: field::amount(subsidy)?,
+        rule,
+        version: field::number(version).filter(|v| *v > 0)?,
+        lines: field::count(lines).filter(|lines| *lines <= MAX_ORDER_LINES)?,
+    };
+    sound.then_some(order)
+}
+
+fn parse_line(text: &str) -> Option<SplLine<'_>> {
+    let [_, n, path, role, receiver, amount] = field::split::<6>(text, '|')?;
+    let sound = field::is_path(path) && text::is_role(role) && text::is_receiver(receiver);
+    let amount = field::amount(amount).filter(|fen| *fen > Fen::ZERO)?;
+    let line = SplLine { n: field::count(n)?, path, role, receiver, amount };
+    sound.then_some(line)
+}
+
+fn parse_unsplit(text: &str) -> Option<SplUnsplit<'_>> {
+    let [_, n, order_no, inst_order_no, at, paid, reason] = field::split::<7>(text, '|')?;
+    let unsplit = SplUnsplit {
+        n: field::count(n)?,
+        order_no,
+        inst_order_no,
+        paid_at: field::time(at)?,
+        paid: field::amount(paid)?,
+        reason: Reason::parse(reason)?,
+    };
+    (text::is_order_no(order_no) && text::is_inst_order_no(inst_order_no)).then_some(unsplit)
+}

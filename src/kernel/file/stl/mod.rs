@@ -1,0 +1,179 @@
+//! STL: settlement of a business day (`files.md`, "STL").
+mod read;
+mod write;
+
+use super::FileName;
+use crate::kernel::calendar::{BusinessDay, Instant};
+use crate::kernel::digest::Digest;
+use crate::kernel::money::Fen;
+
+pub use read::StlReader;
+pub use write::StlWriter;
+
+/// `H` of an STL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StlHeader {
+    /// Institution, platform, day and seq, as the file's name says them.
+    pub name: FileName,
+    /// S lines.
+    pub settled: u32,
+    /// C lines.
+    pub carried: u32,
+    /// Σ amount of S in fen.
+    pub total: Fen,
+    /// When the day was first settled.
+    pub created_at: Instant,
+    /// The approvals bundle it was made under.
+    pub approvals: Digest,
+    /// The previous STL in the chain, [`Digest::ZERO`] for the very first.
+    pub prev: Digest,
+}
+
+/// `I`: a file that this settlement takes in, once for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StlInput {
+    /// Its name: an SPL, an RTN or a final result.
+    pub name: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its total in fen.
+    pub total: Fen,
+}
+
+/// The five sums that make up what a receiver gets or carries, fen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StlSums {
+    /// Lines of accepted splits.
+    pub splits: Fen,
+    /// Lines of accepted returns.
+    pub returns: Fen,
+    /// Fees that refunds left with the merchant; may be negative.
+    pub debts: Fen,
+    /// `carried_out` of the previous STL; may be negative.
+    pub carried_in: Fen,
+    /// What the listed results answered F or B.
+    pub requeued: Fen,
+}
+
+impl StlSums {
+    /// `splits − returns − debts + carried_in + requeued`, `None` beyond 64 bits.
+    pub fn net(&self) -> Option<Fen> {
+        self.splits
+            .checked_sub(self.returns)?
+            .checked_sub(self.debts)?
+            .checked_add(self.carried_in)?
+            .checked_add(self.requeued)
+    }
+}
+
+/// `S`: money that the institution is to pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StlSettled {
+    /// 1, 2, 3… over S.
+    pub n: u32,
+    /// Receiver key.
+    pub receiver: String,
+    /// The institution's number of the receiver.
+    pub inst_receiver_no: String,
+    /// Role.
+    pub role: String,
+    /// What it is made of; their net is the amount.
+    pub sums: StlSums,
+    /// O lines with a line for the receiver.
+    pub order_count: u32,
+    /// When it is due.
+    pub settle_date: BusinessDay,
+}
+
+impl StlSettled {
+    /// `{yyyyMMdd}{seq}{n}` in the file of this name.
+    pub fn settlement_id(&self, file: &FileName) -> String {
+        format!("{}{:04}{}", file.day, file.seq, self.n)
+    }
+}
+
+/// Why money is carried instead of paid; the first that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CarryReason {
+    /// Not above 0.
+    Negative,
+    /// The bundle holds the receiver.
+    Hold,
+    /// Below the receiver's least amount.
+    Below,
+    /// Not due yet.
+    Cycle,
+}
+
+impl CarryReason {
+    /// As written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Negative => "NEGATIVE",
+            Self::Hold => "HOLD",
+            Self::Below => "BELOW",
+            Self::Cycle => "CYCLE",
+        }
+    }
+
+    /// The reason of this text.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Negative, Self::Hold, Self::Below, Self::Cycle].into_iter().find(|r| r.as_str() == text)
+    }
+}
+
+/// `C`: money carried to the next settlement; the net of its sums is `carried_out`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StlCarried {
+    /// Receiver key.
+    pub receiver: String,
+    /// What it is made of.
+    pub sums: StlSums,
+    /// Why it is not paid.
+    pub reason: CarryReason,
+}
+
+/// One line between header and trailer: all I, then S and C sorted by receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StlRecord {
+    /// I.
+    Input(StlInput),
+    /// S.
+    Settled(StlSettled),
+    /// C.
+    Carried(StlCarried),
+}
+
+/// Counts and order as they stream by, the same for reading and writing.
+#[derive(Default)]
+struct Tally {
+    settled: u32,
+    carried: u32,
+    total: Fen,
+    last: Option<String>,
+}
+
+impl Tally {
+    fn take(&mut self, record: &StlRecord) -> Option<String> {
+        let receiver = match record {
+            StlRecord::Input(_) => {
+                return self.last.is_some().then(|| "I lines before all S and C".to_owned());
+            }
+            StlRecord::Settled(s) => {
+                self.settled = self.settled.saturating_add(1);
+                self.total = s.sums.net().and_then(|net| self.total.checked_add(net)).unwrap_or(self.total);
+                if s.n != self.settled {
+                    return Some(format!("n = {}", self.settled));
+                }
+                &s.receiver
+            }
+            StlRecord::Carried(c) => {
+                self.carried = self.carried.saturating_add(1);
+                &c.receiver
+            }
+        };
+        let ascending = self.last.as_ref().is_none_or(|last| last < receiver);
+        self.last = Some(receiver.clone());
+        (!ascending).then(|| "each receiver once, ascending".to_owned())
+    }
+}

@@ -1,0 +1,58 @@
+//! What the kernel's `verify` is handed: keys that check signatures over files, and a channel's own bill as evidence.
+use std::io::BufRead;
+
+use super::crypto::PublicKey;
+use super::wechat::bill::{BillFault, Reader};
+use crate::kernel::bill::BillRow;
+use crate::kernel::digest::Digest;
+use crate::kernel::verify::{Bill, ChannelBill, Given, MerchantByNo, SignatureCheck, Signer};
+
+/// The keys that sign files: the platform's for SPL, the institution's for bundles, results and its bill.
+#[derive(Debug, Clone)]
+pub struct FileKeys {
+    /// The platform's.
+    pub platform: PublicKey,
+    /// The institution's.
+    pub institution: PublicKey,
+}
+
+impl SignatureCheck for FileKeys {
+    fn ok(&self, signer: Signer, digest: &Digest, signature: &[u8]) -> bool {
+        match signer {
+            Signer::Platform => self.platform.verify_digest(digest, signature),
+            Signer::Institution => self.institution.verify_digest(digest, signature),
+        }
+    }
+}
+
+/// A bill as evidence, by its content: a byte order mark begins WeChat's trade bill, anything else must be a BIL.
+pub fn bill(mut given: Given<'_>) -> std::io::Result<Bill<'_>> {
+    let is_wechat = given.content.fill_buf()?.first() == Some(&0xEF);
+    if !is_wechat {
+        return Ok(Bill::Bil(given));
+    }
+    let Given { name, content, .. } = given;
+    Ok(Bill::Channel { name, bill: Box::new(WechatBill(content)) })
+}
+
+struct WechatBill<R>(R);
+
+impl<R: BufRead> ChannelBill for WechatBill<R> {
+    fn read(
+        self: Box<Self>,
+        merchant: MerchantByNo<'_>,
+        each: &mut dyn FnMut(u64, BillRow),
+    ) -> Result<(), (u64, String)> {
+        let placed = |fault: BillFault| match fault {
+            BillFault::Io(error) => (0, error.to_string()),
+            BillFault::Form { line, why } => (line, why.to_owned()),
+            BillFault::Value { line, column, why } => (line, format!("{column}: {why}")),
+        };
+        let rows = Reader::new(self.0, merchant).map_err(placed)?;
+        // The header is line 1, and every row one line.
+        for (line, row) in (2..).zip(rows) {
+            each(line, row.map_err(placed)?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! What the institution does with payments: take orders, let them be paid, tell the platform, bill the day.
+pub(super) mod bills;
+pub(super) mod cashier;
+pub(super) mod native;
+pub(super) mod notify;
+pub(super) mod pay;
+pub(super) mod store;
+
+use crate::kernel::money::Fen;
+use crate::protocol::wechat::shapes::{CNY, NativeRequest, OrderAmount, OrderView, Payer, TradeState};
+
+use super::SandboxError;
+use store::{Payment, Trade};
+
+/// The channel of every order of the sandbox.
+const CHANNEL: &str = "wechat";
+/// The product of every order of the sandbox, and its trade type.
+const PRODUCT: &str = "native";
+const TRADE_TYPE: &str = "NATIVE";
+/// The sandbox has one payer.
+const OPENID: &str = "o0sandbox-payer";
+const BANK: &str = "OTHERS";
+
+/// Where an order stands at `now` (unix seconds).
+pub(super) fn state(trade: &Trade, payment: Option<&Payment>, now: i64) -> TradeState {
+    match payment {
+        Some(_) => TradeState::Success,
+        None if trade.closed_at.is_some() || trade.expires_at.is_some_and(|at| at <= now) => {
+            TradeState::Closed
+        }
+        None => TradeState::NotPay,
+    }
+}
+
+/// The order as the platform is told of it: by a query, and in a notification.
+fn view(trade: &Trade, payment: Option<&Payment>, now: i64) -> Result<OrderView, SandboxError> {
+    let request: NativeRequest = serde_json::from_str(&trade.body)?;
+    let state = state(trade, payment, now);
+    let description = match state {
+        TradeState::Success => "支付成功",
+        TradeState::NotPay => "订单未支付",
+        _ => "订单已关闭",
+    };
+    Ok(OrderView {
+        sp_appid: request.sp_appid,
+        sp_mchid: request.sp_mchid,
+        sub_appid: request.sub_appid,
+        sub_mchid: request.sub_mchid,
+        out_trade_no: request.out_trade_no,
+        transaction_id: payment.map(|payment| payment.transaction_id.clone()),
+        trade_type: payment.map(|_| TRADE_TYPE.to_owned()),
+        trade_state: state,
+        trade_state_desc: description.to_owned(),
+        bank_type: payment.map(|_| BANK.to_owned()),
+        attach: request.attach,
+        success_time: payment.map(|payment| pay::instant(payment.paid_at).to_cst()),
+        payer: payment.map(|_| Payer { sp_openid: Some(OPENID.to_owned()), sub_openid: None }),
+        amount: Some(OrderAmount {
+            total: Fen::new(payment.map_or(trade.total, |payment| payment.paid)),
+            payer_total: payment.map(|payment| Fen::new(payment.paid)),
+            currency: Some(CNY.to_owned()),
+            payer_currency: payment.map(|_| CNY.to_owned()),
+        }),
+    })
+}

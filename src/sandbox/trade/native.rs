@@ -1,0 +1,152 @@
+//! Placing, querying and closing orders (`channels.md` 1.3).
+use super::store::{self, Payment, Trade};
+use super::view;
+use crate::kernel::calendar::Instant;
+use crate::kernel::text;
+use crate::protocol::crypto::random_nonce;
+use crate::protocol::wechat::attach;
+use crate::protocol::wechat::errors::WechatCode;
+use crate::protocol::wechat::shapes::{NativeAnswer, NativeRequest, OrderOwner, TradeState};
+use crate::sandbox::store::Tx;
+use crate::sandbox::v3::{Answer, Verified};
+use crate::sandbox::{Sandbox, SandboxError};
+
+/// Places an order: the same number with the same content gives the same answer, with other content it is refused.
+pub(in crate::sandbox) fn place(tx: &mut Tx<'_>, call: &Verified<'_>) -> Result<Answer, SandboxError> {
+    let request: NativeRequest = serde_json::from_slice(call.body)
+        .map_err(|error| SandboxError::wechat(WechatCode::ParamError, error.to_string()))?;
+    let body = serde_json::to_string(&request)?;
+    let now = call.sandbox.now();
+    if let Some((trade, payment)) = store::trade(tx, &request.out_trade_no)? {
+        return repeated(call, &trade, payment.as_ref(), &body, now);
+    }
+    request.check(now).map_err(|fault| SandboxError::parameter(fault.field, fault.issue))?;
+    let merchant = check_parties(call, &request, now)?;
+    let (declared, _) = attach::cut(request.attach.as_deref().unwrap_or_default())
+        .map_err(|fault| SandboxError::parameter("attach", &fault.to_string()))?;
+    let trade = Trade {
+        out_trade_no: request.out_trade_no.clone(),
+        code: random_nonce(24)?,
+        body,
+        merchant,
+        tags: declared.tags_text(),
+        parties: declared.parties_text(),
+        total: request.amount.total.get(),
+        created_at: now.get(),
+        expires_at: request.time_expire.as_deref().and_then(Instant::parse).map(Instant::get),
+        closed_at: None,
+    };
+    store::insert_trade(tx, &trade)?;
+    Answer::json(&NativeAnswer { code_url: code_url(call.sandbox, &trade.code) })
+}
+
+fn repeated(
+    call: &Verified<'_>,
+    trade: &Trade,
+    payment: Option<&Payment>,
+    body: &str,
+    now: Instant,
+) -> Result<Answer, SandboxError> {
+    if trade.body != body {
+        return Err(SandboxError::wechat(WechatCode::OutTradeNoUsed, "商户订单号重复,参数与原请求不一致"));
+    }
+    match super::state(trade, payment, now.get()) {
+        TradeState::NotPay => Answer::json(&NativeAnswer { code_url: code_url(call.sandbox, &trade.code) }),
+        TradeState::Success => Err(SandboxError::wechat(WechatCode::InvalidRequest, "该订单已支付")),
+        _ => Err(SandboxError::wechat(WechatCode::OrderClosed, "订单已关闭")),
+    }
+}
+
+/// Whether the order is the platform's and its sub-merchant may trade; gives the platform's number of it.
+fn check_parties(call: &Verified<'_>, request: &NativeRequest, now: Instant) -> Result<String, SandboxError> {
+    let registered = &call.platform.registration;
+    if request.sp_mchid != registered.sp_mchid || request.sp_appid != registered.sp_appid {
+        return Err(SandboxError::wechat(WechatCode::AppidMchidNotMatch, "sp_mchid与sp_appid不匹配"));
+    }
+    // The number becomes a field of BIL, whose characters are fewer than the channel's.
+    if !text::is_order_no(&request.out_trade_no) {
+        return Err(SandboxError::parameter("out_trade_no", "6 to 32 characters of 0-9 A-Z a-z _ -"));
+    }
+    let base = registered.notify_base_url.as_deref().unwrap_or_default();
+    if !request.notify_url.starts_with(base) {
+        return Err(SandboxError::parameter("notify_url", "is not under the registered address"));
+    }
+    let bundle = call.sandbox.bundle();
+    let known = bundle.as_ref().and_then(|bundle| {
+        bundle.merchants.values().find(|merchant| merchant.inst_merchant_no == request.sub_mchid)
+    });
+    let Some(merchant) = known else {
+        return Err(SandboxError::wechat(WechatCode::MchNotExists, "特约商户不存在"));
+    };
+    if !merchant.active.iter().any(|window| window.contains(now)) {
+        return Err(SandboxError::wechat(WechatCode::NoAuth, "特约商户当前不可交易"));
+    }
+    Ok(merchant.merchant.clone())
+}
+
+/// Where an order is paid; what the payer's application scans.
+pub(in crate::sandbox) fn code_url(sandbox: &Sandbox, code: &str) -> String {
+    format!("{}/sandbox/cashier/{code}", sandbox.0.settings.public_url)
+}
+
+/// Tells an order by the platform's number.
+pub(in crate::sandbox) fn query(
+    tx: &mut Tx<'_>,
+    call: &Verified<'_>,
+    out_trade_no: &str,
+) -> Result<Answer, SandboxError> {
+    let owner = OrderOwner {
+        sp_mchid: call.parameter("sp_mchid").unwrap_or_default(),
+        sub_mchid: call.parameter("sub_mchid").unwrap_or_default(),
+    };
+    let (trade, payment) = owned(tx, call, out_trade_no, &owner)?;
+    Answer::json(&view(&trade, payment.as_ref(), call.sandbox.now().get())?)
+}
+
+/// Tells an order by the institution's number.
+pub(in crate::sandbox) fn query_by_id(
+    tx: &mut Tx<'_>,
+    call: &Verified<'_>,
+    id: &str,
+) -> Result<Answer, SandboxError> {
+    match store::number_of_payment(tx, id)? {
+        Some(number) => query(tx, call, &number),
+        None => Err(not_exist()),
+    }
+}
+
+/// Closes an order that is not paid.
+pub(in crate::sandbox) fn close(
+    tx: &mut Tx<'_>,
+    call: &Verified<'_>,
+    out_trade_no: &str,
+) -> Result<Answer, SandboxError> {
+    let owner: OrderOwner = serde_json::from_slice(call.body)
+        .map_err(|error| SandboxError::wechat(WechatCode::ParamError, error.to_string()))?;
+    let (trade, payment) = owned(tx, call, out_trade_no, &owner)?;
+    if payment.is_some() {
+        return Err(SandboxError::wechat(WechatCode::InvalidRequest, "该订单已支付,不能关闭"));
+    }
+    if trade.closed_at.is_none() {
+        store::close(tx, out_trade_no, call.sandbox.now().get())?;
+    }
+    Ok(Answer::Done)
+}
+
+fn owned(
+    tx: &mut Tx<'_>,
+    call: &Verified<'_>,
+    out_trade_no: &str,
+    owner: &OrderOwner,
+) -> Result<(Trade, Option<Payment>), SandboxError> {
+    let (trade, payment) = store::trade(tx, out_trade_no)?.ok_or_else(not_exist)?;
+    let request: NativeRequest = serde_json::from_str(&trade.body)?;
+    if owner.sp_mchid != call.platform.registration.sp_mchid || owner.sub_mchid != request.sub_mchid {
+        return Err(not_exist());
+    }
+    Ok((trade, payment))
+}
+
+fn not_exist() -> SandboxError {
+    SandboxError::wechat(WechatCode::OrderNotExist, "订单不存在")
+}
