@@ -27,6 +27,7 @@ mod tidy;
 mod gateway;
 mod intake;
 mod sandbox;
+mod sandbox_alone;
 
 mod corruption;
 mod day;

@@ -36,10 +36,12 @@ pub(super) fn state(trade: &Trade, payment: Option<&Payment>, now: i64) -> Trade
 fn view(trade: &Trade, payment: Option<&Payment>, now: i64) -> Result<OrderView, SandboxError> {
     let request: NativeRequest = serde_json::from_str(&trade.body)?;
     let state = state(trade, payment, now);
-    let description = match state {
-        TradeState::Success => "支付成功",
-        TradeState::NotPay => "订单未支付",
-        _ => "订单已关闭",
+    let description = if state == TradeState::Success {
+        "支付成功"
+    } else if state == TradeState::NotPay {
+        "订单未支付"
+    } else {
+        "订单已关闭"
     };
     Ok(OrderView {
         sp_appid: request.sp_appid,

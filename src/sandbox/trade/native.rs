@@ -50,11 +50,13 @@ fn repeated(
     if trade.body != body {
         return Err(SandboxError::wechat(WechatCode::OutTradeNoUsed, "商户订单号重复,参数与原请求不一致"));
     }
-    match super::state(trade, payment, now.get()) {
-        TradeState::NotPay => Answer::json(&NativeAnswer { code_url: code_url(call.sandbox, &trade.code) }),
-        TradeState::Success => Err(SandboxError::wechat(WechatCode::InvalidRequest, "该订单已支付")),
-        _ => Err(SandboxError::wechat(WechatCode::OrderClosed, "订单已关闭")),
+    if payment.is_some() {
+        return Err(SandboxError::wechat(WechatCode::InvalidRequest, "该订单已支付"));
     }
+    if super::state(trade, payment, now.get()) != TradeState::NotPay {
+        return Err(SandboxError::wechat(WechatCode::OrderClosed, "订单已关闭"));
+    }
+    Answer::json(&NativeAnswer { code_url: code_url(call.sandbox, &trade.code) })
 }
 
 /// Whether the order is the platform's and its sub-merchant may trade; gives the platform's number of it.

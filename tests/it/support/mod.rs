@@ -4,6 +4,7 @@ pub mod database;
 pub mod institution;
 pub mod played;
 pub mod rules;
+pub mod sandbox_process;
 pub mod shop;
 
 use std::ops::{Deref, DerefMut};
