@@ -5,7 +5,7 @@ use crate::db::DbError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Refused for a reason that the caller can act on; `detail` is fit for the caller's eyes.
-    #[error("{} {}: {detail}", code.id(), code.sentence_en())]
+    #[error("{} {}{}: {}", code.id(), code.sentence_en(), bracketed(detail), code.advice_en())]
     Refused {
         /// The stable code.
         code: Code,
@@ -24,6 +24,10 @@ pub enum Error {
     /// A bug or broken data: for the log, not for the caller.
     #[error("internal: {0}")]
     Internal(String),
+}
+
+fn bracketed(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(" ({detail})") }
 }
 
 impl Error {

@@ -1,9 +1,13 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
+pub mod credential;
 pub mod logs;
 pub mod sandbox;
+pub mod migrate;
 pub mod serve;
+pub mod settings;
 pub mod split;
 pub mod verify;
+pub mod user;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -20,20 +24,26 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Credential(credential::Args),
+    Migrate(migrate::Args),
     Serve(serve::Args),
     #[command(hide = true)]
     Sandbox(sandbox::Args),
     Split(split::Args),
     Verify(verify::Args),
+    User(user::Args),
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Command::Credential(args) => credential::run(&args),
+            Command::Migrate(args) => migrate::run(&args),
             Command::Serve(args) => serve::run(args),
             Command::Sandbox(args) => sandbox::run(args),
             Command::Split(args) => split::run(args),
             Command::Verify(args) => verify::run(args),
+            Command::User(args) => user::run(&args),
         }
     }
 }

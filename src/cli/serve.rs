@@ -1,5 +1,4 @@
 //! `mingfen serve`: the site and the jobs in one process.
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use actix_web::HttpServer;
@@ -7,9 +6,9 @@ use actix_web::web::Data;
 use anyhow::Context;
 
 use super::logs;
+use super::settings::Settings;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::db::Create;
 use crate::jobs::Jobs;
 use crate::web::site;
@@ -23,14 +22,13 @@ const GRACE: u64 = 20;
 /// Example: `mingfen serve --config mingfen.toml`
 #[derive(clap::Args)]
 pub struct Args {
-    /// Settings in TOML; `MINGFEN_…` variables go over them.
-    #[arg(long, env = "MINGFEN_CONFIG")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 /// Serves until it is told to stop, then lets open requests and jobs finish.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = Config::load(args.config.as_deref())?;
+    let config = args.settings.load()?;
     logs::start(&config)?;
     let app = App::open(config, Clock::system(), Create::No)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -22,6 +22,7 @@ mod protocol_wechat;
 mod database;
 mod people;
 mod schema;
+mod shell;
 mod tidy;
 
 mod gateway;

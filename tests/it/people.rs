@@ -60,7 +60,10 @@ async fn an_unknown_login_a_wrong_password_and_a_disabled_user_get_the_same_answ
     app.db.write(|tx| users::disable(tx, 1, &Actor::shell(), "gone")).await.unwrap();
     for (name, password) in [("nobody", PASSWORD), ("admin", "wrong password"), ("gone", PASSWORD)] {
         let refused = login(&app, name, password).await.unwrap_err();
-        assert_eq!(refused.to_string(), "AUT-101 the login or the password is wrong: ");
+        assert_eq!(
+            refused.to_string(),
+            "AUT-101 the login or the password is wrong: try again, or ask an administrator to reset the password"
+        );
     }
     assert_eq!(app.row_counts()["session"], 0);
 }

@@ -1,0 +1,237 @@
+//! `mingfen credential new | rotate | revoke`: API credentials from the shell.
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+
+use super::settings::{Settings, say};
+use crate::clock::Clock;
+use crate::db::Tx;
+use crate::error::{Code, Error};
+use crate::people::Actor;
+use crate::people::credentials::{self, AnswerMode, NewCredential};
+use crate::protocol::certificate::Certificate;
+use crate::protocol::crypto::{MasterKey, PrivateKey, random_nonce};
+
+/// Makes, replaces and revokes the API credentials of platform merchants.
+///
+/// Example: `mingfen credential new --mchid 1900000001 --appid wx0000000000000001 --name 明分商城 --out keys`
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Makes a key pair and an API v3 key; the private key goes into a file and is stored nowhere else.
+    ///
+    /// Example: `mingfen credential new --mchid 1900000001 --out keys`
+    New(New),
+    /// Makes a new credential beside an old one, which works on until it is revoked.
+    ///
+    /// Example: `mingfen credential rotate --mchid 1900000001 --serial 4F01… --out keys`
+    Rotate(Rotate),
+    /// Refuses a credential from now on.
+    ///
+    /// Example: `mingfen credential revoke --mchid 1900000001 --serial 4F01…`
+    Revoke(Revoke),
+}
+
+#[derive(clap::Args)]
+struct New {
+    #[command(flatten)]
+    settings: Settings,
+    /// The platform merchant's number.
+    #[arg(long)]
+    mchid: String,
+    /// Its application id; needed with its first credential.
+    #[arg(long, requires = "name")]
+    appid: Option<String>,
+    /// Its name; needed with its first credential.
+    #[arg(long, requires = "appid")]
+    name: Option<String>,
+    /// How answers are signed: by the platform's certificate or by its public key.
+    #[arg(long, value_enum, default_value = "cert")]
+    mode: Mode,
+    /// Folder for the private key and the certificate.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Rotate {
+    #[command(flatten)]
+    settings: Settings,
+    /// The platform merchant's number.
+    #[arg(long)]
+    mchid: String,
+    /// Serial of the credential to be replaced.
+    #[arg(long)]
+    serial: String,
+    /// Folder for the private key and the certificate.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Revoke {
+    #[command(flatten)]
+    settings: Settings,
+    /// The platform merchant's number.
+    #[arg(long)]
+    mchid: String,
+    /// Serial of the credential.
+    #[arg(long)]
+    serial: String,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Mode {
+    Cert,
+    Pubkey,
+}
+
+impl From<Mode> for AnswerMode {
+    fn from(mode: Mode) -> AnswerMode {
+        match mode {
+            Mode::Cert => AnswerMode::Certificate,
+            Mode::Pubkey => AnswerMode::PublicKey,
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Command::New(args) => new(args)?,
+        Command::Rotate(args) => rotate(args)?,
+        Command::Revoke(args) => revoke(args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn new(args: &New) -> anyhow::Result<()> {
+    let (config, db) = args.settings.open()?;
+    let master = config.master_key()?;
+    let pair = Pair::make(&args.mchid, &args.out)?;
+    pair.save()?;
+    let stored = db.write_blocking(|tx| {
+        let merchant = match credentials::platform_merchant(tx, &args.mchid)? {
+            Some(known) => known.id,
+            None => begun(tx, args)?,
+        };
+        pair.store(tx, &master, merchant, args.mode.into())
+    });
+    stored.inspect_err(|_| pair.discard())?;
+    pair.tell(&args.mchid)
+}
+
+fn begun(tx: &mut Tx<'_>, args: &New) -> Result<i64, Error> {
+    let (Some(appid), Some(name)) = (&args.appid, &args.name) else {
+        let why = format!("{} has no credential yet: give its --appid and --name too", args.mchid);
+        return Err(Error::refused(Code::MerchantInvalid, why));
+    };
+    let at = Clock::system().now();
+    credentials::add_platform_merchant(tx, at, &Actor::shell(), &args.mchid, appid, name)
+}
+
+fn rotate(args: &Rotate) -> anyhow::Result<()> {
+    let (config, db) = args.settings.open()?;
+    let master = config.master_key()?;
+    let old = db.read_blocking(|tx| credentials::find(tx, &master, &args.mchid, &args.serial))?;
+    let unknown = || anyhow!("{} has no live credential {}: check --serial", args.mchid, args.serial);
+    let old = old.ok_or_else(unknown)?;
+    let pair = Pair::make(&args.mchid, &args.out)?;
+    pair.save()?;
+    let stored = db.write_blocking(|tx| pair.store(tx, &master, old.platform_merchant_id, old.answer_mode));
+    stored.inspect_err(|_| pair.discard())?;
+    pair.tell(&args.mchid)?;
+    say(format_args!("the old one works on until `mingfen credential revoke` names {}", old.serial))
+}
+
+fn revoke(args: &Revoke) -> anyhow::Result<()> {
+    let (_, db) = args.settings.open()?;
+    let at = Clock::system().now();
+    db.write_blocking(|tx| credentials::revoke(tx, at, &Actor::shell(), &args.mchid, &args.serial))?;
+    say(format_args!("{} {} is refused from now on", args.mchid, args.serial))
+}
+
+/// What a caller's SDK is set up with.
+struct Pair {
+    key: PrivateKey,
+    certificate: Certificate,
+    apiv3_key: String,
+    key_file: PathBuf,
+    certificate_file: PathBuf,
+}
+
+const FIVE_YEARS: i64 = 5 * 365 * 86_400;
+
+impl Pair {
+    fn make(mchid: &str, folder: &Path) -> anyhow::Result<Self> {
+        if mchid.is_empty() || !mchid.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(anyhow!("--mchid is 1 to 32 of 0-9 A-Z a-z"));
+        }
+        let key = PrivateKey::generate()?;
+        let now = Clock::system().instant();
+        let certificate = Certificate::issue(&key, mchid, now, now.plus(FIVE_YEARS))?;
+        let file = |what: &str| folder.join(format!("{mchid}_{}_{what}.pem", certificate.serial));
+        Ok(Pair {
+            apiv3_key: random_nonce(32)?,
+            key_file: file("key"),
+            certificate_file: file("cert"),
+            key,
+            certificate,
+        })
+    }
+
+    /// Before the database: a credential whose private key is nowhere would be of no use.
+    fn save(&self) -> anyhow::Result<()> {
+        let files =
+            [(&self.key_file, self.key.to_pem()?), (&self.certificate_file, self.certificate.pem.clone())];
+        for (file, pem) in files {
+            let mut made = std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(file)
+                .with_context(|| format!("{} cannot be made: check --out", file.display()))?;
+            made.write_all(pem.as_bytes())?;
+            made.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn discard(&self) {
+        for file in [&self.key_file, &self.certificate_file] {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+
+    fn store(
+        &self,
+        tx: &mut Tx<'_>,
+        master: &MasterKey,
+        merchant: i64,
+        mode: AnswerMode,
+    ) -> Result<(), Error> {
+        let new = NewCredential {
+            platform_merchant_id: merchant,
+            serial: &self.certificate.serial,
+            public_key_pem: &self.certificate.pem,
+            apiv3_key: &self.apiv3_key,
+            answer_mode: mode,
+        };
+        credentials::create(tx, master, Clock::system().now(), &Actor::shell(), &new).map(drop)
+    }
+
+    fn tell(&self, mchid: &str) -> anyhow::Result<()> {
+        say(format_args!("mchid {mchid}\nserial {}", self.certificate.serial))?;
+        say(format_args!("private key {}", self.key_file.display()))?;
+        say(format_args!("certificate {}", self.certificate_file.display()))?;
+        say(format_args!("API v3 key {}", self.apiv3_key))
+    }
+}

@@ -1,0 +1,36 @@
+//! `mingfen migrate`: creates or upgrades the database.
+use std::process::ExitCode;
+
+use super::settings::{Settings, say};
+use crate::db::{Backend, Create, Db};
+
+/// Creates or upgrades the database of the configured URL.
+///
+/// Example: `mingfen migrate --config mingfen.toml`
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    settings: Settings,
+    /// Change nothing; end with 1 when a migration is pending.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let url = args.settings.load()?.database_url;
+    let shown = Backend::of(&url)?.shown();
+    if args.check {
+        let pending = Db::pending(&url)?;
+        for name in &pending {
+            say(format_args!("pending: {name}"))?;
+        }
+        if !pending.is_empty() {
+            return Ok(ExitCode::FAILURE);
+        }
+    } else {
+        Db::open(&url, Create::Yes)?;
+    }
+    say(format_args!("the database {shown} is up to date"))?;
+    Ok(ExitCode::SUCCESS)
+}

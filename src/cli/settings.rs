@@ -1,0 +1,33 @@
+//! What commands share: the settings, the database, and a line on stdout.
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::config::Config;
+use crate::db::{Create, Db};
+
+/// Where the settings come from.
+#[derive(clap::Args)]
+pub struct Settings {
+    /// Settings in TOML; `MINGFEN_…` variables go over them.
+    #[arg(long = "config", env = "MINGFEN_CONFIG", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// The settings of the file and the environment.
+    pub fn load(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.file.as_deref())?)
+    }
+
+    /// The settings and the database that they name, which must exist and be up to date.
+    pub fn open(&self) -> anyhow::Result<(Config, Db)> {
+        let config = self.load()?;
+        let db = Db::open(&config.database_url, Create::No)?;
+        Ok((config, db))
+    }
+}
+
+/// One line on stdout.
+pub fn say(line: impl std::fmt::Display) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}

@@ -1,0 +1,183 @@
+//! Commands as an operator types them: `migrate`, `user`, `credential`, and what `serve` refuses.
+use std::path::Path;
+use std::process::{Command, Output};
+
+use mingfen::config::Config;
+use mingfen::people::login::{Browser, Doorkeeper};
+use mingfen::people::{Role, Scope, credentials, users};
+use mingfen::protocol::crypto::{MasterKey, PrivateKey};
+
+use crate::support::{MASTER_KEY, TestApp};
+
+struct Shell<'a> {
+    folder: &'a Path,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl<'a> Shell<'a> {
+    fn new(folder: &'a Path, database_url: &str) -> Self {
+        let master = hex::encode(MASTER_KEY);
+        let variables =
+            vec![("MINGFEN_DATABASE_URL", database_url.to_string()), ("MINGFEN_MASTER_KEY", master)];
+        Shell { folder, variables }
+    }
+
+    fn of(app: &'a TestApp) -> Self {
+        Shell::new(app.dir(), app.database_url())
+    }
+
+    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_mingfen"))
+            .args(arguments)
+            .current_dir(self.folder)
+            .envs(self.variables.iter().map(|(k, v)| (k, v)))
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (status.code().unwrap(), text(stdout), text(stderr))
+    }
+
+    /// Stdout of a command that must end well.
+    fn good(&self, arguments: &[&str]) -> String {
+        let (status, out, err) = self.run(arguments);
+        assert_eq!((status, err.as_str()), (0, ""), "{arguments:?}");
+        out
+    }
+
+    /// The sentence of a command that could not run.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let (status, out, err) = self.run(arguments);
+        assert_eq!((status, out.as_str()), (2, ""), "{arguments:?}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        err.trim().replace(&self.folder.display().to_string(), "DIR")
+    }
+}
+
+fn word_after<'a>(text: &'a str, label: &str) -> &'a str {
+    text.lines().find_map(|line| line.strip_prefix(label)).unwrap().trim()
+}
+
+#[test]
+fn migrate_creates_the_database_and_says_what_is_pending() {
+    let dir = tempfile::tempdir().unwrap();
+    let shell = Shell::new(dir.path(), "sqlite:fresh.db");
+    let missing = "there is no database at fresh.db: check database_url, or create it with `mingfen migrate`";
+    assert_eq!(shell.refused(&["migrate", "--check"]), missing);
+    assert_eq!(shell.refused(&["user", "reset", "--login", "ops"]), missing);
+    assert_eq!(shell.refused(&["serve"]), missing);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+
+    std::fs::write(dir.path().join("fresh.db"), "").unwrap();
+    let (status, out, _) = shell.run(&["migrate", "--check"]);
+    assert_eq!(status, 1);
+    assert!(out.starts_with("pending: "), "{out}");
+    assert_eq!(shell.refused(&["serve"]), "the database lacks 1 migration(s): run `mingfen migrate`");
+    for _ in 0..2 {
+        assert_eq!(shell.good(&["migrate"]), "the database fresh.db is up to date\n");
+        assert_eq!(shell.good(&["migrate", "--check"]), "the database fresh.db is up to date\n");
+    }
+}
+
+#[test]
+fn serve_refuses_unknown_settings_and_a_missing_master_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shell = Shell::new(dir.path(), "sqlite:fresh.db");
+    shell.good(&["migrate"]);
+    std::fs::write(dir.path().join("bad.toml"), "lisen = 'x'").unwrap();
+    assert_eq!(
+        shell.refused(&["serve", "--config", "bad.toml"]),
+        "bad.toml: there is no setting `lisen`: correct or remove it"
+    );
+    shell.variables.push(("MINGFEN_LISEN", "x".into()));
+    assert_eq!(shell.refused(&["serve"]), "environment: there is no setting `lisen`: correct or remove it");
+    shell.variables.retain(|(name, _)| *name == "MINGFEN_DATABASE_URL");
+    assert!(shell.refused(&["serve"]).starts_with("no master key: set master_key_file"));
+}
+
+#[actix_web::test]
+async fn a_user_made_in_the_shell_can_log_in_until_reset_or_shut_out() {
+    let app = TestApp::new();
+    let shell = Shell::of(&app);
+    let enter = async |password: &str| {
+        let door = Doorkeeper::new(100);
+        door.login(&app.db, &app.clock, "ops", password.into(), Browser::default()).await.is_ok()
+    };
+    let made = shell.good(&["user", "add", "--login", "ops", "--name", "运营", "--role", "admin"]);
+    let first = word_after(&made, "password");
+    assert!(enter(first).await);
+    let found = app.db.read(|tx| users::by_login(tx, "ops")).await.unwrap().unwrap();
+    assert_eq!((found.role, found.scope, found.name.as_str()), (Role::Admin, Scope::Platform, "运营"));
+
+    let reset = shell.good(&["user", "reset", "--login", "ops"]);
+    let second = word_after(&reset, "password");
+    assert!(!enter(first).await && enter(second).await);
+    assert_eq!(shell.good(&["user", "disable", "--login", "ops"]), "the user `ops` is shut out\n");
+    assert!(!enter(second).await);
+
+    let add = |rest: &[&str]| {
+        shell.refused(&[&["user", "add", "--login", "ops2", "--name", "x", "--role"], rest].concat())
+    };
+    insta::assert_snapshot!(add(&["merchant"]), @"AUT-108 the user's data are not valid (the role does not suit the institution or merchant): check login, role, and the institution or merchant it belongs to");
+    insta::assert_snapshot!(add(&["merchant", "--merchant", "M9"]), @"there is no sub-merchant `M9`: check --merchant");
+    insta::assert_snapshot!(add(&["inst-maker", "--institution", "NONE"]), @"there is no institution `NONE`: check --institution: not found");
+    assert_eq!(
+        shell.refused(&["user", "disable", "--login", "nobody"]),
+        "there is no user `nobody`: check --login"
+    );
+}
+
+#[test]
+fn a_credential_made_in_the_shell_verifies_is_rotated_and_revoked() {
+    use std::os::unix::fs::PermissionsExt;
+    let app = TestApp::new();
+    let shell = Shell::of(&app);
+    let find = |serial: &str| {
+        let master = MasterKey::from(MASTER_KEY);
+        app.db.read_blocking(|tx| credentials::find(tx, &master, "1900000001", serial)).unwrap()
+    };
+    let mchid = ["--mchid", "1900000001"];
+    let lone = shell.refused(&[&["credential", "new"], &mchid[..]].concat());
+    assert!(lone.contains("1900000001 has no credential yet: give its --appid and --name too"), "{lone}");
+    let files = || {
+        let all = std::fs::read_dir(app.dir()).unwrap();
+        all.filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().ends_with(".pem")).count()
+    };
+    assert_eq!((files(), app.row_counts()["platform_merchant"]), (0, 0));
+
+    let first = ["--appid", "wx1", "--name", "商城", "--mode", "pubkey"];
+    let out = shell.good(&[&["credential", "new"], &mchid[..], &first[..]].concat());
+    let serial = word_after(&out, "serial");
+    let stored = find(serial).unwrap();
+    assert_eq!(stored.apiv3_key.expose(), word_after(&out, "API v3 key"));
+    assert_eq!(stored.answer_mode, credentials::AnswerMode::PublicKey);
+    let key_file = app.dir().join(word_after(&out, "private key"));
+    assert_eq!(std::fs::metadata(&key_file).unwrap().permissions().mode() & 0o777, 0o600);
+    let key = PrivateKey::from_pem(&std::fs::read_to_string(key_file).unwrap()).unwrap();
+    assert!(stored.public_key.verify(b"x", &key.sign_sha256(b"x").unwrap()));
+
+    let rotate = shell.good(&[&["credential", "rotate"], &mchid[..], &["--serial", serial]].concat());
+    let newer = word_after(&rotate, "serial");
+    assert!(find(serial).is_some());
+    assert_eq!(find(newer).unwrap().answer_mode, credentials::AnswerMode::PublicKey);
+    shell.good(&[&["credential", "revoke"], &mchid[..], &["--serial", serial]].concat());
+    assert!(find(serial).is_none() && find(newer).is_some());
+    let again = shell.refused(&[&["credential", "rotate"], &mchid[..], &["--serial", serial]].concat());
+    assert!(again.ends_with("check --serial"), "{again}");
+    assert_eq!(files(), 4);
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let dir = tempfile::tempdir().unwrap();
+    let shell = Shell::new(dir.path(), &Config::default().database_url);
+    let help = shell.good(&["--help"]);
+    let commands = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
+    let names = commands.lines().filter_map(|line| line.split_whitespace().next());
+    let mut seen = 0;
+    for name in names.filter(|name| *name != "help") {
+        let text = shell.good(&[name, "--help"]);
+        assert!(text.contains("Example: ") || text.contains("mingfen "), "{name}: {text}");
+        seen += 1;
+    }
+    assert!(seen >= 5, "{help}");
+}
