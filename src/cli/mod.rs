@@ -1,13 +1,13 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
 pub mod credential;
 pub mod logs;
-pub mod sandbox;
 pub mod migrate;
+pub mod sandbox;
 pub mod serve;
 pub mod settings;
 pub mod split;
-pub mod verify;
 pub mod user;
+pub mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
