@@ -8,6 +8,7 @@ use crate::config::{Config, ConfigError};
 use crate::db::{Create, Db, OpenError, Tx};
 use crate::error::Error;
 use crate::institutions;
+use crate::institutions::exchange::{Desk, Folder};
 use crate::orders::Channel;
 use crate::people::keys::PlatformKeys;
 use crate::people::login::Doorkeeper;
@@ -81,6 +82,13 @@ impl App {
         let opened = Channel::open(profile, keys, &self.http, &self.clock, &self.config.public_url)?;
         self.channels().insert(institution, opened.clone());
         Ok(opened)
+    }
+
+    /// What publishing for an institution needs.
+    pub async fn desk(&self, institution: i64) -> Result<Desk, Error> {
+        let institution = self.db.read(move |tx| institutions::by_id(tx, institution)).await?;
+        let folder = Folder::new(&self.config.data_dir, &institution.code);
+        Ok(Desk { institution, folder, key: self.keys.files.private_key.clone() })
     }
 
     fn channels(&self) -> MutexGuard<'_, HashMap<i64, Channel>> {

@@ -1,6 +1,8 @@
 //! What runs by itself. Each job does what is due once and says how much that was; a loop calls it again.
+mod import;
 mod outbox;
 mod resolve;
+mod schedule;
 mod store;
 
 use std::future::Future;
@@ -14,7 +16,9 @@ use crate::app::App;
 use crate::error::Error;
 use crate::people::nonces;
 
+pub use import::run_once as import_files;
 pub use outbox::{SCHEDULE, run_once as deliver};
+pub use schedule::run_once as daily_round;
 pub use resolve::{after_start, run_once as resolve};
 
 /// Forgets request nonces that are too old to be replayed; how many those were.
@@ -36,6 +40,8 @@ impl Jobs {
         let mut jobs = Self { stop, loops: Vec::new() };
         jobs.every("outbox", Duration::from_secs(1), app, |app| async move { deliver(&app).await });
         jobs.every("resolve", Duration::from_secs(15), app, |app| async move { resolve(&app).await });
+        jobs.every("import", Duration::from_secs(2), app, |app| async move { import_files(&app).await });
+        jobs.every("daily", Duration::from_secs(60), app, |app| async move { daily_round(&app).await });
         jobs.every("nonces", Duration::from_secs(60), app, |app| async move { forget_nonces(&app).await });
         jobs
     }

@@ -60,6 +60,12 @@ pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<M
     Ok(missing)
 }
 
+/// Whether orders of a void file stand in no valid file of the day yet: cutting again repeats them.
+pub fn must_repeat(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<bool, Error> {
+    let (live, void) = splits::standing(tx, institution, day)?;
+    Ok(unrepeated(tx, day, &live, &void)?.is_some())
+}
+
 /// The first void file with an order that no valid file of the day lists.
 fn unrepeated<'a>(
     tx: &mut Tx<'_>,

@@ -10,9 +10,9 @@ mod settle;
 mod stl;
 mod store;
 
-pub use gate::{Missing, gate};
+pub use gate::{Missing, gate, must_repeat};
 pub use results::{Received, file_state, line_states, receive};
-pub use settle::{SettleReport, settle};
+pub use settle::{SettleReport, settle, settled};
 pub use store::{Input, SettlementLine, inputs, lines, lines_of};
 
 /// The kind of a settlement file.

@@ -10,6 +10,7 @@ use crate::institutions::exchange::{
 };
 use crate::kernel::file::{FileKind, FileName};
 use crate::kernel::state::{FileState, SettlementState};
+use crate::rules;
 use crate::splits;
 
 /// What a file that came in was.
@@ -35,7 +36,10 @@ pub fn receive(
     match FileName::parse(&incoming.name).map(|name| name.kind) {
         Some(FileKind::Apr) => match exchange::import_approvals(tx, institution, incoming, now)? {
             Imported::Again => Ok(Received::Again),
-            Imported::New(_) => Ok(Received::Approvals),
+            Imported::New((_, bundle)) => {
+                rules::keep(tx, institution.id, &bundle)?;
+                Ok(Received::Approvals)
+            }
         },
         Some(FileKind::Bil) => match exchange::import_bill(tx, institution, incoming, now)? {
             Imported::Again => Ok(Received::Again),

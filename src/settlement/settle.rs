@@ -36,7 +36,7 @@ pub async fn settle(db: &Db, clock: &Clock, desk: &Desk, day: BusinessDay) -> Re
 }
 
 /// The valid settlement of a day, if there is one.
-fn settled(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Option<ExchangedFile>, Error> {
+pub fn settled(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Option<ExchangedFile>, Error> {
     let valid = gate::valid(tx, institution)?;
     Ok(valid.into_iter().find(|file| file.business_date == day.to_i32()))
 }

@@ -1,0 +1,120 @@
+//! `mingfen day cut` and `mingfen day settle`: one business day of one institution. Safe to repeat.
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::logs;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Create;
+use crate::error::Error;
+use crate::institutions;
+use crate::institutions::exchange::ExchangedFile;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::money::Fen;
+use crate::{settlement, splits};
+
+/// Cut or settle a business day
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    step: Step,
+}
+
+#[derive(clap::Subcommand)]
+enum Step {
+    /// Fetch the bill, match it, propose every order's split and publish the SPL; again: the same bytes
+    ///
+    /// Example: mingfen day cut --institution SANDBOX --date 20260101
+    Cut(Day),
+    /// Publish the STL, once the institution has executed the day's SPL; again: the same bytes
+    ///
+    /// Example: mingfen day settle --institution SANDBOX --date 20260101
+    Settle(Day),
+}
+
+#[derive(clap::Args)]
+struct Day {
+    /// Code of the institution
+    #[arg(long)]
+    institution: String,
+    /// Business day in Asia/Shanghai, yyyyMMdd
+    #[arg(long, value_parser = day)]
+    date: BusinessDay,
+    /// Settings in TOML; `MINGFEN_…` variables go over them
+    #[arg(long, env = "MINGFEN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+fn day(text: &str) -> Result<BusinessDay, String> {
+    BusinessDay::parse(text).ok_or_else(|| "write it as yyyyMMdd, for example 20260101".to_owned())
+}
+
+/// Exit 0 = done, 1 = refused, and why.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (Step::Cut(day) | Step::Settle(day)) = &args.step;
+    let config = Config::load(day.config.as_deref())?;
+    logs::start(&config)?;
+    let app = App::open(config, Clock::system(), Create::No)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match runtime.block_on(step(&app, &args.step)) {
+        Ok(text) => {
+            writeln!(std::io::stdout(), "{text}")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(Error::Refused { code, detail }) => {
+            let (id, what, advice) = (code.id(), code.sentence_en(), code.advice_en());
+            writeln!(std::io::stderr(), "{id} {what}: {detail}. What to do: {advice}.")?;
+            Ok(ExitCode::from(1))
+        }
+        Err(error) => Err(error).context("the day was left as it was"),
+    }
+}
+
+async fn step(app: &App, step: &Step) -> Result<String, Error> {
+    let (Step::Cut(day) | Step::Settle(day)) = step;
+    let code = day.institution.clone();
+    let found = app.db.read(move |tx| institutions::by_code(tx, &code)).await?;
+    let desk = app.desk(found.id).await?;
+    Ok(match step {
+        Step::Cut(Day { date, json, .. }) => {
+            let client = app.channel(found.id).await?.client;
+            let report = splits::cut(&app.db, &app.clock, &desk, &client, *date).await?;
+            let (orders, differences) = (report.orders, report.differences);
+            if *json {
+                let files: Vec<_> = report.files.iter().map(told).collect();
+                json!({"files": files, "made": report.made, "orders": orders, "differences": differences})
+                    .to_string()
+            } else {
+                let mut lines: Vec<String> = report.files.iter().map(line).collect();
+                lines.push(format!("{orders} orders in the bill, {differences} differences from our record"));
+                lines.join("\n")
+            }
+        }
+        Step::Settle(Day { date, json, .. }) => {
+            let report = settlement::settle(&app.db, &app.clock, &desk, *date).await?;
+            if *json {
+                json!({"files": [told(&report.file)], "made": usize::from(report.made)}).to_string()
+            } else {
+                line(&report.file)
+            }
+        }
+    })
+}
+
+fn told(file: &ExchangedFile) -> serde_json::Value {
+    json!({"name": file.name, "sha256": file.sha256, "orders": file.orders, "lines": file.lines,
+        "total": file.total})
+}
+
+fn line(file: &ExchangedFile) -> String {
+    let ExchangedFile { name, orders, lines, total, sha256, .. } = file;
+    format!("{name}  {orders} + {lines} lines  ¥{}  {sha256}", Fen::new(*total).yuan())
+}
