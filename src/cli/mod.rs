@@ -1,5 +1,6 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
 pub mod credential;
+pub mod day;
 pub mod logs;
 pub mod migrate;
 pub mod sandbox;
@@ -26,6 +27,7 @@ struct Cli {
 enum Command {
     Credential(credential::Args),
     Migrate(migrate::Args),
+    Day(day::Args),
     Serve(serve::Args),
     #[command(hide = true)]
     Sandbox(sandbox::Args),
@@ -39,6 +41,7 @@ impl Command {
         match self {
             Command::Credential(args) => credential::run(&args),
             Command::Migrate(args) => migrate::run(&args),
+            Command::Day(args) => day::run(args),
             Command::Serve(args) => serve::run(args),
             Command::Sandbox(args) => sandbox::run(args),
             Command::Split(args) => split::run(args),

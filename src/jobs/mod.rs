@@ -18,8 +18,8 @@ use crate::people::nonces;
 
 pub use import::run_once as import_files;
 pub use outbox::{SCHEDULE, run_once as deliver};
-pub use schedule::run_once as daily_round;
 pub use resolve::{after_start, run_once as resolve};
+pub use schedule::run_once as daily_round;
 
 /// Forgets request nonces that are too old to be replayed; how many those were.
 pub async fn forget_nonces(app: &App) -> Result<usize, Error> {
