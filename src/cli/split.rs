@@ -180,8 +180,9 @@ fn rules(given: &[At<'_>]) -> Result<Vec<RuleVersion>, Vec<Finding>> {
                 rules.push(rule);
             }
             Err(findings) => {
-                for finding in findings {
-                    check.note(format!("{}.{}", at.path, finding.path), finding.why);
+                for Finding { path, why } in findings {
+                    let place = if path.is_empty() { at.path.clone() } else { format!("{}.{path}", at.path) };
+                    check.note(place, why);
                 }
             }
         }

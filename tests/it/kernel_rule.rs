@@ -33,7 +33,7 @@ fn places(pointer: &str, value: Value) -> Vec<String> {
     match rule.pointer_mut(parent).unwrap() {
         Value::Object(entries) => drop(entries.insert(key.to_owned(), value)),
         Value::Array(items) => items[key.parse::<usize>().unwrap()] = value,
-        _ => panic!("{pointer}"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => panic!("{pointer}"),
     }
     let findings = parse(&rule.to_string()).err().unwrap_or_default();
     findings.into_iter().map(|finding| finding.path).collect()
