@@ -15,6 +15,7 @@ mod kernel_numbers;
 mod kernel_refund;
 mod kernel_rule;
 mod kernel_split;
+mod kernel_verify;
 mod protocol_bill;
 mod protocol_shapes;
 mod protocol_wechat;

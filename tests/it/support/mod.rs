@@ -1,6 +1,7 @@
 //! What the tests stand on: a fresh platform on a fresh database for each test.
 pub mod bundle;
 pub mod database;
+pub mod honest_day;
 pub mod institution;
 pub mod played;
 pub mod rules;
