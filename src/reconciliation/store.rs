@@ -6,6 +6,7 @@ use crate::db::schema::{bill, difference, pay_order, payment, payment_key, sub_m
 use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::kernel::money::Fen;
+use crate::people::Scope;
 
 /// A bill that was kept as evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -217,6 +218,59 @@ pub fn differences(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Vec<Di
             let kind = DifferenceKind::parse(&kind)
                 .ok_or_else(|| Error::Internal(format!("unknown kind of difference {kind}")))?;
             Ok(Difference { kind, inst_order_no, order_no, ours, theirs })
+        })
+        .collect()
+}
+
+/// A difference and the business day it was found for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// yyyymmdd.
+    pub business_date: i32,
+    /// What differs.
+    pub difference: Difference,
+}
+
+/// Narrows a query over `difference` to what `scope` may see: a merchant sees none.
+macro_rules! scoped {
+    ($query:expr, $scope:expr) => {
+        match $scope {
+            Scope::Platform => $query,
+            Scope::Institution(id) => $query.filter(difference::institution_id.eq(*id)),
+            Scope::Merchant(_) => $query.filter(difference::id.lt(0)),
+        }
+    };
+}
+
+/// How many differences were found.
+pub fn difference_count(tx: &mut Tx<'_>, scope: &Scope) -> Result<i64, Error> {
+    Ok(scoped!(difference::table.into_boxed(), scope).count().get_result(tx.conn())?)
+}
+
+/// The newest differences, at most `limit`.
+pub fn newest_differences(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<Vec<Found>, Error> {
+    type Row = (i32, String, String, String, Option<String>, Option<String>);
+    let query = difference::table
+        .order(difference::id.desc())
+        .limit(limit)
+        .select((
+            difference::business_date,
+            difference::kind,
+            difference::inst_order_no,
+            difference::order_no,
+            difference::ours,
+            difference::theirs,
+        ))
+        .into_boxed();
+    let rows: Vec<Row> = scoped!(query, scope).load(tx.conn())?;
+    rows.into_iter()
+        .map(|(business_date, kind, inst_order_no, order_no, ours, theirs)| {
+            let kind = DifferenceKind::parse(&kind)
+                .ok_or_else(|| Error::Internal(format!("unknown kind of difference {kind}")))?;
+            Ok(Found {
+                business_date,
+                difference: Difference { kind, inst_order_no, order_no, ours, theirs },
+            })
         })
         .collect()
 }

@@ -9,11 +9,13 @@ mod results;
 mod settle;
 mod stl;
 mod store;
+mod upload;
 
 pub use gate::{Missing, gate, must_repeat};
 pub use results::{Received, file_state, line_states, receive};
 pub use settle::{SettleReport, settle, settled};
 pub use store::{Input, SettlementLine, inputs, lines, lines_of};
+pub use upload::upload;
 
 /// The kind of a settlement file.
 const KIND: &str = "STL";

@@ -10,8 +10,7 @@ use crate::institutions::exchange::{
 };
 use crate::kernel::file::{FileKind, FileName};
 use crate::kernel::state::{FileState, SettlementState};
-use crate::rules;
-use crate::splits;
+use crate::{rules, splits};
 
 /// What a file that came in was.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,17 @@
 //! Queries of the splits room.
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use diesel::dsl::sql;
+use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use crate::db::Tx;
-use crate::db::schema::{day_cut, split_key, split_line, split_order, sub_merchant};
+use crate::db::schema::{
+    day_cut, exchanged_file, file_result, pay_order, split_key, split_line, split_order, sub_merchant,
+};
 use crate::error::Error;
 use crate::insert_rows;
+use crate::people::Scope;
 
 /// Rows that go into one statement.
 const BATCH: usize = 400;
@@ -282,4 +285,84 @@ pub(super) fn sub_merchants(tx: &mut Tx<'_>, institution: i64) -> Result<HashMap
         .select((sub_merchant::merchant, sub_merchant::id))
         .load(tx.conn())?;
     Ok(rows.into_iter().collect())
+}
+
+/// An order that no file of its day could split, with the file that tells it last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsplit {
+    /// Our number, as the bill has it.
+    pub order_no: String,
+    /// The institution's number.
+    pub inst_order_no: String,
+    /// Whether the order is one of ours.
+    pub known: bool,
+    /// Unix microseconds.
+    pub paid_at: i64,
+    /// Fen.
+    pub paid: i64,
+    /// The reason in the file.
+    pub reason: String,
+    /// The file.
+    pub file: String,
+}
+
+/// X lines that still stand, within a scope: their file is not void, and no other file tells the order as O.
+macro_rules! standing_unsplit {
+    ($scope:expr) => {{
+        let (released, void) = diesel::alias!(split_order as released, file_result as void);
+        let released = split_key::table
+            .inner_join(
+                released.on(released
+                    .field(split_order::file_id)
+                    .eq(split_key::file_id)
+                    .and(released.field(split_order::business_date).eq(split_key::business_date))
+                    .and(released.field(split_order::n).eq(split_key::n))),
+            )
+            .filter(split_key::inst_order_no.eq(split_order::inst_order_no))
+            .filter(released.field(split_order::kind).eq("O"));
+        let void = void
+            .filter(void.field(file_result::file_id).eq(split_order::file_id))
+            .filter(void.field(file_result::stage).eq("FIRST"))
+            .filter(void.field(file_result::code).ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]));
+        let query = split_order::table
+            .inner_join(exchanged_file::table.on(exchanged_file::id.eq(split_order::file_id)))
+            .left_join(pay_order::table.on(pay_order::order_no.eq(split_order::order_no)))
+            .filter(split_order::kind.eq("X"))
+            .filter(not(exists(released)))
+            .filter(not(exists(void)))
+            .into_boxed();
+        match $scope {
+            Scope::Platform => query,
+            Scope::Institution(id) => query.filter(split_order::institution_id.eq(*id)),
+            Scope::Merchant(id) => query.filter(split_order::sub_merchant_id.eq(*id)),
+        }
+    }};
+}
+
+/// How many orders stand unsplit.
+pub fn unsplit_count(tx: &mut Tx<'_>, scope: &Scope) -> Result<i64, Error> {
+    Ok(standing_unsplit!(scope).count().get_result(tx.conn())?)
+}
+
+/// The orders that stand unsplit, newest first, at most `limit`.
+pub fn unsplit_newest(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<Vec<Unsplit>, Error> {
+    type Row = (String, String, Option<i64>, i64, i64, Option<String>, String);
+    let rows: Vec<Row> = standing_unsplit!(scope)
+        .order((split_order::business_date.desc(), split_order::file_id.desc(), split_order::n.desc()))
+        .limit(limit)
+        .select((
+            split_order::order_no,
+            split_order::inst_order_no,
+            pay_order::id.nullable(),
+            split_order::paid_at,
+            split_order::paid,
+            split_order::reason,
+            exchanged_file::name,
+        ))
+        .load(tx.conn())?;
+    let found = rows.into_iter().map(|(order_no, inst_order_no, known, paid_at, paid, reason, file)| {
+        let (known, reason) = (known.is_some(), reason.unwrap_or_default());
+        Unsplit { order_no, inst_order_no, known, paid_at, paid, reason, file }
+    });
+    Ok(found.collect())
 }

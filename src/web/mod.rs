@@ -1,16 +1,16 @@
 //! The browser: pages for the platform, its merchants and its institutions, made on the server. Every page works
 //! without scripts and under a policy that allows no inline style or script (`ux.md`, section 0).
-//mod admin;
+mod admin;
 mod assets;
 mod fault;
 mod form;
 mod format;
 mod headers;
 mod health;
-//mod institution;
+mod institution;
 mod lang;
 mod login;
-//mod merchant;
+mod merchant;
 mod routes;
 mod shell;
 mod site;

@@ -2,7 +2,7 @@
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
 
-use super::{assets, fault, headers, health, login};
+use super::{admin, assets, fault, headers, health, institution, login, merchant};
 
 /// Adds the pages to an application whose state holds an [`App`](crate::app::App); last, for it takes what is left.
 pub fn configure(config: &mut ServiceConfig) {
@@ -16,22 +16,22 @@ pub fn configure(config: &mut ServiceConfig) {
             .service(login::enter)
             .service(login::leave)
             // the platform: ADMIN, CHECKER
-            //.service(admin::desk::show) //                  GET  /admin
-            //.service(admin::orders::show) //                GET  /admin/orders
-            //.service(admin::order::show) //                 GET  /admin/orders/{order_no}
-            //.service(admin::rules::show) //                 GET  /admin/rules
-            //.service(admin::exceptions::show) //            GET  /admin/exceptions
-            //.service(admin::files::show) //                 GET  /admin/files
-            //.service(admin::file::get) //                   GET  /admin/files/{name}
+            .service(admin::desk::show) //                  GET  /admin
+            .service(admin::orders::show) //                GET  /admin/orders
+            .service(admin::order::show) //                 GET  /admin/orders/{order_no}
+            .service(admin::rules::show) //                 GET  /admin/rules
+            .service(admin::exceptions::show) //            GET  /admin/exceptions
+            .service(admin::files::show) //                 GET  /admin/files
+            .service(admin::file::get) //                   GET  /admin/files/{name}
             // a sub-merchant: MERCHANT
-            //.service(merchant::desk::show) //               GET  /merchant
-            //.service(merchant::orders::show) //             GET  /merchant/orders
-            //.service(merchant::order::show) //              GET  /merchant/orders/{order_no}
-            //.service(merchant::settlements::show) //        GET  /merchant/settlements
+            .service(merchant::desk::show) //               GET  /merchant
+            .service(merchant::orders::show) //             GET  /merchant/orders
+            .service(merchant::order::show) //              GET  /merchant/orders/{order_no}
+            .service(merchant::settlements::show) //        GET  /merchant/settlements
             // an institution: INST_MAKER, INST_CHECKER
-            //.service(institution::inbox::show) //           GET  /institution
-            //.service(institution::file::get) //             GET  /institution/files/{name}
-            //.service(institution::upload::take) //          POST /institution/files
+            .service(institution::inbox::show) //           GET  /institution
+            .service(institution::file::get) //             GET  /institution/files/{name}
+            .service(institution::upload::take) //          POST /institution/files
             .default_service(web::route().to(fault::nowhere)),
     );
 }

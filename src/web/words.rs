@@ -298,6 +298,8 @@ catalogue! {
     upload_do: "验签并导入", "Check and import";
     upload_result_done: "回盘已验签并导入。", "The result was checked and imported.";
     upload_bundle_done: "批准文件已验签并导入，新的规则按其时间生效。", "The approvals were checked and imported; their rules count from their times on.";
+    upload_bill_done: "账单已验签并导入。", "The bill was checked and imported.";
+    upload_again: "同一文件此前已导入，没有做任何改动。", "This very file was imported before. Nothing was changed.";
     verify_yourself: "自己验证", "Verify by yourself";
     verify_yourself_why: "用贵机构自己的账单与批准文件重算全天；退出码 0 表示每一分都说得清。", "Recompute the day from your own bill and approvals; exit status 0 means every fen is explained.";
     bundle_in_force: "生效的批准文件", "Approvals in force";

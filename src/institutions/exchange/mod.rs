@@ -1,11 +1,13 @@
 //! The file exchange with an institution (`files.md`): files out, published so that a crash leaves no half of one;
 //! results, bundles and bills in, each all or nothing.
 mod import;
+mod list;
 mod publish;
 mod results;
 mod store;
 
 pub use import::{Imported, Incoming, import_approvals, import_bill, parse_bundle, read_incoming};
+pub use list::{Wanted, answered, by_digest, line_answer, newest, scoped, waiting};
 pub use publish::{Folder, digest_of, is_published, parse_signature, publish, signature_of, stage, staged};
 pub use results::{Answer, ImportedResult, answer, import_result};
 pub use store::{

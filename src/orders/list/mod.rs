@@ -75,6 +75,38 @@ pub fn list(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter, after: Option<Curso
     Ok(Page { rows, next })
 }
 
+/// The most orders that are counted for the totals of a list.
+const COUNTED: i64 = 10_000;
+
+/// What a filter finds altogether.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// How many orders.
+    pub count: i64,
+    /// What was paid, or else asked for, in fen.
+    pub amount: Fen,
+    /// Whether there are more than were counted.
+    pub bounded: bool,
+}
+
+/// What a filter finds altogether, counted up to a bound.
+pub fn totals(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter) -> Result<Totals, Error> {
+    let mut amounts = store::amounts(tx, scope, filter, COUNTED.saturating_add(1))?;
+    let most = usize::try_from(COUNTED).unwrap_or(usize::MAX);
+    let bounded = amounts.len() > most;
+    amounts.truncate(most);
+    let count = i64::try_from(amounts.len()).unwrap_or(COUNTED);
+    let sum = Fen::sum(amounts.into_iter().map(Fen::new));
+    let amount = sum.ok_or_else(|| Error::Internal("the sum of a list overflows".to_owned()))?;
+    Ok(Totals { count, amount, bounded })
+}
+
+/// How many payments a business day has, and what they add up to.
+pub fn paid_on(tx: &mut Tx<'_>, scope: &Scope, day: BusinessDay) -> Result<(i64, Fen), Error> {
+    let (count, sum) = store::paid_on(tx, scope, day.to_i32())?;
+    Ok((count, Fen::new(sum)))
+}
+
 /// The signed message behind a payment or an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {

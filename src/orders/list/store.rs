@@ -1,8 +1,9 @@
 //! Queries of the order pages.
 use std::collections::HashMap;
 
-use diesel::dsl::{exists, not};
+use diesel::dsl::{count_star, exists, not, sql};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use super::{Cursor, Delivery, Evidence, Filter, Row, TimelineEntry};
 use crate::clock;
@@ -26,6 +27,43 @@ macro_rules! scoped {
             Scope::Merchant(id) => $query.filter(pay_order::sub_merchant_id.eq(*id)),
         }
     };
+}
+
+/// Narrows a query over orders, sub-merchants and payments to what `scope` may see and `filter` asks for.
+macro_rules! narrowed {
+    ($tx:expr, $query:expr, $scope:expr, $filter:expr) => {{
+        let (tx, filter) = (&mut *$tx, $filter);
+        let mut query = scoped!($query, $scope);
+        if let Some(from) = filter.from {
+            query = query.filter(pay_order::created_at.ge(clock::micros(from.start())));
+        }
+        if let Some(to) = filter.to {
+            query = query.filter(pay_order::created_at.lt(clock::micros(to.next().start())));
+        }
+        if let Some(merchant) = &filter.merchant {
+            query = query.filter(sub_merchant::merchant.eq(merchant));
+        }
+        if let Some(number) = &filter.number {
+            query = query.filter(pay_order::id.eq_any(ids_of(tx, number)?));
+        }
+        match filter.state {
+            None => {}
+            Some(OrderState::Paid) => query = query.filter(payment_key::order_id.is_not_null()),
+            Some(state) => {
+                let later = diesel::alias!(order_event as later);
+                let went_on = later
+                    .filter(later.field(order_event::order_id).eq(order_event::order_id))
+                    .filter(later.field(order_event::id).gt(order_event::id))
+                    .filter(later.field(order_event::kind).eq_any(STATES));
+                let stands = order_event::table
+                    .filter(order_event::order_id.eq(pay_order::id))
+                    .filter(order_event::kind.eq(state.as_str()))
+                    .filter(not(exists(went_on)));
+                query = query.filter(payment_key::order_id.is_null()).filter(exists(stands));
+            }
+        }
+        query
+    }};
 }
 
 type Joined = (OrderRow, String, String, Option<String>, Option<i64>, Option<i64>);
@@ -54,42 +92,49 @@ pub(super) fn page(
         .order((pay_order::created_at.desc(), pay_order::id.desc()))
         .limit(limit)
         .into_boxed();
-    query = scoped!(query, scope);
     if let Some(at) = after {
         let earlier = pay_order::created_at.lt(at.created_at);
         query =
             query.filter(earlier.or(pay_order::created_at.eq(at.created_at).and(pay_order::id.lt(at.id))));
     }
-    if let Some(from) = filter.from {
-        query = query.filter(pay_order::created_at.ge(clock::micros(from.start())));
-    }
-    if let Some(to) = filter.to {
-        query = query.filter(pay_order::created_at.lt(clock::micros(to.next().start())));
-    }
-    if let Some(merchant) = &filter.merchant {
-        query = query.filter(sub_merchant::merchant.eq(merchant));
-    }
-    if let Some(number) = &filter.number {
-        query = query.filter(pay_order::id.eq_any(ids_of(tx, number)?));
-    }
-    match filter.state {
-        None => {}
-        Some(OrderState::Paid) => query = query.filter(payment_key::order_id.is_not_null()),
-        Some(state) => {
-            let later = diesel::alias!(order_event as later);
-            let went_on = later
-                .filter(later.field(order_event::order_id).eq(order_event::order_id))
-                .filter(later.field(order_event::id).gt(order_event::id))
-                .filter(later.field(order_event::kind).eq_any(STATES));
-            let stands = order_event::table
-                .filter(order_event::order_id.eq(pay_order::id))
-                .filter(order_event::kind.eq(state.as_str()))
-                .filter(not(exists(went_on)));
-            query = query.filter(payment_key::order_id.is_null()).filter(exists(stands));
-        }
-    }
+    query = narrowed!(tx, query, scope, filter);
     let found: Vec<Joined> = query.load(tx.conn())?;
     rows(tx, found)
+}
+
+/// What was paid, or else asked for, of at most `limit` orders.
+pub(super) fn amounts(
+    tx: &mut Tx<'_>,
+    scope: &Scope,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Vec<i64>, Error> {
+    let mut query = pay_order::table
+        .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
+        .left_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
+        .left_join(payment::table.on(
+            payment::business_date.eq(payment_key::business_date).and(payment::order_id.eq(pay_order::id)),
+        ))
+        .select((payment::paid.nullable(), pay_order::amount))
+        .limit(limit)
+        .into_boxed();
+    query = narrowed!(tx, query, scope, filter);
+    let found: Vec<(Option<i64>, i64)> = query.load(tx.conn())?;
+    Ok(found.into_iter().map(|(paid, asked)| paid.unwrap_or(asked)).collect())
+}
+
+/// How many payments of a business day there are, and their sum in fen.
+pub(super) fn paid_on(tx: &mut Tx<'_>, scope: &Scope, day: i32) -> Result<(i64, i64), Error> {
+    let query = payment::table
+        .filter(payment::business_date.eq(day))
+        .select((count_star(), sql::<BigInt>("COALESCE(CAST(SUM(paid) AS BIGINT), 0)")))
+        .into_boxed();
+    let query = match scope {
+        Scope::Platform => query,
+        Scope::Institution(id) => query.filter(payment::institution_id.eq(*id)),
+        Scope::Merchant(id) => query.filter(payment::sub_merchant_id.eq(*id)),
+    };
+    Ok(query.first(tx.conn())?)
 }
 
 /// Orders of which this is one of the three numbers: each is looked up by its own key.

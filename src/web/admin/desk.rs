@@ -47,13 +47,13 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         let (count, amount) = orders::paid_on(tx, &scope, today)?;
         let unknown = Filter { state: Some(OrderState::Unknown), ..Filter::default() };
         let unknown = orders::totals(tx, &scope, &unknown)?.count;
-        let exceptions = splits::unsplit_count(tx, &scope)? + reconciliation::count(tx, &scope)?;
+        let exceptions = splits::unsplit_count(tx, &scope)? + reconciliation::difference_count(tx, &scope)?;
         let unsplit = splits::unsplit_newest(tx, &scope, SHORT_LIST)?;
         let out = Wanted { published: true, ..Wanted::default() };
         let newest = exchange::newest(tx, &scope, &out, SHORT_LIST)?;
         let files: Result<Vec<_>, _> = newest.iter().map(|found| file::read(tx, lang, found)).collect();
         let (day, steps) = day::latest(tx, lang, &scope)?;
-        let files_waiting = Count(exchange::waiting_count(tx, &scope)?);
+        let files_waiting = i64::try_from(exchange::waiting(tx, &scope)?.len()).unwrap_or(i64::MAX);
         let (deadline, deadline_note) = day::deadline(lang, now);
         Ok(DeskPage {
             s: s.waiting("/admin/exceptions", exceptions),
@@ -63,7 +63,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
             amount: Yuan(amount),
             exceptions: Count(exceptions),
             unknown: Count(unknown),
-            files_waiting,
+            files_waiting: Count(files_waiting),
             deadline,
             deadline_note,
             day,

@@ -31,7 +31,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         .db
         .read(move |tx| {
             let unsplit = splits::unsplit_newest(tx, &scope, MOST)?;
-            let differences = reconciliation::newest(tx, &scope, MOST)?;
+            let differences = reconciliation::newest_differences(tx, &scope, MOST)?;
             Ok((splits::unsplit_count(tx, &scope)?, unsplit, differences))
         })
         .await?;

@@ -8,7 +8,11 @@ use crate::web::view::file;
 use crate::web::visitor::Visitor;
 
 #[get("/admin/files/{name}")]
-pub(in crate::web) async fn get(visitor: Visitor, app: Data<App>, name: Path<String>) -> Result<HttpResponse, Fault> {
+pub(in crate::web) async fn get(
+    visitor: Visitor,
+    app: Data<App>,
+    name: Path<String>,
+) -> Result<HttpResponse, Fault> {
     let scope = visitor.platform()?;
     file::download(&app, scope, name.into_inner()).await
 }

@@ -32,7 +32,11 @@ struct FilesPage {
 }
 
 #[get("/admin/files")]
-pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>, asked: Query<Asked>) -> Result<HttpResponse, Fault> {
+pub(in crate::web) async fn show(
+    visitor: Visitor,
+    app: Data<App>,
+    asked: Query<Asked>,
+) -> Result<HttpResponse, Fault> {
     let (scope, lang) = (visitor.platform()?, visitor.lang);
     let day = Day::parse(&asked.day);
     let wanted = Wanted { day: day.map(|day| day.0), before: asked.before, ..Wanted::default() };

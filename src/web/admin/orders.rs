@@ -8,7 +8,11 @@ use crate::web::view::orders::{self, Asked};
 use crate::web::visitor::Visitor;
 
 #[get("/admin/orders")]
-pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>, asked: Query<Asked>) -> Result<HttpResponse, Fault> {
+pub(in crate::web) async fn show(
+    visitor: Visitor,
+    app: Data<App>,
+    asked: Query<Asked>,
+) -> Result<HttpResponse, Fault> {
     let scope = visitor.platform()?;
     orders::show(&app, visitor.shell(), scope, "/admin/orders", asked.into_inner()).await
 }

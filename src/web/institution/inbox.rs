@@ -42,18 +42,24 @@ struct InboxPage {
 }
 
 #[get("/institution")]
-pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>, asked: Query<Asked>) -> Result<HttpResponse, Fault> {
+pub(in crate::web) async fn show(
+    visitor: Visitor,
+    app: Data<App>,
+    asked: Query<Asked>,
+) -> Result<HttpResponse, Fault> {
     let (scope, id) = visitor.institution()?;
     let (lang, now, s) = (visitor.lang, app.clock.now(), visitor.shell());
     let told = match asked.told.as_deref() {
         Some("result") => s.w.upload_result_done,
         Some("approvals") => s.w.upload_bundle_done,
+        Some("bill") => s.w.upload_bill_done,
+        Some("again") => s.w.upload_again,
         _ => "",
     };
     let before = asked.before;
     let found = app.db.read(move |tx| {
         let institution = institutions::by_id(tx, id)?;
-        let waiting = exchange::waiting(tx, &scope, PAGE)?;
+        let waiting = exchange::waiting(tx, &scope)?;
         let answered = exchange::answered(tx, &scope, before, PAGE)?;
         let last = answered.last().filter(|_| i64::try_from(answered.len()) == Ok(PAGE)).map(|file| file.id);
         let bundle = exchange::newest_bundle(tx, id, now)?;

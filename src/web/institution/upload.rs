@@ -7,9 +7,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, post};
 
 use crate::app::App;
-use crate::institutions;
 use crate::institutions::exchange::Incoming;
 use crate::people::Actor;
+use crate::settlement::{self, Received};
 use crate::web::fault::Fault;
 use crate::web::form::{same_origin, token_fits};
 use crate::web::visitor::Visitor;
@@ -40,9 +40,14 @@ pub(in crate::web) async fn take(
     let signature = String::from_utf8_lossy(&sig.data);
     let incoming = Incoming::new(&name, file.data.to_vec(), &signature)?;
     let actor = Actor::user(&visitor.principal.login, &visitor.request_id, &visitor.ip);
-    let approvals = name.starts_with("APR_");
-    let (dir, now) = (app.config.data_dir.clone(), app.clock.now());
-    app.db.write(move |tx| institutions::take_upload(tx, &dir, id, &incoming, &actor, now)).await?;
-    let told = if approvals { "approvals" } else { "result" };
+    let (data_dir, now) = (app.config.data_dir.clone(), app.clock.now());
+    let received =
+        app.db.write(move |tx| settlement::upload(tx, &data_dir, id, &incoming, &actor, now)).await?;
+    let told = match received {
+        Received::Approvals => "approvals",
+        Received::Bill => "bill",
+        Received::Result(_) => "result",
+        Received::Again => "again",
+    };
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, format!("/institution?told={told}"))).finish())
 }

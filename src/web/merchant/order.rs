@@ -8,7 +8,11 @@ use crate::web::view::order;
 use crate::web::visitor::Visitor;
 
 #[get("/merchant/orders/{order_no}")]
-pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>, no: Path<String>) -> Result<HttpResponse, Fault> {
+pub(in crate::web) async fn show(
+    visitor: Visitor,
+    app: Data<App>,
+    no: Path<String>,
+) -> Result<HttpResponse, Fault> {
     let (scope, _) = visitor.merchant()?;
     order::show(&app, visitor.shell(), scope, "/merchant/orders", no.into_inner()).await
 }

@@ -28,7 +28,11 @@ struct SettlementsPage {
 }
 
 #[get("/merchant/settlements")]
-pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>, asked: Query<Asked>) -> Result<HttpResponse, Fault> {
+pub(in crate::web) async fn show(
+    visitor: Visitor,
+    app: Data<App>,
+    asked: Query<Asked>,
+) -> Result<HttpResponse, Fault> {
     let (_, id) = visitor.merchant()?;
     let (lang, before) = (visitor.lang, asked.before.unwrap_or(i64::MAX));
     let (lines, next) = app

@@ -25,7 +25,9 @@ const BILL_HOUR: i64 = 10;
 /// The newest day that was cut, and its steps.
 pub fn latest(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>, Vec<Step>), Error> {
     let of_kind = |kind| Wanted { kind: Some(kind), ..Wanted::default() };
-    let Some(spl) = exchange::newest(tx, scope, &of_kind("SPL"), 1)?.pop() else { return Ok((None, Vec::new())) };
+    let Some(spl) = exchange::newest(tx, scope, &of_kind("SPL"), 1)?.pop() else {
+        return Ok((None, Vec::new()));
+    };
     let w = lang.words();
     let day = spl.business_date;
     let bill = reconciliation::bills(tx, spl.institution_id, day)?.pop();
@@ -37,11 +39,20 @@ pub fn latest(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>
     let amount = |fen: i64| Yuan(Fen::new(fen));
     let notes = [
         (w.step_bill, bill.map(|bill| format!("{} · {}", orders(bill.orders), amount(bill.total_paid)))),
-        (w.step_split, Some(lang.pick(format!("{} {lines} 行", orders(spl.orders)), format!("{}, {lines} lines", orders(spl.orders))))),
+        (
+            w.step_split,
+            Some(lang.pick(
+                format!("{} {lines} 行", orders(spl.orders)),
+                format!("{}, {lines} lines", orders(spl.orders)),
+            )),
+        ),
         (w.step_publish, Some(format!("{} · {}", When(spl.created_at), amount(spl.total)))),
         (w.step_verify, taken.map(|taken| format!("{} · {}", taken.code, When(taken.imported_at)))),
         (w.step_settle, stl.map(|stl| format!("{} · {}", When(stl.created_at), amount(stl.total)))),
-        (w.step_execute, done.map(|done| format!("{} · {}", amount(done.success_total), When(done.imported_at)))),
+        (
+            w.step_execute,
+            done.map(|done| format!("{} · {}", amount(done.success_total), When(done.imported_at))),
+        ),
     ];
     let mut reached = true;
     let steps = notes.into_iter().map(|(title, note)| {

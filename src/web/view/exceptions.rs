@@ -1,9 +1,9 @@
 //! Orders that were not split, and where a bill differs from our record: the reason and what to do about it.
+use crate::kernel::money::Fen;
 use crate::reconciliation::{DifferenceKind, Found};
 use crate::splits::Unsplit;
 use crate::web::format::{Day, Ident, When, Yuan};
 use crate::web::lang::Lang;
-use crate::kernel::money::Fen;
 
 /// An order told as X.
 pub struct UnsplitRow {
@@ -108,11 +108,19 @@ pub fn difference_row(lang: Lang, found: &Found) -> DifferenceRow {
         ),
         DifferenceKind::Amount => lang.pick(
             ("金额不符", "两边都有，金额不同", "按机构账单金额分账；请机构说明差额。"),
-            ("Amount", "both have it, with other amounts", "Split by the bill's amount; ask the institution why."),
+            (
+                "Amount",
+                "both have it, with other amounts",
+                "Split by the bill's amount; ask the institution why.",
+            ),
         ),
         DifferenceKind::Facts => lang.pick(
             ("要素不符", "金额相同，其他要素不同", "按机构账单分账；核对商户、标签与参与方。"),
-            ("Facts", "same amount, other facts", "Split as the bill says; check merchant, tags and parties."),
+            (
+                "Facts",
+                "same amount, other facts",
+                "Split as the bill says; check merchant, tags and parties.",
+            ),
         ),
     };
     DifferenceRow {

@@ -6,7 +6,8 @@ use super::{Mood, Tag};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::institutions::exchange::{self, ExchangedFile, FileResult, Folder};
+use crate::institutions::exchange::{ExchangedFile, FileResult, Folder};
+use crate::institutions::{self, exchange};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
@@ -122,7 +123,10 @@ fn brief(lang: Lang, file: &ExchangedFile) -> String {
         ),
         "APR" => lang.pick(format!("机构批准文件 · {day}"), format!("Approvals · {day}")),
         "RET" => lang.pick(format!("机构回盘 · {day}"), format!("Result · {day}")),
-        _ => lang.pick(format!("机构账单 · {day} · {orders} 笔 · {total}"), format!("Bill · {day} · {orders} orders · {total}")),
+        _ => lang.pick(
+            format!("机构账单 · {day} · {orders} 笔 · {total}"),
+            format!("Bill · {day} · {orders} orders · {total}"),
+        ),
     }
 }
 
@@ -153,9 +157,13 @@ fn last_tag(lang: Lang, file: &ExchangedFile, answers: &[FileResult]) -> Option<
 /// The bytes of a recorded file, or of its signature (`{name}.sig`), for whoever may see it.
 pub async fn download(app: &App, scope: Scope, name: String) -> Result<HttpResponse, Fault> {
     let whole = name.strip_suffix(".sig").unwrap_or(&name).to_owned();
-    let found = app.db.read(move |tx| exchange::scoped(tx, &scope, &whole)).await?;
+    let found = app.db.read(move |tx| {
+        let Some(file) = exchange::scoped(tx, &scope, &whole)? else { return Ok(None) };
+        Ok(Some((institutions::by_id(tx, file.institution_id)?, file)))
+    });
+    let found = found.await?;
     let (institution, file) = found.ok_or(Fault::NotFound)?;
-    let folder = Folder::new(&app.config.data_dir, &institution);
+    let folder = Folder::new(&app.config.data_dir, &institution.code);
     let day = BusinessDay::from_i32(file.business_date).ok_or(Fault::NotFound)?;
     let dir = if file.direction == "OUT" { folder.out(day) } else { folder.inbox() };
     let bytes = std::fs::read(dir.join(&name)).map_err(Error::from)?;

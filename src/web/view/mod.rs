@@ -1,15 +1,15 @@
 //! Plain data for the templates, filled from what the rooms answer. Several roles show the same view in their own scope.
-//pub mod day;
+pub mod day;
 pub mod drawn;
-//pub mod exceptions;
+pub mod exceptions;
 pub mod explain;
-//pub mod file;
+pub mod file;
 pub mod flow;
-//pub mod order;
-//pub mod orders;
+pub mod order;
+pub mod orders;
 pub mod rule;
-//pub mod settlement;
-//pub mod split;
+pub mod settlement;
+pub mod split;
 
 /// The colour of a state: green agrees, amber waits, red needs a person (`ux.md`, section 7).
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
+use super::drawn::SplitView;
 use super::exceptions::reason;
 use super::orders::state_tag;
-use super::split::{self, Shown, SplitView};
+use super::split::{self, Shown};
 use super::{Mood, Tag};
 use crate::app::App;
 use crate::kernel::money::Fen;
@@ -61,7 +62,13 @@ struct OrderPage<'a> {
 }
 
 /// The page of one order for `scope`; `list` is the address of the list it belongs to.
-pub async fn show(app: &App, s: Shell, scope: Scope, list: &str, order_no: String) -> Result<HttpResponse, Fault> {
+pub async fn show(
+    app: &App,
+    s: Shell,
+    scope: Scope,
+    list: &str,
+    order_no: String,
+) -> Result<HttpResponse, Fault> {
     let lang = s.lang;
     let (detail, shown, institution) = app
         .db
@@ -106,7 +113,8 @@ fn money(lang: Lang, detail: &Detail, shown: &Shown) -> Money {
     let dash = || "—".to_owned();
     let payment = detail.standing.payment.as_ref();
     let facts = shown.facts.as_ref();
-    let percent = |part: Fen| facts.map(|f| crate::web::format::percent_of(part, f.gross())).unwrap_or_default();
+    let percent =
+        |part: Fen| facts.map(|f| crate::web::format::percent_of(part, f.gross())).unwrap_or_default();
     Money {
         paid: payment.map_or_else(dash, |paid| Yuan(paid.paid).to_string()),
         paid_note: payment.map_or_else(|| w.not_paid.to_owned(), |paid| When(paid.paid_at).to_string()),
@@ -122,7 +130,8 @@ fn money(lang: Lang, detail: &Detail, shown: &Shown) -> Money {
 fn facts(s: &Shell, detail: &Detail) -> Vec<(&'static str, String)> {
     let order = &detail.standing.order;
     let or_none = |text: &str| if text.is_empty() { s.w.none.to_owned() } else { text.to_owned() };
-    let mut facts = vec![(s.w.order_no, order.order_no.clone()), (s.w.out_trade_no, order.out_trade_no.clone())];
+    let mut facts =
+        vec![(s.w.order_no, order.order_no.clone()), (s.w.out_trade_no, order.out_trade_no.clone())];
     if let Some(payment) = &detail.standing.payment {
         facts.push((s.w.inst_order_no, payment.inst_order_no.clone()));
         facts.push((s.w.paid_at, When(payment.paid_at).to_string()));
@@ -149,12 +158,17 @@ fn timeline(lang: Lang, detail: &Detail, shown: &Shown) -> Vec<Moment> {
     if let Some(delivery) = &detail.delivery {
         let tries = delivery.attempts;
         let (class, text, at) = match (delivery.done_at, delivery.given_up_at) {
-            (Some(at), _) => ("ok", lang.pick("商户已收到支付通知", "The merchant took the notification"), Some(at)),
-            (None, Some(at)) => ("warn", lang.pick("通知商户已放弃", "Notifying the merchant was given up"), Some(at)),
+            (Some(at), _) => {
+                ("ok", lang.pick("商户已收到支付通知", "The merchant took the notification"), Some(at))
+            }
+            (None, Some(at)) => {
+                ("warn", lang.pick("通知商户已放弃", "Notifying the merchant was given up"), Some(at))
+            }
             (None, None) => ("now", "", None),
         };
         let detail = lang.pick(format!("共发送 {tries} 次"), format!("sent {tries} times"));
-        let sent = at.map(|at| Moment { class, text: text.to_owned(), detail, digest: String::new(), at: When(at) });
+        let sent =
+            at.map(|at| Moment { class, text: text.to_owned(), detail, digest: String::new(), at: When(at) });
         all.extend(sent);
     }
     for told in &shown.told {
@@ -177,12 +191,20 @@ fn source(lang: Lang, evidence: &Evidence) -> String {
 fn moment(lang: Lang, entry: &orders::TimelineEntry) -> Moment {
     let (class, text, detail) = match &entry.event {
         Event::Created => ("", lang.pick("商户下单，平台受理", "Placed by the merchant, accepted"), ""),
-        Event::Paying(_) => ("", lang.pick("机构已受理，等待付款", "Taken by the institution, awaiting payment"), ""),
-        Event::Unknown(why) => ("warn", lang.pick("机构未答复，结果未知", "No answer from the institution"), why.as_str()),
+        Event::Paying(_) => {
+            ("", lang.pick("机构已受理，等待付款", "Taken by the institution, awaiting payment"), "")
+        }
+        Event::Unknown(why) => {
+            ("warn", lang.pick("机构未答复，结果未知", "No answer from the institution"), why.as_str())
+        }
         Event::Closed(why) => ("", lang.pick("订单关闭", "Closed"), why.as_str()),
         Event::Queried(what) => ("", lang.pick("向机构查询", "Asked the institution"), what.as_str()),
-        Event::AmountDiffers(what) => ("warn", lang.pick("实付与订单金额不符", "Another amount was paid"), what.as_str()),
-        Event::LatePayment(what) => ("warn", lang.pick("关闭后收到付款", "Paid after it was closed"), what.as_str()),
+        Event::AmountDiffers(what) => {
+            ("warn", lang.pick("实付与订单金额不符", "Another amount was paid"), what.as_str())
+        }
+        Event::LatePayment(what) => {
+            ("warn", lang.pick("关闭后收到付款", "Paid after it was closed"), what.as_str())
+        }
     };
     let digest = entry.evidence.as_ref().map(|evidence| evidence.sha256.clone()).unwrap_or_default();
     Moment { class, text: text.to_owned(), detail: detail.to_owned(), digest, at: When(entry.at) }

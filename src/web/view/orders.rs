@@ -76,12 +76,20 @@ struct OrdersPage<'a> {
 }
 
 /// The page for `scope`, under the address `action`.
-pub async fn show(app: &App, s: Shell, scope: Scope, action: &str, asked: Asked) -> Result<HttpResponse, Fault> {
+pub async fn show(
+    app: &App,
+    s: Shell,
+    scope: Scope,
+    action: &str,
+    asked: Asked,
+) -> Result<HttpResponse, Fault> {
     let (lang, filter, cursor) = (s.lang, asked.filter(), asked.cursor());
     let with_merchant = !matches!(scope, Scope::Merchant(_));
     let (found, totals) = app
         .db
-        .read(move |tx| Ok((orders::list(tx, &scope, &filter, cursor)?, orders::totals(tx, &scope, &filter)?)))
+        .read(move |tx| {
+            Ok((orders::list(tx, &scope, &filter, cursor)?, orders::totals(tx, &scope, &filter)?))
+        })
         .await?;
     let rows = found.rows.iter().map(|row| of(row, action, s.w)).collect();
     let next = found.next.map(|at| asked.href(action, &[("after", &format!("{}-{}", at.created_at, at.id))]));
@@ -138,7 +146,8 @@ impl Asked {
                 query.append_pair(name, value);
             }
         }
-        if let Some((_, after)) = changed.iter().find(|(field, after)| *field == "after" && !after.is_empty()) {
+        if let Some((_, after)) = changed.iter().find(|(field, after)| *field == "after" && !after.is_empty())
+        {
             query.append_pair("after", after);
         }
         let query = query.finish();

@@ -41,8 +41,8 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, line: &SettlementLine) -> Result<LineVi
     let w = lang.words();
     let file = exchange::by_id(tx, line.file_id)?;
     let answer = if line.kind == "S" { exchange::line_answer(tx, line.file_id, line.n)? } else { None };
-    let status = answer.as_ref().map_or("", |answer| answer.status.as_str());
-    let (state, waits) = match (line.kind.as_str(), status) {
+    let status = answer.as_ref().map(|answer| answer.status.clone()).unwrap_or_default();
+    let (state, waits) = match (line.kind.as_str(), status.as_str()) {
         ("C", _) => (Tag::new(Mood::Plain, w.settle_carried), false),
         (_, "S") => (Tag::new(Mood::Ok, w.settle_success), false),
         (_, "F") => (Tag::new(Mood::Bad, w.settle_failed), false),

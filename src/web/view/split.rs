@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::drawn::{Amount, Drawn, SplitView, draw};
 use super::order::file_tag;
 use super::{Mood, Tag, explain};
+use crate::clock;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::institutions::{self, exchange};
+use crate::institutions::exchange;
 use crate::institutions::exchange::ExchangedFile;
 use crate::kernel::file::field;
 use crate::kernel::money::Fen;
@@ -15,9 +16,9 @@ use crate::kernel::rule::{self, RuleVersion};
 use crate::kernel::split::{self as kernel, OrderFacts};
 use crate::orders::{Detail, Payment};
 use crate::splits::{self, Entry};
-use crate::{merchants, rules};
 use crate::web::format::{Yuan, percent_of_ppm};
 use crate::web::lang::Lang;
+use crate::{merchants, rules};
 
 /// A line of the order's timeline that a file tells.
 pub struct Told {
@@ -55,7 +56,8 @@ pub struct Shown {
 impl Shown {
     fn put(&mut self, lang: Lang, facts: OrderFacts, drawn: Drawn<'_>) {
         self.tag = Some(drawn.tag.clone());
-        self.merchant = drawn.lines.iter().find(|line| line.path == kernel::MERCHANT_PATH).map(|line| line.amount);
+        self.merchant =
+            drawn.lines.iter().find(|line| line.path == kernel::MERCHANT_PATH).map(|line| line.amount);
         self.split = Some(draw(lang, &facts, drawn));
         self.facts = Some(facts);
     }
@@ -96,8 +98,12 @@ fn tell(tx: &mut Tx<'_>, lang: Lang, file: &ExchangedFile, told: &mut Vec<Told>)
         let good = result.code == "ACCEPTED";
         void |= super::file::is_void(&result);
         let text = match (result.stage.as_str(), good) {
-            ("FIRST", true) => lang.pick("机构重算一致，受理", "Recomputed and accepted by the institution").to_owned(),
-            ("FIRST", false) => lang.pick("机构拒收：", "Refused by the institution: ").to_owned() + &result.code,
+            ("FIRST", true) => {
+                lang.pick("机构重算一致，受理", "Recomputed and accepted by the institution").to_owned()
+            }
+            ("FIRST", false) => {
+                lang.pick("机构拒收：", "Refused by the institution: ").to_owned() + &result.code
+            }
             _ => lang.pick("机构执行结果", "The institution's final result").to_owned(),
         };
         let class = if good { "ok" } else { "warn" };
@@ -115,7 +121,7 @@ fn facts_of(entry: &Entry) -> OrderFacts {
         product: order.product.clone(),
         tags: field::tags(&order.tags).unwrap_or_default(),
         parties: field::parties(&order.parties).unwrap_or_default(),
-        paid_at: exchange::seconds(order.paid_at),
+        paid_at: clock::instant(order.paid_at),
         paid: Fen::new(order.paid),
         fee: Fen::new(order.fee),
         subsidy: Fen::new(order.subsidy),
@@ -141,7 +147,8 @@ fn of_file(
     let version = rules::by_digest(tx, file.institution_id, digest)?;
     let version = version.and_then(|stored| rule::parse(&stored.canonical).ok());
     let names = merchants::receiver_names(tx, detail.standing.order.institution_id)?;
-    let (rule, number) = (entry.order.rule.as_deref().unwrap_or_default(), entry.order.version.unwrap_or_default());
+    let (rule, number) =
+        (entry.order.rule.as_deref().unwrap_or_default(), entry.order.version.unwrap_or_default());
     let (name, n) = (&file.name, entry.order.n);
     shown.fee_note = lang.words().fee_of_bill.to_owned();
     let drawn = Drawn {
@@ -167,8 +174,8 @@ fn preview(
     shown: &mut Shown,
 ) -> Result<(), Error> {
     let order = &detail.standing.order;
-    let at = exchange::seconds(payment.received_at);
-    let Some(bundle) = institutions::bundle_at(tx, order.institution_id, at)? else { return Ok(()) };
+    let at = clock::instant(payment.received_at);
+    let Some(bundle) = rules::bundle_at(tx, order.institution_id, at)? else { return Ok(()) };
     let Some(rate) = bundle.fee_rate(&detail.merchant, &order.channel, &order.product) else { return Ok(()) };
     let fee = rate.half_up_of(payment.paid).unwrap_or(Fen::ZERO);
     let facts = OrderFacts {
@@ -178,16 +185,18 @@ fn preview(
         product: order.product.clone(),
         tags: field::tags(&order.tags).unwrap_or_default(),
         parties: field::parties(&order.parties).unwrap_or_default(),
-        paid_at: exchange::seconds(payment.paid_at),
+        paid_at: clock::instant(payment.paid_at),
         paid: payment.paid,
         fee,
         subsidy: Fen::ZERO,
     };
     let percent = percent_of_ppm(rate.get());
-    shown.fee_note = lang.pick(format!("按合同费率 {percent} 预计"), format!("expected by the contract's {percent}"));
+    shown.fee_note =
+        lang.pick(format!("按合同费率 {percent} 预计"), format!("expected by the contract's {percent}"));
     let versions = bundle.rules_in_force();
     let picked = rule::pick(&facts, &versions, bundle.decision(&facts.inst_order_no));
-    let Some((rule, split)) = picked.and_then(|rule| Some((rule, kernel::compute(rule, &facts).ok()?))) else {
+    let Some((rule, split)) = picked.and_then(|rule| Some((rule, kernel::compute(rule, &facts).ok()?)))
+    else {
         shown.facts = Some(facts);
         return Ok(());
     };
@@ -197,10 +206,20 @@ fn preview(
         words: in_words(lang, rule, &facts),
         lines: split.lines.iter().filter(|line| line.amount > Fen::ZERO).map(Amount::from).collect(),
         names: &names,
-        fee_how: format!("{} × {percent} {}", Yuan(facts.paid), lang.pick("（四舍五入到分）", "(half up to the fen)")),
+        fee_how: format!(
+            "{} × {percent} {}",
+            Yuan(facts.paid),
+            lang.pick("（四舍五入到分）", "(half up to the fen)")
+        ),
         basis: lang.pick(
-            format!("预览：按付款时生效的规则 {} v{} 与合同费率计算；切日后以机构账单为准。", rule.rule, rule.version),
-            format!("Preview by rule {} v{} and the contract's fee; the bill decides.", rule.rule, rule.version),
+            format!(
+                "预览：按付款时生效的规则 {} v{} 与合同费率计算；切日后以机构账单为准。",
+                rule.rule, rule.version
+            ),
+            format!(
+                "Preview by rule {} v{} and the contract's fee; the bill decides.",
+                rule.rule, rule.version
+            ),
         ),
     };
     shown.put(lang, facts, drawn);

@@ -1,0 +1,38 @@
+//! A file that an institution's user uploads: taken in like one that arrives in its folder, and kept there.
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::results::{Received, receive};
+use crate::db::Tx;
+use crate::error::Error;
+use crate::institutions;
+use crate::institutions::exchange::{Folder, Incoming, publish, stage};
+use crate::people::{Actor, audit};
+
+/// Takes an uploaded file in, all or nothing; its bytes are kept beside those that came by themselves.
+pub fn upload(
+    tx: &mut Tx<'_>,
+    data_dir: &Path,
+    institution: i64,
+    incoming: &Incoming,
+    actor: &Actor,
+    now: i64,
+) -> Result<Received, Error> {
+    let institution = institutions::by_id(tx, institution)?;
+    let received = receive(tx, &institution, incoming, now)?;
+    let (digest, object) = (incoming.digest(), format!("file:{}/{}", institution.code, incoming.name));
+    let after = Some(json!({"sha256": digest.to_string()}));
+    audit::record(
+        tx,
+        now,
+        actor,
+        audit::Entry { action: "file.upload", object: &object, before: None, after },
+    )?;
+    let inbox = Folder::new(data_dir, &institution.code).inbox();
+    let mut file = stage(&inbox, &incoming.name)?;
+    file.write_all(&incoming.bytes)?;
+    publish(&inbox, &incoming.name, &digest, &incoming.signature)?;
+    Ok(received)
+}
