@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// The answer comes late, by `millis`.
+    /// What was asked is done at once, the answer comes `millis` later.
     Delay,
     /// The request is never answered, and nothing is done.
     Timeout,

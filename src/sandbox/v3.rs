@@ -126,6 +126,9 @@ pub(super) async fn serve(sandbox: Data<Sandbox>, request: HttpRequest, body: By
         Some(refusal) => Err(refusal),
         None => perform(&sandbox, &request, call, body).await,
     };
+    if let Some(late) = fault.as_ref().filter(|switch| switch.fault == Fault::Delay) {
+        tokio::time::sleep(Duration::from_millis(late.millis)).await;
+    }
     let kind = fault.map(|switch| switch.fault);
     let response = answer(&sandbox, &request, outcome, kind == Some(Fault::BadSignature));
     if let Ok(id) = log {
@@ -169,10 +172,6 @@ async fn log(
 async fn refused_by(fault: Option<&Switch>) -> Option<SandboxError> {
     let switch = fault?;
     match switch.fault {
-        Fault::Delay => {
-            tokio::time::sleep(Duration::from_millis(switch.millis)).await;
-            None
-        }
         Fault::Timeout => std::future::pending().await,
         Fault::ServerError => {
             Some(SandboxError::wechat(WechatCode::SystemError, "系统异常,请用相同参数重新调用"))
@@ -180,7 +179,8 @@ async fn refused_by(fault: Option<&Switch>) -> Option<SandboxError> {
         Fault::TooManyRequests => {
             Some(SandboxError::wechat(WechatCode::FrequencyLimited, "频率超限,请降低请求频率"))
         }
-        Fault::LostAnswer
+        Fault::Delay
+        | Fault::LostAnswer
         | Fault::BadSignature
         | Fault::DuplicateNotifications
         | Fault::ReorderNotifications => None,
