@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// What was asked is done at once, the answer comes `millis` later.
+    /// What was asked is done at once; the answer comes `millis` later, or when the fault is switched off.
     Delay,
     /// The request is never answered, and nothing is done.
     Timeout,
@@ -97,9 +97,9 @@ pub(super) struct Switch {
     /// How many more times; until switched off when left out.
     #[serde(default)]
     pub times: Option<u32>,
-    /// Of a delay.
+    /// Of a delay; until it is switched off when left out.
     #[serde(default)]
-    pub millis: u64,
+    pub millis: Option<u64>,
     /// How often it struck so far.
     #[serde(default)]
     pub struck: u32,
@@ -121,6 +121,11 @@ impl Faults {
     /// Switches one kind of fault off, or all.
     pub(super) fn switch_off(&mut self, fault: Option<Fault>) {
         self.0.retain(|switch| fault.is_some_and(|fault| switch.fault != fault));
+    }
+
+    /// Whether a kind of fault is in the list, struck out or not.
+    pub(super) fn lists(&self, fault: Fault) -> bool {
+        self.0.iter().any(|switch| switch.fault == fault)
     }
 
     /// The first fault that strikes a call which comes in; counts it.

@@ -25,6 +25,9 @@ const BY_ID: &str = "/v3/pay/partner/transactions/id/";
 /// Where a bill is downloaded.
 pub(super) const DOWNLOAD_PATH: &str = "/v3/billdownload/file";
 
+/// How often a delayed answer looks whether it may go.
+const POLL: Duration = Duration::from_millis(10);
+
 /// A call as its method and path tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Call {
@@ -127,7 +130,7 @@ pub(super) async fn serve(sandbox: Data<Sandbox>, request: HttpRequest, body: By
         None => perform(&sandbox, &request, call, body).await,
     };
     if let Some(late) = fault.as_ref().filter(|switch| switch.fault == Fault::Delay) {
-        tokio::time::sleep(Duration::from_millis(late.millis)).await;
+        delay(&sandbox, late.millis).await;
     }
     let kind = fault.map(|switch| switch.fault);
     let response = answer(&sandbox, &request, outcome, kind == Some(Fault::BadSignature));
@@ -166,6 +169,17 @@ async fn log(
             )
         })
         .await
+}
+
+async fn delay(sandbox: &Sandbox, millis: Option<u64>) {
+    match millis {
+        Some(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+        None => {
+            while sandbox.faults(|faults| faults.lists(Fault::Delay)) {
+                tokio::time::sleep(POLL).await;
+            }
+        }
+    }
 }
 
 /// Plays the faults that come before the work.

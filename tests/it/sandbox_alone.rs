@@ -342,3 +342,22 @@ async fn a_bundle_repeats_all_that_was_approved_and_never_changes_the_past() {
     }
     assert_eq!(platform.bundle().digest(), second.digest());
 }
+
+#[actix_web::test]
+async fn a_notification_is_delivered_again_on_the_documented_schedule_and_then_given_up() {
+    let platform = ByHand::start().await;
+    platform.paid("DEMO-0001", 700).await;
+    let minutes = [3, 10, 20, 30, 30, 30, 60, 180, 180, 180, 360, 360].map(|minutes| minutes * 60);
+    assert_eq!(platform.sandbox.deliver().await, json!({"due": 1, "sent": 1, "done": 0}));
+    for wait in [15, 15, 30].into_iter().chain(minutes) {
+        platform.clock.advance(wait - 5);
+        platform.sandbox.follow(&platform.clock).await;
+        assert_eq!(platform.sandbox.deliver().await["due"], 0, "not yet after {wait} seconds");
+        platform.clock.advance(5);
+        platform.sandbox.follow(&platform.clock).await;
+        assert_eq!(platform.sandbox.deliver().await["due"], 1, "after {wait} seconds");
+    }
+    platform.next_day().await;
+    assert_eq!(platform.sandbox.deliver().await["due"], 0);
+    assert!(platform.sandbox.get("deliveries").await[0]["given_up_at"].is_i64());
+}

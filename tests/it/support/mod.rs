@@ -3,6 +3,7 @@ pub mod bundle;
 pub mod database;
 pub mod honest_day;
 pub mod institution;
+pub mod pair;
 pub mod played;
 pub mod rules;
 pub mod sandbox_process;
