@@ -211,19 +211,21 @@ fn private_text(file: &Path) -> Result<String, ConfigError> {
 fn explained(error: &figment::Error, place: &str) -> ConfigError {
     let place = place.to_string();
     let key = error.path.join(".");
-    match &error.kind {
-        Kind::UnknownField(key, _) => ConfigError::Unknown { key: key.clone(), place },
-        // The found value is left out: it may be a secret.
-        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
-            let expected = if expected == "u32" { "a whole number" } else { expected };
-            ConfigError::Invalid { key, place, why: format!("must be {expected}") }
-        }
-        Kind::UnknownVariant(_, known) => {
-            ConfigError::Invalid { key, place, why: format!("must be one of {}", known.join(", ")) }
-        }
-        _ if key.is_empty() => ConfigError::File(place, first_line(error)),
-        _ => ConfigError::Invalid { key, place, why: format!("is not usable: {}", first_line(error)) },
+    // The found value is left out everywhere: it may be a secret.
+    if let Kind::UnknownField(key, _) = &error.kind {
+        return ConfigError::Unknown { key: key.clone(), place };
     }
+    if key.is_empty() {
+        return ConfigError::File(place, first_line(error));
+    }
+    let why = if let Kind::UnknownVariant(_, known) = &error.kind {
+        format!("must be one of {}", known.join(", "))
+    } else if let Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) = &error.kind {
+        format!("must be {}", if expected == "u32" { "a whole number" } else { expected })
+    } else {
+        format!("is not usable: {}", first_line(error))
+    };
+    ConfigError::Invalid { key, place, why }
 }
 
 fn first_line(error: &figment::Error) -> String {

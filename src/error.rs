@@ -101,10 +101,6 @@ codes! {
         "请稍候一分钟再试" / "wait a minute and try again";
     SessionEnded = "AUT-103", 401, "登录已失效" / "the session has ended",
         "请重新登录" / "log in again";
-    FormStale = "AUT-104", 403, "页面已过期或请求来源不可信" / "the form is out of date or comes from elsewhere",
-        "请刷新页面后重新提交" / "reload the page and send it again";
-    NotAllowed = "AUT-105", 403, "当前角色无权执行此操作" / "this role may not do that",
-        "请联系有权限的同事" / "ask a colleague whose role may";
     PasswordWeak = "AUT-106", 400, "密码太短" / "the password is too short",
         "请使用至少 12 个字符" / "use at least 12 characters";
     LoginTaken = "AUT-107", 409, "登录名已被使用" / "the login is taken",

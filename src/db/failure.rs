@@ -18,28 +18,25 @@ pub enum DbError {
 
 impl From<Diesel> for DbError {
     fn from(error: Diesel) -> Self {
-        match error {
-            Diesel::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => DbError::Duplicate,
-            Diesel::DatabaseError(
+        let Diesel::DatabaseError(kind, info) = &error else {
+            return DbError::Other(error.to_string());
+        };
+        match (kind, info.message()) {
+            (DatabaseErrorKind::UniqueViolation, _) => DbError::Duplicate,
+            (
                 DatabaseErrorKind::ClosedConnection
                 | DatabaseErrorKind::UnableToSendCommand
                 | DatabaseErrorKind::SerializationFailure,
                 _,
-            ) => DbError::Unavailable,
-            Diesel::DatabaseError(_, info) => match info.message() {
-                "database is locked" | "deadlock detected" => DbError::Unavailable,
-                other => DbError::Other(other.to_string()),
-            },
-            other => DbError::Other(other.to_string()),
+            )
+            | (_, "database is locked" | "deadlock detected") => DbError::Unavailable,
+            (_, message) => DbError::Other(message.to_string()),
         }
     }
 }
 
 impl From<Diesel> for Error {
     fn from(error: Diesel) -> Self {
-        match error {
-            Diesel::NotFound => Error::NotFound,
-            other => Error::Db(other.into()),
-        }
+        if error == Diesel::NotFound { Error::NotFound } else { Error::Db(error.into()) }
     }
 }

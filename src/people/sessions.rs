@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
 use crate::kernel::digest::Digest;
-use crate::protocol::crypto::{MasterKey, constant_eq, random_bytes};
+use crate::protocol::crypto::{MasterKey, random_bytes};
 
 /// A session ends after this many microseconds without a request: 30 minutes.
 pub const IDLE: i64 = 30 * 60 * 1_000_000;
@@ -38,14 +38,6 @@ impl Session {
     /// The token that every form of this session carries.
     pub fn csrf_token(&self, master: &MasterKey) -> String {
         hex::encode(master.hmac("session.csrf", self.token_sha256.as_bytes()))
-    }
-
-    /// Refuses a form that does not carry this session's token.
-    pub fn check_csrf(&self, master: &MasterKey, given: &str) -> Result<(), Error> {
-        if constant_eq(self.csrf_token(master).as_bytes(), given.as_bytes()) {
-            return Ok(());
-        }
-        Err(Error::refused(Code::FormStale, "the form's token is not of this session"))
     }
 }
 

@@ -21,6 +21,7 @@ mod protocol_shapes;
 mod protocol_wechat;
 
 mod database;
+mod login;
 mod people;
 mod schema;
 mod shell;

@@ -1,4 +1,5 @@
 //! What the tests stand on: a fresh platform on a fresh database for each test.
+pub mod acting;
 pub mod bundle;
 pub mod database;
 pub mod honest_day;
