@@ -1,7 +1,7 @@
 //! BIL: what the institution itself saw of a business day (`files.md`, "The institution's bill").
 use std::io::{BufRead, Write};
 
-use super::sheet::{Lines, Sheet, compare, header_name, require};
+use super::sheet::{Lines, Sheet, compare, header_name, note, require};
 use super::{Check, Fault, FileKind, FileName, MAX_ORDERS, ReadError, Seal, WriteError, field};
 use crate::kernel::bill::{BillOrder, BillRefund, BillRow};
 use crate::kernel::calendar::Instant;
@@ -91,7 +91,7 @@ impl<R: BufRead> BilReader<R> {
         }
         if !self.lines.advance()? {
             self.ended = true;
-            self.faults.push(self.lines.unsealed());
+            note(&mut self.faults, self.lines.unsealed());
             return Ok(None);
         }
         if self.lines.bytes().starts_with(b"T|") {
@@ -104,7 +104,7 @@ impl<R: BufRead> BilReader<R> {
             return Err(self.lines.broken("a B, F or T line", text).into());
         };
         if let Some(expected) = self.tally.take(&row) {
-            self.faults.push(self.lines.broken(&expected, text));
+            note(&mut self.faults, self.lines.broken(&expected, text));
         }
         if self.tally.orders.max(self.tally.refunds) > MAX_ORDERS {
             return Err(self.lines.broken("at most 100000 orders", "more").into());

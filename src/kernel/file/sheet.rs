@@ -5,6 +5,9 @@ use std::io::{BufRead, Write};
 use super::{Check, Fault, FileName, MAX_LINE_BYTES, ReadError, Seal, WriteError, field};
 use crate::kernel::digest::{Digest, Hasher};
 
+/// Most faults noted of one file.
+const MAX_FAULTS: usize = 1000;
+
 /// Lines of a file as they stream by. Holds one line, never more than [`MAX_LINE_BYTES`] and its LF.
 pub(super) struct Lines<R> {
     input: R,
@@ -112,7 +115,14 @@ pub(super) fn compare<T: PartialEq + fmt::Display>(
     found: &T,
 ) {
     if expected != found {
-        faults.push(Fault::new(check, line, format!("{what} {expected}"), format!("{what} {found}")));
+        note(faults, Fault::new(check, line, format!("{what} {expected}"), format!("{what} {found}")));
+    }
+}
+
+/// Notes a fault; beyond [`MAX_FAULTS`] only that there are some matters, not memory.
+pub(super) fn note(faults: &mut Vec<Fault>, fault: Fault) {
+    if faults.len() < MAX_FAULTS {
+        faults.push(fault);
     }
 }
 

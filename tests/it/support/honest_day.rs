@@ -2,7 +2,7 @@
 //! honest platform and institution make them.
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use mingfen::kernel::approvals::{
     Approvals, ApprovedRule, Bound, Bundle, Decision, Merchant, Receiver, Window,
@@ -26,6 +26,8 @@ use mingfen::protocol::wechat::bill::{Entry, Settled, Writer};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::rules::{MERCHANTS, order_facts, rule_json};
@@ -114,6 +116,18 @@ impl HonestDay {
         verify(inputs, signatures)
     }
 
+    /// O or X by `inst_order_no`, as the day's last word.
+    pub fn told(&self) -> BTreeMap<String, String> {
+        let lines = self.spl.iter().flat_map(|doc| doc.text().lines());
+        let orders = lines.filter(|line| line.starts_with("O|") || line.starts_with("X|"));
+        orders
+            .map(|line| {
+                let fields: Vec<&str> = line.split('|').collect();
+                (fields[3].to_owned(), fields[0].to_owned())
+            })
+            .collect()
+    }
+
     /// Codes of all violations; `["unusable"]` when an input was.
     pub fn codes(&self) -> BTreeSet<&'static str> {
         match self.verify() {
@@ -143,6 +157,22 @@ pub struct Plan {
     pub first: bool,
     /// WeChat's own bill instead of BIL.
     pub wechat: bool,
+}
+
+/// One and the same day with orders in two files, the first of which was void at first, and with a day before it.
+pub fn sample() -> (Plan, HonestDay) {
+    static SAMPLE: LazyLock<(Plan, HonestDay)> = LazyLock::new(|| {
+        let mut runner = TestRunner::deterministic();
+        loop {
+            let plan = plan().new_tree(&mut runner).unwrap().current();
+            let day = plan.build();
+            let orders = day.told().values().filter(|kind| *kind == "O").count();
+            if orders > 3 && day.spl.len() == 2 && plan.void == [true, false] && !plan.first && !plan.wechat {
+                return (plan, day);
+            }
+        }
+    });
+    SAMPLE.clone()
 }
 
 pub const INST: &str = "SANDBOX";

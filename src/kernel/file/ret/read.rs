@@ -5,7 +5,7 @@ use std::io::BufRead;
 use encoding_rs::GB18030;
 
 use super::{RetCode, RetEncoding, RetHeader, RetLine, RetStatus, Tally};
-use crate::kernel::file::sheet::{Lines, compare};
+use crate::kernel::file::sheet::{Lines, compare, note};
 use crate::kernel::file::{
     Check, Fault, FileKind, FileName, MAX_ORDERS, ReadError, ResultName, Seal, Stage, field,
 };
@@ -44,7 +44,7 @@ impl<R: BufRead> RetReader<R> {
         }
         if !self.lines.advance()? {
             self.ended = true;
-            self.faults.push(self.lines.unsealed());
+            note(&mut self.faults, self.lines.unsealed());
             return Ok(None);
         }
         if self.lines.bytes().starts_with(b"T|") {
@@ -57,7 +57,7 @@ impl<R: BufRead> RetReader<R> {
             return Err(self.lines.broken("an R or T line", &String::from_utf8_lossy(bytes)).into());
         };
         if let Some(expected) = self.tally.take(&line) {
-            self.faults.push(self.lines.broken(&expected, &line.n.to_string()));
+            note(&mut self.faults, self.lines.broken(&expected, &line.n.to_string()));
         }
         if self.tally.lines > MAX_ORDERS {
             return Err(self.lines.broken("at most 100000 lines", "more").into());

@@ -2,7 +2,7 @@
 mod read;
 mod write;
 
-use super::{Check, FileName};
+use super::{Check, FileName, MAX_ORDER_LINES, MAX_ORDERS};
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
@@ -114,12 +114,20 @@ struct Tally {
     orders: u32,
     lines: u32,
     total: Fen,
+    /// L lines that the last O announces and that did not come yet.
     missing: u32,
+    /// L lines since the last O or X.
+    own: u32,
     last_paid_at: Option<Instant>,
     last_no: String,
 }
 
 impl Tally {
+    /// More orders or lines than any file has: nothing after it is worth reading.
+    fn is_beyond_limits(&self) -> bool {
+        self.orders > MAX_ORDERS || self.own > MAX_ORDER_LINES
+    }
+
     /// Takes a record in; which check it breaks and what was expected, if any.
     fn take(&mut self, record: &SplRecord<'_>) -> Option<(Check, String)> {
         match record {
@@ -131,6 +139,7 @@ impl Tally {
 
     fn order(&mut self, n: u32, paid_at: Instant, no: &str, lines: u32) -> Option<(Check, String)> {
         let missing = std::mem::replace(&mut self.missing, lines);
+        self.own = 0;
         self.orders = self.orders.saturating_add(1);
         let ascending = self.last_paid_at.is_none_or(|last| (last, self.last_no.as_str()) < (paid_at, no));
         self.last_paid_at = Some(paid_at);
@@ -147,6 +156,7 @@ impl Tally {
 
     fn line(&mut self, n: u32, amount: Fen) -> Option<(Check, String)> {
         self.lines = self.lines.saturating_add(1);
+        self.own = self.own.saturating_add(1);
         self.total = self.total.checked_add(amount).unwrap_or(self.total);
         let Some(missing) = self.missing.checked_sub(1) else {
             return Some((Check::V03, "no further line of this order".to_owned()));

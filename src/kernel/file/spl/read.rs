@@ -2,8 +2,8 @@
 use std::io::BufRead;
 
 use super::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, Tally};
-use crate::kernel::file::sheet::{Lines, compare, header_name};
-use crate::kernel::file::{Check, Fault, FileKind, MAX_ORDER_LINES, MAX_ORDERS, ReadError, Seal, field};
+use crate::kernel::file::sheet::{Lines, compare, header_name, note};
+use crate::kernel::file::{Check, Fault, FileKind, MAX_ORDER_LINES, ReadError, Seal, field};
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
 use crate::kernel::text;
@@ -45,7 +45,7 @@ impl<R: BufRead> SplReader<R> {
         }
         if !self.lines.advance()? {
             self.ended = true;
-            self.faults.push(self.lines.unsealed());
+            note(&mut self.faults, self.lines.unsealed());
             return Ok(None);
         }
         if self.lines.bytes().starts_with(b"T|") {
@@ -59,10 +59,10 @@ impl<R: BufRead> SplReader<R> {
         };
         if let Some((check, expected)) = self.tally.take(&record) {
             let fault = Fault::new(check, self.lines.number(), expected, text);
-            self.faults.push(fault.of_order(&self.tally.last_no));
+            note(&mut self.faults, fault.of_order(&self.tally.last_no));
         }
-        if self.tally.orders > MAX_ORDERS {
-            return Err(self.lines.broken("at most 100000 orders", "more").into());
+        if self.tally.is_beyond_limits() {
+            return Err(self.lines.broken("at most 100000 orders of at most 51 lines", "more").into());
         }
         Ok(Some(record))
     }

@@ -2,7 +2,7 @@
 use std::io::BufRead;
 
 use super::{CarryReason, StlCarried, StlHeader, StlInput, StlRecord, StlSettled, StlSums, Tally};
-use crate::kernel::file::sheet::{Lines, compare, header_name};
+use crate::kernel::file::sheet::{Lines, compare, header_name, note};
 use crate::kernel::file::{Check, Fault, FileKind, FileName, MAX_ORDERS, ReadError, ResultName, Seal, field};
 use crate::kernel::money::Fen;
 use crate::kernel::text;
@@ -39,7 +39,7 @@ impl<R: BufRead> StlReader<R> {
         }
         if !self.lines.advance()? {
             self.ended = true;
-            self.faults.push(self.lines.unsealed());
+            note(&mut self.faults, self.lines.unsealed());
             return Ok(None);
         }
         if self.lines.bytes().starts_with(b"T|") {
@@ -52,7 +52,7 @@ impl<R: BufRead> StlReader<R> {
             return Err(self.lines.broken("an I, S, C or T line whose sums add up", text).into());
         };
         if let Some(expected) = self.tally.take(&record) {
-            self.faults.push(self.lines.broken(&expected, text));
+            note(&mut self.faults, self.lines.broken(&expected, text));
         }
         if self.tally.settled.saturating_add(self.tally.carried) > MAX_ORDERS {
             return Err(self.lines.broken("at most 100000 receivers", "more").into());
