@@ -108,8 +108,10 @@ struct Inner {
     registration: RwLock<Option<Arc<platform::Platform>>>,
     bundle: RwLock<Option<Arc<Bundle>>>,
     http: reqwest::Client,
-    /// Deliveries and files are worked on by one at a time.
-    busy: tokio::sync::Mutex<()>,
+    /// Deliveries are worked on by one at a time.
+    delivering: tokio::sync::Mutex<()>,
+    /// Published files, too.
+    answering: tokio::sync::Mutex<()>,
 }
 
 /// A sandbox institution. Cheap to clone.
@@ -139,7 +141,8 @@ impl Sandbox {
             registration: RwLock::new(registration),
             bundle: RwLock::new(bundle),
             http,
-            busy: tokio::sync::Mutex::new(()),
+            delivering: tokio::sync::Mutex::default(),
+            answering: tokio::sync::Mutex::default(),
         })))
     }
 

@@ -2,6 +2,8 @@
 //!
 //! An institution shares no database with the platform; this file is the only memory that the sandbox has besides
 //! the files it exchanged, and everything it promised survives being killed.
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -145,6 +147,8 @@ impl Store {
     pub(super) fn open(path: &Path) -> Result<Self, SandboxError> {
         let mut connection = SqliteConnection::establish(&path.to_string_lossy())
             .map_err(|error| SandboxError::Internal(error.to_string()))?;
+        // It holds the private keys.
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
         connection.batch_execute(TABLES)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }

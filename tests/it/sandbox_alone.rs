@@ -15,9 +15,10 @@ use mingfen::kernel::file::ret::{RetEncoding, RetReader};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::proposal::{Proposal, SplDraft, propose, write_spl};
 use mingfen::protocol::crypto::{PrivateKey, base64};
+use mingfen::protocol::wechat::certificates;
 use mingfen::protocol::wechat::notification::ApiV3Key;
 use mingfen::protocol::wechat::shapes::{NativeRequest, OrderOwner, TradeState};
-use mingfen::protocol::wechat::sign::{AnswerKey, Signer};
+use mingfen::protocol::wechat::sign::{AnswerKey, Authorization, SERIAL, Signer, Stamp};
 use mingfen::sandbox::Registration;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -30,6 +31,8 @@ struct ByHand {
     sandbox: SandboxProcess,
     clock: Clock,
     client: Client,
+    signer: Signer,
+    apiv3_key: ApiV3Key,
     file_key: PrivateKey,
     sub_mchid: String,
     _dir: tempfile::TempDir,
@@ -67,14 +70,14 @@ impl ByHand {
         clock.set(Instant::parse("2026-12-30T10:00:00+08:00").unwrap());
         sandbox.follow(&clock).await;
         let (request_key, file_key) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
-        let serial = "4A".repeat(20);
+        let (serial, apiv3_key) = ("4A".repeat(20), ApiV3Key::generate().unwrap());
         sandbox
             .register(&Registration {
                 sp_mchid: SP_MCHID.into(),
                 sp_appid: "wx1".into(),
                 serial: serial.clone(),
                 public_key: request_key.public_key().unwrap().to_pem().unwrap(),
-                apiv3_key: ApiV3Key::generate().unwrap().expose().to_owned(),
+                apiv3_key: apiv3_key.expose().to_owned(),
                 file_public_key: file_key.public_key().unwrap().to_pem().unwrap(),
                 notify_base_url: None,
                 public_key_mode: false,
@@ -84,14 +87,15 @@ impl ByHand {
         let bundle: Value = serde_json::from_str(issued["body"].as_str().unwrap()).unwrap();
         let sub_mchid = bundle["merchants"][0]["inst_merchant_no"].as_str().unwrap().to_owned();
         let key = mingfen::protocol::crypto::PublicKey::from_pem(&sandbox.identity.certificate).unwrap();
+        let signer = Signer { mchid: SP_MCHID.into(), serial, key: request_key };
         let settings = Settings {
             base_url: sandbox.base_url().to_owned(),
-            signer: Signer { mchid: SP_MCHID.into(), serial, key: request_key },
+            signer: signer.clone(),
             answer_keys: vec![AnswerKey { serial: sandbox.identity.serial.clone(), key }],
         };
         let guarded = Guarded::new(Limits::default(), true).unwrap();
         let client = Client::new(guarded, clock.clone(), settings).unwrap();
-        Self { sandbox, clock, client, file_key, sub_mchid, _dir: dir }
+        Self { sandbox, clock, client, signer, apiv3_key, file_key, sub_mchid, _dir: dir }
     }
 
     fn order(&self, number: &str, total: i64) -> NativeRequest {
@@ -249,7 +253,7 @@ async fn a_file_is_taken_only_when_the_institutions_own_recomputation_agrees() {
     // The honest repetition, first under somebody else's signature.
     let honest = format!("SPL_SANDBOX_DEMO_{day}_0002.txt");
     let bytes = platform.spl(&honest, prev, &orders, 0);
-    let prev = platform.publish(&honest, &bytes, &PrivateKey::generate().unwrap());
+    let whole = platform.publish(&honest, &bytes, &PrivateKey::generate().unwrap());
     assert_eq!(platform.answers().await, [(honest.clone(), "E_SIGN".to_owned())]);
     assert_eq!(platform.answers().await, [], "nothing new came");
     platform.publish(&honest, &bytes, &platform.file_key);
@@ -257,13 +261,20 @@ async fn a_file_is_taken_only_when_the_institutions_own_recomputation_agrees() {
     assert_eq!(platform.answers().await, []);
     done_in_full(&platform, &honest, &orders);
 
+    // Other bytes under the same name change nothing of what was answered.
+    let result = fs::read(platform.inbox(&format!("{honest}.first.ret"))).unwrap();
+    platform.publish(&honest, &platform.spl(&honest, prev, &orders, 1), &platform.file_key);
+    assert_eq!(platform.answers().await, [(honest.clone(), "E_DUP".to_owned())]);
+    assert_eq!(fs::read(platform.inbox(&format!("{honest}.first.ret"))).unwrap(), result);
+    platform.publish(&honest, &bytes, &platform.file_key);
+
     // The next day's file must name the one before, and tell exactly the orders of its bill.
     let next = platform.clock.today();
     platform.paid("DEMO-0003", 500).await;
     platform.next_day().await;
     platform.sandbox.post("bills", json!({"day": next.to_string()})).await;
     let orders = platform.bil(&format!("BIL_SANDBOX_DEMO_{next}_0001.txt"));
-    chained(&platform, next, prev, &orders).await;
+    chained(&platform, next, whole, &orders).await;
 }
 
 fn done_in_full(platform: &ByHand, name: &str, orders: &[BillOrder]) {
@@ -280,19 +291,25 @@ fn done_in_full(platform: &ByHand, name: &str, orders: &[BillOrder]) {
 }
 
 async fn chained(platform: &ByHand, day: BusinessDay, prev: Digest, orders: &[BillOrder]) {
-    let unchained = format!("SPL_SANDBOX_DEMO_{day}_0001.txt");
-    let bytes = platform.spl(&unchained, Digest::ZERO, orders, 0);
-    let void = platform.publish(&unchained, &bytes, &platform.file_key);
-    assert_eq!(platform.answers().await, [(unchained, "E_CHAIN".to_owned())]);
-    let empty = format!("SPL_SANDBOX_DEMO_{day}_0002.txt");
-    let bytes = platform.spl(&empty, void, &[], 0);
-    let void = platform.publish(&empty, &bytes, &platform.file_key);
-    assert_eq!(platform.answers().await, [(empty, "E_VERIFY".to_owned())]);
-    let whole = format!("SPL_SANDBOX_DEMO_{day}_0003.txt");
-    let bytes = platform.spl(&whole, void, orders, 0);
-    platform.publish(&whole, &bytes, &platform.file_key);
-    assert_eq!(platform.answers().await, [(whole, "ACCEPTED".to_owned())]);
-    assert_ne!(prev, void);
+    let mut prev = prev;
+    let code = async |seq: u16, named: Digest, orders: &[BillOrder]| {
+        let name = format!("SPL_SANDBOX_DEMO_{day}_{seq:04}.txt");
+        let digest = platform.publish(&name, &platform.spl(&name, named, orders, 0), &platform.file_key);
+        let answers = platform.answers().await;
+        assert_eq!((answers.len(), &answers[0].0), (1, &name));
+        (digest, answers[0].1.clone())
+    };
+    for (seq, orders, right, expected) in [
+        (1, orders, false, "E_CHAIN"),
+        (2, &[][..], true, "E_VERIFY"),
+        (3, orders, true, "ACCEPTED"),
+        (4, orders, true, "E_DUP"),
+    ] {
+        let named = if right { prev } else { Digest::ZERO };
+        let (digest, answer) = code(seq, named, orders).await;
+        assert_eq!(answer, expected, "seq {seq}");
+        prev = digest;
+    }
 }
 
 #[actix_web::test]
@@ -360,4 +377,54 @@ async fn a_notification_is_delivered_again_on_the_documented_schedule_and_then_g
     platform.next_day().await;
     assert_eq!(platform.sandbox.deliver().await["due"], 0);
     assert!(platform.sandbox.get("deliveries").await[0]["given_up_at"].is_i64());
+}
+
+#[actix_web::test]
+async fn a_person_pays_on_a_page_without_scripts() {
+    let platform = ByHand::start().await;
+    let Answer::Ok(placed) = platform.client.native(&platform.order("DEMO-0001", 12_345)).await else {
+        panic!("not placed")
+    };
+    let browser = reqwest::Client::new();
+    let page = browser.get(&placed.code_url).send().await.unwrap();
+    assert!(page.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
+    let html = page.text().await.unwrap();
+    assert!(
+        html.contains("支付 ¥123.45") && html.contains("商品 one") && !html.contains("<script"),
+        "{html}"
+    );
+    let paid = browser.post(&placed.code_url).send().await.unwrap().text().await.unwrap();
+    assert!(paid.contains("支付成功") && !paid.contains("<button"), "{paid}");
+    assert_eq!(platform.state("DEMO-0001").await, TradeState::Success);
+    let unknown = format!("{}/sandbox/cashier/unknown", platform.sandbox.base_url());
+    assert_eq!(browser.get(unknown).send().await.unwrap().status(), 404);
+}
+
+#[actix_web::test]
+async fn certificates_open_with_the_platforms_key_and_forged_calls_are_refused_but_counted() {
+    let platform = ByHand::start().await;
+    let get = async |signer: &Signer, serial: &str| {
+        let target = "/v3/certificates";
+        let authorization =
+            Authorization::sign(signer, platform.clock.instant(), "GET", target, b"").unwrap();
+        let request = reqwest::Client::new()
+            .get(format!("{}{target}", platform.sandbox.base_url()))
+            .header("Authorization", authorization.to_string())
+            .header(SERIAL, serial);
+        let answer = request.send().await.unwrap();
+        let stamp = Stamp::read(|name| answer.headers().get(name).and_then(|v| v.to_str().ok())).unwrap();
+        (answer.status().as_u16(), stamp, answer.bytes().await.unwrap())
+    };
+    let identity = &platform.sandbox.identity;
+    let (status, stamp, body) = get(&platform.signer, &identity.public_key_id).await;
+    assert_eq!((status, &stamp.serial), (200, &identity.public_key_id));
+    let opened = certificates::open(&platform.apiv3_key, &body).unwrap();
+    assert_eq!((opened.len(), &opened[0].serial), (1, &identity.serial));
+    assert!(stamp.verify(&opened[0].public_key, &body));
+
+    let forged = Signer { key: PrivateKey::generate().unwrap(), ..platform.signer.clone() };
+    let (status, stamp, body) = get(&forged, &identity.serial).await;
+    assert_eq!((status, &stamp.serial), (401, &identity.serial));
+    assert!(stamp.verify(&opened[0].public_key, &body), "refusals are signed, too");
+    assert_eq!(platform.sandbox.get("requests").await["counts"]["certificates"], 2);
 }

@@ -8,6 +8,7 @@ use crate::kernel::file::ret::RetCode;
 use crate::kernel::file::spl::SplReader;
 use crate::kernel::file::stl::StlReader;
 use crate::kernel::file::{Check, Fault, FileKind, FileName, ReadError};
+use crate::protocol::wechat::sign::CLOCK_TOLERANCE;
 use crate::sandbox::{Sandbox, SandboxError};
 
 /// A file that the platform published.
@@ -82,7 +83,7 @@ pub(super) fn judge(
     if newest.is_none_or(|bundle| bundle.sha256 != head.approvals.to_string()) {
         return refused(RetCode::Approval, "made under another bundle than the newest");
     }
-    if head.created_at > sandbox.now() {
+    if head.created_at > sandbox.now().plus(CLOCK_TOLERANCE) {
         return refused(RetCode::Format, "created_at is still to come");
     }
     match file.name.kind {

@@ -26,34 +26,38 @@ pub(in crate::sandbox) struct Answered {
 impl Sandbox {
     /// Answers every published file that is not answered yet.
     pub(in crate::sandbox) async fn process_published(&self) -> Result<Vec<Answered>, SandboxError> {
-        let _one_at_a_time = self.0.busy.lock().await;
+        let _one_at_a_time = self.0.answering.lock().await;
         self.blocking(Self::process).await
     }
 
     fn process(&self) -> Result<Vec<Answered>, SandboxError> {
         self.publish_missing()?;
-        let mut waiting = self.waiting()?;
-        let mut answered = Vec::new();
+        let (mut waiting, mut answered) = self.waiting()?;
         while let Some(file) = self.next_in_chain(&mut waiting)? {
             answered.push(self.answer(&file, &waiting)?);
         }
         Ok(answered)
     }
 
-    /// Published SPL and STL that need an answer.
-    fn waiting(&self) -> Result<Vec<Published>, SandboxError> {
+    /// Published SPL and STL that need an answer. Other bytes under a name that was answered for good get none: the
+    /// file that was answered stands, and the name of its result is used.
+    fn waiting(&self) -> Result<(Vec<Published>, Vec<Answered>), SandboxError> {
         let taken = self.0.store.with(store::taken)?;
         let taken: BTreeMap<&str, &Taken> = taken.iter().map(|t| (t.name.as_str(), t)).collect();
-        let mut waiting = Vec::new();
+        let (mut waiting, mut duplicates) = (Vec::new(), Vec::new());
         for path in published_below(&self.outbox())? {
             let Some(file) = read(&path)? else { continue };
-            let known = taken.get(file.name.to_string().as_str());
+            let name = file.name.to_string();
+            let known = taken.get(name.as_str());
             if known.is_none_or(|known| asks_again(known, &file)) {
                 waiting.push(file);
+            } else if known.is_some_and(|known| known.sha256 != file.digest.to_string()) {
+                let findings = vec!["another file under this name was answered before".to_owned()];
+                duplicates.push(Answered { name, code: RetCode::Dup.as_str().to_owned(), findings });
             }
         }
         waiting.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(waiting)
+        Ok((waiting, duplicates))
     }
 
     /// Takes out the file that continues its chain; when none does, the first by name.

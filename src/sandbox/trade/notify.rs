@@ -1,5 +1,6 @@
 //! Payment notifications and their redelivery (`channels.md` 1.7).
 use actix_web::http::header::CONTENT_TYPE;
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use super::store::{self, Attempt, Delivery};
@@ -17,6 +18,9 @@ use crate::sandbox::{Sandbox, SandboxError};
 /// Seconds to the next attempt after the first, second, … that failed; after the last it is given up.
 const REDELIVERY: [i64; 15] =
     [15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600];
+
+/// How many notifications are on their way at the same time.
+const WIDTH: usize = 8;
 
 /// What one run did.
 #[derive(Debug, Default, Serialize)]
@@ -38,25 +42,42 @@ pub(super) fn enqueue(tx: &mut Tx<'_>, out_trade_no: &str, now: Instant) -> Resu
 impl Sandbox {
     /// Delivers every notification that is due now.
     pub(in crate::sandbox) async fn run_deliveries(&self) -> Result<Run, SandboxError> {
-        let _one_at_a_time = self.0.busy.lock().await;
+        let _one_at_a_time = self.0.delivering.lock().await;
         let now = self.now().get();
-        let mut due = self.0.store.run(move |tx| store::due(tx, now)).await?;
-        let mut run = Run { due: due.len(), ..Run::default() };
+        let mut run = Run::default();
         let Some(platform) = self.platform() else { return Ok(run) };
-        if due.len() > 1 && self.faults(|faults| faults.strike_notification(Fault::ReorderNotifications)) {
-            due.reverse();
-        }
-        for delivery in due {
-            let twice = self.faults(|faults| faults.strike_notification(Fault::DuplicateNotifications));
-            let mut outcome = Ok(());
-            for _ in 0..=u8::from(twice) {
-                run.sent = run.sent.saturating_add(1);
-                outcome = self.deliver(&platform, &delivery).await;
+        loop {
+            // What fails is due later than now, so that this ends.
+            let mut due = self.0.store.run(move |tx| store::due(tx, now)).await?;
+            if due.is_empty() {
+                return Ok(run);
             }
-            run.done = run.done.saturating_add(usize::from(outcome.is_ok()));
-            self.settle(delivery, outcome).await?;
+            let reorder = due.len() > 1
+                && self.faults(|faults| faults.strike_notification(Fault::ReorderNotifications));
+            let width = if reorder { 1 } else { WIDTH };
+            if reorder {
+                due.reverse();
+            }
+            let each = stream::iter(due).map(|delivery| self.attempt(&platform, delivery));
+            for outcome in each.buffer_unordered(width).collect::<Vec<_>>().await {
+                let (sent, done) = outcome?;
+                run.due = run.due.saturating_add(1);
+                run.sent = run.sent.saturating_add(sent);
+                run.done = run.done.saturating_add(usize::from(done));
+            }
         }
-        Ok(run)
+    }
+
+    /// One delivery: how many requests it took, and whether the platform has it now.
+    async fn attempt(&self, platform: &Platform, delivery: Delivery) -> Result<(usize, bool), SandboxError> {
+        let twice = self.faults(|faults| faults.strike_notification(Fault::DuplicateNotifications));
+        let mut outcome = self.deliver(platform, &delivery).await;
+        if twice {
+            outcome = self.deliver(platform, &delivery).await;
+        }
+        let done = outcome.is_ok();
+        self.settle(delivery, outcome).await?;
+        Ok((1_usize.saturating_add(usize::from(twice)), done))
     }
 
     async fn deliver(&self, platform: &Platform, delivery: &Delivery) -> Result<(), String> {
