@@ -27,10 +27,13 @@ mod schema;
 mod shell;
 mod tidy;
 
+mod delivery;
 mod gateway;
 mod intake;
+mod orders;
 mod sandbox;
 mod sandbox_alone;
+mod serve;
 
 mod corruption;
 mod day;

@@ -6,6 +6,7 @@ pub mod honest_day;
 pub mod institution;
 pub mod pair;
 pub mod played;
+pub mod receiver;
 pub mod rules;
 pub mod sandbox_process;
 pub mod shop;

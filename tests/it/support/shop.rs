@@ -1,5 +1,4 @@
 //! A merchant's system in front of our gateway, with a licensed institution behind it.
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use mingfen::people::credentials::{self, AnswerMode, NewCredential};
 use mingfen::people::{Actor, Scope};
 use mingfen::protocol::crypto::PrivateKey;
 use mingfen::protocol::wechat::notification::ApiV3Key;
-use mingfen::protocol::wechat::sign::{Authorization, SERIAL, Signer, Stamp};
+use mingfen::protocol::wechat::sign::{AnswerKey, Authorization, SERIAL, Signer, Stamp};
 use mingfen::web::site;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
@@ -50,7 +49,6 @@ pub struct Shop {
     pub base_url: String,
     http: reqwest::Client,
     server: ServerHandle,
-    next: Cell<u32>,
 }
 
 impl Drop for Shop {
@@ -134,7 +132,6 @@ impl Shop {
             base_url,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             server,
-            next: Cell::new(0),
         }
     }
 }
@@ -245,12 +242,6 @@ pub struct Call {
 impl Shop {
     pub fn sp_mchid(&self) -> &str {
         &self.signer.mchid
-    }
-
-    /// A fresh number for an order.
-    pub fn number(&self) -> String {
-        self.next.set(self.next.get() + 1);
-        format!("ORDER-{:04}", self.next.get())
     }
 
     /// The body of a good order.
@@ -366,6 +357,12 @@ impl Shop {
     pub fn assert_signed(&self, answer: &Answered) {
         assert!(answer.stamp().verify(&self.app.keys.wechat.public_key, &answer.body));
         assert_eq!(answer.headers["wechatpay-signature-type"], "WECHATPAY2-SHA256-RSA2048");
+    }
+
+    /// The key by which a merchant knows us.
+    pub fn answer_keys(&self) -> Vec<AnswerKey> {
+        let ours = &self.app.keys.wechat;
+        vec![AnswerKey { serial: ours.serial.clone(), key: ours.public_key.clone() }]
     }
 
     /// An order that was stored when the process died before it was sent; our number for it.
