@@ -327,7 +327,8 @@ macro_rules! standing_unsplit {
         let query = split_order::table
             .inner_join(exchanged_file::table.on(exchanged_file::id.eq(split_order::file_id)))
             .left_join(pay_order::table.on(pay_order::order_no.eq(split_order::order_no)))
-            .filter(split_order::kind.eq("X"))
+            // Not by kind: a bound value would keep the index of unsplit orders from being used.
+            .filter(split_order::reason.is_not_null())
             .filter(not(exists(released)))
             .filter(not(exists(void)))
             .into_boxed();

@@ -276,3 +276,23 @@ fn templates_hold_nothing_inline() {
     }
     none(complaints);
 }
+
+#[test]
+fn the_settings_in_the_readme_are_the_real_ones_with_their_defaults() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let section = readme.split("## Settings").nth(1).expect("README has a section '## Settings'");
+    let section = section.split("\n## ").next().unwrap();
+    let told: BTreeSet<(String, String)> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, rest)| (name.to_owned(), rest.split('|').nth(1).unwrap().trim().replace('`', "")))
+        .collect();
+    let defaults = serde_json::to_value(mingfen::config::Config::default()).unwrap();
+    let real = defaults.as_object().unwrap().iter();
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    assert_eq!(told, real.map(|(name, value)| (name.clone(), text(value))).collect());
+}

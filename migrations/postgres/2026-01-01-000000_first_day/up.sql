@@ -236,7 +236,7 @@ CREATE TABLE order_event (
     raw_sha256 TEXT COLLATE "C" CHECK (length(raw_sha256) = 64)
 );
 CREATE INDEX order_event_by_order ON order_event (order_id, id);
-CREATE INDEX order_event_by_kind ON order_event (kind, id);
+CREATE INDEX order_event_by_kind ON order_event (kind, at);
 
 CREATE TABLE raw_message (
     business_date INTEGER NOT NULL,
@@ -334,6 +334,7 @@ CREATE TABLE difference (
     found_at BIGINT NOT NULL,
     UNIQUE (institution_id, business_date, kind, inst_order_no)
 );
+CREATE INDEX difference_by_institution ON difference (institution_id, id);
 CREATE INDEX difference_by_order ON difference (order_no);
 
 -- splits
@@ -376,7 +377,7 @@ CREATE TABLE split_order (
     CHECK ((reason IS NOT NULL) = (kind IN ('X')))
 ) PARTITION BY RANGE (business_date);
 CREATE TABLE split_order_default PARTITION OF split_order DEFAULT;
-CREATE INDEX split_order_unsplit ON split_order (business_date, institution_id, file_id, n) WHERE kind = 'X';
+CREATE INDEX split_order_unsplit ON split_order (business_date, file_id, n) WHERE reason IS NOT NULL;
 
 CREATE TABLE split_key (
     inst_order_no TEXT COLLATE "C" NOT NULL,

@@ -236,7 +236,7 @@ CREATE TABLE order_event (
     raw_sha256 TEXT CHECK (length(raw_sha256) = 64)
 ) STRICT;
 CREATE INDEX order_event_by_order ON order_event (order_id, id);
-CREATE INDEX order_event_by_kind ON order_event (kind, id);
+CREATE INDEX order_event_by_kind ON order_event (kind, at);
 
 CREATE TABLE raw_message (
     business_date INT NOT NULL,
@@ -332,6 +332,7 @@ CREATE TABLE difference (
     found_at INTEGER NOT NULL,
     UNIQUE (institution_id, business_date, kind, inst_order_no)
 ) STRICT;
+CREATE INDEX difference_by_institution ON difference (institution_id, id);
 CREATE INDEX difference_by_order ON difference (order_no);
 
 -- splits
@@ -373,7 +374,7 @@ CREATE TABLE split_order (
     PRIMARY KEY (business_date, file_id, n),
     CHECK ((reason IS NOT NULL) = (kind IN ('X')))
 ) STRICT;
-CREATE INDEX split_order_unsplit ON split_order (business_date, institution_id, file_id, n) WHERE kind = 'X';
+CREATE INDEX split_order_unsplit ON split_order (business_date, file_id, n) WHERE reason IS NOT NULL;
 
 CREATE TABLE split_key (
     inst_order_no TEXT NOT NULL,
