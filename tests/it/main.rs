@@ -4,7 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::string_slice
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm
 )]
 #![allow(clippy::as_conversions, clippy::print_stdout, clippy::print_stderr, missing_docs)]
 mod support;
