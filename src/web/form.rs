@@ -1,25 +1,17 @@
 //! Forms: a POST counts only when it comes from our own page in the sender's own session.
 use actix_web::dev::Payload;
 use actix_web::http::header::{HOST, ORIGIN};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::web::Form;
+use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
 use super::visitor::Visitor;
 use crate::protocol::crypto::constant_eq;
 
-/// Most bytes of a form without files.
-const FORM_LIMIT: usize = 64 * 1024;
-
-/// The fields of a form of a logged-in person, its CSRF token checked.
-pub struct Posted<T> {
-    /// Who sent it.
-    pub visitor: Visitor,
-    /// What.
-    pub fields: T,
-}
+/// A logged-in person who pressed a button of our own page: a form without other fields than its token.
+pub struct Pressed(pub Visitor);
 
 #[derive(Deserialize)]
 struct Token {
@@ -27,31 +19,22 @@ struct Token {
     csrf: String,
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
+impl FromRequest for Pressed {
     type Error = Fault;
     type Future = LocalBoxFuture<'static, Result<Self, Fault>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let visitor = Visitor::from_request(request, payload);
         let same = same_origin(request);
-        let body = web::Bytes::from_request(request, payload);
+        let token = Form::<Token>::from_request(request, payload);
         Box::pin(async move {
             let visitor = visitor.await?;
-            let body = body.await.map_err(|_| Fault::Form("body"))?;
-            if body.len() > FORM_LIMIT {
-                return Err(Fault::Form("size"));
-            }
-            let token: Token = serde_urlencoded(&body)?;
+            let token = token.await.map_err(|_| Fault::Form("fields"))?;
             if !same || !token_fits(&visitor, &token.csrf) {
                 return Err(Fault::Forged);
             }
-            Ok(Self { visitor, fields: serde_urlencoded(&body)? })
+            Ok(Self(visitor))
         })
     }
-}
-
-fn serde_urlencoded<T: DeserializeOwned>(body: &web::Bytes) -> Result<T, Fault> {
-    let text = str::from_utf8(body).map_err(|_| Fault::Form("utf-8"))?;
-    web::Query::<T>::from_query(text).map(web::Query::into_inner).map_err(|_| Fault::Form("fields"))
 }
 
 /// Whether the token is the one of this session.

@@ -58,11 +58,6 @@ impl When {
     pub fn iso(self) -> String {
         self.written("%Y-%m-%dT%H:%M:%S%:z")
     }
-    /// Without the day, where the page already says it.
-    #[must_use]
-    pub fn clock(self) -> String {
-        self.written("%H:%M:%S")
-    }
 }
 
 impl fmt::Display for When {

@@ -8,7 +8,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::fault::Fault;
-use super::form::{Posted, same_origin};
+use super::form::{Pressed, same_origin};
 use super::headers::{RequestId, is_secure};
 use super::page;
 use super::shell::{Frame, home};
@@ -16,7 +16,7 @@ use super::visitor::{self, Visitor};
 use crate::app::App;
 use crate::error::Error;
 use crate::people::login::Browser;
-use crate::people::sessions;
+use crate::people::{audit, sessions};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -90,19 +90,25 @@ pub(super) async fn enter(
     }
 }
 
-#[derive(Deserialize)]
-struct Nothing {}
-
 #[post("/logout")]
 pub(super) async fn leave(
     app: Data<App>,
     request: HttpRequest,
-    form: Posted<Nothing>,
+    Pressed(visitor): Pressed,
 ) -> Result<HttpResponse, Fault> {
-    let Posted { visitor: _, fields: Nothing {} } = form;
-    if let Some(token) = visitor::token(&request) {
-        app.db.write(move |tx| sessions::end(tx, &token)).await?;
-    }
+    let (now, actor) = (app.clock.now(), visitor.actor());
+    let (token, object) =
+        (visitor::token(&request).unwrap_or_default(), format!("user:{}", visitor.principal.login));
+    let command = app.db.write(move |tx| {
+        sessions::end(tx, &token)?;
+        audit::record(
+            tx,
+            now,
+            &actor,
+            audit::Entry { action: "user.logout", object: &object, before: None, after: None },
+        )
+    });
+    command.await?;
     let mut gone = session(&request, "");
     gone.make_removal();
     let mut answer = see("/login");

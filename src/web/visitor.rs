@@ -10,7 +10,7 @@ use super::lang::{Lang, switched};
 use super::shell::{self, Shell};
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::people::{Principal, Role, Scope, sessions};
+use crate::people::{Actor, Principal, Role, Scope, sessions};
 
 /// A logged-in person and the request.
 pub struct Visitor {
@@ -20,10 +20,8 @@ pub struct Visitor {
     pub csrf: String,
     /// The language of the answer.
     pub lang: Lang,
-    /// For the audit trail and the log.
-    pub request_id: String,
-    /// For the audit trail.
-    pub ip: String,
+    request_id: String,
+    ip: String,
     path: String,
     other_language: String,
 }
@@ -49,6 +47,10 @@ impl Visitor {
             (Role::InstMaker | Role::InstChecker, scope @ Scope::Institution(id)) => Ok((scope, id)),
             _ => Err(Fault::NotFound),
         }
+    }
+    /// For the audit trail.
+    pub fn actor(&self) -> Actor {
+        Actor::user(&self.principal.login, &self.request_id, &self.ip)
     }
     /// The page around what the handler shows.
     #[must_use]

@@ -38,6 +38,8 @@ catalogue! {
     nav_mobile: "主导航（移动端）", "Main navigation (mobile)";
     toolbar: "工具栏", "Toolbar";
     crumbs: "面包屑", "Breadcrumb";
+    table: "（表）", "(table)";
+    sidebar: "侧栏", "Sidebar";
     paging: "分页", "Paging";
     colon: "：", ": ";
     search_orders: "查订单", "Find an order";

@@ -8,7 +8,6 @@ use actix_web::{HttpRequest, HttpResponse, post};
 
 use crate::app::App;
 use crate::institutions::exchange::Incoming;
-use crate::people::Actor;
 use crate::settlement::{self, Received};
 use crate::web::fault::Fault;
 use crate::web::form::{same_origin, token_fits};
@@ -39,7 +38,7 @@ pub(in crate::web) async fn take(
     let name = file.file_name.clone().unwrap_or_default();
     let signature = String::from_utf8_lossy(&sig.data);
     let incoming = Incoming::new(&name, file.data.to_vec(), &signature)?;
-    let actor = Actor::user(&visitor.principal.login, &visitor.request_id, &visitor.ip);
+    let actor = visitor.actor();
     let (data_dir, now) = (app.config.data_dir.clone(), app.clock.now());
     let received =
         app.db.write(move |tx| settlement::upload(tx, &data_dir, id, &incoming, &actor, now)).await?;
