@@ -53,6 +53,11 @@ impl When {
     fn written(self, pattern: &str) -> String {
         self.shanghai().map_or_else(|| "—".to_owned(), |at| at.format(pattern).to_string())
     }
+    /// Month, day and minute, where the year is plain: `11-20 10:07`.
+    #[must_use]
+    pub fn short(self) -> String {
+        self.written("%m-%d %H:%M")
+    }
     /// For machines: `2026-11-20T10:07:32+08:00`.
     #[must_use]
     pub fn iso(self) -> String {

@@ -9,7 +9,7 @@ use crate::web::page;
 use crate::web::shell::Shell;
 use crate::web::view::rule::{self, RuleCard};
 use crate::web::visitor::Visitor;
-use crate::{institutions, rules};
+use crate::{institutions, merchants, rules};
 
 #[derive(Template)]
 #[template(path = "admin/rules.html")]
@@ -27,8 +27,9 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         .read(move |tx| {
             let mut cards = Vec::new();
             for institution in institutions::all(tx)? {
+                let names = merchants::receiver_names(tx, institution.id)?;
                 let standing = rules::in_force(tx, institution.id, now)?;
-                cards.extend(standing.iter().map(|approved| rule::card(lang, approved)));
+                cards.extend(standing.iter().map(|approved| rule::card(lang, approved, &names)));
             }
             Ok(cards)
         })

@@ -46,12 +46,12 @@ pub fn latest(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>
                 format!("{}, {lines} lines", orders(spl.orders)),
             )),
         ),
-        (w.step_publish, Some(format!("{} · {}", When(spl.created_at), amount(spl.total)))),
-        (w.step_verify, taken.map(|taken| format!("{} · {}", taken.code, When(taken.imported_at)))),
-        (w.step_settle, stl.map(|stl| format!("{} · {}", When(stl.created_at), amount(stl.total)))),
+        (w.step_publish, Some(format!("{} · {}", When(spl.created_at).short(), amount(spl.total)))),
+        (w.step_verify, taken.map(|taken| format!("{} · {}", taken.code, When(taken.imported_at).short()))),
+        (w.step_settle, stl.map(|stl| format!("{} · {}", When(stl.created_at).short(), amount(stl.total)))),
         (
             w.step_execute,
-            done.map(|done| format!("{} · {}", amount(done.success_total), When(done.imported_at))),
+            done.map(|done| format!("{} · {}", amount(done.success_total), When(done.imported_at).short())),
         ),
     ];
     let mut reached = true;
@@ -79,6 +79,6 @@ pub fn deadline(lang: Lang, now: i64) -> (String, String) {
     let ready = |day: BusinessDay| clock::micros(day.start().plus(BILL_HOUR * 3600));
     let on = if now < ready(today) { today } else { today.next() };
     let of = Day(on.prev().to_i32());
-    let when: String = When(ready(on)).to_string().chars().skip(5).take(11).collect();
+    let when = When(ready(on)).short();
     (when, lang.pick(format!("取 {of} 账单并切日"), format!("bill of {of}, then its cut")))
 }

@@ -75,7 +75,10 @@ fn worth(lang: Lang, worth: &Worth) -> String {
                 let from = Yuan(from);
                 lang.pick(format!("{from} 起的档："), format!("tier from {from}: "))
             });
-            let mut text = format!("{tier}{} = {}", computed(lang, *taken, *of, *amount), Yuan(*raw));
+            let mut text = format!("{tier}{}", computed(lang, *taken, *of, *amount));
+            if amount.rate > Ppm::ZERO {
+                text.push_str(&format!(" = {}", Yuan(*raw)));
+            }
             if let Some(clamp) = clamp {
                 text.push_str(lang.pick("；", "; "));
                 text.push_str(&clamped(lang, *clamp));

@@ -1,4 +1,6 @@
 //! A rule version as a tree of sentences (`split.md`, "Rule version").
+use std::collections::BTreeMap;
+
 use crate::clock;
 use crate::kernel::approvals::ApprovedRule;
 use crate::kernel::calendar::Instant;
@@ -10,6 +12,9 @@ use crate::web::lang::Lang;
 
 use super::explain;
 use super::flow::color;
+
+/// Display names by receiver key.
+type Names = BTreeMap<String, String>;
 
 /// A rule version in force.
 pub struct RuleCard {
@@ -51,12 +56,12 @@ pub struct ShareWords {
 
 /// The card of an approved version.
 #[must_use]
-pub fn card(lang: Lang, approved: &ApprovedRule) -> RuleCard {
+pub fn card(lang: Lang, approved: &ApprovedRule, names: &Names) -> RuleCard {
     let rule = &approved.rule;
     let w = lang.words();
     let micros = |at: Instant| Moment(clock::micros(at));
     let mut shares = Vec::new();
-    rule.shares.iter().for_each(|share| flatten(lang, share, 1, &mut shares));
+    rule.shares.iter().for_each(|share| flatten(lang, share, 1, names, &mut shares));
     let bearer = match &rule.fee_bearer {
         FeeBearer::Merchant => w.role_merchant.to_owned(),
         FeeBearer::Receiver(key) => key.to_string(),
@@ -94,12 +99,13 @@ fn list(lang: Lang, list: &List) -> String {
     }
 }
 
-fn flatten(lang: Lang, share: &Share, depth: usize, out: &mut Vec<ShareWords>) {
+fn flatten(lang: Lang, share: &Share, depth: usize, names: &Names, out: &mut Vec<ShareWords>) {
+    let named = |key: &str| names.get(key).map_or_else(|| key.to_owned(), |name| format!("{name} {key}"));
     let who = match &share.target {
-        Target::Receiver(key) => key.to_string(),
+        Target::Receiver(key) => named(key),
         Target::Party { name, .. } => lang.pick(format!("订单的 {name} 一方"), format!("the order's {name}")),
         Target::Divide { parts, total } => {
-            let parts = parts.iter().map(|part| format!("{} {}/{total}", part.receiver, part.weight));
+            let parts = parts.iter().map(|part| format!("{} {}/{total}", named(&part.receiver), part.weight));
             parts.collect::<Vec<_>>().join(lang.pick("、", ", "))
         }
     };
@@ -112,7 +118,7 @@ fn flatten(lang: Lang, share: &Share, depth: usize, out: &mut Vec<ShareWords>) {
         role,
         how: how(lang, share),
     });
-    share.shares.iter().for_each(|nested| flatten(lang, nested, depth + 1, out));
+    share.shares.iter().for_each(|nested| flatten(lang, nested, depth + 1, names, out));
 }
 
 fn how(lang: Lang, share: &Share) -> Vec<String> {
