@@ -1,6 +1,7 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
 pub mod credential;
 pub mod day;
+pub mod demo;
 pub mod logs;
 pub mod migrate;
 pub mod sandbox;
@@ -28,6 +29,7 @@ enum Command {
     Credential(credential::Args),
     Migrate(migrate::Args),
     Day(day::Args),
+    Demo(demo::Args),
     Serve(serve::Args),
     #[command(hide = true)]
     Sandbox(sandbox::Args),
@@ -42,6 +44,7 @@ impl Command {
             Command::Credential(args) => credential::run(&args),
             Command::Migrate(args) => migrate::run(&args),
             Command::Day(args) => day::run(args),
+            Command::Demo(args) => demo::run(args),
             Command::Serve(args) => serve::run(args),
             Command::Sandbox(args) => sandbox::run(args),
             Command::Split(args) => split::run(args),

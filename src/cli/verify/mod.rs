@@ -92,17 +92,20 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(if report.is_sound() { 0 } else { 1 }))
 }
 
-fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
+/// Reads a key.
+pub(super) fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
     let pem = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     PublicKey::from_pem(&pem)
         .with_context(|| format!("{} is not a public key; give an RSA key in PEM", path.display()))
 }
 
-fn open_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Given<'static>>> {
+/// Opens files with what stands beside them.
+pub(super) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Given<'static>>> {
     paths.iter().map(|path| open(path)).collect()
 }
 
-fn bill(path: &Path) -> anyhow::Result<Bill<'static>> {
+/// Opens a bill, whichever of the two kinds it is.
+pub(super) fn bill(path: &Path) -> anyhow::Result<Bill<'static>> {
     evidence::bill(open(path)?).with_context(|| format!("cannot read {}", path.display()))
 }
 

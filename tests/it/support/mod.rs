@@ -2,6 +2,7 @@
 pub mod acting;
 pub mod bundle;
 pub mod database;
+pub mod finished_day;
 pub mod honest_day;
 pub mod institution;
 pub mod pair;

@@ -1,0 +1,127 @@
+//! `mingfen demo`: a whole platform, a sandbox institution and a merchant's system, playing a few business days.
+mod found;
+mod papers;
+mod proof;
+pub mod scenery;
+mod shop;
+mod timeline;
+mod world;
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::jobs::Jobs;
+use crate::kernel::calendar::Instant;
+
+pub use papers::{Login, Papers};
+pub use proof::verify_all;
+pub use timeline::{close, play};
+pub use world::{Setup, World};
+
+/// A whole platform with a sandbox institution, on SQLite, in a minute
+///
+/// Example: mingfen demo --data ./mingfen-demo
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where everything is kept; a later start goes on from there. Not for production
+    #[arg(long, default_value = "mingfen-demo")]
+    data: PathBuf,
+    /// Where the site listens; the sandbox takes the next port
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Orders a day
+    #[arg(long, default_value_t = 600)]
+    orders: usize,
+    /// Days, the last of them today
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=31))]
+    days: u32,
+    /// Stop after the last step; exit 0 only if every step held, verify included
+    #[arg(long)]
+    exit: bool,
+}
+
+/// Plays the days, then serves, or with `--exit` ends.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    ensure!(args.orders <= 100_000, "--orders: at most 100000 a day");
+    let log_filter = "warn".to_owned();
+    super::logs::start(&Config { log_filter, ..Config::default() })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match runtime.block_on(demo(&args)) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) if args.exit => {
+            writeln!(std::io::stderr(), "the demo did not hold: {error:#}")?;
+            Ok(ExitCode::from(1))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn demo(args: &Args) -> anyhow::Result<()> {
+    let now = Clock::system().instant();
+    let clock = Clock::system();
+    let world = World::open(setup(args, &clock, now)?).await?;
+    play(&world, args.days, args.orders, now, |line| say(line)).await?;
+    let dir = args.data.canonicalize()?;
+    let days = verify_all(&world, &dir).await?;
+    say(&format!("verified with both keys: {days} days, every fen is explained"));
+    for line in proof::summary(&world).await? {
+        say(&line);
+    }
+    print_addresses(&world, &dir);
+    // From here on the clock is the system's.
+    clock.set(Clock::system().instant());
+    if !args.exit {
+        let jobs = Jobs::start(&world.app);
+        tokio::signal::ctrl_c().await?;
+        jobs.stop().await;
+    }
+    world.stop().await;
+    Ok(())
+}
+
+fn setup(args: &Args, clock: &Clock, now: Instant) -> anyhow::Result<Setup> {
+    let papers = Papers::new(&args.data)?;
+    let next = SocketAddr::new(args.listen.ip(), args.listen.port().checked_add(1).context("--listen")?);
+    let bind = |address: SocketAddr| {
+        TcpListener::bind(address).with_context(|| format!("{address} is taken: choose another --listen"))
+    };
+    let today = now.business_day();
+    Ok(Setup {
+        dir: args.data.canonicalize()?,
+        database_url: format!("sqlite:{}", database(&args.data)?.display()),
+        master_key: papers.master_key()?,
+        listener: bind(args.listen)?,
+        sandbox_listener: bind(next)?,
+        clock: clock.clone(),
+        first_day: (1..args.days).fold(today, |day, _| day.prev()),
+    })
+}
+
+fn database(dir: &Path) -> anyhow::Result<PathBuf> {
+    Ok(dir.canonicalize()?.join("mingfen.db"))
+}
+
+fn print_addresses(world: &World, dir: &Path) {
+    say("");
+    say(&format!("platform    {}", world.site_url));
+    say(&format!(
+        "sandbox     {}   (a licensed institution; pay an order's code_url there)",
+        world.sandbox_url
+    ));
+    say(&format!("directory   {}   (keys, files, credentials; not for production)", dir.display()));
+    say("");
+    for login in &world.logins {
+        say(&format!("{:<12}  {:<14}  {}  {}", login.role, login.login, login.password, login.name));
+    }
+}
+
+/// A line on stdout; a closed pipe does not end the demo.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

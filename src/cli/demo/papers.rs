@@ -1,0 +1,162 @@
+//! What the demo leaves in its directory for people: keys, credentials, logins (`cli.md`). Not for production.
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use super::scenery::{SHOPS, SP_APPID, SP_MCHID};
+use crate::people::keys::PlatformKeys;
+use crate::protocol::certificate::Certificate;
+use crate::protocol::crypto::{MasterKey, PrivateKey};
+use crate::protocol::wechat::notification::ApiV3Key;
+use crate::protocol::wechat::sign::Signer;
+
+/// A credential for trying a stock WeChat Pay SDK.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct WechatCredential {
+    base_url: String,
+    sp_mchid: String,
+    sp_appid: String,
+    sub_mchids: Vec<String>,
+    merchant_serial: String,
+    merchant_private_key: PathBuf,
+    apiv3_key: String,
+    platform_serial: String,
+    platform_certificate: PathBuf,
+    platform_public_key_id: String,
+    platform_public_key: PathBuf,
+}
+
+/// A row of `logins.json`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Login {
+    /// Role, as the database keeps it.
+    pub role: String,
+    /// Name on pages.
+    pub name: String,
+    /// Login.
+    pub login: String,
+    /// Password.
+    pub password: String,
+    /// None yet.
+    pub totp_secret: Option<String>,
+    /// Where to log in.
+    pub url: String,
+}
+
+/// The merchant's own secrets.
+pub struct MerchantSecrets {
+    /// Signs its requests.
+    pub signer: Signer,
+    /// Opens its notifications.
+    pub apiv3_key: ApiV3Key,
+    /// Its certificate, PEM.
+    pub certificate: String,
+}
+
+/// The directory of a demo.
+#[derive(Clone, Debug)]
+pub struct Papers {
+    dir: PathBuf,
+}
+
+impl Papers {
+    /// Papers in `dir`, which is made if need be.
+    pub fn new(dir: &Path) -> anyhow::Result<Self> {
+        for folder in ["keys", "credentials"] {
+            fs::create_dir_all(dir.join(folder)).with_context(|| format!("{}", dir.display()))?;
+        }
+        Ok(Self { dir: dir.canonicalize()? })
+    }
+
+    /// The master key of the demo's database, made at the first start.
+    pub fn master_key(&self) -> anyhow::Result<String> {
+        let path = self.dir.join("keys/master.key");
+        if !path.exists() {
+            secret(&path, &MasterKey::generate()?.to_hex())?;
+        }
+        Ok(fs::read_to_string(path)?.trim_end().to_owned())
+    }
+
+    /// The public halves of the keys that sign files.
+    pub fn file_keys(&self, keys: &PlatformKeys, institution: &str, pem: &str) -> anyhow::Result<()> {
+        fs::write(self.dir.join("keys/platform.pub.pem"), keys.files.public_key.to_pem()?)?;
+        Ok(fs::write(self.dir.join(format!("keys/{institution}.pub.pem")), pem)?)
+    }
+
+    /// The merchant's secrets; `certify` gives a certificate for a new key at the first start.
+    pub fn merchant(
+        &self,
+        certify: impl FnOnce(&PrivateKey) -> anyhow::Result<Certificate>,
+    ) -> anyhow::Result<MerchantSecrets> {
+        let (key_path, certificate_path) = (self.merchant_key(), self.merchant_certificate());
+        if !self.dir.join("credentials/wechat.json").exists() {
+            let key = PrivateKey::generate()?;
+            secret(&key_path, &key.to_pem()?)?;
+            fs::write(&certificate_path, certify(&key)?.pem)?;
+        }
+        let key = PrivateKey::from_pem(&fs::read_to_string(&key_path)?)?;
+        let certificate = Certificate::from_pem(&fs::read_to_string(&certificate_path)?)?;
+        let known = fs::read(self.dir.join("credentials/wechat.json")).ok();
+        let apiv3_key = match known {
+            Some(json) => ApiV3Key::parse(&serde_json::from_slice::<WechatCredential>(&json)?.apiv3_key)?,
+            None => ApiV3Key::generate()?,
+        };
+        let signer = Signer { mchid: SP_MCHID.to_owned(), serial: certificate.serial.to_uppercase(), key };
+        Ok(MerchantSecrets { signer, apiv3_key, certificate: certificate.pem })
+    }
+
+    /// `credentials/wechat.json` and the files that it names.
+    pub fn wechat(
+        &self,
+        base_url: &str,
+        keys: &PlatformKeys,
+        merchant: &MerchantSecrets,
+    ) -> anyhow::Result<()> {
+        let folder = self.dir.join("credentials");
+        let (certificate, public_key) = (folder.join("platform.cert.pem"), folder.join("platform.pub.pem"));
+        fs::write(&certificate, &keys.wechat.certificate.pem)?;
+        fs::write(&public_key, keys.wechat.public_key.to_pem()?)?;
+        let credential = WechatCredential {
+            base_url: base_url.to_owned(),
+            sp_mchid: SP_MCHID.to_owned(),
+            sp_appid: SP_APPID.to_owned(),
+            sub_mchids: SHOPS.iter().map(|shop| shop.merchant.to_owned()).collect(),
+            merchant_serial: merchant.signer.serial.clone(),
+            merchant_private_key: self.merchant_key(),
+            apiv3_key: merchant.apiv3_key.expose().to_owned(),
+            platform_serial: keys.wechat.serial.clone(),
+            platform_certificate: certificate,
+            platform_public_key_id: keys.wechat.public_key_id.clone(),
+            platform_public_key: public_key,
+        };
+        secret(&folder.join("wechat.json"), &serde_json::to_string_pretty(&credential)?)
+    }
+
+    /// `logins.json`.
+    pub fn write_logins(&self, logins: &[Login]) -> anyhow::Result<()> {
+        secret(&self.dir.join("logins.json"), &serde_json::to_string_pretty(logins)?)
+    }
+
+    /// The logins of an earlier start.
+    pub fn logins(&self) -> anyhow::Result<Vec<Login>> {
+        Ok(serde_json::from_slice(&fs::read(self.dir.join("logins.json"))?)?)
+    }
+
+    fn merchant_key(&self) -> PathBuf {
+        self.dir.join("credentials/merchant.key.pem")
+    }
+
+    fn merchant_certificate(&self) -> PathBuf {
+        self.dir.join("credentials/merchant.cert.pem")
+    }
+}
+
+/// Writes a file that only its owner may read.
+fn secret(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    Ok(writeln!(file, "{}", text.trim_end())?)
+}

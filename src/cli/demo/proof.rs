@@ -1,0 +1,89 @@
+//! The institution's own recomputation of every finished day, from the files that the demo left.
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+
+use super::scenery::INSTITUTION;
+use super::world::World;
+use crate::cli::verify;
+use crate::institutions::exchange::{self, ExchangedFile};
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::verify::Inputs;
+use crate::protocol::evidence::FileKeys;
+use crate::{settlement, splits};
+
+/// The files of one day's `verify`.
+struct Papers {
+    spl: Vec<PathBuf>,
+    approvals: Vec<PathBuf>,
+    bills: Vec<PathBuf>,
+    previous: Vec<PathBuf>,
+    void: Vec<PathBuf>,
+    results: Vec<PathBuf>,
+}
+
+/// Verifies every settled day with both keys; gives how many days those were.
+pub async fn verify_all(world: &World, dir: &Path) -> anyhow::Result<usize> {
+    let institution = world.institution;
+    let settled = world.app.db.read(move |tx| exchange::chain(tx, institution, "STL")).await?;
+    let keys = FileKeys {
+        platform: verify::public_key(&dir.join("keys/platform.pub.pem"))?,
+        institution: verify::public_key(&dir.join(format!("keys/{INSTITUTION}.pub.pem")))?,
+    };
+    let first = settled.first().map(|file| file.business_date);
+    for stl in &settled {
+        let papers = papers(world, dir, stl).await?;
+        let inputs = Inputs {
+            spl: verify::open_all(&papers.spl)?,
+            approvals: verify::open_all(&papers.approvals)?,
+            bills: papers.bills.iter().map(|path| verify::bill(path)).collect::<anyhow::Result<_>>()?,
+            previous: verify::open_all(&papers.previous)?,
+            void: verify::open_all(&papers.void)?,
+            results: verify::open_all(&papers.results)?,
+            first: first == Some(stl.business_date),
+        };
+        let report = crate::kernel::verify::verify(inputs, Some(&keys))?;
+        ensure!(report.is_sound(), "verify of {} found {:?}", stl.business_date, report.violations);
+    }
+    Ok(settled.len())
+}
+
+async fn papers(world: &World, dir: &Path, stl: &ExchangedFile) -> anyhow::Result<Papers> {
+    let (institution, date) = (world.institution, stl.business_date);
+    let files = world.app.db.read(move |tx| {
+        let day = BusinessDay::from_i32(date).ok_or(crate::error::Error::NotFound)?;
+        let (live, void) = splits::standing(tx, institution, day)?;
+        let (before, void_before) = splits::standing(tx, institution, day.prev())?;
+        let approvals = exchange::chain(tx, institution, "APR")?;
+        let bills = exchange::of_day(tx, institution, "BIL", date)?;
+        Ok((live, [void, void_before].concat(), before, approvals, bills))
+    });
+    let (live, void, before, approvals, bills) = files.await?;
+    let folder = dir.join("files").join(INSTITUTION);
+    let out = |file: &ExchangedFile| folder.join("out").join(file.business_date.to_string()).join(&file.name);
+    let inbox = |name: &str| folder.join("in").join(name);
+    let answered = before.iter().chain(&void);
+    Ok(Papers {
+        spl: live.iter().map(out).collect(),
+        approvals: approvals.iter().map(|file| inbox(&file.name)).collect(),
+        bills: bills.iter().map(|file| inbox(&file.name)).collect(),
+        results: answered.map(|file| inbox(&format!("{}.first.ret", file.name))).collect(),
+        previous: before.iter().map(out).collect(),
+        void: void.iter().map(out).collect(),
+    })
+}
+
+/// A line for people about every settled day.
+pub async fn summary(world: &World) -> anyhow::Result<Vec<String>> {
+    let institution = world.institution;
+    let told = world.app.db.read(move |tx| {
+        let mut lines = Vec::new();
+        for file in exchange::chain(tx, institution, "STL")? {
+            let state = settlement::file_state(tx, &file)?.as_str();
+            let paid = crate::kernel::money::Fen::new(file.total).yuan();
+            lines.push(format!("{}  ¥{paid} to {} receivers  {state}", file.name, file.orders));
+        }
+        Ok(lines)
+    });
+    Ok(told.await?)
+}

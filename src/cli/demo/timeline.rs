@@ -1,0 +1,150 @@
+//! The demo's days in the order of their clock: orders as they come, and at ten the next morning the day before is
+//! cut, verified by the institution, and settled.
+use anyhow::{Context, ensure};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::json;
+
+use super::scenery::{SP_MCHID, Sale, sale};
+use super::world::World;
+use crate::error::Error;
+use crate::institutions::exchange::{self, ExchangedFile};
+use crate::kernel::calendar::{BusinessDay, Instant};
+use crate::kernel::state::{FileState, OrderState};
+use crate::people::credentials;
+use crate::{orders, settlement, splits};
+
+/// Orders in flight at a time; they share a moment of the simulated clock.
+const IN_FLIGHT: usize = 16;
+/// When the day before is cut, in seconds after midnight: its bill is ready at ten.
+const CUT_AT: i64 = 10 * 3600 + 300;
+const DAY: i64 = 86_400;
+
+/// Plays the days up to and with `now`'s: `orders` each, all but the last one finished. What an earlier start did is
+/// not done again.
+pub async fn play(
+    world: &World,
+    days: u32,
+    orders: usize,
+    now: Instant,
+    mut tell: impl FnMut(&str),
+) -> anyhow::Result<()> {
+    let today = now.business_day();
+    let window = (1..days).fold(today, |day, _| day.prev());
+    let mut day = first_open(world).await?.min(window);
+    let mut open: Option<BusinessDay> = None;
+    while day <= today {
+        let wanted = if day >= window { orders } else { 0 };
+        let until = if day == today { now } else { day.next().start().plus(-1) };
+        let close_at = day.start().plus(CUT_AT).min(until);
+        let sales = missing_sales(world, day, wanted, until).await?;
+        let (morning, rest): (Vec<_>, Vec<_>) = sales.into_iter().partition(|(at, _)| *at < close_at);
+        sell(world, &morning).await?;
+        if let Some(before) = open {
+            world.app.clock.set(close_at.max(before.next().start()));
+            close(world, before).await.with_context(|| format!("business day {before}"))?;
+            tell(&format!("{before}: cut, verified, settled"));
+        }
+        sell(world, &rest).await?;
+        tell(&format!("{day}: {wanted} orders"));
+        open = Some(day);
+        day = day.next();
+    }
+    world.app.clock.set(now);
+    Ok(())
+}
+
+/// The first day that is not settled.
+async fn first_open(world: &World) -> anyhow::Result<BusinessDay> {
+    let institution = world.institution;
+    let (bundles, settled) = world
+        .app
+        .db
+        .read(move |tx| {
+            Ok((exchange::chain(tx, institution, "APR")?, exchange::chain(tx, institution, "STL")?))
+        })
+        .await?;
+    let day = |file: &ExchangedFile| BusinessDay::from_i32(file.business_date);
+    match settled.last().and_then(day) {
+        Some(last) => Ok(last.next()),
+        // The first bundle was issued the evening before the first day.
+        None => Ok(bundles.first().and_then(day).context("no bundle was taken in")?.next()),
+    }
+}
+
+/// The orders of a day that were not placed by an earlier start, each with its moment.
+async fn missing_sales(
+    world: &World,
+    day: BusinessDay,
+    wanted: usize,
+    until: Instant,
+) -> anyhow::Result<Vec<(Instant, Sale)>> {
+    let (start, text) = (day.start(), day.to_string());
+    let length = until.get().saturating_sub(start.get()).min(DAY);
+    let placed = |tx: &mut crate::db::Tx<'_>| {
+        let tenant = credentials::platform_merchant(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id;
+        let mut missing = Vec::new();
+        for index in 0..wanted {
+            let sale = sale(&text, index);
+            if orders::by_out_trade_no(tx, tenant, &sale.out_trade_no)?.is_none() {
+                let (index, wanted) = (i64::try_from(index), i64::try_from(wanted.max(1)));
+                let offset = length.saturating_mul(index.unwrap_or(0)) / wanted.unwrap_or(1);
+                missing.push((start.plus(offset), sale));
+            }
+        }
+        Ok(missing)
+    };
+    Ok(world.app.db.read_blocking(placed)?)
+}
+
+/// Places and pays orders through the gateway, some at a time, and waits until the merchant knows of each payment.
+async fn sell(world: &World, sales: &[(Instant, Sale)]) -> anyhow::Result<()> {
+    for batch in sales.chunks(IN_FLIGHT) {
+        let Some((at, _)) = batch.first() else { break };
+        world.app.clock.set(*at);
+        let placed = stream::iter(batch).map(|(_, sale)| world.shop.sell(sale));
+        placed.buffer_unordered(IN_FLIGHT).try_collect::<()>().await?;
+        world.settle_messages().await?;
+        for (_, sale) in batch {
+            is_paid(world, sale).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The platform holds the payment, and its merchant was told.
+async fn is_paid(world: &World, sale: &Sale) -> anyhow::Result<()> {
+    let number = sale.out_trade_no.clone();
+    let state = world.app.db.read(move |tx| {
+        let tenant = credentials::platform_merchant(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id;
+        let order = orders::by_out_trade_no(tx, tenant, &number)?.ok_or(Error::NotFound)?;
+        Ok(orders::standing(tx, order)?.state)
+    });
+    let state = state.await?;
+    ensure!(state == OrderState::Paid, "{} is {} after its payment", sale.out_trade_no, state.as_str());
+    ensure!(world.shop.was_told(&sale.out_trade_no), "the merchant was not told of {}", sale.out_trade_no);
+    Ok(())
+}
+
+/// Cuts a day, lets the institution verify and execute it, settles it, and takes the results in.
+pub async fn close(world: &World, day: BusinessDay) -> anyhow::Result<()> {
+    let (app, institution) = (&world.app, world.institution);
+    world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await?;
+    let desk = app.desk(institution).await?;
+    let client = app.channel(institution).await?.client;
+    splits::cut(&app.db, &app.clock, &desk, &client, day).await?;
+    let answered = world.exchange().await?;
+    let missing = app.db.read(move |tx| settlement::gate(tx, institution, day)).await?;
+    let told: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    ensure!(missing.is_empty(), "the gate is closed: {}; the institution said {answered}", told.join("; "));
+    let report = settlement::settle(&app.db, &app.clock, &desk, day).await?;
+    let answered = world.exchange().await?;
+    let file = report.file.clone();
+    let state = app.db.read(move |tx| settlement::file_state(tx, &file)).await?;
+    ensure!(
+        state == FileState::Executed,
+        "{} is {}; the institution said {answered}",
+        report.file.name,
+        state.as_str()
+    );
+    Ok(())
+}
