@@ -461,10 +461,19 @@ fn each_break_of_the_chain_is_v04() {
         day.spl.truncate(1);
     };
     assert!(broken(cleared).contains("V04"), "64 zeros in the middle of a chain");
+    let older_bundle = |day: &mut HonestDay| {
+        let (older, newer) = (day.approvals[0].digest().to_string(), day.approvals[1].digest().to_string());
+        let lines: Vec<String> =
+            lines_of(&day.spl[1]).iter().map(|line| line.replace(&newer, &older)).collect();
+        day.spl[1] = Doc::signed(day.spl[1].name.clone(), sealed(&lines), &keys().platform);
+    };
+    assert!(broken(older_bundle).contains("V04"), "an older bundle than the newest");
+    assert!(broken(|day| drop(day.approvals.pop())).contains("V04"), "the bundle is not given");
+    assert!(broken(|day| day.results.retain(|r| !r.text().contains("E_VERIFY"))).contains("V04"), "not void");
     let mut forked = honest.clone();
     let previous = forked.previous[0].clone();
     let lines = lines_of(&previous);
-    let twin = Doc::signed(previous.name.clone(), sealed(&lines).repeat(1), &keys().platform);
+    let twin = Doc::signed(previous.name.clone(), sealed(&lines), &keys().platform);
     let mut lines = lines_of(&twin);
     lines[0] = lines[0].replace("T02:00:00", "T03:00:00");
     let twin = Doc::signed(twin.name, sealed(&lines), &keys().platform);
