@@ -11,7 +11,7 @@ pub fn start(config: &Config) -> anyhow::Result<()> {
     let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
     }
     .map_err(|error| anyhow::anyhow!("logs could not be started: {error}"))
 }

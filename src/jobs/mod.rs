@@ -39,6 +39,7 @@ impl Jobs {
         let (stop, _) = watch::channel(false);
         let mut jobs = Self { stop, loops: Vec::new() };
         jobs.every("outbox", Duration::from_secs(1), app, |app| async move { deliver(&app).await });
+        jobs.once("left behind", app, |app| async move { after_start(&app).await });
         jobs.every("resolve", Duration::from_secs(15), app, |app| async move { resolve(&app).await });
         jobs.every("import", Duration::from_secs(2), app, |app| async move { import_files(&app).await });
         jobs.every("daily", Duration::from_secs(60), app, |app| async move { daily_round(&app).await });
@@ -56,6 +57,15 @@ impl Jobs {
         }
     }
 
+    fn once<Run, Once>(&mut self, name: &'static str, app: &Data<App>, run: Run)
+    where
+        Run: FnOnce(Data<App>) -> Once,
+        Once: Future<Output = Result<usize, Error>> + Send + 'static,
+    {
+        let running = run(app.clone());
+        self.loops.push(tokio::spawn(async move { tell(name, running.await) }));
+    }
+
     fn every<Run, Once>(&mut self, name: &'static str, pause: Duration, app: &Data<App>, run: Run)
     where
         Run: Fn(Data<App>) -> Once + Send + 'static,
@@ -64,11 +74,7 @@ impl Jobs {
         let (app, mut stop) = (app.clone(), self.stop.subscribe());
         self.loops.push(tokio::spawn(async move {
             while !*stop.borrow() {
-                match run(app.clone()).await {
-                    Ok(0) => {}
-                    Ok(done) => tracing::info!(job = name, done, "job did what was due"),
-                    Err(error) => tracing::error!(job = name, %error, "job failed, it will run again"),
-                }
+                tell(name, run(app.clone()).await);
                 // The sender lives as long as the loops: an error means that they are to end.
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
@@ -76,5 +82,13 @@ impl Jobs {
                 }
             }
         }));
+    }
+}
+
+fn tell(job: &'static str, outcome: Result<usize, Error>) {
+    match outcome {
+        Ok(0) => {}
+        Ok(done) => tracing::info!(job, done, "job did what was due"),
+        Err(error) => tracing::error!(job, %error, "job failed, it will run again"),
     }
 }

@@ -186,6 +186,7 @@ pub(super) async fn advance(outside: &Outside<'_>, order: Order, event: Event) -
     outside
         .db
         .write(move |tx| {
+            store::lock(tx, order.id)?;
             let before = standing(tx, order)?;
             // The answer to one request may be overtaken by another's.
             if !event.state().is_some_and(|state| before.state.may_become(state)) {

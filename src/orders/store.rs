@@ -1,10 +1,11 @@
 //! Queries of the orders room.
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use super::{Event, Order, Payment, RawRef};
-use crate::db::Tx;
 use crate::db::schema::{order_event, pay_order, payment, payment_key};
+use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
@@ -123,6 +124,19 @@ pub fn by_inst_order_no(tx: &mut Tx<'_>, inst_order_no: &str) -> Result<Option<O
         .first(tx.conn())
         .optional()?;
     Ok(row.map(Order::from))
+}
+
+/// Holds back everyone else who would tell the next state of this order until the transaction ends.
+pub(super) fn lock(tx: &mut Tx<'_>, order: i64) -> Result<(), Error> {
+    match tx.conn() {
+        // One writer at a time anyway.
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Pg(conn) => {
+            let lock = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(order);
+            lock.execute(conn)?;
+            Ok(())
+        }
+    }
 }
 
 /// Adds one event.

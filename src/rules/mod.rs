@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 
 pub use store::{StoredRule, by_digest};
 
+use crate::clock;
 use crate::db::Tx;
 use crate::error::Error;
+use crate::institutions::exchange;
 use crate::kernel::approvals::{ApprovedRule, Bundle};
 use crate::kernel::calendar::Instant;
 use crate::kernel::rule::pick;
@@ -26,9 +28,8 @@ pub struct Preview {
 
 /// The institution's newest bundle that was issued at or before `at`: what it has approved.
 pub fn bundle_at(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Option<Bundle>, Error> {
-    let Some(body) = store::newest_bundle(tx, institution, at)? else { return Ok(None) };
-    let parsed = Bundle::parse(&body);
-    parsed.map(Some).map_err(|_| Error::Internal("a stored approvals bundle cannot be read".to_owned()))
+    let row = exchange::newest_bundle(tx, institution, clock::micros(at))?;
+    row.map(|row| exchange::parse_bundle("the bundle in force", &row.body)).transpose()
 }
 
 /// Keeps the versions of a bundle that were not kept before; how many those were.

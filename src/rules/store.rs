@@ -3,7 +3,7 @@ use diesel::prelude::*;
 
 use crate::clock;
 use crate::db::Tx;
-use crate::db::schema::{approvals_bundle, rule_version};
+use crate::db::schema::rule_version;
 use crate::error::Error;
 use crate::kernel::calendar::Instant;
 use crate::kernel::rule::RuleVersion;
@@ -30,20 +30,6 @@ pub fn by_digest(tx: &mut Tx<'_>, institution: i64, digest: &str) -> Result<Opti
         .filter(rule_version::institution_id.eq(institution))
         .filter(rule_version::digest.eq(digest))
         .select(StoredRule::as_select())
-        .first(tx.conn())
-        .optional()?)
-}
-
-pub(super) fn newest_bundle(
-    tx: &mut Tx<'_>,
-    institution: i64,
-    at: Instant,
-) -> Result<Option<Vec<u8>>, Error> {
-    Ok(approvals_bundle::table
-        .filter(approvals_bundle::institution_id.eq(institution))
-        .filter(approvals_bundle::issued_at.le(clock::micros(at)))
-        .order((approvals_bundle::issued_at.desc(), approvals_bundle::id.desc()))
-        .select(approvals_bundle::body)
         .first(tx.conn())
         .optional()?)
 }

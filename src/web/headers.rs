@@ -7,6 +7,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
+use tracing::Instrument;
 
 use super::lang::Lang;
 use crate::app::App;
@@ -35,7 +36,9 @@ pub async fn observe(
     let id = ulid::Ulid::generate().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
     let (started, method) = (Instant::now(), request.method().clone());
-    let mut answer = next.call(request).await?;
+    // Everything that is logged on the way carries the id too.
+    let span = tracing::info_span!("request", request_id = %id);
+    let mut answer = next.call(request).instrument(span).await?;
     let route = answer.request().match_pattern().unwrap_or_else(|| "-".to_owned());
     let (status, took) = (answer.status().as_u16(), started.elapsed().as_millis());
     tracing::info!(request_id = %id, %method, %route, status, took_ms = took, "request");

@@ -71,6 +71,23 @@ async fn the_same_order_again_is_answered_the_same_and_other_content_is_refused(
 }
 
 #[actix_web::test]
+async fn copies_of_one_order_at_the_same_time_are_one_order() {
+    let shop = Shop::open().await;
+    let order = shop.order("ORDER-1");
+    let answers = futures_util::future::join_all((0..8).map(|_| shop.place(&order))).await;
+    let order_no = shop.order_no("ORDER-1").await;
+    for answer in answers {
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json()["code_url"], format!("weixin://wxpay/bizpayurl?pr={order_no}"));
+    }
+    assert_eq!(shop.rows().await["pay_order"], 1);
+    let told: Vec<&str> =
+        shop.detail("ORDER-1").await.timeline.iter().map(|entry| entry.event.kind()).collect();
+    assert_eq!(told, ["CREATED", "PAYING"]);
+    assert!(shop.institution.calls().iter().all(|call| call.ends_with(&order_no)));
+}
+
+#[actix_web::test]
 async fn every_fault_of_a_signature_is_refused_and_nothing_is_stored() {
     let shop = Shop::open().await;
     let before = shop.rows().await;
@@ -283,6 +300,7 @@ async fn unknown_foreign_and_suspended_merchants_are_refused_alike() {
     let order = shop.order("ORDER-1");
     for (field, value) in [
         ("sub_mchid", "M9999"),
+        ("sub_mchid", "190001"),
         ("sub_mchid", shop.foreign_sub_mchid.as_str()),
         ("sub_mchid", shop.idle_sub_mchid.as_str()),
         ("sp_mchid", "1900000099"),
@@ -338,7 +356,9 @@ async fn answers_are_signed_with_the_key_that_the_caller_wants() {
         shop.assert_signed(answer);
     }
     let shop = Shop::open_in_public_key_mode().await;
-    assert_eq!(shop.query("NO-SUCH-ORDER").await.stamp().serial, shop.app.keys.wechat.public_key_id);
+    let keys = &shop.app.keys.wechat;
+    assert_eq!(shop.query("NO-SUCH-ORDER").await.stamp().serial, keys.public_key_id);
+    assert_eq!(shop.query_with_serial("NO-SUCH-ORDER", &keys.serial).await.stamp().serial, keys.serial);
 }
 
 #[actix_web::test]

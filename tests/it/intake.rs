@@ -138,7 +138,7 @@ fn fact(shop: &Shop, order_no: &str, inst_order_no: &str, n: usize) -> PaymentFa
             kind: RawKind::Notification,
             received_at: 1,
             headers: String::new(),
-            body: format!("sealed anew {n}").into_bytes(),
+            body: format!("{inst_order_no} sealed anew {n}").into_bytes(),
         },
     }
 }
@@ -178,6 +178,26 @@ async fn a_batch_is_one_transaction_and_tells_of_each_payment() {
     let outcomes = orders::submit(&shop.app.db, batch).await.unwrap();
     use Outcome::{Conflict, Known, Orphan, Stored};
     assert_eq!(outcomes, [Stored, Stored, Known, Orphan, Conflict]);
+}
+
+#[actix_web::test]
+async fn copies_of_one_payment_at_the_same_time_are_one_payment() {
+    let shop = Shop::open().await;
+    let (first, second) = (shop.placed("ORDER-1").await, shop.placed("ORDER-2").await);
+    // Half of the batches name the payments the other way round.
+    let batches = (0..8).map(|n| {
+        let mut batch = vec![fact(&shop, &first, "T1", n), fact(&shop, &second, "T2", n)];
+        if n % 2 == 1 {
+            batch.reverse();
+        }
+        orders::submit(&shop.app.db, batch)
+    });
+    let outcomes = futures_util::future::join_all(batches).await;
+    let outcomes: Vec<Outcome> = outcomes.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Stored).count(), 2);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Known).count(), 14);
+    let rows = shop.rows().await;
+    assert_eq!((rows["payment"], rows["raw_message"], rows["outbox"]), (2, 2, 2));
 }
 
 #[actix_web::test]

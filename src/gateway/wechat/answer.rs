@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::people::credentials::AnswerMode;
 use crate::protocol::wechat::sign::{PUB_KEY_ID, SERIAL, Stamp, same_serial};
 
-/// Signs what the inner service answers: with the key that the request names in `Wechatpay-Serial` when that is
-/// our public key's id, otherwise in the credential's mode, by certificate where nobody is proven to call.
+/// Signs what the inner service answers: with the key that the request names in `Wechatpay-Serial` when that is one
+/// of ours, otherwise in the credential's mode, by certificate where nobody is proven to call.
 pub async fn sign_answer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -43,6 +43,7 @@ async fn stamp(
     let keys = app.keys.clone();
     let by_id = match wanted {
         Some(wanted) if wanted.starts_with(PUB_KEY_ID) => same_serial(&wanted, &keys.wechat.public_key_id),
+        Some(wanted) if same_serial(&wanted, &keys.wechat.serial) => false,
         Some(_) | None => mode == AnswerMode::PublicKey,
     };
     let now = app.clock.instant();

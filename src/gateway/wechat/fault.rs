@@ -10,18 +10,18 @@ use crate::protocol::wechat::shapes::FieldFault;
 #[derive(Debug)]
 pub struct Fault {
     code: WechatCode,
-    body: ErrorBody,
+    body: Box<ErrorBody>,
 }
 
 impl Fault {
     /// A refusal with a sentence for the caller.
     pub fn new(code: WechatCode, message: impl Into<String>) -> Self {
-        Self { code, body: ErrorBody::new(code, message) }
+        Self { code, body: Box::new(ErrorBody::new(code, message)) }
     }
 
     /// `PARAM_ERROR` at a parameter of the body.
     pub fn parameter(field: &str, issue: &str) -> Self {
-        Self { code: WechatCode::ParamError, body: ErrorBody::parameter(field, issue) }
+        Self { code: WechatCode::ParamError, body: Box::new(ErrorBody::parameter(field, issue)) }
     }
 
     /// 401: who calls is not proven.
@@ -49,8 +49,8 @@ impl From<Error> for Fault {
                 Self::new(WechatCode::OutTradeNoUsed, "商户订单号已用于其他内容的订单，请更换单号")
             }
             Error::Refused { detail, .. } => Self::new(WechatCode::InvalidRequest, detail),
-            other => {
-                tracing::error!(error = %other, "the gateway could not answer");
+            error @ (Error::Db(_) | Error::Io(_) | Error::Internal(_)) => {
+                tracing::error!(%error, "the gateway could not answer");
                 Self::system()
             }
         }

@@ -118,7 +118,15 @@ type Bundles = HashMap<i64, Option<Bundle>>;
 
 fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Outcome>, Error> {
     let mut bundles = Bundles::new();
-    facts.iter().map(|fact| take(tx, fact, &mut bundles)).collect()
+    // Two writers that insert keys in different orders would deadlock.
+    let mut by_key: Vec<(usize, &PaymentFact)> = facts.iter().enumerate().collect();
+    by_key.sort_by(|a, b| a.1.inst_order_no.cmp(&b.1.inst_order_no));
+    let mut outcomes = Vec::with_capacity(facts.len());
+    for (place, fact) in by_key {
+        outcomes.push((place, take(tx, fact, &mut bundles)?));
+    }
+    outcomes.sort_by_key(|(place, _)| *place);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }
 
 fn take(tx: &mut Tx<'_>, fact: &PaymentFact, bundles: &mut Bundles) -> Result<Outcome, Error> {
@@ -158,7 +166,14 @@ fn take_for(
 ) -> Result<Outcome, Error> {
     let merchant = merchants::by_id(tx, order.sub_merchant_id)?;
     let before = standing(tx, order)?;
-    if before.payment.is_some() || merchant.inst_merchant_no != fact.inst_merchant_no {
+    if before.payment.is_some() {
+        // Its payment: this one, stored by another writer since we looked, or truly another.
+        return match store::known_payment(tx, &fact.inst_order_no)? {
+            Some(known) => Ok(compare(fact, &known)),
+            None => keep_orphan(tx, fact),
+        };
+    }
+    if merchant.inst_merchant_no != fact.inst_merchant_no {
         return keep_orphan(tx, fact);
     }
     let raw = fact.raw_ref();

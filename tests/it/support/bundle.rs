@@ -1,13 +1,13 @@
 //! An approvals bundle as an institution would sign it, with one rule.
-use diesel::prelude::*;
 use mingfen::app::App;
-use mingfen::clock;
-use mingfen::db::schema::{approvals_bundle, exchanged_file};
-use mingfen::kernel::approvals::Bundle;
-use mingfen::kernel::digest::Digest;
+use mingfen::institutions;
+use mingfen::institutions::exchange::Incoming;
 use mingfen::kernel::rule;
-use mingfen::rules;
+use mingfen::protocol::crypto::base64;
+use mingfen::settlement::{self, Received};
 use serde_json::{Value, json};
+
+use super::institution::Institution;
 
 const ALWAYS: &str = "2026-01-01T00:00:00+08:00";
 
@@ -22,16 +22,19 @@ fn market_standard() -> Value {
     })
 }
 
-/// Stores a bundle that lets these merchants (our number, the institution's) trade.
-pub fn approve(app: &App, institution_id: i64, merchants: &[(&str, &str)]) {
+/// Imports a bundle that lets these merchants (our number, the institution's) trade, the last of them no longer.
+pub fn approve(app: &App, institution: &Institution, institution_id: i64, merchants: &[(&str, &str)]) {
     let rule = market_standard();
     let digest = rule::parse(&rule.to_string()).unwrap().digest().to_string();
+    let last = merchants.len() - 1;
     let merchants: Vec<Value> = merchants
         .iter()
-        .map(|(merchant, number)| {
+        .enumerate()
+        .map(|(n, (merchant, number))| {
+            let end = if n == last { json!("2026-01-02T00:00:00+08:00") } else { Value::Null };
             json!({
                 "merchant": merchant, "inst_merchant_no": number, "agreement_no": "A1",
-                "active": [[ALWAYS, null]], "fees": {"wechat/native": 3800},
+                "active": [[ALWAYS, end]], "fees": {"wechat/native": 3800},
                 "max_ratio_ppm": 300000, "min_settle": 1, "cycle": "D1",
             })
         })
@@ -50,39 +53,13 @@ pub fn approve(app: &App, institution_id: i64, merchants: &[(&str, &str)]) {
         "decisions": [], "holds": [], "calendar": {"off": [], "on": []},
     })
     .to_string();
-    let bundle = Bundle::parse(body.as_bytes()).unwrap();
-    let (now, sha256) = (app.clock.now(), Digest::of(body.as_bytes()).to_string());
-    app.db
-        .write_blocking(|tx| {
-            diesel::insert_into(exchanged_file::table)
-                .values((
-                    exchanged_file::institution_id.eq(institution_id),
-                    exchanged_file::direction.eq("IN"),
-                    exchanged_file::kind.eq("APR"),
-                    exchanged_file::name.eq("APR_SANDBOX_DEMO_20260101_0001.json"),
-                    exchanged_file::business_date.eq(20_260_101),
-                    exchanged_file::seq.eq(1),
-                    exchanged_file::sha256.eq(&sha256),
-                    exchanged_file::size.eq(body.len() as i64),
-                    exchanged_file::orders.eq(0),
-                    exchanged_file::lines.eq(0),
-                    exchanged_file::total.eq(0),
-                    exchanged_file::created_at.eq(clock::micros(bundle.issued_at)),
-                    exchanged_file::recorded_at.eq(now),
-                ))
-                .execute(tx.conn())?;
-            let file: i64 = exchanged_file::table.select(exchanged_file::id).first(tx.conn())?;
-            diesel::insert_into(approvals_bundle::table)
-                .values((
-                    approvals_bundle::institution_id.eq(institution_id),
-                    approvals_bundle::file_id.eq(file),
-                    approvals_bundle::sha256.eq(&sha256),
-                    approvals_bundle::seq.eq(1),
-                    approvals_bundle::issued_at.eq(clock::micros(bundle.issued_at)),
-                    approvals_bundle::body.eq(body.as_bytes()),
-                ))
-                .execute(tx.conn())?;
-            rules::keep(tx, institution_id, &bundle)
-        })
-        .unwrap();
+    let signature = institution.key.sign_sha256(body.as_bytes()).unwrap();
+    let name = "APR_SANDBOX_DEMO_20260101_0001.json";
+    let incoming = Incoming::new(name, body.into_bytes(), &base64(&signature)).unwrap();
+    let now = app.clock.now();
+    let received = app.db.write_blocking(|tx| {
+        let institution = institutions::by_id(tx, institution_id)?;
+        settlement::receive(tx, &institution, &incoming, now)
+    });
+    assert_eq!(received.unwrap(), Received::Approvals);
 }

@@ -44,7 +44,7 @@ pub struct Shop {
     pub inst_merchant_no: String,
     /// Approved, but of another tenant.
     pub foreign_sub_mchid: String,
-    /// Of this tenant, not approved.
+    /// Of this tenant, approved for a time that is over.
     pub idle_sub_mchid: String,
     pub base_url: String,
     http: reqwest::Client,
@@ -116,7 +116,12 @@ impl Shop {
             key: MERCHANT_KEY.clone(),
         };
         credential(&app, tenant_id, &signer, &apiv3_key, wishes.mode);
-        bundle::approve(&app, institution_id, &[("M1001", "190001"), ("M2001", "190002")]);
+        bundle::approve(
+            &app,
+            &institution,
+            institution_id,
+            &[("M1001", "190001"), ("M2001", "190002"), ("M1009", "190009")],
+        );
         let server = serve(&app, listener);
         Self {
             app,
