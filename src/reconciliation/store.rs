@@ -199,9 +199,12 @@ pub(super) fn add_differences(
     Ok(())
 }
 
+/// Kind, the institution's number, ours, our value, theirs.
+type DifferenceRow = (String, String, String, Option<String>, Option<String>);
+
 /// The differences of a day, in order of the institution's numbers.
 pub fn differences(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Vec<Difference>, Error> {
-    let rows: Vec<(String, String, String, Option<String>, Option<String>)> = difference::table
+    let rows: Vec<DifferenceRow> = difference::table
         .filter(difference::institution_id.eq(institution))
         .filter(difference::business_date.eq(day))
         .order((difference::inst_order_no.asc(), difference::kind.asc()))

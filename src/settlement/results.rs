@@ -118,7 +118,7 @@ pub fn file_state(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<FileState, Er
             let ended = if file.kind == KIND {
                 states.values().all(|state| !matches!(state, SettlementState::Pending))
             } else {
-                !states.values().any(|state| open(state))
+                !states.values().any(open)
             };
             let executed = finals && answered == expected && ended;
             Ok(if executed { FileState::Executed } else { FileState::Accepted })

@@ -66,7 +66,7 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     let now = Clock::system().instant();
     let clock = Clock::system();
     let world = World::open(setup(args, &clock, now)?).await?;
-    play(&world, args.days, args.orders, now, |line| say(line)).await?;
+    play(&world, args.days, args.orders, now, say).await?;
     let dir = args.data.canonicalize()?;
     let days = verify_all(&world, &dir).await?;
     say(&format!("verified with both keys: {days} days, every fen is explained"));

@@ -231,11 +231,13 @@ pub(super) fn unreadable(name: &str, error: ReadError) -> Error {
     use crate::kernel::file::Check;
     match error {
         ReadError::Io(error) => Error::Io(error),
-        ReadError::Fault(fault) => match fault.check {
-            Check::V01 => Error::refused(Code::FileDigest, format!("E_DIGEST: {name}: {fault}")),
-            Check::V03 => Error::refused(Code::FileTotals, format!("E_TOTAL: {name}: {fault}")),
-            _ => Error::refused(Code::FileFormat, format!("E_FORMAT: {name}: {fault}")),
-        },
+        ReadError::Fault(fault) if fault.check == Check::V01 => {
+            Error::refused(Code::FileDigest, format!("E_DIGEST: {name}: {fault}"))
+        }
+        ReadError::Fault(fault) if fault.check == Check::V03 => {
+            Error::refused(Code::FileTotals, format!("E_TOTAL: {name}: {fault}"))
+        }
+        ReadError::Fault(fault) => Error::refused(Code::FileFormat, format!("E_FORMAT: {name}: {fault}")),
     }
 }
 

@@ -129,11 +129,6 @@ impl SandboxProcess {
         log["counts"][operation].as_u64().unwrap_or(0)
     }
 
-    /// How many requests of a kind arrived about any order.
-    pub async fn all_requests(&self, operation: &str) -> u64 {
-        self.get("requests").await["counts"][operation].as_u64().unwrap_or(0)
-    }
-
     /// An order as the institution sees it; null when it never saw it.
     pub async fn order(&self, order_no: &str) -> Value {
         self.get(&format!("orders?out_trade_no={order_no}")).await[0].clone()
