@@ -1,4 +1,5 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
+pub mod check;
 pub mod credential;
 pub mod day;
 pub mod demo;
@@ -26,6 +27,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Check(check::Args),
     Credential(credential::Args),
     Migrate(migrate::Args),
     Day(day::Args),
@@ -41,6 +43,7 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Command::Check(args) => check::run(&args),
             Command::Credential(args) => credential::run(&args),
             Command::Migrate(args) => migrate::run(&args),
             Command::Day(args) => day::run(args),

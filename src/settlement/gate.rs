@@ -90,7 +90,7 @@ pub(super) fn last_valid(tx: &mut Tx<'_>, institution: i64) -> Result<Option<Exc
 }
 
 /// All settlements that are not void, in order of publication.
-pub(super) fn valid(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<ExchangedFile>, Error> {
+pub fn valid(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<ExchangedFile>, Error> {
     let mut valid = Vec::new();
     for file in exchange::chain(tx, institution, KIND)? {
         if !is_void(tx, &file)? {

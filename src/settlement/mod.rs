@@ -11,7 +11,7 @@ mod stl;
 mod store;
 mod upload;
 
-pub use gate::{Missing, gate, must_repeat};
+pub use gate::{Missing, gate, must_repeat, valid};
 pub use results::{Received, file_state, line_states, receive};
 pub use settle::{SettleReport, settle, settled};
 pub use store::{Input, SettlementLine, inputs, lines, lines_of};

@@ -1,0 +1,111 @@
+//! `mingfen check`: every invariant of database, files and chains.
+mod files;
+mod store;
+
+use std::process::ExitCode;
+
+use super::settings::{Settings, say};
+use crate::app::App;
+use crate::clock::{Clock, micros};
+use crate::db::{Create, Tx};
+use crate::error::Error;
+use crate::institutions::exchange::{Desk, Folder};
+use crate::institutions::{self, Keys};
+use crate::kernel::calendar::Instant;
+use crate::kernel::digest::Digest;
+use crate::kernel::money::Fen;
+use crate::protocol::wechat::notification;
+use crate::protocol::wechat::shapes::OrderView;
+
+/// How many breaks are told.
+const TOLD: usize = 20;
+/// Rows that are looked at in one query.
+const BATCH: i64 = 500;
+
+/// Check every invariant: evidence, payments, splits, settlements, files, chains; exit 1 with the first breaks
+///
+/// Example: `mingfen check --config mingfen.toml`
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Exit 0 = nothing is broken.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let app = App::open(args.settings.load()?, Clock::system(), Create::No)?;
+    let breaks = breaks(&app)?;
+    for found in breaks.iter().take(TOLD) {
+        say(found)?;
+    }
+    if breaks.is_empty() {
+        say("ok: nothing is broken")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(format_args!("{} breaks; restore from a backup and find out who changed this", breaks.len()))?;
+    Ok(ExitCode::FAILURE)
+}
+
+/// Everything that is broken, in words. Blocks.
+pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
+    app.db.read_blocking(|tx| {
+        let mut breaks = store::unprotected(tx)?;
+        breaks.extend(store::contradictions(tx)?);
+        breaks.extend(raw_evidence(tx)?);
+        for institution in institutions::all(tx)? {
+            let keys = institutions::keys(tx, &app.master_key, &institution)?;
+            breaks.extend(payments(tx, institution.id, &keys)?);
+            for (sha256, body) in store::bundles(tx, institution.id)? {
+                if Digest::of(&body).to_string() != sha256 {
+                    breaks.push(format!("the bundle {sha256} has other bytes"));
+                }
+            }
+            let folder = Folder::new(&app.config.data_dir, &institution.code);
+            let desk = Desk { institution, folder, key: app.keys.files.private_key.clone() };
+            breaks.extend(files::breaks(tx, &desk, &app.keys.files.public_key)?);
+        }
+        Ok(breaks)
+    })
+}
+
+/// Every kept message has the bytes of its digest.
+fn raw_evidence(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
+    let mut breaks = Vec::new();
+    let (mut date, mut sha256) = (0, String::new());
+    loop {
+        let batch = store::raw_messages(tx, (date, &sha256), BATCH)?;
+        let Some(last) = batch.last() else { return Ok(breaks) };
+        (date, sha256) = (last.business_date, last.sha256.clone());
+        let changed = batch.iter().filter(|raw| Digest::of(&raw.body).to_string() != raw.sha256);
+        breaks.extend(changed.map(|raw| format!("the raw message {} has other bytes", raw.sha256)));
+    }
+}
+
+/// Every payment is what its signed message says.
+fn payments(tx: &mut Tx<'_>, institution: i64, keys: &Keys) -> Result<Vec<String>, Error> {
+    let mut breaks = Vec::new();
+    let mut after = 0;
+    loop {
+        let batch = store::payments(tx, institution, after, BATCH)?;
+        let Some(last) = batch.last() else { return Ok(breaks) };
+        after = last.order_id;
+        let wrong = batch.iter().filter(|payment| !is_proven(payment, keys));
+        breaks.extend(wrong.map(|p| format!("the payment {} is not what its message says", p.inst_order_no)));
+    }
+}
+
+fn is_proven(payment: &store::Proven, keys: &Keys) -> bool {
+    let plain = if payment.kind == "NOTIFICATION" {
+        notification::open(&keys.apiv3_key, &payment.body).ok().map(|(_, plain)| plain)
+    } else {
+        Some(payment.body.clone())
+    };
+    let Some(view) = plain.and_then(|plain| serde_json::from_slice::<OrderView>(&plain).ok()) else {
+        return false;
+    };
+    let paid_at = view.success_time.as_deref().and_then(Instant::parse).map(micros);
+    view.out_trade_no == payment.order_no
+        && view.transaction_id.as_deref() == Some(payment.inst_order_no.as_str())
+        && view.amount.map(|amount| amount.total) == Some(Fen::new(payment.paid))
+        && paid_at == Some(payment.paid_at)
+}

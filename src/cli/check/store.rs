@@ -1,0 +1,199 @@
+//! What `check` asks the database.
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Text;
+
+use crate::db::schema::{approvals_bundle, pay_order, payment, raw_message};
+use crate::db::{Conn, Tx};
+use crate::error::Error;
+
+/// Tables whose rows never change; the database refuses it by triggers.
+const APPEND_ONLY: [&str; 20] = [
+    "audit",
+    "exchanged_file",
+    "file_result",
+    "result_line",
+    "approvals_bundle",
+    "rule_version",
+    "pay_order",
+    "order_event",
+    "raw_message",
+    "payment_key",
+    "payment",
+    "orphan_payment",
+    "bill",
+    "difference",
+    "day_cut",
+    "split_order",
+    "split_key",
+    "split_line",
+    "settlement_input",
+    "settlement_line",
+];
+
+/// Statements that must find nothing: what is broken, and a query that names each broken object in column `v`.
+const MUST_FIND_NOTHING: [(&str, &str); 14] = [
+    ("a payment is not the one of its number", "SELECT p.inst_order_no AS v FROM payment p
+      LEFT JOIN payment_key k ON k.inst_order_no = p.inst_order_no
+      WHERE k.order_id IS NULL OR k.order_id <> p.order_id OR k.business_date <> p.business_date"),
+    ("a payment's number has no payment", "SELECT k.inst_order_no AS v FROM payment_key k
+      LEFT JOIN payment p ON p.business_date = k.business_date AND p.order_id = k.order_id
+      WHERE p.order_id IS NULL OR p.inst_order_no <> k.inst_order_no"),
+    ("a payment has no raw evidence", "SELECT p.inst_order_no AS v FROM payment p
+      LEFT JOIN raw_message r ON r.business_date = p.raw_business_date AND r.sha256 = p.raw_sha256
+      WHERE r.sha256 IS NULL"),
+    ("a payment is not of its order", "SELECT p.inst_order_no AS v FROM payment p
+      LEFT JOIN pay_order o ON o.id = p.order_id
+      WHERE o.id IS NULL OR o.sub_merchant_id <> p.sub_merchant_id OR o.institution_id <> p.institution_id
+         OR o.channel <> p.channel OR o.product <> p.product"),
+    ("an order's lines do not add up to its pool", "SELECT s.order_no AS v FROM split_order s
+      LEFT JOIN (SELECT business_date, file_id, n, COUNT(*) AS lines, SUM(amount) AS total FROM split_line
+        GROUP BY business_date, file_id, n) l
+        ON l.business_date = s.business_date AND l.file_id = s.file_id AND l.n = s.n
+      WHERE COALESCE(l.lines, 0) <> s.lines
+         OR (s.kind = 'O' AND COALESCE(l.total, 0) <> s.paid + s.subsidy - s.fee)"),
+    ("a split line has no order", "SELECT l.receiver AS v FROM split_line l
+      LEFT JOIN split_order s ON s.business_date = l.business_date AND s.file_id = l.file_id AND s.n = l.n
+      WHERE s.n IS NULL"),
+    ("a split order has no key", "SELECT s.inst_order_no AS v FROM split_order s
+      LEFT JOIN split_key k ON k.inst_order_no = s.inst_order_no AND k.file_id = s.file_id
+      WHERE k.n IS NULL OR k.n <> s.n OR k.business_date <> s.business_date"),
+    ("a split key has no order", "SELECT k.inst_order_no AS v FROM split_key k
+      LEFT JOIN split_order s ON s.business_date = k.business_date AND s.file_id = k.file_id AND s.n = k.n
+      WHERE s.n IS NULL"),
+    ("an order's rule is not kept", "SELECT s.order_no AS v FROM split_order s
+      LEFT JOIN rule_version r ON r.institution_id = s.institution_id AND r.digest = s.rule_digest
+      WHERE s.kind = 'O' AND (r.id IS NULL OR r.rule <> s.rule OR r.version <> s.version)"),
+    ("a result's lines do not fit its totals", "SELECT f.name AS v FROM file_result r
+      JOIN exchanged_file f ON f.id = r.ret_file_id
+      LEFT JOIN (SELECT file_result_id, COUNT(*) AS lines, SUM(CASE WHEN status = 'S' THEN amount ELSE 0 END) AS total
+        FROM result_line GROUP BY file_result_id) l ON l.file_result_id = r.id
+      WHERE COALESCE(l.lines, 0) <> r.lines OR COALESCE(l.total, 0) <> r.success_total
+         OR f.lines <> r.lines OR f.total <> r.success_total"),
+    ("a cut's bill or bundle is not kept", "SELECT CAST(c.business_date AS TEXT) AS v FROM day_cut c
+      LEFT JOIN bill b ON b.id = c.bill_id
+      LEFT JOIN approvals_bundle a ON a.institution_id = c.institution_id AND a.sha256 = c.approvals_sha256
+      LEFT JOIN exchanged_file f ON f.institution_id = c.institution_id AND f.kind = 'SPL'
+        AND f.business_date = c.business_date AND f.seq = c.seq
+      WHERE b.id IS NULL OR a.id IS NULL OR f.id IS NULL OR f.created_at <> c.created_at
+         OR f.approvals_sha256 <> c.approvals_sha256"),
+    ("a bill is not the file that was kept", "SELECT f.name AS v FROM bill b
+      JOIN exchanged_file f ON f.id = b.file_id
+      WHERE f.sha256 <> b.sha256 OR f.orders <> b.orders OR f.total <> b.total_paid"),
+    ("a settlement input is not the file of its name", "SELECT i.name AS v FROM settlement_input i
+      JOIN exchanged_file s ON s.id = i.file_id
+      LEFT JOIN exchanged_file f ON f.institution_id = s.institution_id AND f.name = i.name
+      WHERE f.id IS NULL OR f.sha256 <> i.sha256"),
+    ("a settlement line does not add up", "SELECT l.receiver AS v FROM settlement_line l
+      WHERE l.amount <> l.splits - l.returns - l.debts + l.carried_in + l.requeued"),
+];
+
+#[derive(QueryableByName)]
+struct Named {
+    #[diesel(sql_type = Text)]
+    v: String,
+}
+
+/// What the statements find, told for people; of each kind the first few.
+pub(super) fn contradictions(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
+    let mut breaks = Vec::new();
+    for (what, query) in MUST_FIND_NOTHING {
+        let found: Vec<Named> = sql_query(format!("{query} LIMIT 5")).load(tx.conn())?;
+        breaks.extend(found.into_iter().map(|one| format!("{what}: {}", one.v)));
+    }
+    Ok(breaks)
+}
+
+/// Append-only tables that the database does not protect.
+pub(super) fn unprotected(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
+    let (query, suffixes) = match tx.conn() {
+        Conn::Sqlite(_) => (
+            "SELECT name AS v FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%RAISE(ABORT%'",
+            ["no_update", "no_delete"],
+        ),
+        Conn::Pg(_) => (
+            "SELECT t.tgname::text AS v FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+             WHERE t.tgenabled IN ('O', 'A') AND p.proname = 'refuse_change'",
+            ["no_change", "no_truncate"],
+        ),
+    };
+    let there: Vec<Named> = sql_query(query).load(tx.conn())?;
+    let missing = APPEND_ONLY.iter().flat_map(|table| suffixes.map(|suffix| format!("{table}_{suffix}")));
+    Ok(missing
+        .filter(|trigger| !there.iter().any(|one| one.v == *trigger))
+        .map(|trigger| format!("the trigger {trigger} is missing or switched off"))
+        .collect())
+}
+
+/// A message as it was kept.
+pub(super) struct Raw {
+    pub business_date: i32,
+    pub sha256: String,
+    pub body: Vec<u8>,
+}
+
+/// At most `limit` messages after a key.
+pub(super) fn raw_messages(tx: &mut Tx<'_>, after: (i32, &str), limit: i64) -> Result<Vec<Raw>, Error> {
+    let rows: Vec<(i32, String, Vec<u8>)> = raw_message::table
+        .filter(
+            raw_message::business_date
+                .gt(after.0)
+                .or(raw_message::business_date.eq(after.0).and(raw_message::sha256.gt(after.1))),
+        )
+        .order((raw_message::business_date.asc(), raw_message::sha256.asc()))
+        .limit(limit)
+        .select((raw_message::business_date, raw_message::sha256, raw_message::body))
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(|(business_date, sha256, body)| Raw { business_date, sha256, body }).collect())
+}
+
+/// A payment beside the message that it rests on.
+#[derive(Queryable)]
+pub(super) struct Proven {
+    pub order_id: i64,
+    pub order_no: String,
+    pub inst_order_no: String,
+    pub paid: i64,
+    pub paid_at: i64,
+    pub kind: String,
+    pub body: Vec<u8>,
+}
+
+/// At most `limit` payments of an institution after an order's key, with their evidence.
+pub(super) fn payments(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Proven>, Error> {
+    Ok(payment::table
+        .inner_join(pay_order::table.on(pay_order::id.eq(payment::order_id)))
+        .inner_join(
+            raw_message::table.on(raw_message::business_date
+                .eq(payment::raw_business_date)
+                .and(raw_message::sha256.eq(payment::raw_sha256))),
+        )
+        .filter(payment::institution_id.eq(institution))
+        .filter(payment::order_id.gt(after))
+        .order(payment::order_id.asc())
+        .limit(limit)
+        .select((
+            payment::order_id,
+            pay_order::order_no,
+            payment::inst_order_no,
+            payment::paid,
+            payment::paid_at,
+            raw_message::kind,
+            raw_message::body,
+        ))
+        .load(tx.conn())?)
+}
+
+/// Digest and bytes of an institution's bundles.
+pub(super) fn bundles(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    Ok(approvals_bundle::table
+        .filter(approvals_bundle::institution_id.eq(institution))
+        .order(approvals_bundle::id.asc())
+        .select((approvals_bundle::sha256, approvals_bundle::body))
+        .load(tx.conn())?)
+}
