@@ -5,7 +5,28 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use crate::support::browser::Browser;
-use crate::support::played_days::{PlayedDays, Told, read_spl, yuan};
+use crate::support::finished_day::{DAY, FinishedDay};
+use crate::support::told::{Told, read_spl, yuan};
+
+/// Orders of a day.
+const ORDERS: usize = 24;
+const SPL: &str = "SPL_SANDBOX_DEMO_20261119_0001.txt";
+
+/// A finished day, its split file's orders, and a browser of somebody in this role.
+async fn begin(role: &str) -> (FinishedDay, Vec<Told>, Browser) {
+    let played = FinishedDay::new(ORDERS).await;
+    let orders = read_spl(&played.text(SPL));
+    assert_eq!(orders.len(), ORDERS);
+    let browser = Browser::open(&played.world.site_url).await;
+    let login = played.world.logins.iter().find(|login| login.role == role).unwrap();
+    browser.log_in(&login.login, &login.password).await;
+    (played, orders, browser)
+}
+
+async fn end(played: FinishedDay, browser: Browser) {
+    browser.close().await;
+    played.stop().await;
+}
 
 fn sum(orders: &[&Told]) -> i64 {
     orders.iter().map(|order| order.paid).sum()
@@ -16,18 +37,10 @@ fn dashed(day: &str) -> String {
     format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..])
 }
 
-fn day_of(path: &std::path::Path) -> String {
-    path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned()
-}
-
 #[actix_web::test]
 async fn an_admin_finds_on_screen_what_the_split_file_says() {
-    let days = PlayedDays::play().await;
-    let spl = days.published("SPL");
-    let (orders, day) = (read_spl(&spl), dashed(&day_of(&spl)));
-    let browser = Browser::open(&days.url).await;
-    let (login, password) = days.login("ADMIN");
-    browser.log_in(&login, &password).await;
+    let (played, orders, browser) = begin("ADMIN").await;
+    let day = dashed(DAY);
 
     let unsplit: Vec<&Told> = orders.iter().filter(|order| order.reason.is_some()).collect();
     browser.visit("admin-desk", "/admin").await;
@@ -60,22 +73,19 @@ async fn an_admin_finds_on_screen_what_the_split_file_says() {
 
     browser.visit("admin-rules", "/admin/rules").await;
     browser.visit("admin-files", "/admin/files").await;
-    let digest = hex::encode(Sha256::digest(std::fs::read(&spl).unwrap()));
+    let digest = hex::encode(Sha256::digest(played.text(SPL)));
     assert!(browser.text("main").await.contains(&digest));
-    browser.close().await;
+    end(played, browser).await;
 }
 
 /// The table beside the picture holds the file's lines, and they add up with the fee to what was paid.
 async fn assert_flow(browser: &Browser, order: &Told) {
     let rows = browser.rows("section.accent table").await;
-    let shown: BTreeSet<(String, String)> = rows
-        .iter()
-        .map(|row| {
-            let receiver = row[0].split(' ').nth(1).unwrap_or_default().to_owned();
-            (receiver, row[2].clone())
-        })
-        .filter(|(receiver, _)| !receiver.is_empty())
-        .collect();
+    let keys = "return [...document.querySelectorAll('section.accent tbody tr')]\
+                .map(row => row.querySelector('.mono')?.textContent ?? '')";
+    let keys: Vec<String> = serde_json::from_value(browser.script(keys).await).unwrap();
+    let lines = keys.iter().zip(&rows).filter(|(key, _)| !key.is_empty());
+    let shown: BTreeSet<(String, String)> = lines.map(|(key, row)| (key.clone(), row[2].clone())).collect();
     let told: BTreeSet<(String, String)> =
         order.lines.iter().map(|(receiver, fen)| (receiver.clone(), yuan(*fen))).collect();
     assert_eq!(shown, told);
@@ -89,12 +99,8 @@ async fn assert_flow(browser: &Browser, order: &Told) {
 
 #[actix_web::test]
 async fn a_merchant_sees_its_own_orders_and_what_it_is_credited() {
-    let days = PlayedDays::play().await;
-    let spl = days.published("SPL");
-    let (orders, day) = (read_spl(&spl), dashed(&day_of(&spl)));
-    let browser = Browser::open(&days.url).await;
-    let (login, password) = days.login("MERCHANT");
-    browser.log_in(&login, &password).await;
+    let (played, orders, browser) = begin("MERCHANT").await;
+    let day = dashed(DAY);
 
     browser.visit("merchant-desk", "/merchant").await;
     let merchant = browser.text(".meta .mono").await;
@@ -127,43 +133,35 @@ async fn a_merchant_sees_its_own_orders_and_what_it_is_credited() {
     let foreign = of_others.last().unwrap();
     browser.goto(&format!("/merchant/orders/{}", foreign.order_no)).await;
     assert!(browser.text("main").await.contains("没有这个页面"));
-    browser.close().await;
+    end(played, browser).await;
 }
 
 #[actix_web::test]
 async fn an_institution_fetches_the_files_and_answers_them() {
-    let days = PlayedDays::play().await;
-    let spl = days.published("SPL");
-    let browser = Browser::open(&days.url).await;
-    let (login, password) = days.login("INST_MAKER");
-    browser.log_in(&login, &password).await;
+    let (played, orders, browser) = begin("INST_MAKER").await;
 
     browser.visit("institution-inbox", "/institution").await;
     let name = spl.file_name().unwrap().to_string_lossy().into_owned();
-    let bytes = std::fs::read(&spl).unwrap();
     let page = browser.text("main").await;
-    assert!(page.contains(&name) && page.contains(&hex::encode(Sha256::digest(&bytes))));
-    let split: i64 = read_spl(&spl).iter().flat_map(|order| &order.lines).map(|(_, fen)| fen).sum();
-    assert!(page.contains(&yuan(split)), "the total of {name}");
+    assert!(page.contains(SPL) && page.contains(&hex::encode(Sha256::digest(played.text(SPL)))));
+    let split: i64 = orders.iter().flat_map(|order| &order.lines).map(|(_, fen)| fen).sum();
+    assert!(page.contains(&yuan(split)), "the total of {SPL}");
 
-    for (file, bytes) in [
-        (name.clone(), bytes),
-        (format!("{name}.sig"), std::fs::read(spl.with_file_name(format!("{name}.sig"))).unwrap()),
-    ] {
+    for file in [SPL.to_owned(), format!("{SPL}.sig")] {
         let fetch = format!(
             "const done = arguments[arguments.length - 1];\
              fetch('/institution/files/{file}').then(a => a.text()).then(done)"
         );
         let fetched = browser.client.execute_async(&fetch, Vec::new()).await.unwrap();
-        assert_eq!(fetched.as_str().unwrap().as_bytes(), bytes, "{file}");
+        assert_eq!(fetched.as_str().unwrap(), played.text(&file), "{file}");
     }
 
     // The institution sends its own first answer once more: nothing happens twice.
-    let answer = days.data().join(format!("files/SANDBOX/in/{name}.first.ret"));
+    let answer = played.inbox(&format!("{SPL}.first.ret"));
     browser.fill("#file", answer.to_str().unwrap()).await;
     browser.fill("#sig", &format!("{}.sig", answer.display())).await;
     let send = fantoccini::Locator::Css("form.stack button");
     browser.client.find(send).await.unwrap().click().await.unwrap();
     assert!(browser.text("[role=status]").await.contains("没有做任何改动"));
-    browser.close().await;
+    end(played, browser).await;
 }

@@ -1,1 +1,179 @@
-//! pages
+//! Pages as each role gets them: what they say in both languages, who may see what, and what protects them.
+use crate::support::acting::{Acting, Page};
+use crate::support::finished_day::FinishedDay;
+use crate::support::told::{Told, read_spl};
+
+const SPL: &str = "SPL_SANDBOX_DEMO_20261119_0001.txt";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Every page behind the login: address, who may see it, its heading in Chinese and English.
+const PAGES: [(&str, &str, &str, &str); 9] = [
+    ("/admin", "ADMIN", "工作台", "Desk"),
+    ("/admin/orders", "ADMIN", "订单", "Orders"),
+    ("/admin/rules", "ADMIN", "分账规则", "Split rules"),
+    ("/admin/exceptions", "ADMIN", "例外", "Exceptions"),
+    ("/admin/files", "ADMIN", "文件", "Files"),
+    ("/merchant", "MERCHANT", "云栖茶舍", "云栖茶舍"),
+    ("/merchant/orders", "MERCHANT", "订单", "Orders"),
+    ("/merchant/settlements", "MERCHANT", "结算明细", "Settlements"),
+    ("/institution", "INST_MAKER", "收件箱", "Inbox"),
+];
+
+/// Whose pages a role uses.
+fn area(role: &str) -> &'static str {
+    match role {
+        "ADMIN" | "CHECKER" => "ADMIN",
+        "MERCHANT" => "MERCHANT",
+        _ => "INST_MAKER",
+    }
+}
+
+async fn acting(played: &FinishedDay, role: &str) -> Acting {
+    let login = played.world.logins.iter().find(|login| login.role == role).unwrap();
+    let mut acting = Acting::at(&played.world.site_url);
+    assert_eq!(acting.log_in(&login.login, &login.password).await.status, 303);
+    acting
+}
+
+fn heading(page: &Page) -> String {
+    let rest = page.body.split("<h1").nth(1).unwrap_or_default();
+    rest.split_once('>').unwrap().1.split('<').next().unwrap().trim().to_owned()
+}
+
+fn is_chinese(c: char) -> bool {
+    ('\u{4e00}'..='\u{9fff}').contains(&c)
+}
+
+#[actix_web::test]
+async fn every_role_gets_its_own_pages_in_both_languages_and_no_others() {
+    let played = FinishedDay::new(12).await;
+    for role in ["ADMIN", "CHECKER", "MERCHANT", "INST_MAKER", "INST_CHECKER"] {
+        let mut user = acting(&played, role).await;
+        for (path, owner, zh, en) in PAGES {
+            let (chinese, english) =
+                (user.get(&format!("{path}?lang=zh")).await, user.get(&format!("{path}?lang=en")).await);
+            if owner == area(role) {
+                assert_eq!((chinese.status, heading(&chinese).as_str()), (200, zh), "{role} {path}");
+                assert_eq!((english.status, heading(&english).as_str()), (200, en), "{role} {path}");
+                assert!(chinese.body.contains("<html lang=\"zh-CN\">"));
+                assert!(english.body.contains("<html lang=\"en\">"));
+            } else {
+                assert_eq!((chinese.status, english.status), (404, 404), "{role} {path}");
+                assert!(chinese.body.contains("没有这个页面") && english.body.contains("No such page"));
+            }
+        }
+    }
+    played.stop().await;
+}
+
+#[actix_web::test]
+async fn the_words_of_an_english_page_are_english() {
+    let played = FinishedDay::new(12).await;
+    let mut admin = acting(&played, "ADMIN").await;
+    // Names and descriptions are data and stay as they are; these pages have none of them but the user's own.
+    for path in ["/admin/exceptions?lang=en", "/admin/files?lang=en", "/admin/nowhere?lang=en", "/login?lang=en"] {
+        let page = admin.get(path).await;
+        let text = page.body.replace("中文", "").replace("陈晨", "").replace("陈", "");
+        let left: String = text.chars().filter(|c| is_chinese(*c)).collect();
+        assert_eq!(left, "", "{path}");
+    }
+    played.stop().await;
+}
+
+#[actix_web::test]
+async fn the_language_is_asked_for_then_remembered_then_guessed() {
+    let played = FinishedDay::new(1).await;
+    let mut anon = Acting::at(&played.world.site_url);
+    assert!(anon.get("/login").await.body.contains("lang=\"zh-CN\""));
+    assert!(anon.get("/login?lang=en").await.body.contains("<html lang=\"en\">"));
+    assert!(anon.get("/login").await.body.contains("<html lang=\"en\">"), "remembered");
+    assert!(anon.get("/login?lang=zh").await.body.contains("<html lang=\"zh-CN\">"));
+    played.stop().await;
+}
+
+#[actix_web::test]
+async fn nobody_sees_what_belongs_to_another() {
+    let played = FinishedDay::new(12).await;
+    let orders = read_spl(&played.text(SPL));
+    let mut merchant = acting(&played, "MERCHANT").await;
+    let own = merchant.get("/merchant/orders").await.body;
+    let is_own = |order: &&Told| own.contains(&order.order_no);
+    let (mine, foreign): (Vec<&Told>, Vec<&Told>) = orders.iter().partition(is_own);
+    assert!(!mine.is_empty() && !foreign.is_empty());
+    for order in &mine {
+        assert_eq!(merchant.get(&format!("/merchant/orders/{}", order.order_no)).await.status, 200);
+    }
+    for order in &foreign {
+        let refused = merchant.get(&format!("/merchant/orders/{}", order.order_no)).await;
+        let unknown = merchant.get("/merchant/orders/MF00000000000000000000000000").await;
+        assert_eq!((refused.status, unknown.status), (404, 404));
+        let without_id = |page: &Page| page.body.split("class=\"mono\"").next().unwrap().to_owned();
+        assert_eq!(
+            without_id(&refused).replace(&order.order_no, "MF00000000000000000000000000"),
+            without_id(&unknown)
+        );
+    }
+    for path in [format!("/institution/files/{SPL}"), format!("/admin/files/{SPL}")] {
+        assert_eq!(merchant.get(&path).await.status, 404);
+    }
+    let mut institution = acting(&played, "INST_CHECKER").await;
+    assert_eq!(institution.get(&format!("/institution/files/{SPL}")).await.body, played.text(SPL));
+    for path in ["/institution/files/..%2F..%2Fmingfen.db", "/institution/files/%2Fetc%2Fpasswd", "/institution/files/x"] {
+        assert_eq!(institution.get(path).await.status, 404, "{path}");
+    }
+    played.stop().await;
+}
+
+#[actix_web::test]
+async fn every_answer_is_kept_to_itself() {
+    let played = FinishedDay::new(1).await;
+    let mut admin = acting(&played, "ADMIN").await;
+    for path in ["/login", "/admin", "/admin/nowhere", "/static/x/nothing.css"] {
+        let page = admin.get(path).await;
+        assert_eq!(page.header("content-security-policy"), POLICY, "{path}");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        assert_eq!(page.header("referrer-policy"), "same-origin");
+        assert_eq!(page.header("cache-control"), "no-store");
+        assert_eq!(page.header("strict-transport-security"), "", "plain http must not promise https");
+        assert_eq!(page.header("x-request-id").len(), 26);
+        for forbidden in ["<script", " style=", " onclick="] {
+            assert!(!page.body.contains(forbidden), "{path} has {forbidden}");
+        }
+    }
+    let lost = admin.get("/admin/nowhere").await;
+    assert!(lost.body.contains(lost.header("x-request-id")) && lost.body.contains("回到首页"));
+    played.stop().await;
+}
+
+#[actix_web::test]
+async fn static_files_may_be_kept_for_ever_because_their_address_changes() {
+    let played = FinishedDay::new(1).await;
+    let mut anon = Acting::at(&played.world.site_url);
+    let page = anon.get("/login").await.body;
+    let links = page.split('"').filter(|text| text.starts_with("/static/")).map(str::to_owned);
+    let links: Vec<String> = links.map(|link| link.split('#').next().unwrap().to_owned()).collect();
+    assert!(links.iter().any(|link| link.ends_with(".css")) && links.iter().any(|link| link.ends_with(".svg")));
+    for link in links {
+        let file = anon.get(&link).await;
+        assert_eq!((file.status, file.header("cache-control")), (200, "public, max-age=31536000, immutable"));
+    }
+    assert_eq!(anon.get("/healthz").await.body, "ok\n");
+    assert_eq!(anon.get("/readyz").await.body, "ready\n");
+    played.stop().await;
+}
+
+#[actix_web::test]
+async fn an_upload_without_the_sessions_token_is_refused_and_stores_nothing() {
+    let played = FinishedDay::new(1).await;
+    let mut maker = acting(&played, "INST_MAKER").await;
+    maker.get("/institution").await;
+    let own = maker.csrf.clone();
+    let file = b"H|SSF1|RET".as_slice();
+    for (token, status) in [("", 403), ("x", 403), (own.as_str(), 400)] {
+        let answer = maker.upload("/institution/files", token, "SPL.txt.first.ret", file, b"AAAA").await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+    assert!(!played.inbox("SPL.txt.first.ret").exists());
+    played.stop().await;
+}

@@ -50,9 +50,7 @@ impl Site {
 
     /// Somebody who has not logged in.
     pub fn anon(&self) -> Acting {
-        let policy = reqwest::redirect::Policy::none();
-        let http = reqwest::Client::builder().redirect(policy).build().unwrap();
-        Acting { http, base_url: self.base_url.clone(), cookies: BTreeMap::new(), csrf: String::new() }
+        Acting::at(&self.base_url)
     }
 
     /// A new user who has logged in through the page.
@@ -90,6 +88,13 @@ impl Page {
 }
 
 impl Acting {
+    /// Somebody who has not logged in, in front of this site.
+    pub fn at(base_url: &str) -> Self {
+        let policy = reqwest::redirect::Policy::none();
+        let http = reqwest::Client::builder().redirect(policy).build().unwrap();
+        Self { http, base_url: base_url.to_owned(), cookies: BTreeMap::new(), csrf: String::new() }
+    }
+
     pub async fn log_in(&mut self, login: &str, password: &str) -> Page {
         self.post("/login", &[("login", login), ("password", password)]).await
     }
@@ -112,7 +117,25 @@ impl Acting {
     ) -> Page {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields).append_pair("_csrf", &self.csrf);
-        self.send(Method::POST, path, headers, Some(form.finish())).await
+        let kind = "application/x-www-form-urlencoded".to_owned();
+        self.send(Method::POST, path, headers, Some((kind, form.finish().into_bytes()))).await
+    }
+
+    /// Sends a file and its signature by hand, as a multipart form.
+    pub async fn upload(&mut self, path: &str, csrf: &str, name: &str, file: &[u8], sig: &[u8]) -> Page {
+        const BOUNDARY: &str = "0123456789abcdef";
+        let mut body = Vec::new();
+        let parts = [("_csrf", "", csrf.as_bytes()), ("file", name, file), ("sig", "x.sig", sig)];
+        for (field, name, content) in parts {
+            let named = if name.is_empty() { String::new() } else { format!("; filename=\"{name}\"") };
+            let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"{named}\r\n\r\n");
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(content);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        self.send(Method::POST, path, &[], Some((kind, body))).await
     }
 
     async fn send(
@@ -120,7 +143,7 @@ impl Acting {
         method: Method,
         path: &str,
         headers: &[(&'static str, &str)],
-        form: Option<String>,
+        body: Option<(String, Vec<u8>)>,
     ) -> Page {
         let jar: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request =
@@ -128,8 +151,8 @@ impl Acting {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if let Some(form) = form {
-            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
+        if let Some((kind, body)) = body {
+            request = request.header(CONTENT_TYPE, kind).body(body);
         }
         let answer = request.send().await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());

@@ -1,12 +1,15 @@
 //! A headless Chromium, driven through chromedriver, that finds fault with every page it opens.
+use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
-use super::{free_port, root};
 
 const AXE: &str = include_str!("../../vendor/axe.min.js");
 const RULES: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -32,7 +35,8 @@ impl Drop for Browser {
 impl Browser {
     /// Opens a browser for a site.
     pub async fn open(site: &str) -> Self {
-        let port = free_port();
+        // Free a moment ago; chromedriver itself cannot say which port it took.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())
@@ -132,11 +136,8 @@ impl Browser {
             "cmd": "Page.captureScreenshot", "params": {"format": "png", "captureBeyondViewport": true},
         });
         let picture = self.driver("goog/cdp/execute", command).await;
-        let bytes = {
-            use base64::Engine;
-            base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
-        };
-        let dir = root().join("target/screenshots");
+        let bytes = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::write(dir.join(format!("{name}.png")), bytes).unwrap();
     }

@@ -1,5 +1,6 @@
 //! What the tests stand on: a fresh platform on a fresh database for each test.
 pub mod acting;
+pub mod browser;
 pub mod bundle;
 pub mod database;
 pub mod finished_day;
@@ -11,6 +12,7 @@ pub mod receiver;
 pub mod rules;
 pub mod sandbox_process;
 pub mod shop;
+pub mod told;
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
