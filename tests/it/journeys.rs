@@ -141,7 +141,6 @@ async fn an_institution_fetches_the_files_and_answers_them() {
     let (played, orders, browser) = begin("INST_MAKER").await;
 
     browser.visit("institution-inbox", "/institution").await;
-    let name = spl.file_name().unwrap().to_string_lossy().into_owned();
     let page = browser.text("main").await;
     assert!(page.contains(SPL) && page.contains(&hex::encode(Sha256::digest(played.text(SPL)))));
     let split: i64 = orders.iter().flat_map(|order| &order.lines).map(|(_, fen)| fen).sum();

@@ -128,7 +128,8 @@ impl Acting {
         let parts = [("_csrf", "", csrf.as_bytes()), ("file", name, file), ("sig", "x.sig", sig)];
         for (field, name, content) in parts {
             let named = if name.is_empty() { String::new() } else { format!("; filename=\"{name}\"") };
-            let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"{named}\r\n\r\n");
+            let head =
+                format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"{named}\r\n\r\n");
             body.extend_from_slice(head.as_bytes());
             body.extend_from_slice(content);
             body.extend_from_slice(b"\r\n");
