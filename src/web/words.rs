@@ -67,7 +67,6 @@ catalogue! {
     logout: "退出", "Log out";
     login_name: "登录名", "Login name";
     password: "密码", "Password";
-    login_refused: "登录名或密码不对，请核对后再试；忘记密码请找管理员重置。", "Wrong login name or password. Check both and try again; an administrator can reset a password.";
     login_help: "账号由平台管理员开通；30 分钟不操作会自动退出。", "An administrator opens accounts; after 30 idle minutes you are logged out.";
 
     refused: "没有办成", "Refused";

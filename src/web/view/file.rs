@@ -1,6 +1,9 @@
 //! Files exchanged with an institution: digest, place in the chain, and what the institution answered.
+use std::io::ErrorKind;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::web;
 
 use super::{Mood, Tag};
 use crate::app::App;
@@ -38,6 +41,8 @@ pub struct FileView {
     pub name: String,
     /// Its symbol.
     pub icon: &'static str,
+    /// Whether a signature stands beside it: the channel's own bill has none.
+    pub signed: bool,
     /// What it is and holds.
     pub brief: String,
     /// Its header's time.
@@ -82,6 +87,7 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, file: &ExchangedFile) -> Result<FileVie
     Ok(FileView {
         anchor: format!("f{}", file.id),
         name: file.name.clone(),
+        signed: file.kind != "WXBILL",
         icon: if file.direction == "OUT" { "file-text" } else { "inbox" },
         brief: brief(lang, file),
         at: When(file.created_at),
@@ -166,7 +172,10 @@ pub async fn download(app: &App, scope: Scope, name: String) -> Result<HttpRespo
     let folder = Folder::new(&app.config.data_dir, &institution.code);
     let day = BusinessDay::from_i32(file.business_date).ok_or(Fault::NotFound)?;
     let dir = if file.direction == "OUT" { folder.out(day) } else { folder.inbox() };
-    let bytes = std::fs::read(dir.join(&name)).map_err(Error::from)?;
+    let path = dir.join(&name);
+    let read = web::block(move || std::fs::read(path)).await.map_err(|e| Error::Internal(e.to_string()))?;
+    let bytes = read
+        .map_err(|e| if e.kind() == ErrorKind::NotFound { Fault::NotFound } else { Error::Io(e).into() })?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/octet-stream"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
