@@ -4,13 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use diesel::prelude::*;
 use mingfen::channels::http::{Guarded, Limits};
+use mingfen::cli::demo::{World, close};
+use mingfen::clock::Clock;
+use mingfen::db::schema::credential;
 use mingfen::jobs::{self, SCHEDULE};
-use mingfen::orders::Delivery;
+use mingfen::kernel::calendar::BusinessDay;
+use mingfen::orders::{self, Delivery};
 use mingfen::protocol::wechat::notification;
 use mingfen::protocol::wechat::shapes::OrderView;
 use serde_json::{Value, json};
 
+use crate::support::finished_day::FinishedDay;
 use crate::support::receiver::Receiver;
 use crate::support::shop::Shop;
 
@@ -104,33 +110,39 @@ async fn a_merchant_that_is_not_there_or_may_not_be_called_fails_that_delivery_o
 
 #[actix_web::test]
 async fn the_stock_sdk_works_in_certificate_mode() {
-    let shop = Shop::open().await;
-    sdk(&shop, json!({})).await;
+    sdk(false).await;
 }
 
 #[actix_web::test]
 async fn the_stock_sdk_works_in_public_key_mode() {
-    let shop = Shop::open_in_public_key_mode().await;
-    let ours = &shop.app.keys.wechat;
-    let public_key = ours.public_key.to_pem().unwrap();
-    sdk(&shop, json!({"public_key": public_key, "public_key_id": ours.public_key_id})).await;
+    sdk(true).await;
 }
 
-/// Runs `tests/sdk/wechatpay.py`, which places, queries and closes, and checks our notification itself.
-async fn sdk(shop: &Shop, keys: Value) {
+/// Runs `tests/sdk/wechatpay.py`, which places, queries and closes, and checks our notification itself. The demo's
+/// papers for a stock SDK are all that it gets, and its order goes the whole way to the day's SPL.
+async fn sdk(in_public_key_mode: bool) {
+    let demo = FinishedDay::at(0, &Clock::system().instant().to_cst()).await;
+    let (world, finished) = (&demo.world, demo.day());
+    let papers = std::fs::read_to_string(demo.dir().join("credentials/wechat.json")).unwrap();
+    let papers: Value = serde_json::from_str(&papers).unwrap();
+    let text = |name: &str| std::fs::read_to_string(papers[name].as_str().unwrap()).unwrap();
     let mut settings = json!({
-        "base_url": shop.base_url,
-        "sp_mchid": shop.sp_mchid(),
-        "sp_appid": "wx0000000000000001",
-        "sub_mchid": shop.sub_mchid,
-        "serial": shop.signer.serial,
-        "private_key": shop.signer.key.to_pem().unwrap(),
-        "apiv3_key": shop.apiv3_key.expose(),
+        "base_url": papers["base_url"],
+        "sp_mchid": papers["sp_mchid"],
+        "sp_appid": papers["sp_appid"],
+        "sub_mchid": papers["sub_mchids"][0],
+        "serial": papers["merchant_serial"],
+        "private_key": text("merchant_private_key"),
+        "apiv3_key": papers["apiv3_key"],
         "out_trade_no": "SDK-ORDER-1",
-        "goods_tag": "food;agent=agent:A1",
+        "goods_tag": "PROMO;agent=agent:A1",
     });
-    settings.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
-    let file = shop.app.dir().join("sdk.json");
+    if in_public_key_mode {
+        settings["public_key"] = json!(text("platform_public_key"));
+        settings["public_key_id"] = papers["platform_public_key_id"].clone();
+        answer_by_public_key(world).await;
+    }
+    let file = demo.dir().join("sdk.json");
     std::fs::write(&file, settings.to_string()).unwrap();
     let mut child = Command::new(python())
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/wechatpay.py"))
@@ -139,22 +151,54 @@ async fn sdk(shop: &Shop, keys: Value) {
         .spawn()
         .unwrap();
     let steps = Arc::new(Mutex::new(BufReader::new(child.stdout.take().unwrap())));
-    assert_eq!(step(&steps).await["step"], "placed");
-
-    let order_no = shop.order_no("SDK-ORDER-1").await;
-    let notice = shop.institution.pay(&order_no);
-    assert_eq!(shop.notify(&notice).await.status, 204);
-    assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 1);
-    let transaction_id = shop.institution.held(&order_no).unwrap().transaction_id.unwrap();
+    let placed = step(&steps).await;
+    assert_eq!(placed["step"], "placed");
+    world.sandbox("POST", "/sandbox/pay", &json!({"code_url": placed["code_url"]})).await.unwrap();
+    world.settle_messages().await.unwrap();
     let told = step(&steps).await;
-    assert_eq!((&told["step"], &told["transaction_id"]), (&json!("told"), &json!(transaction_id)));
-    assert_eq!(told["paid"], 12345);
+    assert_eq!((&told["step"], &told["paid"]), (&json!("told"), &json!(12345)));
     for expected in ["queried", "closed", "done"] {
         assert_eq!(step(&steps).await["step"], expected);
     }
     assert!(child.wait().unwrap().success());
-    assert!(shop.detail("SDK-ORDER-1").await.delivery.unwrap().done_at.is_some());
-    assert_eq!(shop.state("SDK-ORDER-1-2").await, "CLOSED");
+    is_in_the_split_file(&demo, finished, told["transaction_id"].as_str().unwrap()).await;
+    demo.stop().await;
+}
+
+/// Notifications carry no request that could ask for it: the credential says by which key they are signed.
+async fn answer_by_public_key(world: &World) {
+    let set = diesel::update(credential::table).set(credential::answer_mode.eq("pubkey"));
+    let write = world.app.db.write(move |tx| Ok(set.execute(tx.conn())?));
+    assert_eq!(write.await.unwrap(), 1);
+}
+
+/// Closes the days up to that of a payment and finds it in the published SPL, split to the fen.
+async fn is_in_the_split_file(demo: &FinishedDay, finished: BusinessDay, inst_order_no: &str) {
+    let world = &demo.world;
+    let number = inst_order_no.to_owned();
+    let find = world.app.db.read(move |tx| {
+        let order = orders::by_inst_order_no(tx, &number)?.unwrap();
+        Ok(orders::standing(tx, order)?.payment.unwrap().business_date)
+    });
+    let day = BusinessDay::from_i32(find.await.unwrap()).unwrap();
+    world.app.clock.set(day.next().start().plus(10 * 3600));
+    // Should midnight have passed meanwhile, the day before comes first.
+    let mut due = finished.next();
+    while due <= day {
+        close(world, due).await.unwrap();
+        due = due.next();
+    }
+    let spl = demo.text(&format!("SPL_SANDBOX_DEMO_{day}_0001.txt"));
+    let mut lines = spl.lines().skip_while(|line| line.split('|').nth(3) != Some(inst_order_no));
+    let order: Vec<&str> = lines.next().unwrap().split('|').collect();
+    assert_eq!((order[0], order[7], order[8]), ("O", "PROMO", "agent=agent:A1"));
+    let number = |text: &str| text.parse::<i64>().unwrap();
+    let (paid, fee, subsidy) = (number(order[10]), number(order[11]), number(order[12]));
+    assert_eq!(paid, 12345);
+    let split = lines.take_while(|line| line.starts_with("L|"));
+    let amounts: Vec<i64> = split.map(|line| number(line.rsplit('|').next().unwrap())).collect();
+    assert_eq!(amounts.len() as i64, number(order[15]));
+    assert_eq!(amounts.iter().sum::<i64>(), paid + subsidy - fee);
 }
 
 type Steps = Arc<Mutex<BufReader<ChildStdout>>>;
