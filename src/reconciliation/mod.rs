@@ -5,7 +5,7 @@
 mod bill;
 mod store;
 
-pub use bill::{Bill, KIND, fetch, keep, read, reload};
+pub use bill::{Bill, KIND, fetch, keep, read, reload, with_signed};
 pub use store::{BillRow, Found, bill_by_id, bills, difference_count, differences, newest_differences};
 
 use std::collections::{HashMap, HashSet};

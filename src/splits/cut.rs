@@ -105,6 +105,7 @@ fn begin(
     })?)?;
     let bill = reconciliation::read(bytes, &bundle, day)?;
     let bill_row = reconciliation::keep(tx, desk, day, bytes, &bill, now)?;
+    let bill = reconciliation::with_signed(tx, desk, bill, day)?;
     let differences = reconciliation::reconcile(tx, institution, day, &bill.orders, now)?;
     Ok(Day { day, at, bundle, bill, bill_row, differences })
 }

@@ -1,1 +1,544 @@
-//! day
+//! A business day from the bill to the settlement: on real files, answered by the sandbox or by an institution that
+//! the test plays itself.
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mingfen::app::App;
+use mingfen::cli::demo::{close, scenery, verify_all};
+use mingfen::error::{Code, Error};
+use mingfen::institutions::exchange::{self, ExchangedFile, Incoming};
+use mingfen::institutions::{self, Institution};
+use mingfen::kernel::calendar::{BusinessDay, Instant};
+use mingfen::kernel::digest::Digest;
+use mingfen::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetStatus, RetWriter};
+use mingfen::kernel::file::{FileName, ResultName, Stage};
+use mingfen::kernel::money::Fen;
+use mingfen::kernel::state::FileState;
+use mingfen::protocol::crypto::PrivateKey;
+use mingfen::reconciliation::{self, DifferenceKind};
+use mingfen::settlement::{self, Received, SettlementLine};
+use mingfen::splits;
+use serde_json::json;
+
+use crate::support::finished_day::FinishedDay;
+
+async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {
+    let app = &f.world.app;
+    let desk = app.desk(f.world.institution).await?;
+    let client = app.channel(f.world.institution).await?.client;
+    splits::cut(&app.db, &app.clock, &desk, &client, day).await
+}
+
+async fn settle(f: &FinishedDay, day: BusinessDay) -> Result<settlement::SettleReport, Error> {
+    let app = &f.world.app;
+    let desk = app.desk(f.world.institution).await?;
+    settlement::settle(&app.db, &app.clock, &desk, day).await
+}
+
+async fn bill(f: &FinishedDay, day: BusinessDay) {
+    f.world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
+    mingfen::jobs::import_files(&f.world.app).await.unwrap();
+}
+
+fn state(app: &App, file: &ExchangedFile) -> FileState {
+    app.db.read_blocking(|tx| settlement::file_state(tx, file)).unwrap()
+}
+
+fn lines(app: &App, stl: &ExchangedFile) -> BTreeMap<String, SettlementLine> {
+    let lines = app.db.read_blocking(|tx| settlement::lines(tx, stl.id)).unwrap();
+    lines.into_iter().map(|line| (line.receiver.clone(), line)).collect()
+}
+
+fn code(error: Error) -> (Code, String) {
+    match error {
+        Error::Refused { code, detail } => (code, detail),
+        other => panic!("not a refusal: {other}"),
+    }
+}
+
+fn spl_name(day: BusinessDay, seq: u16) -> String {
+    format!("SPL_SANDBOX_DEMO_{day}_{seq:04}.txt")
+}
+
+#[actix_web::test]
+async fn every_order_of_the_day_stands_in_its_file_and_repeating_gives_the_same_bytes() {
+    let f = FinishedDay::new(40).await;
+    let day = f.day();
+    let spl = f.text(&spl_name(day, 1));
+    let (tenant, paid) = f
+        .world
+        .app
+        .db
+        .read_blocking(|tx| {
+            let tenant = mingfen::people::credentials::platform_merchant(tx, scenery::SP_MCHID)?.unwrap().id;
+            let mut numbers = BTreeMap::new();
+            for index in 0..40 {
+                let number = scenery::sale(&day.to_string(), index).out_trade_no;
+                let order = mingfen::orders::by_out_trade_no(tx, tenant, &number)?.unwrap();
+                numbers.insert(order.order_no, index);
+            }
+            Ok((tenant, numbers))
+        })
+        .unwrap();
+    assert!(tenant > 0);
+    let told: BTreeSet<&str> = spl
+        .lines()
+        .filter(|line| line.starts_with("O|") || line.starts_with("X|"))
+        .map(|line| line.split('|').nth(2).unwrap())
+        .collect();
+    assert_eq!(told, paid.keys().map(String::as_str).collect());
+    let reasons: BTreeMap<usize, &str> = spl
+        .lines()
+        .filter(|line| line.starts_with("X|"))
+        .map(|line| (paid[line.split('|').nth(2).unwrap()], line.rsplit('|').next().unwrap()))
+        .collect();
+    assert_eq!(reasons, BTreeMap::from([(7, "NO_RULE"), (19, "OVER_LIMIT"), (31, "RECEIVER")]));
+    assert_eq!(verify_all(&f.world, &f.dir()).await.unwrap(), 1);
+
+    let stl = format!("STL_SANDBOX_DEMO_{day}_0001.txt");
+    let before: Vec<Vec<u8>> =
+        [spl_name(day, 1), stl.clone()].iter().map(|n| fs::read(f.out(n)).unwrap()).collect();
+    assert_eq!(cut(&f, day).await.unwrap().made, 0);
+    assert!(!settle(&f, day).await.unwrap().made);
+    // As if the process had died between the record and the publication.
+    for name in [spl_name(day, 1), stl.clone()] {
+        for end in ["", ".sig", ".ok"] {
+            fs::remove_file(f.out(&format!("{name}{end}"))).unwrap();
+        }
+    }
+    assert_eq!(cut(&f, day).await.unwrap().made, 0);
+    assert!(!settle(&f, day).await.unwrap().made);
+    let after: Vec<Vec<u8>> = [spl_name(day, 1), stl].iter().map(|n| fs::read(f.out(n)).unwrap()).collect();
+    assert_eq!(before, after);
+    f.stop().await;
+}
+
+#[actix_web::test]
+async fn a_late_order_comes_in_the_next_file_of_its_day_and_differences_are_kept() {
+    let f = FinishedDay::new(12).await;
+    let (app, day, institution) = (f.world.app.clone(), f.day(), f.world.institution);
+    let early = code(cut(&f, app.clock.today()).await.unwrap_err());
+    assert_eq!(early.0, Code::DayNotOver);
+
+    let mut sale = scenery::sale(&day.to_string(), 500);
+    sale.out_trade_no = "LATE000001".to_owned();
+    f.world.shop.sell(&sale).await.unwrap();
+    bill(&f, day).await;
+    assert_eq!(cut(&f, day).await.unwrap().made, 0);
+
+    // Paid yesterday, told by nobody: only the bill knows.
+    sale.out_trade_no = "LATE000002".to_owned();
+    let late = f.world.shop.order(&sale).await.unwrap();
+    let paid_at = app.clock.instant().plus(-86_400).to_cst();
+    let pay = json!({"code_url": late, "paid_at": paid_at, "notify": false});
+    f.world.sandbox("POST", "/sandbox/pay", &pay).await.unwrap();
+    bill(&f, day).await;
+    let report = cut(&f, day).await.unwrap();
+    assert_eq!((report.made, report.files.len()), (1, 2));
+    let second = f.text(&spl_name(day, 2));
+    assert_eq!(second.lines().filter(|line| line.starts_with("O|")).count(), 1);
+    let differences =
+        app.db.read_blocking(|tx| reconciliation::differences(tx, institution, day.to_i32())).unwrap();
+    assert_eq!(differences.iter().map(|d| d.kind).collect::<Vec<_>>(), [DifferenceKind::Long]);
+    f.world.exchange().await.unwrap();
+    assert_eq!(state(&app, &report.files[1]), FileState::Executed);
+    // The day is settled already: its late file waits for the next settlement.
+    assert!(!settle(&f, day).await.unwrap().made);
+
+    // The same bill, but our record differs from it in every way.
+    let orders = app
+        .db
+        .read_blocking(|tx| {
+            let bundle = exchange::newest_bundle(tx, institution, i64::MAX)?.unwrap();
+            let bundle = exchange::parse_bundle("bundle", &bundle.body)?;
+            let row = reconciliation::bills(tx, institution, day.to_i32())?.pop().unwrap();
+            let folder = exchange::Folder::new(&app.config.data_dir, "SANDBOX");
+            let desk = exchange::Desk {
+                institution: institutions::by_id(tx, institution)?,
+                folder,
+                key: app.keys.files.private_key.clone(),
+            };
+            Ok(reconciliation::reload(tx, &desk, &row, &bundle)?.orders)
+        })
+        .unwrap();
+    let known = |n: usize| orders[n].facts.inst_order_no.clone();
+    let (missing, amount, facts) = (known(0), known(1), known(2));
+    let mut theirs = orders.clone();
+    theirs[1].facts.paid = Fen::new(theirs[1].facts.paid.get() + 1);
+    theirs[2].facts.tags = vec!["OTHER".to_owned()];
+    theirs.remove(0);
+    app.db.write_blocking(|tx| reconciliation::reconcile(tx, institution, day, &theirs, 1)).unwrap();
+    let found =
+        app.db.read_blocking(|tx| reconciliation::differences(tx, institution, day.to_i32())).unwrap();
+    let kinds: BTreeSet<(DifferenceKind, &str)> =
+        found.iter().map(|d| (d.kind, d.inst_order_no.as_str())).collect();
+    assert!(kinds.contains(&(DifferenceKind::Short, missing.as_str())));
+    assert!(kinds.contains(&(DifferenceKind::Amount, amount.as_str())));
+    assert!(kinds.contains(&(DifferenceKind::Facts, facts.as_str())));
+    assert_eq!(kinds.len(), 4);
+    f.stop().await;
+}
+
+/// An institution's desk that the test holds the key of.
+struct Hand {
+    key: PrivateKey,
+}
+
+impl Hand {
+    /// From now on the platform believes this key's files only.
+    fn over(f: &FinishedDay) -> Self {
+        let key = PrivateKey::generate().unwrap();
+        let pem = key.public_key().unwrap().to_pem().unwrap();
+        f.database.raw().execute(&format!("UPDATE institution SET file_public_key_pem = '{pem}'")).unwrap();
+        Self { key }
+    }
+
+    fn signed(&self, name: &str, bytes: Vec<u8>) -> Incoming {
+        let signature = self.key.sign_sha256(&bytes).unwrap();
+        Incoming { name: name.to_owned(), bytes, signature }
+    }
+
+    fn result(
+        &self,
+        file: &ExchangedFile,
+        stage: Stage,
+        code: RetCode,
+        lines: &[(i32, RetStatus, i64)],
+    ) -> Incoming {
+        let name = ResultName { file: FileName::parse(&file.name).unwrap(), stage };
+        let done = lines.iter().filter(|(_, status, _)| *status == RetStatus::Success);
+        let header = RetHeader {
+            name: name.clone(),
+            file_digest: file.sha256.parse().unwrap(),
+            code,
+            lines: lines.len() as u32,
+            success_total: Fen::new(done.map(|(_, _, amount)| amount).sum()),
+            created_at: Instant::parse("2026-11-21T12:00:00+08:00").unwrap(),
+        };
+        let mut writer = RetWriter::new(Vec::new(), RetEncoding::Utf8, header).unwrap();
+        for (n, status, amount) in lines {
+            let line = RetLine {
+                n: *n as u32,
+                status: *status,
+                amount: Fen::new(*amount),
+                inst_serial: "".into(),
+                path: "".into(),
+                done_at: None,
+                err_code: "".into(),
+                err_msg: "".into(),
+            };
+            writer.line(&line).unwrap();
+        }
+        self.signed(&name.to_string(), writer.finish().unwrap().0)
+    }
+}
+
+fn receive(app: &App, institution: i64, incoming: &Incoming) -> Result<Received, Error> {
+    app.db.write_blocking(|tx| {
+        let institution: Institution = institutions::by_id(tx, institution)?;
+        settlement::receive(tx, &institution, incoming, 1)
+    })
+}
+
+fn all_succeed(app: &App, spl: &ExchangedFile) -> Vec<(i32, RetStatus, i64)> {
+    let amounts = app.db.read_blocking(|tx| splits::order_amounts(tx, spl.business_date, spl.id)).unwrap();
+    amounts.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount)).collect()
+}
+
+#[actix_web::test]
+async fn a_void_file_is_repeated_the_gate_says_what_is_missing_and_amounts_are_carried_and_requeued() {
+    let f = FinishedDay::new(20).await;
+    let (app, institution) = (f.world.app.clone(), f.world.institution);
+    let (first, day) = (f.day(), app.clock.today());
+    app.clock.set(day.next().start().plus(11 * 3600));
+    let closed = code(settle(&f, day).await.unwrap_err());
+    assert_eq!(closed.0, Code::GateClosed);
+    assert!(closed.1.contains("has not been cut"), "{}", closed.1);
+
+    let hand = Hand::over(&f);
+    bill(&f, day).await;
+    let void = cut(&f, day).await.unwrap().files.remove(0);
+    let closed = code(settle(&f, day).await.unwrap_err());
+    assert!(closed.1.contains("waits for its FIRST"), "{}", closed.1);
+    // The same bytes are asked for again: the file stays, and so does the name of its answer.
+    let again = hand.result(&void, Stage::First, RetCode::Digest, &[]);
+    receive(&app, institution, &again).unwrap();
+    assert_eq!(receive(&app, institution, &again).unwrap(), Received::Again);
+    assert_eq!(state(&app, &void), FileState::Published);
+    let refused = hand.result(&void, Stage::First, RetCode::Verify, &[]);
+    receive(&app, institution, &refused).unwrap();
+    assert_eq!(receive(&app, institution, &refused).unwrap(), Received::Again);
+    assert_eq!(state(&app, &void), FileState::Rejected);
+    let closed = code(settle(&f, day).await.unwrap_err());
+    assert!(closed.1.contains("is void"), "{}", closed.1);
+
+    let files = cut(&f, day).await.unwrap().files;
+    let spl = files[1].clone();
+    assert_eq!(files.len(), 2);
+    let orders = |name: &str| -> Vec<String> {
+        let text = f.text(name);
+        text.lines().filter(|l| !l.starts_with("H|") && !l.starts_with("T|")).map(str::to_owned).collect()
+    };
+    assert_eq!(orders(&void.name), orders(&spl.name));
+    assert_eq!(spl.previous_sha256.as_deref(), Some(void.sha256.as_str()));
+    receive(&app, institution, &hand.result(&spl, Stage::First, RetCode::Accepted, &[])).unwrap();
+    let closed = code(settle(&f, day).await.unwrap_err());
+    assert!(closed.1.contains("waits for FINAL"), "{}", closed.1);
+    let done = all_succeed(&app, &spl);
+    let out_of_turn = hand.result(&spl, Stage::Final(2), RetCode::Accepted, &done);
+    assert_eq!(code(receive(&app, institution, &out_of_turn).unwrap_err()).0, Code::ResultOutOfTurn);
+    let mut wrong = done.clone();
+    wrong[0].2 += 1;
+    let wrong = hand.result(&spl, Stage::Final(1), RetCode::Accepted, &wrong);
+    assert_eq!(code(receive(&app, institution, &wrong).unwrap_err()).0, Code::ResultContradicts);
+    receive(&app, institution, &hand.result(&spl, Stage::Final(1), RetCode::Accepted, &done)).unwrap();
+
+    let stl = settle(&f, day).await.unwrap().file;
+    let before = app
+        .db
+        .read_blocking(|tx| exchange::of_day(tx, institution, "STL", first.to_i32()))
+        .unwrap()
+        .remove(0);
+    let (before, now) = (lines(&app, &before), lines(&app, &stl));
+    let carried: BTreeMap<&str, i64> =
+        before.values().filter(|l| l.kind == "C").map(|l| (l.receiver.as_str(), l.amount)).collect();
+    assert!(carried.contains_key("funder:F2"), "{carried:?}");
+    for line in now.values() {
+        assert_eq!(
+            line.carried_in,
+            carried.get(line.receiver.as_str()).copied().unwrap_or(0),
+            "{}",
+            line.receiver
+        );
+        assert_eq!(line.amount, line.splits + line.carried_in);
+    }
+    let totals = app.db.read_blocking(|tx| splits::receiver_totals(tx, spl.business_date, spl.id)).unwrap();
+    for total in totals {
+        let line = &now[&total.receiver];
+        assert_eq!((line.splits, line.order_count), (total.total, total.orders));
+    }
+    // M1003 settles on the next workday: Friday's money comes on Monday, the others' on Saturday.
+    assert_eq!(now["merchant:M1003"].settle_date, Some(20_261_123));
+    assert_eq!(now["merchant:M1001"].settle_date, Some(20_261_121));
+
+    // One line fails: its whole amount is in the next settlement, where nothing else is new.
+    receive(&app, institution, &hand.result(&stl, Stage::First, RetCode::Accepted, &[])).unwrap();
+    let failed = now["merchant:M1002"].clone();
+    let answers: Vec<_> =
+        now.values()
+            .filter(|l| l.kind == "S")
+            .map(|l| {
+                if l.n == failed.n {
+                    (l.n, RetStatus::Failed, 0)
+                } else {
+                    (l.n, RetStatus::Success, l.amount)
+                }
+            })
+            .collect();
+    let mut answers = answers;
+    answers.sort_by_key(|(n, ..)| *n);
+    receive(&app, institution, &hand.result(&stl, Stage::Final(1), RetCode::Accepted, &answers)).unwrap();
+    let next = day.next();
+    app.clock.set(next.next().start().plus(11 * 3600));
+    bill(&f, next).await;
+    let empty = cut(&f, next).await.unwrap().files.remove(0);
+    assert_eq!(empty.orders, 0);
+    receive(&app, institution, &hand.result(&empty, Stage::First, RetCode::Accepted, &[])).unwrap();
+    receive(&app, institution, &hand.result(&empty, Stage::Final(1), RetCode::Accepted, &[])).unwrap();
+    let last = settle(&f, next).await.unwrap().file;
+    let last = lines(&app, &last);
+    assert_eq!(
+        (last["merchant:M1002"].requeued, last["merchant:M1002"].amount),
+        (failed.amount, failed.amount)
+    );
+    assert!(last.values().all(|line| line.splits == 0));
+    assert_eq!(mingfen::cli::check::breaks(&app).unwrap(), unsigned_by_the_sandbox(&app));
+    f.stop().await;
+}
+
+/// The test took the institution's key over in the middle: files of before are signed by another, its own lie nowhere.
+fn unsigned_by_the_sandbox(app: &App) -> Vec<String> {
+    let breaks = mingfen::cli::check::breaks(app).unwrap();
+    assert!(
+        breaks.iter().all(|b| b.ends_with("is missing or wrong") || b.ends_with("is not on disk")),
+        "{breaks:#?}"
+    );
+    breaks
+}
+
+#[actix_web::test]
+async fn bad_files_of_the_institution_are_refused_with_what_to_do_and_change_nothing() {
+    let f = FinishedDay::new(3).await;
+    let (app, institution, day) = (f.world.app.clone(), f.world.institution, f.day());
+    let hand = Hand::over(&f);
+    let name = app.db.read_blocking(|tx| exchange::chain(tx, institution, "APR")).unwrap().remove(0).name;
+    let bundle = fs::read_to_string(f.inbox(&name)).unwrap();
+    let newer = |change: &dyn Fn(String) -> String| {
+        let issued = bundle.find("\"issued_at\":\"").unwrap() + 13;
+        let mut text = bundle.clone();
+        text.replace_range(issued..issued + 25, "2026-11-20T15:00:00+08:00");
+        change(text).into_bytes()
+    };
+    let apr = "APR_SANDBOX_DEMO_20261120_0001.json";
+    let bil = format!("BIL_SANDBOX_DEMO_{day}_0001.txt");
+    let bill = fs::read_to_string(f.inbox(&bil)).unwrap();
+    let bil2 = format!("BIL_SANDBOX_DEMO_{day}_0002.txt");
+    let bill2 = bill.replacen("|0001|CNY|", "|0002|CNY|", 1);
+    let resealed = |text: &str| {
+        let body = &text[..text.rfind("T|").unwrap()];
+        let mut trailer: Vec<&str> = text[body.len()..].trim_end().split('|').collect();
+        let digest = Digest::of(body.as_bytes()).to_string();
+        *trailer.last_mut().unwrap() = &digest;
+        format!("{body}{}\n", trailer.join("|"))
+    };
+    let sound = resealed(&bill2);
+    let gb: Vec<u8> = encoding_rs::GB18030.encode(&sound.replacen("M1001", "商户", 1)).0.into_owned();
+    let published = spl_name(day, 9);
+    let cases: Vec<(&str, &str, Vec<u8>, Code)> = vec![
+        ("cut short", &bil2, sound.as_bytes()[..sound.len() / 2].to_vec(), Code::FileFormat),
+        ("without trailer", &bil2, sound[..sound.rfind("T|").unwrap()].into(), Code::FileDigest),
+        ("CRLF", &bil2, sound.replace('\n', "\r\n").into(), Code::FileFormat),
+        ("BOM", &bil2, format!("\u{feff}{sound}").into(), Code::FileFormat),
+        ("GB18030", &bil2, gb, Code::FileFormat),
+        ("UTF-16", &bil2, sound.encode_utf16().flat_map(u16::to_le_bytes).collect(), Code::FileFormat),
+        ("an endless line", &bil2, vec![b'B'; 3 << 20], Code::FileFormat),
+        ("empty", &bil2, Vec::new(), Code::FileFormat),
+        ("a changed byte", &bil2, bill2.clone().into(), Code::FileDigest),
+        ("wrong totals", &bil2, resealed(&bill2.replacen("|CNY|3|", "|CNY|4|", 1)).into(), Code::FileTotals),
+        (
+            "another day",
+            &bil2,
+            resealed(&bill2.replacen(&day.to_string(), "20261118", 1)).into(),
+            Code::FileFormat,
+        ),
+        ("another platform", "BIL_SANDBOX_OTHER_20261119_0001.txt", sound.clone().into(), Code::FileParty),
+        ("another file under the name", &bil, sound.clone().into(), Code::FileDuplicate),
+        (
+            "an older bundle",
+            "APR_SANDBOX_DEMO_20261118_0009.json",
+            format!("{bundle} ").into(),
+            Code::BundleOlder,
+        ),
+        (
+            "a bundle that changes the past",
+            apr,
+            newer(&|t| t.replacen("\"merchant\":\"M1001\"", "\"merchant\":\"M9\"", 1)),
+            Code::BundleContradicts,
+        ),
+        ("no bundle at all", apr, newer(&|t| t.replacen("SSF1", "SSF2", 1)), Code::FileFormat),
+        (
+            "a result of no file",
+            "SPL_SANDBOX_DEMO_20260101_0001.txt.first.ret",
+            b"H".to_vec(),
+            Code::ResultUnknownFile,
+        ),
+        ("a kind that we publish", &published, b"H".to_vec(), Code::FileFormat),
+        ("no name", "hello.txt", b"H".to_vec(), Code::FileFormat),
+    ];
+    let mut raw = f.database.raw();
+    let rows = |raw: &mut crate::support::database::Raw| -> Vec<i64> {
+        ["exchanged_file", "approvals_bundle", "rule_version", "file_result"].map(|t| raw.count(t)).to_vec()
+    };
+    let before = rows(&mut raw);
+    for (what, name, bytes, expected) in cases {
+        let (found, detail) = code(receive(&app, institution, &hand.signed(name, bytes)).expect_err(what));
+        assert_eq!(found, expected, "{what}: {detail}");
+        assert!(!found.advice_en().is_empty());
+    }
+    let mut foreign = hand.signed(&bil2, sound.clone().into_bytes());
+    foreign.signature = PrivateKey::generate().unwrap().sign_sha256(&foreign.bytes).unwrap();
+    assert_eq!(code(receive(&app, institution, &foreign).unwrap_err()).0, Code::FileSignature);
+    assert_eq!(rows(&mut raw), before);
+    assert_eq!(receive(&app, institution, &hand.signed(&bil2, sound.into_bytes())).unwrap(), Received::Bill);
+    assert_eq!(receive(&app, institution, &hand.signed(apr, newer(&|t| t))).unwrap(), Received::Approvals);
+    f.stop().await;
+}
+
+fn free_pair() -> u16 {
+    loop {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = first.local_addr().unwrap().port();
+        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+            return port;
+        }
+    }
+}
+
+fn verify(dir: &Path, spl: &Path, bundle: &Path, bill: &Path) -> Option<i32> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mingfen"));
+    command.arg("verify").arg("--first").arg("--spl").arg(spl).arg("--approvals").arg(bundle);
+    command.arg("--bill").arg(bill).arg("--platform-key").arg(dir.join("keys/platform.pub.pem"));
+    command.arg("--institution-key").arg(dir.join("keys/SANDBOX.pub.pem"));
+    command.output().unwrap().status.code()
+}
+
+fn one(dir: &Path, kind: &str) -> PathBuf {
+    let mut found: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    found.retain(|path| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with(kind) && (name.ends_with("_0001.txt") || name.ends_with("_0001.json"))
+    });
+    found.sort();
+    found.remove(0)
+}
+
+#[test]
+fn demo_exits_0_and_what_it_left_verifies_until_a_byte_is_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_pair();
+    let demo = || {
+        let listen = format!("127.0.0.1:{port}");
+        Command::new(env!("CARGO_BIN_EXE_mingfen"))
+            .args(["demo", "--orders", "8", "--days", "2", "--exit", "--listen", &listen, "--data"])
+            .arg(dir.path())
+            .output()
+            .unwrap()
+    };
+    let ended = demo();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    let again = demo();
+    assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
+    let (out, inbox) = (dir.path().join("files/SANDBOX/out"), dir.path().join("files/SANDBOX/in"));
+    let day = fs::read_dir(&out).unwrap().next().unwrap().unwrap().path();
+    let given = [one(&day, "SPL"), one(&inbox, "APR"), one(&inbox, "BIL")];
+    assert_eq!(verify(dir.path(), &given[0], &given[1], &given[2]), Some(0));
+    for (changed, path) in given.iter().enumerate() {
+        let copy = tempfile::tempdir().unwrap();
+        let there = copy.path().join(path.file_name().unwrap());
+        let mut bytes = fs::read(path).unwrap();
+        let last_digit = bytes.iter().rposition(|b| b.is_ascii_digit()).unwrap();
+        bytes[last_digit] = if bytes[last_digit] == b'1' { b'2' } else { b'1' };
+        fs::write(&there, bytes).unwrap();
+        fs::copy(format!("{}.sig", path.display()), format!("{}.sig", there.display())).unwrap();
+        let mut files = given.clone();
+        files[changed] = there;
+        let ended = verify(dir.path(), &files[0], &files[1], &files[2]);
+        assert_eq!(ended, Some(1), "a changed copy of {}", path.display());
+    }
+    for secret in
+        ["keys/master.key", "credentials/merchant.key.pem", "credentials/wechat.json", "logins.json"]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(dir.path().join(secret)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{secret}");
+    }
+}
+
+#[actix_web::test]
+async fn the_days_also_work_at_five_past_midnight_on_new_years_eve() {
+    let f = FinishedDay::at(6, "2026-12-31T00:05:00+08:00").await;
+    assert_eq!(f.day().to_string(), "20261230");
+    let today = f.world.app.clock.today();
+    assert_eq!(today.to_string(), "20261231");
+    f.world.app.clock.set(today.next().start().plus(60));
+    close(&f.world, today).await.unwrap();
+    assert_eq!(verify_all(&f.world, &f.dir()).await.unwrap(), 2);
+    assert_eq!(
+        f.text(&spl_name(today, 1)).lines().filter(|l| l.starts_with("O|") || l.starts_with("X|")).count(),
+        6
+    );
+    f.stop().await;
+}

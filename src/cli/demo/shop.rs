@@ -51,8 +51,8 @@ impl Shop {
         Ok(tokio::spawn(server.workers(1).disable_signals().listen(listener)?.run()))
     }
 
-    /// Orders and pays.
-    pub async fn sell(&self, sale: &Sale) -> anyhow::Result<()> {
+    /// Orders, and gives the code_url that the payer scans.
+    pub async fn order(&self, sale: &Sale) -> anyhow::Result<String> {
         let mut order = json!({
             "sp_appid": SP_APPID, "sp_mchid": SP_MCHID, "sub_mchid": sale.merchant,
             "description": sale.description, "out_trade_no": sale.out_trade_no,
@@ -62,7 +62,12 @@ impl Shop {
             order.insert("goods_tag".to_owned(), sale.goods_tag.into());
         }
         let answer = self.place(&order).await.with_context(|| format!("order {}", sale.out_trade_no))?;
-        let code_url = answer.get("code_url").and_then(Value::as_str).context("no code_url")?;
+        Ok(answer.get("code_url").and_then(Value::as_str).context("no code_url")?.to_owned())
+    }
+
+    /// Orders and pays.
+    pub async fn sell(&self, sale: &Sale) -> anyhow::Result<()> {
+        let code_url = self.order(sale).await?;
         let till = format!("{}/sandbox/pay", self.till);
         let paid = self.http.post(till).json(&json!({"code_url": code_url})).send().await?;
         ensure!(paid.status().is_success(), "the till refused {}: {}", sale.out_trade_no, paid.text().await?);

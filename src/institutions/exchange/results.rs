@@ -1,5 +1,6 @@
 //! Results (`files.md`, "Results"): the only evidence that moves a file's or a line's state.
 use super::import::{Imported, Incoming, admit, incoming_file, sound, unreadable};
+use super::row_number;
 use super::store::{self, ExchangedFile, FileResult, NewFile, NewResult, ResultLine};
 use crate::clock::micros;
 use crate::db::Tx;
@@ -80,7 +81,8 @@ pub fn import_result(
     }
     let ret = store::record(tx, &new)?;
     let (stage, seq) = match name.stage {
-        Stage::First => ("FIRST", 0),
+        // Those that asked for the same bytes again come before the one that answers.
+        Stage::First => ("FIRST", row_number(store::results_of(tx, answered.id)?.len())?),
         Stage::Final(seq) => ("FINAL", i32::from(seq)),
     };
     let new = NewResult {

@@ -92,7 +92,7 @@ pub struct FileResult {
     pub ret_file_id: i64,
     /// `FIRST` or `FINAL`.
     pub stage: String,
-    /// 0 of a FIRST, the number of a FINAL.
+    /// The number of a FINAL; of a FIRST how often the same bytes were asked for before.
     pub seq: i32,
     /// `ACCEPTED` or the institution's code.
     pub code: String,
