@@ -60,6 +60,7 @@ async fn an_admin_finds_on_screen_what_the_split_file_says() {
 
     browser.visit("admin-order-unsplit", &format!("/admin/orders/{}", unsplit[0].order_no)).await;
     assert!(browser.text(".note.warn").await.contains(unsplit[0].reason.as_deref().unwrap()));
+    assert!(browser.text(".tl").await.contains("作为例外（X 行）写入分账文件"));
 
     browser.visit("admin-exceptions", "/admin/exceptions").await;
     let listed: BTreeSet<(String, String)> = browser
@@ -73,6 +74,9 @@ async fn an_admin_finds_on_screen_what_the_split_file_says() {
 
     browser.visit("admin-rules", "/admin/rules").await;
     browser.visit("admin-files", "/admin/files").await;
+    browser.visit("admin-desk-en", "/admin?lang=en").await;
+    browser.visit("admin-order-en", &format!("/admin/orders/{}", deepest.order_no)).await;
+    browser.visit("admin-files", "/admin/files?lang=zh").await;
     let digest = hex::encode(Sha256::digest(played.text(SPL)));
     assert!(browser.text("main").await.contains(&digest));
     end(played, browser).await;
@@ -119,7 +123,8 @@ async fn a_merchant_sees_its_own_orders_and_what_it_is_credited() {
     browser.visit("merchant-order", &format!("/merchant/orders/{}", own[0].order_no)).await;
     assert_flow(&browser, own[0]).await;
 
-    browser.visit("merchant-settlements", "/merchant/settlements").await;
+    browser.visit("merchant-settlements-en", "/merchant/settlements?lang=en").await;
+    browser.visit("merchant-settlements", "/merchant/settlements?lang=zh").await;
     let rows = browser.rows("table").await;
     let receiver = format!("merchant:{merchant}");
     let lines = orders.iter().flat_map(|order| &order.lines).filter(|(to, _)| *to == receiver);
@@ -140,7 +145,8 @@ async fn a_merchant_sees_its_own_orders_and_what_it_is_credited() {
 async fn an_institution_fetches_the_files_and_answers_them() {
     let (played, orders, browser) = begin("INST_MAKER").await;
 
-    browser.visit("institution-inbox", "/institution").await;
+    browser.visit("institution-inbox-en", "/institution?lang=en").await;
+    browser.visit("institution-inbox", "/institution?lang=zh").await;
     let page = browser.text("main").await;
     assert!(page.contains(SPL) && page.contains(&hex::encode(Sha256::digest(played.text(SPL)))));
     let split: i64 = orders.iter().flat_map(|order| &order.lines).map(|(_, fen)| fen).sum();

@@ -67,14 +67,15 @@ impl Shown {
 pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error> {
     let Some(payment) = &detail.standing.payment else { return Ok(Shown::default()) };
     let mut shown = Shown::default();
-    let mut entry = None;
+    let mut standing = None;
     for (file, day, n) in splits::places(tx, &payment.inst_order_no)? {
         let file = exchange::by_id(tx, file)?;
-        if !tell(tx, lang, &file, &mut shown.told)? {
-            entry = splits::entry(tx, day, file.id, n)?.map(|entry| (entry, file));
+        let Some(entry) = splits::entry(tx, day, file.id, n)? else { continue };
+        if !tell(tx, lang, &file, &entry, &mut shown.told)? {
+            standing = Some((entry, file));
         }
     }
-    match entry {
+    match standing {
         Some((entry, _)) if entry.order.reason.is_some() => {
             shown.facts = Some(facts_of(&entry));
             shown.fee_note = lang.words().fee_of_bill.to_owned();
@@ -87,29 +88,56 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error
     Ok(shown)
 }
 
-/// Tells a file and its results; answers whether the file is void.
-fn tell(tx: &mut Tx<'_>, lang: Lang, file: &ExchangedFile, told: &mut Vec<Told>) -> Result<bool, Error> {
-    let text = lang.pick("写入分账文件，签名发布", "Told in the signed split file").to_owned();
+/// Tells a file and what its results say of the order; answers whether the file is void.
+fn tell(
+    tx: &mut Tx<'_>,
+    lang: Lang,
+    file: &ExchangedFile,
+    entry: &Entry,
+    told: &mut Vec<Told>,
+) -> Result<bool, Error> {
+    let unsplit = entry.order.reason.is_some();
+    let text = match unsplit {
+        true => lang
+            .pick("作为例外（X 行）写入分账文件，签名发布", "Told as an exception in the signed split file"),
+        false => lang.pick("写入分账文件，签名发布", "Told in the signed split file"),
+    };
     let (name, digest) = (file.name.clone(), file.sha256.clone());
-    told.push(Told { class: "ok", text, file: name, digest, at: file.recorded_at });
+    told.push(Told { class: "ok", text: text.to_owned(), file: name, digest, at: file.recorded_at });
     let mut void = false;
     for result in exchange::results_of(tx, file.id)? {
-        let ret = exchange::by_id(tx, result.ret_file_id)?;
-        let good = result.code == "ACCEPTED";
         void |= super::file::is_void(&result);
-        let text = match (result.stage.as_str(), good) {
-            ("FIRST", true) => {
-                lang.pick("机构重算一致，受理", "Recomputed and accepted by the institution").to_owned()
+        let (class, text) = if result.stage == "FIRST" {
+            first_words(lang, &result.code)
+        } else {
+            let lines = exchange::result_lines(tx, result.id)?;
+            match lines.iter().find(|line| line.n == entry.order.n) {
+                Some(line) => final_words(lang, &line.status),
+                None => continue,
             }
-            ("FIRST", false) => {
-                lang.pick("机构拒收：", "Refused by the institution: ").to_owned() + &result.code
-            }
-            _ => lang.pick("机构执行结果", "The institution's final result").to_owned(),
         };
-        let class = if good { "ok" } else { "warn" };
+        let ret = exchange::by_id(tx, result.ret_file_id)?;
         told.push(Told { class, text, file: ret.name, digest: ret.sha256, at: result.imported_at });
     }
     Ok(void)
+}
+
+fn first_words(lang: Lang, code: &str) -> (&'static str, String) {
+    if code == "ACCEPTED" {
+        let said = lang.pick("机构重算一致，受理文件", "Recomputed alike, the institution took the file");
+        return ("ok", said.to_owned());
+    }
+    ("warn", lang.pick(format!("机构拒收文件：{code}"), format!("The institution refused the file: {code}")))
+}
+
+fn final_words(lang: Lang, status: &str) -> (&'static str, String) {
+    let (class, said) = match status {
+        "S" => ("ok", lang.pick("机构清分成功", "Cleared by the institution")),
+        "P" => ("now", lang.pick("机构处理中", "Pending at the institution")),
+        "B" => ("warn", lang.pick("机构退票", "Bounced at the institution")),
+        _ => ("warn", lang.pick("机构清分失败", "Failed at the institution")),
+    };
+    (class, said.to_owned())
 }
 
 fn facts_of(entry: &Entry) -> OrderFacts {
