@@ -117,7 +117,7 @@ async fn a_merchant_sees_its_own_orders_and_what_it_is_credited() {
     let listed: BTreeSet<String> = serde_json::from_value(browser.script(links).await).unwrap();
     let told: BTreeSet<String> = own.iter().map(|order| order.order_no.clone()).collect();
     assert!(told.is_subset(&listed), "{heading}");
-    let of_others = orders.iter().filter(|order| order.reason.is_none() && order.merchant != merchant);
+    let mut of_others = orders.iter().filter(|order| order.reason.is_none() && order.merchant != merchant);
     assert!(of_others.clone().all(|order| !listed.contains(&order.order_no)));
 
     browser.visit("merchant-order", &format!("/merchant/orders/{}", own[0].order_no)).await;
@@ -135,7 +135,7 @@ async fn a_merchant_sees_its_own_orders_and_what_it_is_credited() {
     );
     assert!(rows[0][8].starts_with("已入账"), "{rows:?}");
 
-    let foreign = of_others.last().unwrap();
+    let foreign = of_others.next_back().unwrap();
     browser.goto(&format!("/merchant/orders/{}", foreign.order_no)).await;
     assert!(browser.text("main").await.contains("没有这个页面"));
     end(played, browser).await;
