@@ -188,7 +188,8 @@ pub fn verify_command(file: Option<&ExchangedFile>, institution: &str) -> String
     let day = file.map_or_else(|| "yyyyMMdd".to_owned(), |file| file.business_date.to_string());
     format!(
         "mingfen verify \\\n  --spl SPL_{institution}_*_{day}_*.txt \\\n  --approvals APR_{institution}_*.json \\\n  \
-         --bill BILL_{day}.csv \\\n  --previous SPL_{institution}_*.txt \\\n  --platform-key platform.pub.pem \\\n  \
+         --bill BIL_{institution}_*_{day}_*.txt \\\n  --previous SPL_{institution}_*.txt \\\n  \
+         --results SPL_{institution}_*.first.ret \\\n  --platform-key platform.pub.pem \\\n  \
          --institution-key {institution}.pub.pem"
     )
 }
