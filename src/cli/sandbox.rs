@@ -72,7 +72,8 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn told_to_stop() {
+/// Until SIGTERM or SIGINT.
+pub(super) async fn told_to_stop() {
     let terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
     match terminated {
         Ok(mut terminated) => {

@@ -30,8 +30,10 @@ async fn of_institution(app: &App, institution: Institution) -> Result<usize, Er
     names.retain(|name| !known.contains(name));
     let mut taken = 0_usize;
     for name in names {
-        if one(app, &institution, &inbox, &name).await? {
-            taken = taken.saturating_add(1);
+        match one(app, &institution, &inbox, &name).await {
+            Ok(new) => taken = taken.saturating_add(usize::from(new)),
+            // One file that cannot be taken now must not keep the others out.
+            Err(error) => tracing::error!(name, %error, "a file could not be taken in, it is tried again"),
         }
     }
     Ok(taken)

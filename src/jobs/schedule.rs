@@ -1,7 +1,8 @@
 //! The daily round: a day is cut when its bill is ready, and settled when its gate opens.
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::institutions::{self, exchange};
+use crate::institutions;
+use crate::institutions::exchange::{self, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
 use crate::{settlement, splits};
 
@@ -48,7 +49,11 @@ async fn of_day(app: &App, institution: i64, day: BusinessDay) -> Result<usize, 
             let settled = settlement::settled(tx, institution, day)?.is_some();
             let (live, void) = splits::standing(tx, institution, day)?;
             let again = settlement::must_repeat(tx, institution, day)?;
-            Ok((live.is_empty() && void.is_empty() || again, !settled))
+            // The institution's own bill tells of more orders than stand in the day's files.
+            let bills = exchange::of_day(tx, institution, "BIL", day.to_i32())?;
+            let orders = |files: &[ExchangedFile]| files.iter().map(|file| file.orders).sum::<i64>();
+            let late = orders(&bills) > orders(&live);
+            Ok((live.is_empty() && void.is_empty() || again || late, !settled))
         })
         .await?;
     let (cut, settle) = waiting;

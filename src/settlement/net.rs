@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 
 use super::store::{self, Input, SettlementLine};
 use super::{KIND, gate, stl};
-use crate::clock::micros;
 use crate::db::Tx;
 use crate::error::{Code, Error};
 use crate::institutions::exchange::{self, Answer, ExchangedFile};
@@ -13,7 +12,7 @@ use crate::kernel::file::FileName;
 use crate::kernel::file::stl::StlSums;
 use crate::kernel::money::Fen;
 use crate::kernel::netting::{Net, Terms, is_empty, net};
-use crate::splits;
+use crate::{rules, splits};
 
 /// A receiver's sums and how many orders they come from.
 #[derive(Clone, Copy, Debug, Default)]
@@ -170,7 +169,6 @@ fn overflow() -> Error {
 
 /// The newest bundle at a file's time.
 pub(super) fn bundle_at(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Bundle, Error> {
-    let row = exchange::newest_bundle(tx, institution, micros(at))?
-        .ok_or_else(|| Error::refused(Code::NoBundle, format!("no {KIND} can be made")))?;
-    exchange::parse_bundle("the bundle in force", &row.body)
+    let bundle = rules::bundle_at(tx, institution, at)?;
+    bundle.ok_or_else(|| Error::refused(Code::NoBundle, format!("no {KIND} can be made")))
 }

@@ -18,6 +18,7 @@ use crate::kernel::file::spl::SplHeader;
 use crate::kernel::file::{FileKind, FileName, MAX_ORDERS, field};
 use crate::kernel::proposal::{Proposal, SplDraft, propose, write_spl};
 use crate::reconciliation::{self, Bill, BillRow};
+use crate::rules;
 
 const KIND: &str = "SPL";
 
@@ -98,11 +99,10 @@ fn begin(
     now: i64,
 ) -> Result<Day, Error> {
     let institution = desk.institution.id;
-    let newest = exchange::newest_bundle(tx, institution, clock::micros(at))?;
-    let bundle = parse(&newest.ok_or_else(|| {
+    let bundle = rules::bundle_at(tx, institution, at)?.ok_or_else(|| {
         let detail = format!("{} has approved nothing yet", desk.institution.code);
         Error::refused(Code::NoBundle, detail)
-    })?)?;
+    })?;
     let bill = reconciliation::read(bytes, &bundle, day)?;
     let bill_row = reconciliation::keep(tx, desk, day, bytes, &bill, now)?;
     let bill = reconciliation::with_signed(tx, desk, bill, day)?;

@@ -542,3 +542,41 @@ async fn the_days_also_work_at_five_past_midnight_on_new_years_eve() {
     );
     f.stop().await;
 }
+
+#[actix_web::test]
+async fn the_daily_round_cuts_after_ten_and_settles_once_the_gate_opens() {
+    let f = FinishedDay::new(4).await;
+    let (app, day) = (f.world.app.clone(), f.world.app.clock.today());
+    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 0);
+    app.clock.set(day.next().start().plus(10 * 3600 - 1));
+    bill(&f, day).await;
+    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 0);
+    app.clock.set(day.next().start().plus(10 * 3600));
+    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 1);
+    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 0);
+    f.world.exchange().await.unwrap();
+    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 1);
+    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 0);
+    assert!(f.out(&format!("STL_SANDBOX_DEMO_{day}_0001.txt.ok")).exists());
+    f.stop().await;
+}
+
+#[actix_web::test]
+async fn a_file_waits_for_its_ok_and_a_refused_one_is_noted_and_keeps_no_other_out() {
+    let f = FinishedDay::new(2).await;
+    let (app, day) = (f.world.app.clone(), f.day());
+    let put = |name: &str, bytes: &[u8]| fs::write(f.inbox(name), bytes).unwrap();
+    let bad = format!("BIL_SANDBOX_DEMO_{day}_0007.txt");
+    put(&bad, b"H|SSF1|BIL");
+    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 0);
+    assert!(!f.inbox(&format!("{bad}.refused")).exists());
+    put(&format!("{bad}.ok"), b"");
+    let today = app.clock.today();
+    app.clock.set(today.next().start().plus(3600));
+    f.world.sandbox("POST", "/sandbox/bills", &json!({"day": today.to_string()})).await.unwrap();
+    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 1);
+    let note = fs::read_to_string(f.inbox(&format!("{bad}.refused"))).unwrap();
+    assert!(note.contains("FIL-101") && note.contains(".sig is not there"), "{note}");
+    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 0);
+    f.stop().await;
+}

@@ -78,7 +78,7 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     clock.set(Clock::system().instant());
     if !args.exit {
         let jobs = Jobs::start(&world.app);
-        tokio::signal::ctrl_c().await?;
+        super::sandbox::told_to_stop().await;
         jobs.stop().await;
     }
     world.stop().await;

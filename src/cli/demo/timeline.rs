@@ -66,8 +66,8 @@ async fn first_open(world: &World) -> anyhow::Result<BusinessDay> {
     let day = |file: &ExchangedFile| BusinessDay::from_i32(file.business_date);
     match settled.last().and_then(day) {
         Some(last) => Ok(last.next()),
-        // The first bundle was issued the evening before the first day.
-        None => Ok(bundles.first().and_then(day).context("no bundle was taken in")?.next()),
+        // The first bundle was issued as the first day began.
+        None => bundles.first().and_then(day).context("no bundle was taken in"),
     }
 }
 

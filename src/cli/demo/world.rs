@@ -72,7 +72,7 @@ impl World {
         let new = !setup.dir.join("logins.json").exists();
         if new {
             // What is approved now counts for every order of the first day.
-            clock.set(setup.first_day.start().plus(-3600));
+            clock.set(setup.first_day.start());
         }
         let site_url = format!("http://{}", setup.listener.local_addr()?);
         let sandbox_url = format!("http://{}", setup.sandbox_listener.local_addr()?);
@@ -116,7 +116,7 @@ impl World {
         if new {
             let registration = found::platform(&world, &identity, &merchant).await?;
             world.sandbox("PUT", "/sandbox/platform", &registration).await?;
-            let from = setup.first_day.start().plus(-3600).to_cst();
+            let from = setup.first_day.start().to_cst();
             world.sandbox("POST", "/sandbox/proposals", &scenery::proposal(&from)).await?;
             ensure!(jobs::import_files(&world.app).await? == 1, "the first bundle was not taken in");
             papers.write_logins(&found::logins(&world).await?)?;

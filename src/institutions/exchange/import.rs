@@ -56,7 +56,11 @@ impl Incoming {
 /// Reads a published file and its signature from `dir`; an endless one is refused, not read.
 pub fn read_incoming(dir: &Path, name: &str) -> Result<Incoming, Error> {
     let bytes = read_bounded(&dir.join(name), MAX_BYTES)?;
-    let signature = read_bounded(&dir.join(format!("{name}.sig")), 16 << 10)?;
+    let beside = dir.join(format!("{name}.sig"));
+    if !beside.exists() {
+        return Err(Error::refused(Code::FileSignature, format!("E_SIGN: {name}.sig is not there")));
+    }
+    let signature = read_bounded(&beside, 16 << 10)?;
     Incoming::new(name, bytes, &String::from_utf8_lossy(&signature))
 }
 
