@@ -2,7 +2,7 @@
 //! digest of the one published before it, so that none can be left out, put in or exchanged later.
 use std::collections::{BTreeMap, HashMap};
 
-use super::calendar::BusinessDay;
+use super::calendar::{BusinessDay, Instant};
 use super::digest::Digest;
 use super::file::FileName;
 
@@ -13,11 +13,27 @@ pub struct Link {
     pub name: FileName,
     /// Digest of the whole file.
     pub digest: Digest,
-    /// The digest that it names as the file before it, [`Digest::ZERO`] for the very first. A void file's own is not
-    /// evidence and may be unknown.
-    pub prev: Option<Digest>,
-    /// Answered with a code that makes it void.
-    pub void: bool,
+    /// What its header says of its place; `None` of a void file, whose own is not looked at.
+    pub place: Option<Place>,
+}
+
+impl Link {
+    fn prev(&self) -> Option<Digest> {
+        self.place.map(|place| place.prev)
+    }
+
+    fn is_void(&self) -> bool {
+        self.place.is_none()
+    }
+}
+
+/// What a file's header says of its place in the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The digest that it names as the file before it, [`Digest::ZERO`] for the very first.
+    pub prev: Digest,
+    /// When it was made, which decides under which bundle.
+    pub created_at: Instant,
 }
 
 /// A break in the chain.
@@ -50,8 +66,9 @@ impl<'a> Chain<'a> {
     pub fn breaks(&self) -> Vec<Break> {
         let mut breaks = self.sequence();
         breaks.extend(self.forks());
-        for link in self.own().filter(|link| !link.void) {
-            breaks.extend(self.predecessor(link));
+        for link in self.own() {
+            let Some(place) = link.place else { continue };
+            breaks.extend(self.predecessor(link, place.prev));
             breaks.extend(self.order_of_publication(link));
         }
         breaks.extend(self.own().find(|link| link.name.seq == 1).and_then(|link| self.day_before(link)));
@@ -79,8 +96,8 @@ impl<'a> Chain<'a> {
     fn forks(&self) -> Vec<Break> {
         let mut named: BTreeMap<Digest, &Link> = BTreeMap::new();
         let mut breaks = Vec::new();
-        for link in self.links.iter().filter(|link| !link.void) {
-            let Some(prev) = link.prev else { continue };
+        for link in self.links {
+            let Some(prev) = link.prev() else { continue };
             if let Some(other) = named.insert(prev, link) {
                 breaks.push(Break {
                     name: link.name.clone(),
@@ -92,8 +109,7 @@ impl<'a> Chain<'a> {
         breaks
     }
 
-    fn predecessor(&self, link: &Link) -> Option<Break> {
-        let prev = link.prev.unwrap_or(Digest::ZERO);
+    fn predecessor(&self, link: &Link, prev: Digest) -> Option<Break> {
         let broken = |expected: &str| {
             Some(Break { name: link.name.clone(), expected: expected.to_owned(), found: prev.to_string() })
         };
@@ -112,9 +128,9 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// The given files before this one, nearest first, as far as they reach.
+    /// The given files before this one, nearest first, as far as they reach: not beyond a void one.
     fn walk(&self, from: &'a Link) -> impl Iterator<Item = &'a Link> {
-        let before = |link: &&'a Link| link.prev.and_then(|prev| self.by_digest.get(&prev).copied());
+        let before = |link: &&'a Link| link.prev().and_then(|prev| self.by_digest.get(&prev).copied());
         std::iter::successors(before(&from), before).take(self.links.len())
     }
 
@@ -142,12 +158,12 @@ impl<'a> Chain<'a> {
                 return if right { None } else { broken(before.name.to_string()) };
             }
         }
-        if !last.void && last.prev == Some(Digest::ZERO) {
+        if last.prev() == Some(Digest::ZERO) {
             return None;
         }
         // What a void file names before it is not looked at: then it is enough that the day before was given.
         let given = self.links.iter().any(|l| l.name.day == yesterday && l.name.seq == 1);
-        if last.void && (given || self.first) {
+        if last.is_void() && (given || self.first) {
             None
         } else {
             broken(format!("no file before {}", last.name))

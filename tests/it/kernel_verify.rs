@@ -510,6 +510,32 @@ fn a_day_left_out_of_the_chain_is_v04() {
 }
 
 #[test]
+fn a_void_0001_may_have_named_any_file_before_it() {
+    let (_, honest) = sample();
+    let yesterday = &honest.previous[0];
+    let before = Digest::of(b"the day before that").to_string();
+    let older = yesterday.text().replace("20260601", "20260531").replace("2026-06-01", "2026-05-31");
+    let older = older.replace(&before, &Digest::of(b"two days before that").to_string());
+    let lines: Vec<String> = older.lines().map(str::to_owned).collect();
+    let older = Doc::signed(yesterday.name.replace("20260601", "20260531"), sealed(&lines), &keys().platform);
+    let mut day = honest.clone();
+    let named = |doc: &Doc, prev: &Doc| {
+        let mut lines = lines_of(doc);
+        lines[0] = format!("{}|{}", lines[0].rsplit_once('|').unwrap().0, prev.digest());
+        Doc::signed(doc.name.clone(), sealed(&lines), &keys().platform)
+    };
+    // Today's first file leaves yesterday out, is answered E_CHAIN, and its repair follows it.
+    day.void[0] = named(&honest.void[0], &older);
+    day.spl[0] = named(&honest.spl[0], &day.void[0]);
+    rechain(&honest, &mut day);
+    day.results.retain(|result| !result.text().contains("E_VERIFY"));
+    day.results.push(first_result(&day.void[0], RetCode::Chain));
+    day.results.push(first_result(&older, RetCode::Accepted));
+    day.previous.push(older);
+    assert_eq!(day.codes(), BTreeSet::new());
+}
+
+#[test]
 fn a_payment_of_an_accepted_earlier_file_is_v08() {
     let (plan, mut day) = sample();
     let mut orders = plan.all_orders();

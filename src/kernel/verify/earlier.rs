@@ -1,10 +1,10 @@
 //! Earlier and void files: they count only with the institution's own signed result over their digest.
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read};
+use std::io::Read;
 
 use super::bundles::Bundles;
 use super::orders::Day;
-use super::{Given, Run, Signer, Unusable, is_spl, read_whole, unreadable};
+use super::{Given, Run, Signer, Unusable, is_spl, link, read_whole, unreadable};
 use crate::kernel::chain::Link;
 use crate::kernel::digest::{Digest, Hasher};
 use crate::kernel::file::ret::{RetCode, RetEncoding, RetReader};
@@ -107,8 +107,7 @@ pub(super) fn previous(
         run.report.file(Check::V04, &file, "all files of the day under --spl", "one under --previous");
     }
     let accepted = answered(run, results, &file, &seal.digest, "ACCEPTED", |code| code == RetCode::Accepted);
-    let link = Link { name: header.name, digest: seal.digest, prev: Some(header.prev), void: false };
-    Ok(accepted.then_some(link))
+    Ok(accepted.then(|| link(header, seal.digest)))
 }
 
 /// A void SPL: only its name and bytes count, whatever stands in it.
@@ -124,12 +123,10 @@ pub(super) fn void(
     }
     let Some(name) = FileName::parse(&file) else { return Ok(None) };
     run.of_parties(bundles, &file, &name);
-    let mut head = Vec::new();
-    let digest = hash(content, &mut head).map_err(|source| Unusable::Io { file: file.clone(), source })?;
+    let digest = hash(content).map_err(|source| Unusable::Io { file: file.clone(), source })?;
     run.signed(Signer::Platform, &file, &digest, signature.as_deref());
-    let prev = SplReader::new(BufReader::new(head.as_slice())).ok().map(|reader| reader.header().prev);
     let void = answered(run, results, &file, &digest, "a code that makes it void", RetCode::makes_void);
-    Ok(void.then_some(Link { name, digest, prev, void: true }))
+    Ok(void.then_some(Link { name, digest, place: None }))
 }
 
 fn answered(
@@ -149,8 +146,7 @@ fn answered(
     right
 }
 
-/// Digest of all bytes, and the first of them.
-fn hash(mut content: impl Read, head: &mut Vec<u8>) -> std::io::Result<Digest> {
+fn hash(mut content: impl Read) -> std::io::Result<Digest> {
     let mut hasher = Hasher::new();
     let mut buffer = [0; 16 * 1024];
     loop {
@@ -158,9 +154,6 @@ fn hash(mut content: impl Read, head: &mut Vec<u8>) -> std::io::Result<Digest> {
         let bytes = buffer.get(..read).unwrap_or_default();
         if bytes.is_empty() {
             return Ok(hasher.finish());
-        }
-        if head.is_empty() {
-            head.extend_from_slice(bytes);
         }
         hasher.update(bytes);
     }

@@ -13,9 +13,9 @@ mod totals;
 use std::io::Read;
 
 use super::calendar::BusinessDay;
-use super::chain::{Chain, Link};
+use super::chain::{Chain, Link, Place};
 use super::digest::Digest;
-use super::file::spl::SplReader;
+use super::file::spl::{SplHeader, SplReader};
 use super::file::{Check, FileKind, FileName, ReadError};
 use bills::DayBill;
 use bundles::Bundles;
@@ -183,7 +183,12 @@ fn read_spl(
     };
     run.report.faults(&file, seal.faults);
     run.signed(Signer::Platform, &file, &seal.digest, signature.as_deref());
-    Ok(Some(Link { name: header.name, digest: seal.digest, prev: Some(header.prev), void: false }))
+    Ok(Some(link(header, seal.digest)))
+}
+
+fn link(header: SplHeader, digest: Digest) -> Link {
+    let place = Place { prev: header.prev, created_at: header.created_at };
+    Link { name: header.name, digest, place: Some(place) }
 }
 
 /// Bundles and results are read whole; none is near this.
