@@ -70,6 +70,7 @@ impl<'a> Chain<'a> {
             let Some(place) = link.place else { continue };
             breaks.extend(self.predecessor(link, place.prev));
             breaks.extend(self.order_of_publication(link));
+            breaks.extend(self.time(link, place));
         }
         breaks.extend(self.own().find(|link| link.name.seq == 1).and_then(|link| self.day_before(link)));
         breaks
@@ -126,6 +127,21 @@ impl<'a> Chain<'a> {
             (true, _) => broken("64 zeros only in a 0001"),
             (false, _) => broken("the digest of the file before (--first if this is the very first)"),
         }
+    }
+
+    /// Made after the day and not before what was published before it: a platform that could date a file back would
+    /// choose the bundle it is made under. What a void file says of its time is not looked at, so there the day's
+    /// earlier files count.
+    fn time(&self, link: &Link, place: Place) -> Option<Break> {
+        let named = self.by_digest.get(&place.prev).copied();
+        let earlier = self.own().filter(|other| other.name.seq < link.name.seq);
+        let before = earlier.chain(named).filter_map(|other| other.place.map(|place| place.created_at));
+        let least = before.chain([self.day.next().start()]).max()?;
+        (place.created_at < least).then(|| Break {
+            name: link.name.clone(),
+            expected: format!("created_at not before {least}, the day's end and the files before"),
+            found: place.created_at.to_cst(),
+        })
     }
 
     /// The given files before this one, nearest first, as far as they reach: not beyond a void one.

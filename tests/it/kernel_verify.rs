@@ -2,6 +2,7 @@
 //! dishonest platform makes everything right again that it can.
 use std::collections::{BTreeMap, BTreeSet};
 
+use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::digest::Digest;
 use mingfen::kernel::file::FileName;
 use mingfen::kernel::file::ret::RetCode;
@@ -10,7 +11,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::support::honest_day::{
-    Doc, HonestDay, Plan, bil, bundle_doc, first_result, honest_day, keys, plan, sample, wechat_bill,
+    Doc, HonestDay, Plan, bil, bundle_doc, day as business_day, first_result, honest_day, keys, plan, sample,
+    wechat_bill,
 };
 
 fn cases(cases: u32) -> ProptestConfig {
@@ -365,26 +367,24 @@ proptest! {
     }
 
     #[test]
-    fn another_created_at_is_allowed_as_long_as_the_bundle_stays_the_newest(
+    fn another_created_at_is_allowed_after_the_day_and_the_files_before_under_the_newest_bundle(
         day in honest_day(),
         file in any::<Index>(),
         by in -40_i64..40,
     ) {
         let at = file.index(day.spl.len());
-        let mut lines = lines_of(&day.spl[at]);
-        let mut head: Vec<String> = lines[0].split('|').map(str::to_owned).collect();
-        let created_at = mingfen::kernel::calendar::Instant::parse(&head[CREATED_AT]).unwrap();
+        let created_at = created_at_of(&day.spl[at]);
         let moved = created_at.plus(by * 3600);
-        head[CREATED_AT] = moved.to_cst();
-        lines[0] = head.join("|");
         let mut changed = day.clone();
-        changed.spl[at] = Repair::Everything.apply(&day.spl[at], lines);
+        changed.spl[at] = dated(&day.spl[at], moved);
         // Only the last file can be changed without breaking the chain that results or later files hold.
         prop_assume!(at + 1 == day.spl.len());
         let issued: Vec<_> = day.approvals.iter().map(issued_at).collect();
         let newest = |at| issued.iter().filter(|issued| **issued <= at).max();
         let codes = changed.codes();
-        if newest(moved) == newest(created_at) {
+        let before = day.spl[..at].iter().map(created_at_of).max();
+        let after = moved >= business_day().next().start() && before.is_none_or(|before| moved >= before);
+        if after && newest(moved) == newest(created_at) {
             prop_assert!(codes.is_empty(), "{codes:?}");
         } else {
             prop_assert!(codes.contains("V04"));
@@ -392,7 +392,20 @@ proptest! {
     }
 }
 
-fn issued_at(bundle: &Doc) -> mingfen::kernel::calendar::Instant {
+fn created_at_of(spl: &Doc) -> Instant {
+    Instant::parse(spl.text().split('|').nth(CREATED_AT).unwrap()).unwrap()
+}
+
+/// The same SPL, made at another time as its header says.
+fn dated(spl: &Doc, created_at: Instant) -> Doc {
+    let mut lines = lines_of(spl);
+    let mut head: Vec<String> = lines[0].split('|').map(str::to_owned).collect();
+    head[CREATED_AT] = created_at.to_cst();
+    lines[0] = head.join("|");
+    Repair::Digest.apply(spl, lines)
+}
+
+fn issued_at(bundle: &Doc) -> Instant {
     mingfen::kernel::approvals::Bundle::parse(&bundle.bytes).unwrap().issued_at
 }
 
@@ -507,6 +520,27 @@ fn a_day_left_out_of_the_chain_is_v04() {
     let report = day.verify().unwrap();
     let found: Vec<_> = report.violations.iter().map(|v| (v.check.code(), v.expected.as_str())).collect();
     assert_eq!(found, [("V04", "the 0001 of 20260601 as the nearest 0001 before")]);
+}
+
+#[test]
+fn a_file_dated_back_to_choose_its_bundle_is_v04() {
+    let (_, honest) = sample();
+    let end = business_day().next().start();
+    for (created_at, codes) in [(end, BTreeSet::new()), (end.plus(-1), BTreeSet::from(["V04"]))] {
+        let mut day = honest.clone();
+        day.spl[0] = dated(&day.spl[0], created_at);
+        rechain(&honest, &mut day);
+        assert_eq!(day.codes(), codes, "{created_at}");
+    }
+    let first = created_at_of(&honest.spl[0]);
+    let mut day = honest.clone();
+    let (older, newer) = (day.approvals[0].digest().to_string(), day.approvals[1].digest().to_string());
+    let lines: Vec<String> = lines_of(&day.spl[1]).iter().map(|line| line.replace(&newer, &older)).collect();
+    let renamed = Doc { bytes: sealed(&lines), ..day.spl[1].clone() };
+    for (created_at, broken) in [(first, false), (first.plus(-1), true)] {
+        day.spl[1] = dated(&renamed, created_at);
+        assert_eq!(day.codes().contains("V04"), broken, "{created_at}");
+    }
 }
 
 #[test]
