@@ -1,10 +1,10 @@
 //! What the kernel's `verify` is handed: keys that check signatures over files, and a channel's own bill as evidence.
-use std::io::BufRead;
+use std::io::{self, BufRead, Read};
 
 use super::crypto::PublicKey;
 use super::wechat::bill::{BillFault, Reader};
 use crate::kernel::bill::BillRow;
-use crate::kernel::digest::Digest;
+use crate::kernel::digest::{Digest, Hasher};
 use crate::kernel::verify::{Bill, ChannelBill, Given, MerchantByNo, SignatureCheck, Signer};
 
 /// The keys that sign files: the platform's for SPL, the institution's for bundles, results and its bill.
@@ -26,13 +26,13 @@ impl SignatureCheck for FileKeys {
 }
 
 /// A bill as evidence, by its content: a byte order mark begins WeChat's trade bill, anything else must be a BIL.
-pub fn bill(mut given: Given<'_>) -> std::io::Result<Bill<'_>> {
+pub fn bill(mut given: Given<'_>) -> io::Result<Bill<'_>> {
     let is_wechat = given.content.fill_buf()?.first() == Some(&0xEF);
     if !is_wechat {
         return Ok(Bill::Bil(given));
     }
-    let Given { name, content, .. } = given;
-    Ok(Bill::Channel { name, bill: Box::new(WechatBill(content)) })
+    let Given { name, content, signature } = given;
+    Ok(Bill::Channel { name, bill: Box::new(WechatBill(content)), signature })
 }
 
 struct WechatBill<R>(R);
@@ -42,17 +42,48 @@ impl<R: BufRead> ChannelBill for WechatBill<R> {
         self: Box<Self>,
         merchant: MerchantByNo<'_>,
         each: &mut dyn FnMut(u64, BillRow),
-    ) -> Result<(), (u64, String)> {
+    ) -> Result<Digest, (u64, String)> {
         let placed = |fault: BillFault| match fault {
             BillFault::Io(error) => (0, error.to_string()),
             BillFault::Form { line, why } => (line, why.to_owned()),
             BillFault::Value { line, column, why } => (line, format!("{column}: {why}")),
         };
-        let rows = Reader::new(self.0, merchant).map_err(placed)?;
+        let mut hashed = Hashed { source: self.0, hasher: Hasher::new() };
+        let rows = Reader::new(&mut hashed, merchant).map_err(placed)?;
         // The header is line 1, and every row one line.
         for (line, row) in (2..).zip(rows) {
             each(line, row.map_err(placed)?);
         }
-        Ok(())
+        // The signature is over every byte, also over those that the reader does not need.
+        io::copy(&mut hashed, &mut io::sink()).map_err(|error| (0, error.to_string()))?;
+        Ok(hashed.hasher.finish())
+    }
+}
+
+/// Hashes what is read from it.
+struct Hashed<R> {
+    source: R,
+    hasher: Hasher,
+}
+
+impl<R: BufRead> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.hasher.update(buffer.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Hashed<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.source.fill_buf()
+    }
+
+    fn consume(&mut self, taken: usize) {
+        // What was filled in stays until it is consumed, so that filling in again reads nothing.
+        if let Ok(chunk) = self.source.fill_buf() {
+            self.hasher.update(chunk.get(..taken).unwrap_or_default());
+        }
+        self.source.consume(taken);
     }
 }

@@ -262,7 +262,7 @@ proptest! {
             &mut changed.results,
         ];
         let mut all: Vec<&mut Doc> = all.into_iter().flatten().collect();
-        all.extend(changed.bills.iter_mut().filter(|bill| bill.name.starts_with("BIL")));
+        all.extend(&mut changed.bills);
         let at = file.index(all.len());
         let byte = byte.index(all[at].bytes.len());
         all[at].bytes[byte] ^= by;
@@ -596,6 +596,21 @@ fn a_run_without_keys_says_so_and_one_without_the_bills_signature_too() {
     assert!(report.is_sound() && report.authenticated);
     let left_out: Vec<&str> = report.not_checked.iter().map(|left_out| left_out.codes).collect();
     assert_eq!(left_out, ["V02", "V17-V19", "V20-V24"]);
+}
+
+#[test]
+fn a_signature_beside_wechats_bill_is_checked_and_one_that_is_missing_is_told() {
+    let (mut plan, _) = sample();
+    plan.wechat = true;
+    let mut day = plan.build();
+    let honest = day.verify().unwrap();
+    assert!(honest.is_sound() && honest.not_checked.iter().all(|left_out| left_out.codes != "V02"));
+    day.bills[0].signature.as_mut().unwrap()[7] ^= 1;
+    assert_eq!(day.codes(), BTreeSet::from(["V02"]));
+    day.bills[0].signature = None;
+    let report = day.verify().unwrap();
+    assert!(report.is_sound());
+    assert!(report.not_checked.iter().any(|left_out| left_out.codes == "V02"), "{:?}", report.not_checked);
 }
 
 #[test]

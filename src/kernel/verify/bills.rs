@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use super::bundles::Bundles;
 use super::{Bill, Given, Run, Signer, Unusable, unreadable};
 use crate::kernel::bill::{BillOrder, BillRow};
+use crate::kernel::digest::Digest;
 use crate::kernel::file::bil::BilReader;
 use crate::kernel::file::{Check, Fault};
 
@@ -30,10 +31,12 @@ impl DayBill {
             let mut rows = Vec::new();
             let usable = match bill {
                 Bill::Bil(given) => read_bil(run, bundles, given, &mut rows)?,
-                Bill::Channel { name, bill } => {
+                Bill::Channel { name, bill, signature } => {
                     let merchant = |no: &str| bundles.merchant_by_inst_no(no).map(str::to_owned);
-                    bill.read(&merchant, &mut |line, row| rows.push((line, row)))
-                        .map_err(|(line, why)| Unusable::Bill { file: name, line, why })?;
+                    let digest = bill
+                        .read(&merchant, &mut |line, row| rows.push((line, row)))
+                        .map_err(|(line, why)| Unusable::Bill { file: name.clone(), line, why })?;
+                    signed(run, &name, &digest, signature.as_deref());
                     true
                 }
             };
@@ -92,6 +95,14 @@ fn bounds(order: &BillOrder) -> Result<(), String> {
     }
 }
 
+/// A bill is the institution's own, so it may stand without a signature; one that stands there must be right.
+fn signed(run: &mut Run<'_>, file: &str, digest: &Digest, signature: Option<&[u8]>) {
+    match signature {
+        None => run.report.leave_out("V02", format!("{file}: no .sig beside the bill")),
+        Some(signature) => run.signed(Signer::Institution, file, digest, Some(signature)),
+    }
+}
+
 /// Reads a BIL; false when it cannot be used and the report says why. A BIL with the right digest that does not add up
 /// is the institution's own mistake: unusable.
 fn read_bil(
@@ -122,10 +133,7 @@ fn read_bil(
         Ok(seal) => seal,
         Err(error) => return unreadable(run, &file, error).map(|()| false),
     };
-    match &signature {
-        None => run.report.leave_out("V02", format!("{file}: no .sig beside the bill")),
-        Some(signature) => run.signed(Signer::Institution, &file, &seal.digest, Some(signature)),
-    }
+    signed(run, &file, &seal.digest, signature.as_deref());
     let intact = seal.faults.iter().all(|fault| fault.check != Check::V01);
     if intact && let Some(fault) = seal.faults.iter().find(|fault| fault.check == Check::V03) {
         let why = format!("{}, found {}", fault.expected, fault.found);

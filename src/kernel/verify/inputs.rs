@@ -34,13 +34,13 @@ pub type MerchantByNo<'m> = &'m dyn Fn(&str) -> Option<String>;
 
 /// A channel's own bill, read by whoever knows its format.
 pub trait ChannelBill {
-    /// Gives `each` every row with its line number. A merchant unknown under its number is empty. The error, with its
-    /// line, says why the bill is unusable.
+    /// Gives `each` every row with its line number; at the end the digest of all bytes. A merchant unknown under its
+    /// number is empty. The error, with its line, says why the bill is unusable.
     fn read(
         self: Box<Self>,
         merchant: MerchantByNo<'_>,
         each: &mut dyn FnMut(u64, BillRow),
-    ) -> Result<(), (u64, String)>;
+    ) -> Result<Digest, (u64, String)>;
 }
 
 /// The institution's evidence of the day.
@@ -53,6 +53,8 @@ pub enum Bill<'a> {
         name: String,
         /// What reads it.
         bill: Box<dyn ChannelBill + 'a>,
+        /// The decoded signature beside it, if there is one.
+        signature: Option<Vec<u8>>,
     },
 }
 

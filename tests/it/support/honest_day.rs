@@ -460,7 +460,7 @@ pub fn wechat_bill(orders: &[BillOrder], approvals: &Approvals) -> Doc {
         };
         writer.write(&entry).unwrap();
     }
-    Doc { name: "wechat-trade.csv".to_owned(), bytes: writer.finish().unwrap(), signature: None }
+    Doc::signed("wechat-trade.csv".to_owned(), writer.finish().unwrap(), &keys().institution)
 }
 
 /// The institution's FIRST result over a file.
