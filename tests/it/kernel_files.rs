@@ -298,6 +298,62 @@ fn replaced(line: usize, from: &str, to: &str) -> &'static str {
     }))
 }
 
+/// A file of these lines; its trailer's digest made right.
+fn closed(lines: &[String], trailer: &str) -> Vec<u8> {
+    let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    format!("{body}{trailer}|{}\n", Digest::of(body.as_bytes())).into_bytes()
+}
+
+/// Of the first fault of a file whose stated total leaves out what no longer fits 64 bits.
+fn first_fault(seal: mingfen::kernel::file::Seal) -> (&'static str, u64) {
+    let fault = seal.sound().unwrap_err();
+    (fault.check.code(), fault.line)
+}
+
+#[test]
+fn a_result_whose_total_overflows_is_v03_when_read_and_refused_when_written() {
+    let (most, ones) = (i64::MAX, "1".repeat(64));
+    let time = "2026-06-02T10:00:00+08:00";
+    let file = name(FileKind::Stl, day(), 1);
+    let lines = [
+        format!("H|SSF1|RET|SANDBOX|DEMO|{file}|{ones}|FINAL|ACCEPTED|2|{most}|{time}"),
+        format!("R|1|S|{most}|||||"),
+        "R|2|S|1|||||".to_owned(),
+    ];
+    let bytes = closed(&lines, &format!("T|2|{most}"));
+    let reader = RetReader::new(bytes.as_slice(), RetEncoding::Utf8).unwrap();
+    let header = reader.header().clone();
+    assert_eq!(first_fault(reader.finish().unwrap()), ("V03", 3));
+
+    let mut reader = RetReader::new(bytes.as_slice(), RetEncoding::Utf8).unwrap();
+    let mut writer = RetWriter::new(Vec::new(), RetEncoding::Utf8, header).unwrap();
+    writer.line(&reader.next_line().unwrap().unwrap()).unwrap();
+    assert!(writer.line(&reader.next_line().unwrap().unwrap()).is_err());
+}
+
+#[test]
+fn a_settlement_whose_total_overflows_is_v03_when_read_and_refused_when_written() {
+    let (most, ones, zeros) = (i64::MAX, "1".repeat(64), "0".repeat(64));
+    let time = "2026-06-02T10:00:00+08:00";
+    let settled = |n: u32, receiver: &str, fen: i64| {
+        format!("S|{n}|202606020001{n}|{receiver}|7{n}|agent|{fen}|0|0|0|0|{fen}|1|20260603")
+    };
+    let lines = [
+        format!("H|SSF1|STL|SANDBOX|DEMO|20260602|0001|CNY|2|0|{most}|{time}|{ones}|{zeros}"),
+        settled(1, "agent:A1", most),
+        settled(2, "agent:A2", 1),
+    ];
+    let bytes = closed(&lines, &format!("T|2|0|{most}"));
+    let reader = StlReader::new(bytes.as_slice()).unwrap();
+    let header = reader.header().clone();
+    assert_eq!(first_fault(reader.finish().unwrap()), ("V03", 3));
+
+    let mut reader = StlReader::new(bytes.as_slice()).unwrap();
+    let mut writer = StlWriter::new(Vec::new(), header).unwrap();
+    writer.record(&reader.next_record().unwrap().unwrap()).unwrap();
+    assert!(writer.record(&reader.next_record().unwrap().unwrap()).is_err());
+}
+
 #[test]
 fn malformed_text_is_refused_with_its_code() {
     assert_eq!(first_code(small(|_| {})), "sound");

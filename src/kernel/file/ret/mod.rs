@@ -4,7 +4,7 @@ mod write;
 
 use std::borrow::Cow;
 
-use super::ResultName;
+use super::{Check, ResultName};
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
@@ -189,12 +189,16 @@ struct Tally {
 }
 
 impl Tally {
-    fn take(&mut self, line: &RetLine<'_>) -> Option<String> {
+    /// Takes a line in; which check it breaks and what was expected, if any.
+    fn take(&mut self, line: &RetLine<'_>) -> Option<(Check, String)> {
         self.lines = self.lines.saturating_add(1);
-        if line.status == RetStatus::Success {
-            self.success = self.success.checked_add(line.amount).unwrap_or(self.success);
-        }
         let last = std::mem::replace(&mut self.last_n, line.n);
-        (line.n <= last).then(|| format!("n above {last}"))
+        if line.status == RetStatus::Success {
+            let Some(success) = self.success.checked_add(line.amount) else {
+                return Some((Check::V03, "a success total within 64 bits".to_owned()));
+            };
+            self.success = success;
+        }
+        (line.n <= last).then(|| (Check::V13, format!("n above {last}")))
     }
 }

@@ -56,8 +56,9 @@ impl<R: BufRead> RetReader<R> {
         let Some(line) = decode(bytes, self.encoding).and_then(parse) else {
             return Err(self.lines.broken("an R or T line", &String::from_utf8_lossy(bytes)).into());
         };
-        if let Some(expected) = self.tally.take(&line) {
-            note(&mut self.faults, self.lines.broken(&expected, &line.n.to_string()));
+        if let Some((check, expected)) = self.tally.take(&line) {
+            let found = format!("n {}, amount {}", line.n, line.amount.get());
+            note(&mut self.faults, Fault::new(check, self.lines.number(), expected, found));
         }
         if self.tally.lines > MAX_ORDERS {
             return Err(self.lines.broken("at most 100000 lines", "more").into());

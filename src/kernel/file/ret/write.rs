@@ -41,7 +41,7 @@ impl<W: Write> RetWriter<W> {
 
     /// Writes one R. Refuses what a reader would refuse.
     pub fn line(&mut self, line: &RetLine<'_>) -> Result<(), WriteError> {
-        if let Some(expected) = self.tally.take(line) {
+        if let Some((_, expected)) = self.tally.take(line) {
             return Err(WriteError::Refused(format!("expected {expected}")));
         }
         let encode = match self.encoding {

@@ -2,7 +2,7 @@
 mod read;
 mod write;
 
-use super::FileName;
+use super::{Check, FileName};
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
@@ -154,16 +154,20 @@ struct Tally {
 }
 
 impl Tally {
-    fn take(&mut self, record: &StlRecord) -> Option<String> {
+    /// Takes a record in; which check it breaks and what was expected, if any.
+    fn take(&mut self, record: &StlRecord) -> Option<(Check, String)> {
         let receiver = match record {
             StlRecord::Input(_) => {
-                return self.last.is_some().then(|| "I lines before all S and C".to_owned());
+                return self.last.is_some().then(|| (Check::V13, "I lines before all S and C".to_owned()));
             }
             StlRecord::Settled(s) => {
                 self.settled = self.settled.saturating_add(1);
-                self.total = s.sums.net().and_then(|net| self.total.checked_add(net)).unwrap_or(self.total);
+                let Some(total) = s.sums.net().and_then(|net| self.total.checked_add(net)) else {
+                    return Some((Check::V03, "a total of S within 64 bits".to_owned()));
+                };
+                self.total = total;
                 if s.n != self.settled {
-                    return Some(format!("n = {}", self.settled));
+                    return Some((Check::V13, format!("n = {}", self.settled)));
                 }
                 &s.receiver
             }
@@ -174,6 +178,6 @@ impl Tally {
         };
         let ascending = self.last.as_ref().is_none_or(|last| last < receiver);
         self.last = Some(receiver.clone());
-        (!ascending).then(|| "each receiver once, ascending".to_owned())
+        (!ascending).then(|| (Check::V13, "each receiver once, ascending".to_owned()))
     }
 }

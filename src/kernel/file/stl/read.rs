@@ -51,8 +51,8 @@ impl<R: BufRead> StlReader<R> {
         let Some(record) = parse(text, &self.header.name) else {
             return Err(self.lines.broken("an I, S, C or T line whose sums add up", text).into());
         };
-        if let Some(expected) = self.tally.take(&record) {
-            note(&mut self.faults, self.lines.broken(&expected, text));
+        if let Some((check, expected)) = self.tally.take(&record) {
+            note(&mut self.faults, Fault::new(check, self.lines.number(), expected, text));
         }
         if self.tally.settled.saturating_add(self.tally.carried) > MAX_ORDERS {
             return Err(self.lines.broken("at most 100000 receivers", "more").into());

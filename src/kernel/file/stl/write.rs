@@ -34,7 +34,7 @@ impl<W: Write> StlWriter<W> {
 
     /// Writes one I, S or C. Refuses what a reader would refuse.
     pub fn record(&mut self, record: &StlRecord) -> Result<(), WriteError> {
-        if let Some(expected) = self.tally.take(record) {
+        if let Some((_, expected)) = self.tally.take(record) {
             return Err(WriteError::Refused(format!("expected {expected}")));
         }
         let file = &self.header.name;
