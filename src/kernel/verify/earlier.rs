@@ -62,7 +62,7 @@ pub(super) fn previous(
     run: &mut Run<'_>,
     bundles: &Bundles,
     results: &Results,
-    day: &Day,
+    day: &Day<'_>,
     given: Given<'_>,
     known: &[Link],
 ) -> Result<Option<Link>, Unusable> {

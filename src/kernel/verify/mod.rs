@@ -146,10 +146,10 @@ fn unreadable(run: &mut Run<'_>, file: &str, error: ReadError) -> Result<(), Unu
 }
 
 /// One of the day's SPL, from its first byte to its last; its place in the chain, if it could be read.
-fn read_spl(
+fn read_spl<'b>(
     run: &mut Run<'_>,
-    bundles: &Bundles,
-    orders: &mut Day,
+    bundles: &'b Bundles,
+    orders: &mut Day<'b>,
     given: Given<'_>,
 ) -> Result<Option<Link>, Unusable> {
     let Given { name: file, content, signature } = given;

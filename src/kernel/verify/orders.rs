@@ -15,12 +15,14 @@ use crate::kernel::proposal::{Proposal, Reason, propose};
 use crate::kernel::split::{Line, MERCHANT_PATH, OrderFacts};
 
 /// The day's orders as its files tell them, in the order of `seq`.
-pub(super) struct Day {
+pub(super) struct Day<'b> {
     bill: DayBill,
     /// File and kind in which an order was told last, by `inst_order_no`.
     told: HashMap<String, Told>,
     /// `inst_order_no` by `order_no`.
     by_order_no: HashMap<String, String>,
+    /// The newest bundle under which a file of the day was made.
+    newest: Option<&'b Bundle>,
 }
 
 struct Told {
@@ -28,14 +30,15 @@ struct Told {
     split: bool,
 }
 
-impl Day {
+impl<'b> Day<'b> {
     pub fn new(bill: DayBill) -> Self {
-        Self { bill, told: HashMap::new(), by_order_no: HashMap::new() }
+        Self { bill, told: HashMap::new(), by_order_no: HashMap::new(), newest: None }
     }
 
     /// Begins a file of the day, judged under `bundle`.
-    pub fn file<'d>(&'d mut self, file: &'d str, day: BusinessDay, bundle: Option<&'d Bundle>) -> Judge<'d> {
-        let Self { bill, told, by_order_no } = self;
+    pub fn file<'d>(&'d mut self, file: &'d str, day: BusinessDay, bundle: Option<&'b Bundle>) -> Judge<'d> {
+        let Self { bill, told, by_order_no, newest } = self;
+        *newest = [*newest, bundle].into_iter().flatten().max_by_key(|bundle| bundle.issued_at);
         Judge { bill, told, by_order_no, file, day, bundle, line: 2, current: None }
     }
 
@@ -44,14 +47,27 @@ impl Day {
         self.told.contains_key(inst_order_no) || self.by_order_no.contains_key(order_no)
     }
 
-    /// V06: orders of the bill that no file tells.
+    /// V06: orders of the bill that no file tells, and X that no file releases although the institution decided so
+    /// before the day's last file was made.
     pub fn untold(&self, report: &mut Report) {
+        self.unreleased(report);
         let untold = self.bill.orders.iter().filter(|(no, _)| !self.told.contains_key(*no));
         let mut untold: Vec<(Instant, &String)> = untold.map(|(no, o)| (o.facts.paid_at, no)).collect();
         untold.sort();
         for (_, no) in untold {
             let fault = Fault::new(Check::V06, 0, "the order as O or X in a file of the day", "none");
             report.fault(&self.bill.names, fault.of_order(no));
+        }
+    }
+
+    fn unreleased(&self, report: &mut Report) {
+        let Some(bundle) = self.newest else { return };
+        for no in bundle.decisions.keys() {
+            let (Some(told), Some(known)) = (self.told.get(no), self.bill.orders.get(no)) else { continue };
+            if let (false, Ok(Proposal::Split { rule, .. })) = (told.split, propose(bundle, &known.facts)) {
+                let due = format!("O by {} version {}, as decided", rule.rule, rule.version);
+                report.fault(&told.file, Fault::new(Check::V06, 0, due, "X only").of_order(no));
+            }
         }
     }
 }
