@@ -1,8 +1,9 @@
 //! The gate of a day: nothing is settled before the institution has executed the day's split files.
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
-use super::KIND;
 use super::results::{file_state, is_void};
+use super::{KIND, store};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::institutions::exchange::{self, ExchangedFile};
@@ -37,27 +38,45 @@ impl fmt::Display for Missing {
     }
 }
 
-/// What is missing; the gate is open when nothing is.
+/// What is missing; the gate is open when nothing is. A settlement takes in every file up to its day that none
+/// before it lists, so each of these must be executed: an earlier day that is closed keeps the later ones closed.
 pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<Missing>, Error> {
-    let (live, void) = splits::standing(tx, institution, day)?;
     let mut missing = Vec::new();
-    if live.is_empty() && void.is_empty() {
+    if exchange::of_day(tx, institution, "SPL", day.to_i32())?.is_empty() {
         missing.push(Missing::Cut);
     }
-    for file in &live {
-        match file_state(tx, file)? {
-            FileState::Published | FileState::Rejected => missing.push(Missing::First(file.name.clone())),
-            FileState::Accepted => missing.push(Missing::Final(file.name.clone())),
+    let mut void_days = BTreeSet::new();
+    for file in unsettled(tx, institution, day)? {
+        match file_state(tx, &file)? {
+            FileState::Published => missing.push(Missing::First(file.name)),
+            FileState::Accepted => missing.push(Missing::Final(file.name)),
+            FileState::Rejected => void_days.extend(BusinessDay::from_i32(file.business_date)),
             FileState::Executed => {}
         }
     }
-    missing.extend(unrepeated(tx, day, &live, &void)?.map(|file| Missing::Repeat(file.name.clone())));
+    for day in void_days {
+        let (live, void) = splits::standing(tx, institution, day)?;
+        missing.extend(unrepeated(tx, day, &live, &void)?.map(|file| Missing::Repeat(file.name.clone())));
+    }
     if let Some(last) = last_valid(tx, institution)?
         && file_state(tx, &last)? == FileState::Published
     {
         missing.push(Missing::Previous(last.name));
     }
     Ok(missing)
+}
+
+/// Every SPL up to the day that no valid settlement lists, in order of publication.
+pub(super) fn unsettled(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    day: BusinessDay,
+) -> Result<Vec<ExchangedFile>, Error> {
+    let settlements: Vec<i64> = valid(tx, institution)?.iter().map(|stl| stl.id).collect();
+    let listed: HashSet<String> = store::listed(tx, &settlements)?.into_iter().collect();
+    let mut files = exchange::chain(tx, institution, "SPL")?;
+    files.retain(|file| file.business_date <= day.to_i32() && !listed.contains(&file.name));
+    Ok(files)
 }
 
 /// Whether orders of a void file stand in no valid file of the day yet: cutting again repeats them.
@@ -73,6 +92,9 @@ fn unrepeated<'a>(
     live: &[ExchangedFile],
     void: &'a [ExchangedFile],
 ) -> Result<Option<&'a ExchangedFile>, Error> {
+    if void.is_empty() {
+        return Ok(None);
+    }
     let ids: Vec<i64> = live.iter().map(|file| file.id).collect();
     let listed = splits::listed(tx, day.to_i32(), &ids)?;
     for file in void {

@@ -1,7 +1,7 @@
 //! Adding up what a settlement takes in, receiver by receiver.
 use std::collections::BTreeMap;
 
-use super::store::{self, Input, SettlementLine};
+use super::store::{self, Input, Requeue, SettlementLine};
 use super::{KIND, gate, stl};
 use crate::db::Tx;
 use crate::error::{Code, Error};
@@ -23,8 +23,8 @@ struct Position {
 
 /// What a settlement takes in, and what each receiver has in it.
 pub(super) struct Gathered {
-    /// I lines without the STL's key.
-    pub inputs: Vec<Input>,
+    /// I lines without the STL's key, each with its file's kind and key.
+    listed: Vec<(String, i64, Input)>,
     positions: BTreeMap<String, Position>,
 }
 
@@ -34,10 +34,9 @@ pub(super) fn gather(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Res
     let before = gate::valid(tx, institution)?;
     let ids: Vec<i64> = before.iter().map(|stl| stl.id).collect();
     let listed = store::listed(tx, &ids)?;
-    let mut gathered = Gathered { inputs: Vec::new(), positions: BTreeMap::new() };
-    for file in exchange::chain(tx, institution, "SPL")? {
-        let counts = file.business_date <= day.to_i32() && !listed.contains(&file.name);
-        if counts && exchange::answer(tx, file.id)? == Answer::Accepted {
+    let mut gathered = Gathered { listed: Vec::new(), positions: BTreeMap::new() };
+    for file in gate::unsettled(tx, institution, day)? {
+        if exchange::answer(tx, file.id)? == Answer::Accepted {
             gathered.take_split(tx, &file)?;
         }
     }
@@ -56,14 +55,11 @@ impl Gathered {
         for total in splits::receiver_totals(tx, file.business_date, file.id)? {
             let position = self.positions.entry(total.receiver).or_default();
             add(&mut position.sums.splits, total.total)?;
-            position.orders = position.orders.saturating_add(total.orders);
+            position.orders = position.orders.checked_add(total.orders).ok_or_else(overflow)?;
         }
-        self.inputs.push(Input {
-            file_id: 0,
-            name: file.name.clone(),
-            sha256: file.sha256.clone(),
-            total: file.total,
-        });
+        let (name, sha256) = (file.name.clone(), file.sha256.clone());
+        let input = Input { file_id: 0, name, sha256, total: file.total };
+        self.listed.push((file.kind.clone(), file.id, input));
         Ok(())
     }
 
@@ -76,7 +72,6 @@ impl Gathered {
         settlements: &[i64],
         listed: &[String],
     ) -> Result<(), Error> {
-        let mut inputs: Vec<Input> = Vec::new();
         for requeue in store::requeues(tx, institution)? {
             if listed.contains(&requeue.name) || !settlements.contains(&requeue.stl_id) {
                 continue;
@@ -84,18 +79,23 @@ impl Gathered {
             let line = store::line(tx, requeue.stl_id, requeue.n)?;
             let position = self.positions.entry(line.receiver).or_default();
             add(&mut position.sums.requeued, line.amount)?;
-            match inputs.last_mut().filter(|input| input.name == requeue.name) {
-                Some(input) => input.total = input.total.saturating_add(line.amount),
-                None => inputs.push(Input {
-                    file_id: 0,
-                    name: requeue.name,
-                    sha256: requeue.sha256,
-                    total: line.amount,
-                }),
+            match self.listed.last_mut().filter(|(_, id, _)| *id == requeue.file_id) {
+                Some((_, _, input)) => {
+                    input.total = input.total.checked_add(line.amount).ok_or_else(overflow)?
+                }
+                None => {
+                    let Requeue { file_id, name, sha256, .. } = requeue;
+                    let input = Input { file_id: 0, name, sha256, total: line.amount };
+                    self.listed.push(("RET".to_owned(), file_id, input));
+                }
             }
         }
-        self.inputs.extend(inputs);
         Ok(())
+    }
+
+    /// The I lines in the order of the file.
+    pub fn inputs(&self) -> Vec<Input> {
+        store::in_order(self.listed.clone())
     }
 
     /// One S or C line a receiver, by receiver.

@@ -110,15 +110,12 @@ pub fn file_state(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<FileState, Er
             };
             let finals = exchange::results_of(tx, file.id)?.iter().any(|result| result.stage == "FINAL");
             let states = fold_states(tx, file.id)?;
-            let open = |state: &SettlementState| {
-                matches!(state, SettlementState::Sent | SettlementState::Pending | SettlementState::Failed)
-            };
             let answered = i64::try_from(states.len()).unwrap_or(i64::MAX);
-            // Of an SPL an order must have succeeded; of an STL a failed line has come to its end, it is requeued.
+            // Every order of an SPL must stand as succeeded; of an STL a failed line has come to its end, it is requeued.
             let ended = if file.kind == KIND {
                 states.values().all(|state| !matches!(state, SettlementState::Pending))
             } else {
-                !states.values().any(open)
+                states.values().all(|state| matches!(state, SettlementState::Success))
             };
             let executed = finals && answered == expected && ended;
             Ok(if executed { FileState::Executed } else { FileState::Accepted })

@@ -1,7 +1,6 @@
 //! `day settle`.
 use super::net::{bundle_at, gather};
-use super::store::{self, Input};
-use super::{KIND, gate, stl};
+use super::{KIND, gate, stl, store};
 use crate::clock::{Clock, micros};
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
@@ -61,17 +60,18 @@ fn make(
             .map_err(|_| Error::Internal("too many settlements of a day".into()))?,
     };
     let gathered = gather(tx, institution.id, day)?;
-    let mut lines = gathered.lines(&bundle, &name, at)?;
+    let (mut inputs, mut lines) = (gathered.inputs(), gathered.lines(&bundle, &name, at)?);
     let prev = match exchange::last(tx, institution.id, KIND)? {
         None => Digest::ZERO,
         Some(last) => last.sha256.parse().map_err(|_| Error::Internal("a stored digest".into()))?,
     };
     let header = stl::header(name, at, bundle.digest(), prev, &lines)?;
     let out = exchange::stage(&desk.folder.out(day), &header.name.to_string())?;
-    let (digest, size) = stl::write(out, &header, &gathered.inputs, &lines)?;
+    let (digest, size) = stl::write(out, &header, &inputs, &lines)?;
     let file = exchange::record(tx, &new_file(institution.id, &header, digest, size, now))?;
-    let inputs: Vec<Input> =
-        gathered.inputs.into_iter().map(|input| Input { file_id: file.id, ..input }).collect();
+    for input in &mut inputs {
+        input.file_id = file.id;
+    }
     for line in &mut lines {
         line.file_id = file.id;
     }

@@ -70,6 +70,8 @@ pub struct Said {
 /// A final result of an STL with lines that requeue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requeue {
+    /// The RET.
+    pub file_id: i64,
     /// Name of the RET.
     pub name: String,
     /// Its digest.
@@ -92,15 +94,23 @@ pub(super) fn add_lines(tx: &mut Tx<'_>, lines: &[SettlementLine]) -> Result<(),
     Ok(())
 }
 
-/// The I lines of an STL in the order in which the files were recorded.
+/// The I lines of an STL as they stand in it.
 pub fn inputs(tx: &mut Tx<'_>, stl: i64, institution: i64) -> Result<Vec<Input>, Error> {
-    Ok(settlement_input::table
+    let rows: Vec<(String, i64, Input)> = settlement_input::table
         .inner_join(exchanged_file::table.on(exchanged_file::name.eq(settlement_input::name)))
         .filter(exchanged_file::institution_id.eq(institution))
         .filter(settlement_input::file_id.eq(stl))
-        .order(exchanged_file::id.asc())
-        .select(Input::as_select())
-        .load(tx.conn())?)
+        .select((exchanged_file::kind, exchanged_file::id, Input::as_select()))
+        .load(tx.conn())?;
+    Ok(in_order(rows))
+}
+
+/// I lines of files of these kinds and keys in the order of an STL: kind by kind, each as it was recorded. It does not
+/// depend on whether a result came before a split file, so a settlement that is written again has the same bytes.
+pub(super) fn in_order(mut listed: Vec<(String, i64, Input)>) -> Vec<Input> {
+    let rank = |kind: &str| ["SPL", "RTN", "RET"].iter().position(|known| *known == kind);
+    listed.sort_by_key(|(kind, id, _)| (rank(kind), *id));
+    listed.into_iter().map(|(_, _, input)| input).collect()
 }
 
 /// Names that any of these STLs lists.
@@ -159,7 +169,7 @@ pub(super) fn said(tx: &mut Tx<'_>, file: i64) -> Result<Vec<Said>, Error> {
 /// Every line of an STL that a final result answered F or B, in order of import.
 pub(super) fn requeues(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<Requeue>, Error> {
     let (ret, answered) = diesel::alias!(exchanged_file as ret, exchanged_file as answered);
-    let rows: Vec<(String, String, i64, i32)> = result_line::table
+    let rows: Vec<(i64, String, String, i64, i32)> = result_line::table
         .inner_join(file_result::table)
         .inner_join(ret.on(ret.field(exchanged_file::id).eq(file_result::ret_file_id)))
         .inner_join(answered.on(answered.field(exchanged_file::id).eq(file_result::file_id)))
@@ -169,11 +179,15 @@ pub(super) fn requeues(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<Requeue>
         .filter(result_line::status.eq("F").or(result_line::status.eq("B")))
         .order((file_result::id.asc(), result_line::n.asc()))
         .select((
+            ret.field(exchanged_file::id),
             ret.field(exchanged_file::name),
             ret.field(exchanged_file::sha256),
             file_result::file_id,
             result_line::n,
         ))
         .load(tx.conn())?;
-    Ok(rows.into_iter().map(|(name, sha256, stl_id, n)| Requeue { name, sha256, stl_id, n }).collect())
+    let requeues = rows.into_iter();
+    let requeues =
+        requeues.map(|(file_id, name, sha256, stl_id, n)| Requeue { file_id, name, sha256, stl_id, n });
+    Ok(requeues.collect())
 }

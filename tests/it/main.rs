@@ -38,6 +38,7 @@ mod serve;
 
 mod corruption;
 mod day;
+mod settle;
 
 mod journeys;
 mod pages;

@@ -1,0 +1,166 @@
+//! What a settlement takes in and what keeps its gate closed, when days overlap and results come late.
+use std::fs;
+
+use mingfen::app::App;
+use mingfen::error::Error;
+use mingfen::institutions;
+use mingfen::institutions::exchange::{ExchangedFile, Incoming};
+use mingfen::kernel::calendar::{BusinessDay, Instant};
+use mingfen::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetStatus, RetWriter};
+use mingfen::kernel::file::{FileName, ResultName, Stage};
+use mingfen::kernel::money::Fen;
+use mingfen::kernel::state::FileState;
+use mingfen::protocol::crypto::PrivateKey;
+use mingfen::{settlement, splits};
+use serde_json::json;
+
+use crate::support::finished_day::FinishedDay;
+
+/// The answer to one line: its number, what happened, and the amount done in fen.
+type Line = (i32, RetStatus, i64);
+
+/// An institution's desk that the test holds the key of.
+struct Hand<'a> {
+    f: &'a FinishedDay,
+    app: &'a App,
+    key: PrivateKey,
+}
+
+impl<'a> Hand<'a> {
+    /// From now on the platform believes this key's files only.
+    fn over(f: &'a FinishedDay) -> Self {
+        let key = PrivateKey::generate().unwrap();
+        let pem = key.public_key().unwrap().to_pem().unwrap();
+        f.database.raw().execute(&format!("UPDATE institution SET file_public_key_pem = '{pem}'")).unwrap();
+        Self { f, app: &f.world.app, key }
+    }
+
+    fn signed(&self, name: &str, bytes: Vec<u8>) -> Incoming {
+        let signature = self.key.sign_sha256(&bytes).unwrap();
+        Incoming { name: name.to_owned(), bytes, signature }
+    }
+
+    fn result(&self, file: &ExchangedFile, stage: Stage, code: RetCode, lines: &[Line]) -> Incoming {
+        let name = ResultName { file: FileName::parse(&file.name).unwrap(), stage };
+        let done = lines.iter().filter(|(_, status, _)| *status == RetStatus::Success);
+        let header = RetHeader {
+            name: name.clone(),
+            file_digest: file.sha256.parse().unwrap(),
+            code,
+            lines: lines.len() as u32,
+            success_total: Fen::new(done.map(|(_, _, amount)| amount).sum()),
+            created_at: Instant::parse("2026-11-25T12:00:00+08:00").unwrap(),
+        };
+        let mut writer = RetWriter::new(Vec::new(), RetEncoding::Utf8, header).unwrap();
+        for (n, status, amount) in lines {
+            let line = RetLine {
+                n: *n as u32,
+                status: *status,
+                amount: Fen::new(*amount),
+                inst_serial: "".into(),
+                path: "".into(),
+                done_at: None,
+                err_code: "".into(),
+                err_msg: "".into(),
+            };
+            writer.line(&line).unwrap();
+        }
+        self.signed(&name.to_string(), writer.finish().unwrap().0)
+    }
+
+    fn receive(&self, incoming: &Incoming) -> Result<settlement::Received, Error> {
+        self.app.db.write_blocking(|tx| {
+            let institution = institutions::by_id(tx, self.f.world.institution)?;
+            settlement::receive(tx, &institution, incoming, 1)
+        })
+    }
+
+    fn answers(&self, file: &ExchangedFile, stage: Stage, lines: &[Line]) {
+        self.receive(&self.result(file, stage, RetCode::Accepted, lines)).unwrap();
+    }
+
+    /// Takes a split file and executes every order of it.
+    fn executes(&self, spl: &ExchangedFile) {
+        self.answers(spl, Stage::First, &[]);
+        self.answers(spl, Stage::Final(1), &self.all_succeed(spl));
+    }
+
+    fn all_succeed(&self, spl: &ExchangedFile) -> Vec<Line> {
+        let (day, db) = (spl.business_date, &self.app.db);
+        let amounts = db.read_blocking(|tx| splits::order_amounts(tx, day, spl.id)).unwrap();
+        amounts.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount)).collect()
+    }
+
+    /// Cuts a day that is over; gives its last split file.
+    async fn cut(&self, day: BusinessDay) -> ExchangedFile {
+        self.f.world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
+        let desk = self.app.desk(self.f.world.institution).await.unwrap();
+        let client = self.app.channel(self.f.world.institution).await.unwrap().client;
+        let report = splits::cut(&self.app.db, &self.app.clock, &desk, &client, day).await.unwrap();
+        report.files.last().unwrap().clone()
+    }
+
+    async fn settle(&self, day: BusinessDay) -> Result<ExchangedFile, Error> {
+        let desk = self.app.desk(self.f.world.institution).await?;
+        Ok(settlement::settle(&self.app.db, &self.app.clock, &desk, day).await?.file)
+    }
+
+    async fn closed(&self, day: BusinessDay, why: &str) {
+        let told = self.settle(day).await.unwrap_err().to_string();
+        assert!(told.contains(why), "{told}");
+    }
+
+    fn state(&self, file: &ExchangedFile) -> FileState {
+        self.app.db.read_blocking(|tx| settlement::file_state(tx, file)).unwrap()
+    }
+}
+
+fn morning_after(f: &FinishedDay, day: BusinessDay) {
+    f.world.app.clock.set(day.next().start().plus(11 * 3600));
+}
+
+#[actix_web::test]
+async fn a_closed_day_keeps_the_days_after_it_closed_and_a_late_result_does_not_change_a_written_file() {
+    let f = FinishedDay::new(12).await;
+    let hand = Hand::over(&f);
+    let first = f.world.app.clock.today();
+    let (second, third) = (first.next(), first.next().next());
+    morning_after(&f, second);
+    let (early, late) = (hand.cut(first).await, hand.cut(second).await);
+    hand.executes(&late);
+    hand.closed(second, &format!("{} waits for its FIRST", early.name)).await;
+    hand.receive(&hand.result(&early, Stage::First, RetCode::Verify, &[])).unwrap();
+    hand.closed(second, &format!("{} is void", early.name)).await;
+    let early = hand.cut(first).await;
+    hand.answers(&early, Stage::First, &[]);
+    hand.closed(second, &format!("{} waits for FINAL", early.name)).await;
+    let done = hand.all_succeed(&early);
+    hand.answers(&early, Stage::Final(1), &done);
+    let stl = hand.settle(first).await.unwrap();
+
+    // One line fails, and only then is the next split file made.
+    hand.answers(&stl, Stage::First, &[]);
+    hand.answers(&stl, Stage::Final(1), &[(1, RetStatus::Failed, 0)]);
+    morning_after(&f, third);
+    let last = hand.cut(third).await;
+    hand.executes(&last);
+    let name = hand.settle(third).await.unwrap().name;
+    let listed = |text: String| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.starts_with("I|"));
+        lines.map(|line| line.split('|').nth(1).unwrap().to_owned()).collect()
+    };
+    let failed = format!("{}.final.0001.ret", stl.name);
+    assert_eq!(listed(f.text(&name)), [late.name.clone(), last.name, failed]);
+    let before = fs::read(f.out(&name)).unwrap();
+    for end in ["", ".sig", ".ok"] {
+        fs::remove_file(f.out(&format!("{name}{end}"))).unwrap();
+    }
+    hand.settle(third).await.unwrap();
+    assert_eq!(fs::read(f.out(&name)).unwrap(), before);
+
+    // An order whose money came back has not been executed.
+    assert_eq!(hand.state(&early), FileState::Executed);
+    hand.answers(&early, Stage::Final(2), &[(done[0].0, RetStatus::Bounced, done[0].2)]);
+    assert_eq!(hand.state(&early), FileState::Accepted);
+    f.stop().await;
+}
