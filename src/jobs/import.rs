@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::institutions::exchange::{self, Folder};
 use crate::institutions::{self, Institution};
+use crate::kernel::file::{ResultName, Stage};
 use crate::settlement::{self, Received};
 
 /// Beside a refused file, why it was: it is not looked at again until this note is removed.
@@ -16,7 +17,14 @@ const REFUSED: &str = "refused";
 pub async fn run_once(app: &App) -> Result<usize, Error> {
     let mut taken = 0_usize;
     for institution in app.db.read(institutions::all).await? {
-        taken = taken.saturating_add(of_institution(app, institution).await?);
+        let code = institution.code.clone();
+        match of_institution(app, institution).await {
+            Ok(new) => taken = taken.saturating_add(new),
+            // One institution whose folder cannot be read must not keep the others out.
+            Err(error) => {
+                tracing::error!(institution = code, %error, "an inbox could not be read, it is tried again")
+            }
+        }
     }
     Ok(taken)
 }
@@ -41,6 +49,13 @@ async fn of_institution(app: &App, institution: Institution) -> Result<usize, Er
 
 /// Takes one file in. A refusal is noted beside the file; any other failure is tried again.
 async fn one(app: &App, institution: &Institution, inbox: &Path, name: &str) -> Result<bool, Error> {
+    if let Some(before) = predecessor(name) {
+        let (id, before) = (institution.id, [before]);
+        if app.db.read(move |tx| exchange::known(tx, id, &before)).await?.is_empty() {
+            tracing::debug!(name, "a result waits for the one before it");
+            return Ok(false);
+        }
+    }
     let outcome = match exchange::read_incoming(inbox, name) {
         Ok(incoming) => {
             let (institution, now) = (institution.clone(), app.clock.now());
@@ -61,6 +76,17 @@ async fn one(app: &App, institution: &Institution, inbox: &Path, name: &str) -> 
     }
 }
 
+/// The result that must have been taken in before this one: FIRST before the FINAL ones, these in their order.
+fn predecessor(name: &str) -> Option<String> {
+    let ResultName { file, stage } = ResultName::parse(name)?;
+    let stage = match stage {
+        Stage::First => return None,
+        Stage::Final(seq) if seq <= 1 => Stage::First,
+        Stage::Final(seq) => Stage::Final(seq.saturating_sub(1)),
+    };
+    Some(ResultName { file, stage }.to_string())
+}
+
 /// The published names in the order in which they are to be taken: bundles, then bills, then results as they answer.
 fn published(inbox: &Path) -> Result<Vec<String>, Error> {
     if !inbox.exists() {
@@ -70,7 +96,9 @@ fn published(inbox: &Path) -> Result<Vec<String>, Error> {
     for entry in fs::read_dir(inbox)? {
         let name = entry?.file_name();
         let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".ok")) else { continue };
-        if !inbox.join(format!("{name}.{REFUSED}")).exists() {
+        // Without its bytes or its signature a file is not complete yet, whatever its `.ok` says.
+        let complete = inbox.join(name).exists() && inbox.join(format!("{name}.sig")).exists();
+        if complete && !inbox.join(format!("{name}.{REFUSED}")).exists() {
             names.push(name.to_owned());
         }
     }

@@ -75,8 +75,8 @@ states! {
     SettlementState {
         /// Stands in a published STL.
         Sent = "SENT" => [Success, Failed, Pending],
-        /// The institution has it in hand.
-        Pending = "PENDING" => [Success, Failed],
+        /// The institution has it in hand; it may say so again.
+        Pending = "PENDING" => [Pending, Success, Failed],
         /// Paid out.
         Success = "SUCCESS" => [Bounced],
         /// Not paid out: requeued.

@@ -13,7 +13,7 @@ mod upload;
 
 pub use gate::{Missing, gate, must_repeat, valid};
 pub use results::{Received, file_state, line_states, receive};
-pub use settle::{SettleReport, settle, settled};
+pub use settle::{SettleReport, publish_again, settle, settled};
 pub use store::{Input, SettlementLine, inputs, lines, lines_of};
 pub use upload::upload;
 

@@ -9,6 +9,7 @@ use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::stl::StlHeader;
 use crate::kernel::file::{FileKind, FileName};
+use crate::splits;
 
 /// What a settlement run did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,22 @@ pub async fn settle(db: &Db, clock: &Clock, desk: &Desk, day: BusinessDay) -> Re
     let (here, published) = (desk.clone(), file.clone());
     db.read(move |tx| here.publish(&published, |out| stl::write_recorded(tx, &published, out))).await?;
     Ok(SettleReport { file, made })
+}
+
+/// Publishes every file of the day whose `.ok` is missing, the same bytes: a crash left it recorded only.
+pub fn publish_again(tx: &mut Tx<'_>, desk: &Desk, day: BusinessDay) -> Result<(), Error> {
+    for kind in ["SPL", KIND] {
+        for file in exchange::of_day(tx, desk.institution.id, kind, day.to_i32())? {
+            if exchange::is_published(&desk.folder.out(day), &file.name) {
+                continue;
+            }
+            desk.publish(&file, |out| match kind {
+                KIND => stl::write_recorded(tx, &file, out),
+                _ => splits::recompute(tx, desk, &file, out),
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// The valid settlement of a day, if there is one.

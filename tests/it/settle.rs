@@ -164,3 +164,84 @@ async fn a_closed_day_keeps_the_days_after_it_closed_and_a_late_result_does_not_
     assert_eq!(hand.state(&early), FileState::Accepted);
     f.stop().await;
 }
+
+#[actix_web::test]
+async fn the_daily_round_publishes_what_a_crash_left_recorded_only() {
+    let f = FinishedDay::new(4).await;
+    let names = ["SPL", "STL"].map(|kind| format!("{kind}_SANDBOX_DEMO_{}_0001.txt", f.day()));
+    for name in &names {
+        for end in ["", ".sig", ".ok"] {
+            fs::remove_file(f.out(&format!("{name}{end}"))).unwrap();
+        }
+    }
+    mingfen::jobs::daily_round(&f.world.app).await.unwrap();
+    for name in &names {
+        assert!(f.out(&format!("{name}.ok")).exists(), "{name}");
+    }
+    f.stop().await;
+}
+
+#[actix_web::test]
+async fn the_daily_round_repeats_a_void_file_only_of_other_evidence() {
+    let f = FinishedDay::new(4).await;
+    let hand = Hand::over(&f);
+    let day = f.world.app.clock.today();
+    morning_after(&f, day);
+    let void = hand.cut(day).await;
+    hand.receive(&hand.result(&void, Stage::First, RetCode::Verify, &[])).unwrap();
+    let round = async || mingfen::jobs::daily_round(&f.world.app).await.unwrap();
+    assert_eq!((round().await, round().await), (0, 0));
+    // Other terms are approved: the same orders may be proposed again.
+    let name = fs::read_dir(f.inbox("")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let name = name.filter(|name| name.starts_with("APR_") && name.ends_with(".json")).max().unwrap();
+    let mut bundle: serde_json::Value = serde_json::from_slice(&fs::read(f.inbox(&name)).unwrap()).unwrap();
+    bundle["issued_at"] = json!("2026-11-21T10:30:00+08:00");
+    let newer = hand.signed("APR_SANDBOX_DEMO_20261121_0001.json", serde_json::to_vec(&bundle).unwrap());
+    assert_eq!(hand.receive(&newer).unwrap(), settlement::Received::Approvals);
+    assert_eq!((round().await, round().await), (1, 0));
+    f.stop().await;
+}
+
+#[actix_web::test]
+async fn an_incomplete_file_and_a_result_before_its_turn_wait_and_a_bad_bill_keeps_no_other_day_waiting() {
+    let f = FinishedDay::new(4).await;
+    let (hand, app) = (Hand::over(&f), f.world.app.clone());
+    let day = app.clock.today();
+    morning_after(&f, day);
+    let spl = hand.cut(day).await;
+    let put = |incoming: &Incoming| {
+        let signature = mingfen::protocol::crypto::base64(&incoming.signature);
+        fs::write(f.inbox(&incoming.name), &incoming.bytes).unwrap();
+        fs::write(f.inbox(&format!("{}.ok", incoming.name)), b"").unwrap();
+        fs::write(f.inbox(&format!("{}.sig", incoming.name)), signature).unwrap();
+    };
+    let import = async || mingfen::jobs::import_files(&app).await.unwrap();
+    import().await;
+    let noted = |name: &str| f.inbox(&format!("{name}.refused")).exists();
+    let done = hand.all_succeed(&spl);
+    let pending: Vec<Line> = done.iter().map(|(n, ..)| (*n, RetStatus::Pending, 0)).collect();
+    let first = hand.result(&spl, Stage::First, RetCode::Accepted, &[]);
+    let finals = [(1, &pending), (2, &pending), (3, &done)]
+        .map(|(seq, lines)| hand.result(&spl, Stage::Final(seq), RetCode::Accepted, lines));
+    put(&finals[1]);
+    put(&finals[0]);
+    assert_eq!(import().await, 0);
+    assert!(!noted(&finals[0].name) && !noted(&finals[1].name));
+    put(&first);
+    fs::remove_file(f.inbox(&format!("{}.sig", first.name))).unwrap();
+    assert_eq!(import().await, 0);
+    assert!(!noted(&first.name));
+    put(&first);
+    assert_eq!(import().await, 3);
+    put(&finals[2]);
+    assert_eq!(import().await, 1);
+    assert_eq!(hand.state(&spl), FileState::Executed);
+
+    // What was recorded of an earlier day cannot be made again: this day is settled all the same.
+    let broken = f.out(&format!("SPL_SANDBOX_DEMO_{}_0001.txt", day.prev()));
+    fs::remove_file(format!("{}.ok", broken.display())).unwrap();
+    fs::remove_file(&broken).unwrap();
+    fs::create_dir(&broken).unwrap();
+    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 1);
+    f.stop().await;
+}
