@@ -10,6 +10,7 @@ pub fn configure(config: &mut ServiceConfig) {
         web::scope("")
             .wrap(from_fn(fault::explain))
             .wrap(from_fn(headers::protect))
+            .app_data(institution::upload::limits())
             .service(web::scope("/static").wrap(Compress::default()).service(assets::serve))
             .service(login::start)
             .service(login::ask)

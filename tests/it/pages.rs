@@ -184,6 +184,11 @@ async fn an_upload_without_the_sessions_token_is_refused_and_stores_nothing() {
         let answer = maker.upload("/institution/files", token, "SPL.txt.first.ret", file, b"AAAA").await;
         assert_eq!(answer.status, status, "{}", answer.body);
     }
+    // Far more than a form usually has, and still the file itself is judged.
+    let large = vec![b'x'; 3 << 20];
+    let answer = maker.upload("/institution/files", &own, "SPL.txt.first.ret", &large, b"AAAA").await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("FIL-1"), "{}", answer.body);
     assert!(!played.inbox("SPL.txt.first.ret").exists());
     played.stop().await;
 }

@@ -1,7 +1,7 @@
 //! Takes a result or an approvals bundle that the institution's user sends, with its signature.
-use actix_multipart::form::MultipartForm;
 use actix_multipart::form::bytes::Bytes;
 use actix_multipart::form::text::Text;
+use actix_multipart::form::{MultipartForm, MultipartFormConfig};
 use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, post};
@@ -13,9 +13,17 @@ use crate::web::fault::Fault;
 use crate::web::form::{same_origin, token_fits};
 use crate::web::visitor::Visitor;
 
+/// A whole form, in bytes: a file of at most 32 MiB, its signature and the token.
+const FORM_MAX: usize = 33 << 20;
+
+/// Bounds of the form; the extractor's own would refuse every file over 2 MiB.
+pub(in crate::web) fn limits() -> MultipartFormConfig {
+    MultipartFormConfig::default().total_limit(FORM_MAX).memory_limit(FORM_MAX)
+}
+
 #[derive(MultipartForm)]
 struct Upload {
-    #[multipart(rename = "_csrf")]
+    #[multipart(rename = "_csrf", limit = "1 KiB")]
     csrf: Text<String>,
     #[multipart(limit = "32 MiB")]
     file: Bytes,
