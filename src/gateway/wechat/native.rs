@@ -24,6 +24,9 @@ pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse,
     let declared = declared(&asked)?;
     let owner = OrderOwner { sp_mchid: asked.sp_mchid.clone(), sub_mchid: asked.sub_mchid.clone() };
     let merchant = owner::merchant(&app, &signed, &owner).await?;
+    if asked.sp_appid != signed.credential.sp_appid {
+        return Err(Fault::new(WechatCode::AppidMchidNotMatch, "sp_appid 与 sp_mchid 不匹配，请核对应用号"));
+    }
     may_trade(&app, &merchant).await?;
     let channel = app.channel(merchant.institution_id).await?;
     let request = Request {
