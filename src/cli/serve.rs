@@ -39,12 +39,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn serve(app: App) -> anyhow::Result<()> {
     let listen = app.config.listen;
     let app = Data::new(app);
-    let jobs = Jobs::start(&app);
     let shared = app.clone();
     let server = HttpServer::new(move || site(shared.clone()))
         .shutdown_timeout(GRACE)
         .bind(listen)
         .with_context(|| format!("{listen} cannot be listened on: choose another `listen`"))?;
+    // Whoever cannot have the port has no business delivering and settling beside the process that holds it.
+    let jobs = Jobs::start(&app);
     tracing::info!(%listen, "serving");
     let outcome = server.run().await;
     jobs.stop().await;
