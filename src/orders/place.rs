@@ -79,12 +79,12 @@ pub(super) async fn resume(
     merchant: &SubMerchant,
 ) -> Result<Placed, Error> {
     match ask(outside, &order, merchant).await? {
-        Told::Absent => send(outside, order, merchant).await,
+        Told::Absent => send_again(outside, order, merchant).await,
         Told::NotPaid => {
             let id = order.id;
             match outside.db.read(move |tx| store::last_code_url(tx, id)).await? {
                 Some(code_url) => Ok(placed(advance(outside, order, Event::Paying(code_url)).await?)),
-                None => send(outside, order, merchant).await,
+                None => send_again(outside, order, merchant).await,
             }
         }
         Told::Paid => Ok(Placed::Paid),
@@ -147,17 +147,58 @@ fn order_no(prefix: &str, now: i64) -> String {
 }
 
 async fn send(outside: &Outside<'_>, order: Order, merchant: &SubMerchant) -> Result<Placed, Error> {
-    let request = native_request(outside.channel, &order, merchant)?;
-    let event = match outside.channel.client.native(&request).await {
-        Answer::Ok(answer) => Event::Paying(answer.code_url),
-        Answer::Refused { code, message, .. } => Event::Closed(format!("{code}: {message}")),
-        Answer::Busy => {
-            advance(outside, order, Event::Unknown("the institution asks to slow down".to_owned())).await?;
-            return Ok(Placed::Busy);
-        }
-        Answer::Unknown(why) => Event::Unknown(why.to_string()),
+    match attempt(outside, &order, merchant).await? {
+        Sent::Known(event) => Ok(placed(advance(outside, order, event).await?)),
+        Sent::Refused(reason) => Ok(placed(advance(outside, order, Event::Closed(reason)).await?)),
+        Sent::Busy => busy(outside, order).await,
+    }
+}
+
+/// Sends an order that may have arrived before: a refusal may then be about the number being taken, so the
+/// institution is asked before anything is called closed.
+async fn send_again(outside: &Outside<'_>, order: Order, merchant: &SubMerchant) -> Result<Placed, Error> {
+    let reason = match attempt(outside, &order, merchant).await? {
+        Sent::Known(event) => return Ok(placed(advance(outside, order, event).await?)),
+        Sent::Busy => return busy(outside, order).await,
+        Sent::Refused(reason) => reason,
+    };
+    let event = match ask(outside, &order, merchant).await? {
+        Told::Paid => return Ok(Placed::Paid),
+        Told::Absent => Event::Closed(reason),
+        Told::Closed(reason) => Event::Closed(reason),
+        Told::NotPaid | Told::Unknown => Event::Unknown(format!("sent again, refused: {reason}")),
     };
     Ok(placed(advance(outside, order, event).await?))
+}
+
+async fn busy(outside: &Outside<'_>, order: Order) -> Result<Placed, Error> {
+    advance(outside, order, Event::Unknown("the institution asks to slow down".to_owned())).await?;
+    Ok(Placed::Busy)
+}
+
+/// What came of sending an order once.
+enum Sent {
+    /// It is payable, or nobody knows.
+    Known(Event),
+    /// The institution will not take it; its words.
+    Refused(String),
+    /// The institution asks to slow down.
+    Busy,
+}
+
+async fn attempt(outside: &Outside<'_>, order: &Order, merchant: &SubMerchant) -> Result<Sent, Error> {
+    let request = native_request(outside.channel, order, merchant)?;
+    Ok(match outside.channel.client.native(&request).await {
+        Answer::Ok(answer) => Sent::Known(Event::Paying(answer.code_url)),
+        // It refuses us, not the order: our key, number or rights there are to be put right, then the order goes on.
+        Answer::Refused { status: 401 | 403, code, message } => {
+            tracing::error!(code, message, "the institution does not let the platform place orders");
+            Sent::Known(Event::Unknown(format!("{code}: {message}")))
+        }
+        Answer::Refused { code, message, .. } => Sent::Refused(format!("{code}: {message}")),
+        Answer::Busy => Sent::Busy,
+        Answer::Unknown(why) => Sent::Known(Event::Unknown(why.to_string())),
+    })
 }
 
 /// The order in the institution's numbers, tags and parties before the caller's own attach (`files.md`).

@@ -473,6 +473,46 @@ async fn a_definite_refusal_closes_the_order_and_its_number_stays_used() {
 }
 
 #[actix_web::test]
+async fn an_institution_that_does_not_let_us_in_leaves_the_order_open_until_that_is_put_right() {
+    let shop = Shop::open().await;
+    shop.institution.misbehave(Misbehave::Forbid);
+    for _ in 0..2 {
+        let answer = shop.place(&shop.order("ORDER-1")).await;
+        assert_eq!(answer.refusal(), (500, "SYSTEM_ERROR".to_owned()));
+        assert_eq!(shop.state("ORDER-1").await, "UNKNOWN");
+    }
+    shop.institution.misbehave(Misbehave::No);
+    assert_eq!(shop.place(&shop.order("ORDER-1")).await.status, 200);
+}
+
+#[actix_web::test]
+async fn an_order_sent_again_and_refused_is_closed_only_when_the_institution_never_had_it() {
+    let shop = Shop::open().await;
+    shop.institution.misbehave(Misbehave::LoseAnswer);
+    shop.place(&shop.order("ORDER-1")).await;
+    shop.institution.misbehave(Misbehave::Fail);
+    shop.place(&shop.order("ORDER-2")).await;
+    shop.institution.misbehave(Misbehave::RefuseOrders);
+    let arrived = shop.place(&shop.order("ORDER-1")).await;
+    assert_eq!(arrived.refusal(), (500, "SYSTEM_ERROR".to_owned()));
+    assert_eq!(shop.state("ORDER-1").await, "UNKNOWN");
+    let absent = shop.place(&shop.order("ORDER-2")).await;
+    assert_eq!(absent.refusal(), (400, "ORDER_CLOSED".to_owned()));
+    let order_no = shop.order_no("ORDER-1").await;
+    assert_eq!(shop.notify(&shop.institution.pay(&order_no)).await.status, 204);
+    assert_eq!(shop.state("ORDER-1").await, "PAID");
+}
+
+#[actix_web::test]
+async fn an_application_of_another_merchant_is_refused_and_nothing_is_stored() {
+    let shop = Shop::open().await;
+    let before = shop.rows().await;
+    let answer = shop.place(&with(&shop.order("ORDER-1"), "sp_appid", json!("wx0000000000000002"))).await;
+    assert_eq!(answer.refusal(), (400, "APPID_MCHID_NOT_MATCH".to_owned()));
+    assert_eq!(shop.rows().await, before);
+}
+
+#[actix_web::test]
 async fn an_institution_that_asks_to_slow_down_is_asked_again_later() {
     let shop = Shop::open().await;
     shop.institution.misbehave(Misbehave::Busy);

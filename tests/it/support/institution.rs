@@ -33,6 +33,10 @@ pub enum Misbehave {
     Busy,
     /// It refuses for good.
     Refuse,
+    /// It refuses new orders for good and answers all else.
+    RefuseOrders,
+    /// It does not let us in.
+    Forbid,
     /// It does nothing and does not answer in time.
     Down,
 }
@@ -172,7 +176,11 @@ impl Institution {
     fn begin(&self, call: &str, order_no: &str) -> Misbehave {
         let mut inner = self.inner.lock().unwrap();
         inner.calls.push(format!("{call} {order_no}"));
-        inner.misbehave
+        match (inner.misbehave, call) {
+            (Misbehave::RefuseOrders, "native") => Misbehave::Refuse,
+            (Misbehave::RefuseOrders, _) => Misbehave::No,
+            (how, _) => how,
+        }
     }
 
     /// Answers, unless it misbehaves. `done` says what was to be answered.
@@ -190,7 +198,10 @@ impl Institution {
             }
             Misbehave::Fail => HttpResponse::InternalServerError().body("{\"code\":\"SYSTEM_ERROR\"}"),
             Misbehave::Busy => self.signed(429, &refusal(WechatCode::FrequencyLimited), false),
-            Misbehave::Refuse => self.signed(400, &refusal(WechatCode::InvalidRequest), false),
+            Misbehave::Forbid => self.signed(401, &refusal(WechatCode::SignError), false),
+            Misbehave::Refuse | Misbehave::RefuseOrders => {
+                self.signed(400, &refusal(WechatCode::InvalidRequest), false)
+            }
             Misbehave::BadSignature => self.signed(status, &body, true),
             Misbehave::No => self.signed(status, &body, false),
         }
