@@ -1,18 +1,20 @@
 //! The institution's evidence of the day: every payment once, whatever bills it came in.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::bundles::Bundles;
 use super::{Bill, Given, Run, Signer, Unusable, unreadable};
 use crate::kernel::bill::{BillOrder, BillRow};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::bil::BilReader;
-use crate::kernel::file::{Check, Fault};
+use crate::kernel::file::{Check, Fault, FileName};
 
 /// The orders of the day's bills.
 #[derive(Default)]
 pub(super) struct DayBill {
     /// By `inst_order_no`.
     pub orders: HashMap<String, BillOrder>,
+    /// Those that only a later seq of the bill tells.
+    pub late: HashSet<String>,
     /// False when a bill could not be used: then nothing can be said of an order that is not here.
     pub whole: bool,
     /// Names of the bills, for orders that no file tells.
@@ -60,6 +62,7 @@ impl DayBill {
     }
 
     fn take(&mut self, run: &mut Run<'_>, bill: &str, rows: Vec<(u64, BillRow)>) -> Result<(), Unusable> {
+        let late = FileName::parse(bill).is_some_and(|name| name.seq > 1);
         for (line, row) in rows {
             let (at, order) = match &row {
                 BillRow::Order(order) => (order.facts.paid_at, Some(&order.facts.inst_order_no)),
@@ -77,6 +80,9 @@ impl DayBill {
                     bounds(&order).map_err(unusable)?;
                     run.report.totals.bill_order(&order.facts);
                     let no = order.facts.inst_order_no.clone();
+                    if late {
+                        self.late.insert(no.clone());
+                    }
                     if self.orders.insert(no.clone(), order).is_some() {
                         return Err(unusable(format!("the bills tell payment {no} twice")));
                     }

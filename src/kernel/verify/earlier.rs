@@ -110,11 +110,12 @@ pub(super) fn previous(
     Ok(accepted.then(|| link(header, seal.digest)))
 }
 
-/// A void SPL: only its name and bytes count, whatever stands in it.
+/// A void SPL: only its name and bytes count, and which orders it told as X as far as it can be read.
 pub(super) fn void(
     run: &mut Run<'_>,
     bundles: &Bundles,
     results: &Results,
+    orders: &mut Day<'_>,
     given: Given<'_>,
 ) -> Result<Option<Link>, Unusable> {
     let Given { name: file, content, signature } = given;
@@ -123,9 +124,17 @@ pub(super) fn void(
     }
     let Some(name) = FileName::parse(&file) else { return Ok(None) };
     run.of_parties(bundles, &file, &name);
-    let digest = hash(content).map_err(|source| Unusable::Io { file: file.clone(), source })?;
+    let bytes = read_whole(&file, content)?;
+    let digest = Digest::of(&bytes);
     run.signed(Signer::Platform, &file, &digest, signature.as_deref());
     let void = answered(run, results, &file, &digest, "a code that makes it void", RetCode::makes_void);
+    if let Ok(mut reader) = SplReader::new(bytes.as_slice()) {
+        while let Ok(Some(record)) = reader.next_record() {
+            if let SplRecord::Unsplit(unsplit) = record {
+                orders.told_by_void(unsplit.inst_order_no);
+            }
+        }
+    }
     Ok(void.then_some(Link { name, digest, place: None }))
 }
 
@@ -144,17 +153,4 @@ fn answered(
         run.report.file(Check::V04, file, expected, code.map_or("none", RetCode::as_str));
     }
     right
-}
-
-fn hash(mut content: impl Read) -> std::io::Result<Digest> {
-    let mut hasher = Hasher::new();
-    let mut buffer = [0; 16 * 1024];
-    loop {
-        let read = content.read(&mut buffer)?;
-        let bytes = buffer.get(..read).unwrap_or_default();
-        if bytes.is_empty() {
-            return Ok(hasher.finish());
-        }
-        hasher.update(bytes);
-    }
 }

@@ -79,8 +79,9 @@ pub fn verify(inputs: Inputs<'_>, signatures: Option<&dyn SignatureCheck>) -> Re
         links.extend(earlier::previous(&mut run, &bundles, &results, &orders, given, &links)?);
     }
     for given in void {
-        links.extend(earlier::void(&mut run, &bundles, &results, given)?);
+        links.extend(earlier::void(&mut run, &bundles, &results, &mut orders, given)?);
     }
+    orders.silent(&mut run.report);
     for broken in Chain::new(day, &links, first).breaks() {
         run.report.file(Check::V04, &broken.name.to_string(), broken.expected, &broken.found);
     }

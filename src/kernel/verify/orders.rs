@@ -23,6 +23,10 @@ pub(super) struct Day<'b> {
     by_order_no: HashMap<String, String>,
     /// The newest bundle under which a file of the day was made.
     newest: Option<&'b Bundle>,
+    /// The bundles of the day's files so far.
+    bundles: Vec<&'b Bundle>,
+    /// Released orders that no file told as X, with the file of their O.
+    silent: Vec<(String, String)>,
 }
 
 struct Told {
@@ -32,14 +36,21 @@ struct Told {
 
 impl<'b> Day<'b> {
     pub fn new(bill: DayBill) -> Self {
-        Self { bill, told: HashMap::new(), by_order_no: HashMap::new(), newest: None }
+        let (told, by_order_no, bundles, silent) = (HashMap::new(), HashMap::new(), Vec::new(), Vec::new());
+        Self { bill, told, by_order_no, newest: None, bundles, silent }
     }
 
     /// Begins a file of the day, judged under `bundle`.
-    pub fn file<'d>(&'d mut self, file: &'d str, day: BusinessDay, bundle: Option<&'b Bundle>) -> Judge<'d> {
-        let Self { bill, told, by_order_no, newest } = self;
+    pub fn file<'d>(
+        &'d mut self,
+        file: &'d str,
+        day: BusinessDay,
+        bundle: Option<&'b Bundle>,
+    ) -> Judge<'d, 'b> {
+        let Self { bill, told, by_order_no, newest, bundles, silent } = self;
         *newest = [*newest, bundle].into_iter().flatten().max_by_key(|bundle| bundle.issued_at);
-        Judge { bill, told, by_order_no, file, day, bundle, line: 2, current: None }
+        bundles.extend(bundle);
+        Judge { bill, told, by_order_no, bundles, silent, file, day, bundle, line: 2, current: None }
     }
 
     /// Whether the day's files tell this payment, by either number.
@@ -60,6 +71,19 @@ impl<'b> Day<'b> {
         }
     }
 
+    /// A void file told this order as X.
+    pub fn told_by_void(&mut self, inst_order_no: &str) {
+        self.silent.retain(|(_, no)| no != inst_order_no);
+    }
+
+    /// V06: O released by a decision although no file told them as X before it, when one was due to.
+    pub fn silent(&self, report: &mut Report) {
+        for (file, no) in &self.silent {
+            let due = "the order as X in an earlier file, before it was decided";
+            report.fault(file, Fault::new(Check::V06, 0, due, "O only").of_order(no));
+        }
+    }
+
     fn unreleased(&self, report: &mut Report) {
         let Some(bundle) = self.newest else { return };
         for no in bundle.decisions.keys() {
@@ -73,13 +97,15 @@ impl<'b> Day<'b> {
 }
 
 /// Judges the records of one file as they stream by.
-pub(super) struct Judge<'d> {
+pub(super) struct Judge<'d, 'b> {
     bill: &'d DayBill,
     told: &'d mut HashMap<String, Told>,
     by_order_no: &'d mut HashMap<String, String>,
+    bundles: &'d [&'b Bundle],
+    silent: &'d mut Vec<(String, String)>,
     file: &'d str,
     day: BusinessDay,
-    bundle: Option<&'d Bundle>,
+    bundle: Option<&'b Bundle>,
     /// Number of the line that comes next.
     pub line: u64,
     current: Option<Current>,
@@ -95,7 +121,7 @@ struct Current {
     others: Fen,
 }
 
-impl Judge<'_> {
+impl Judge<'_, '_> {
     /// Takes the next record in.
     pub fn record(&mut self, report: &mut Report, record: &SplRecord<'_>) {
         match record {
@@ -234,8 +260,13 @@ impl Judge<'_> {
     /// V08: told once, unless a decision released an X of an earlier file.
     fn once(&mut self, report: &mut Report, no: &str, order_no: &str, split: bool) {
         let now = Told { file: self.file.to_owned(), split };
-        if let Some(before) = self.told.insert(no.to_owned(), now) {
-            let decided = self.bundle.is_some_and(|bundle| bundle.decision(no).is_some());
+        let decided = self.bundle.is_some_and(|bundle| bundle.decision(no).is_some());
+        let before = self.told.insert(no.to_owned(), now);
+        let was_due = !self.bill.late.contains(no) && self.bundles.iter().any(|b| b.decision(no).is_none());
+        if split && decided && was_due && before.is_none() {
+            self.silent.push((self.file.to_owned(), no.to_owned()));
+        }
+        if let Some(before) = before {
             let released = split && !before.split && before.file != self.file && decided;
             if !released {
                 let found = format!("it is in {} already", before.file);
@@ -277,13 +308,13 @@ impl Judge<'_> {
 }
 
 /// Compares the facts of one order, V07.
-struct Facts<'j, 'd> {
-    judge: &'j Judge<'d>,
+struct Facts<'j, 'd, 'b> {
+    judge: &'j Judge<'d, 'b>,
     report: &'j mut Report,
     no: &'j str,
 }
 
-impl Facts<'_, '_> {
+impl Facts<'_, '_, '_> {
     fn same<T: PartialEq + fmt::Display>(&mut self, what: &str, bill: &T, file: &T) {
         if bill != file {
             let (expected, found) = (format!("{what} {bill} as the bill"), format!("{what} {file}"));
