@@ -1,12 +1,11 @@
 //! Earlier and void files: they count only with the institution's own signed result over their digest.
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use super::bundles::Bundles;
 use super::orders::Day;
 use super::{Given, Run, Signer, Unusable, is_spl, link, read_whole, unreadable};
 use crate::kernel::chain::Link;
-use crate::kernel::digest::{Digest, Hasher};
+use crate::kernel::digest::Digest;
 use crate::kernel::file::ret::{RetCode, RetEncoding, RetReader};
 use crate::kernel::file::spl::{SplReader, SplRecord};
 use crate::kernel::file::{Check, Fault, FileName, ResultName, Stage};
