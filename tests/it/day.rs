@@ -571,12 +571,15 @@ async fn a_file_waits_for_its_ok_and_a_refused_one_is_noted_and_keeps_no_other_o
     assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 0);
     assert!(!f.inbox(&format!("{bad}.refused")).exists());
     put(&format!("{bad}.ok"), b"");
+    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 0);
+    assert!(!f.inbox(&format!("{bad}.refused")).exists(), "its signature may still come");
+    put(&format!("{bad}.sig"), b"no base64!");
     let today = app.clock.today();
     app.clock.set(today.next().start().plus(3600));
     f.world.sandbox("POST", "/sandbox/bills", &json!({"day": today.to_string()})).await.unwrap();
     assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 1);
     let note = fs::read_to_string(f.inbox(&format!("{bad}.refused"))).unwrap();
-    assert!(note.contains("FIL-101") && note.contains(".sig is not there"), "{note}");
+    assert!(note.contains("FIL-101") && note.contains("is not base64"), "{note}");
     assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 0);
     f.stop().await;
 }

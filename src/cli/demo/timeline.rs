@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::scenery::{SP_MCHID, Sale, sale};
 use super::world::World;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::institutions::exchange::{self, ExchangedFile};
 use crate::kernel::calendar::{BusinessDay, Instant};
@@ -40,7 +41,7 @@ pub async fn play(
         let (morning, rest): (Vec<_>, Vec<_>) = sales.into_iter().partition(|(at, _)| *at < close_at);
         sell(world, &morning).await?;
         if let Some(before) = open {
-            world.app.clock.set(close_at.max(before.next().start()));
+            go_on_to(&world.app.clock, close_at.max(before.next().start()));
             close(world, before).await.with_context(|| format!("business day {before}"))?;
             tell(&format!("{before}: cut, verified, settled"));
         }
@@ -96,11 +97,16 @@ async fn missing_sales(
     Ok(world.app.db.read_blocking(placed)?)
 }
 
+/// Sets the clock, never back: what was approved or told a moment ago must stay in the past.
+fn go_on_to(clock: &Clock, at: Instant) {
+    clock.set(at.max(clock.instant()));
+}
+
 /// Places and pays orders through the gateway, some at a time, and waits until the merchant knows of each payment.
 async fn sell(world: &World, sales: &[(Instant, Sale)]) -> anyhow::Result<()> {
     for batch in sales.chunks(IN_FLIGHT) {
         let Some((at, _)) = batch.first() else { break };
-        world.app.clock.set(*at);
+        go_on_to(&world.app.clock, *at);
         let placed = stream::iter(batch).map(|(_, sale)| world.shop.sell(sale));
         placed.buffer_unordered(IN_FLIGHT).try_collect::<()>().await?;
         world.settle_messages().await?;
