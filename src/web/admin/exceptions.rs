@@ -22,23 +22,26 @@ struct ExceptionsPage {
     unsplit: Vec<UnsplitRow>,
     unsplit_count: Count,
     differences: Vec<DifferenceRow>,
+    difference_count: Count,
 }
 
 #[get("/admin/exceptions")]
 pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
     let (scope, lang) = (visitor.platform()?, visitor.lang);
-    let (count, unsplit, differences) = app
+    let (counts, unsplit, differences) = app
         .db
         .read(move |tx| {
             let unsplit = splits::unsplit_newest(tx, &scope, MOST)?;
             let differences = reconciliation::newest_differences(tx, &scope, MOST)?;
-            Ok((splits::unsplit_count(tx, &scope)?, unsplit, differences))
+            let counts = (splits::unsplit_count(tx, &scope)?, reconciliation::difference_count(tx, &scope)?);
+            Ok((counts, unsplit, differences))
         })
         .await?;
     page(&ExceptionsPage {
         s: visitor.shell(),
         unsplit: unsplit.iter().map(|found| unsplit_row(lang, found)).collect(),
-        unsplit_count: Count(count),
+        unsplit_count: Count(counts.0),
         differences: differences.iter().map(|found| difference_row(lang, found)).collect(),
+        difference_count: Count(counts.1),
     })
 }

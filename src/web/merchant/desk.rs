@@ -3,6 +3,7 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use askama::Template;
 
+use super::store;
 use crate::app::App;
 use crate::kernel::money::Fen;
 use crate::web::fault::Fault;
@@ -42,8 +43,8 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         let (count, amount) = orders::paid_on(tx, &scope, today)?;
         let receiver = format!("merchant:{}", merchant.merchant);
         let (lines, _) = settlement::lines(tx, lang, institution.id, &receiver, i64::MAX, SHORT_LIST)?;
-        let waiting = Fen::sum(lines.iter().filter(|line| line.waits).map(|line| line.amount.0));
-        let last = lines.iter().find(|line| line.done);
+        let waiting = store::waiting(tx, institution.id, &receiver)?;
+        let last = store::last_credit(tx, institution.id, &receiver)?;
         Ok(DeskPage {
             s,
             merchant: merchant.merchant,
@@ -52,9 +53,11 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
             today: Day(today.to_i32()),
             count: lang.pick(format!("{} 笔", Count(count)), format!("{} orders", Count(count))),
             amount: Yuan(amount),
-            waiting: Yuan(waiting.unwrap_or(Fen::ZERO)),
-            settled: last.map_or(Yuan(Fen::ZERO), |line| line.amount),
-            settled_note: last.map_or_else(|| "—".to_owned(), |line| line.settle_date.clone()),
+            waiting: Yuan(Fen::sum(waiting.into_iter().map(Fen::new)).unwrap_or(Fen::ZERO)),
+            settled: Yuan(last.map_or(Fen::ZERO, |(amount, _)| Fen::new(amount))),
+            settled_note: last
+                .and_then(|(_, day)| day)
+                .map_or_else(|| "—".to_owned(), |day| Day(day).to_string()),
             exceptions: Count(splits::unsplit_count(tx, &scope)?),
             lines,
         })

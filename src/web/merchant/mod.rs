@@ -3,3 +3,4 @@ pub(super) mod desk;
 pub(super) mod order;
 pub(super) mod orders;
 pub(super) mod settlements;
+mod store;

@@ -30,10 +30,6 @@ pub struct LineView {
     pub state: Tag,
     /// The institution's own words.
     pub note: String,
-    /// Whether the money is still on its way.
-    pub waits: bool,
-    /// Whether it was credited.
-    pub done: bool,
 }
 
 /// A line with what the institution's results say of it.
@@ -42,13 +38,13 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, line: &SettlementLine) -> Result<LineVi
     let file = exchange::by_id(tx, line.file_id)?;
     let answer = if line.kind == "S" { exchange::line_answer(tx, line.file_id, line.n)? } else { None };
     let status = answer.as_ref().map(|answer| answer.status.clone()).unwrap_or_default();
-    let (state, waits) = match (line.kind.as_str(), status.as_str()) {
-        ("C", _) => (Tag::new(Mood::Plain, w.settle_carried), false),
-        (_, "S") => (Tag::new(Mood::Ok, w.settle_success), false),
-        (_, "F") => (Tag::new(Mood::Bad, w.settle_failed), false),
-        (_, "B") => (Tag::new(Mood::Bad, w.settle_bounced), false),
-        (_, "P") => (Tag::new(Mood::Waits, w.settle_pending), true),
-        _ => (Tag::new(Mood::Waits, w.settle_sent), true),
+    let state = match (line.kind.as_str(), status.as_str()) {
+        ("C", _) => Tag::new(Mood::Plain, w.settle_carried),
+        (_, "S") => Tag::new(Mood::Ok, w.settle_success),
+        (_, "F") => Tag::new(Mood::Bad, w.settle_failed),
+        (_, "B") => Tag::new(Mood::Bad, w.settle_bounced),
+        (_, "P") => Tag::new(Mood::Waits, w.settle_pending),
+        _ => Tag::new(Mood::Waits, w.settle_sent),
     };
     let carried = [line.carried_in, line.requeued, line.debts.saturating_neg()];
     Ok(LineView {
@@ -62,8 +58,6 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, line: &SettlementLine) -> Result<LineVi
         settle_date: line.settle_date.map_or_else(|| "—".to_owned(), |day| Day(day).to_string()),
         state,
         note: answer.map(|answer| said(&answer)).unwrap_or_default(),
-        waits,
-        done: status == "S",
     })
 }
 
