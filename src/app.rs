@@ -59,7 +59,12 @@ impl App {
     /// Puts the parts together: makes the platform's keys at the first start; the outgoing client refuses private
     /// addresses unless the settings allow them. Blocks.
     pub fn new(db: Db, clock: Clock, config: Config, master_key: MasterKey) -> Result<Self, Error> {
-        let keys = db.write_blocking(|tx| PlatformKeys::ensure(tx, &master_key, clock.instant()))?;
+        let ensure = || db.write_blocking(|tx| PlatformKeys::ensure(tx, &master_key, clock.instant()));
+        let keys = match ensure() {
+            // Another process started for the first time as well: its keys are there now.
+            Err(error) if error.is_duplicate() => ensure()?,
+            keys => keys?,
+        };
         let http =
             Guarded::new(Limits::default(), config.allow_private_addresses).map_err(Error::internal)?;
         let doorkeeper = Doorkeeper::new(config.login_attempts_per_minute);

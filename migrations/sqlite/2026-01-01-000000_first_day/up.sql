@@ -54,6 +54,7 @@ CREATE TABLE platform_key (
     active_from INTEGER NOT NULL,
     retired_at INTEGER
 ) STRICT;
+CREATE UNIQUE INDEX platform_key_in_use ON platform_key (purpose) WHERE retired_at IS NULL;
 
 -- institutions
 CREATE TABLE institution (
