@@ -154,7 +154,7 @@ async fn a_request_is_accepted_once_and_its_replay_refused() {
         assert_eq!(answer.refusal(), (401, "SIGN_ERROR".to_owned()));
     }
     // When the nonce is forgotten, the timestamp is too old.
-    shop.app.clock.advance(11 * 60);
+    shop.app.clock.advance(12 * 60);
     jobs::forget_nonces(&shop.app).await.unwrap();
     let answer = shop.send(post(NATIVE, &body, authorization)).await;
     assert_eq!(answer.refusal(), (401, "SIGN_ERROR".to_owned()));
@@ -333,6 +333,23 @@ async fn an_order_that_is_not_there_is_told_in_the_documented_shape() {
     let answer = shop.call(Method::GET, "/v3/no/such/thing", b"").await;
     assert_eq!(answer.refusal(), (404, "RESOURCE_NOT_EXISTS".to_owned()));
     shop.assert_signed(&answer);
+}
+
+#[actix_web::test]
+async fn another_method_is_refused_in_the_documented_shape_and_a_control_character_finds_nothing() {
+    let shop = Shop::open().await;
+    let answer = shop.call(Method::GET, NATIVE, b"").await;
+    assert_eq!(answer.refusal(), (404, "RESOURCE_NOT_EXISTS".to_owned()));
+    shop.assert_signed(&answer);
+    for kind in ["id", "out-trade-no"] {
+        let target = format!(
+            "/v3/pay/partner/transactions/{kind}/ORDER%00-1?sp_mchid={}&sub_mchid={}",
+            shop.sp_mchid(),
+            shop.sub_mchid
+        );
+        let answer = shop.call(Method::GET, &target, b"").await;
+        assert_eq!(answer.refusal(), (404, "ORDER_NOT_EXIST".to_owned()), "{kind}");
+    }
 }
 
 #[actix_web::test]

@@ -12,9 +12,9 @@ mod owner;
 mod query;
 mod signed;
 
-use actix_web::HttpResponse;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource, Route};
 
 use crate::protocol::wechat::errors::WechatCode;
 use fault::Fault;
@@ -31,21 +31,28 @@ pub fn routes(config: &mut ServiceConfig) {
             web::scope("/v3")
                 .wrap(from_fn(answer::sign_answer))
                 .app_data(web::PayloadConfig::new(BODY_MAX))
-                .route("/pay/partner/transactions/native", web::post().to(native::native))
-                .route("/pay/partner/transactions/id/{number}", web::get().to(query::by_transaction_id))
-                .route(
+                .service(at("/pay/partner/transactions/native", web::post().to(native::native)))
+                .service(at("/pay/partner/transactions/id/{number}", web::get().to(query::by_transaction_id)))
+                .service(at(
                     "/pay/partner/transactions/out-trade-no/{number}",
                     web::get().to(query::by_out_trade_no),
-                )
-                .route("/pay/partner/transactions/out-trade-no/{number}/close", web::post().to(close::close))
-                .route("/certificates", web::get().to(certificates::certificates))
+                ))
+                .service(at(
+                    "/pay/partner/transactions/out-trade-no/{number}/close",
+                    web::post().to(close::close),
+                ))
+                .service(at("/certificates", web::get().to(certificates::certificates)))
                 .default_service(web::to(unknown)),
         )
         .service(
-            web::resource("/notify/{institution}/wechat")
-                .app_data(web::PayloadConfig::new(BODY_MAX))
-                .route(web::post().to(notify::notify)),
+            at("/notify/{institution}/wechat", web::post().to(notify::notify))
+                .app_data(web::PayloadConfig::new(BODY_MAX)),
         );
+}
+
+/// An address with its one method; any other is answered in WeChat's shape too.
+fn at(path: &str, route: Route) -> Resource {
+    web::resource(path).route(route).default_service(web::to(unknown))
 }
 
 async fn unknown() -> Result<HttpResponse, Fault> {

@@ -55,6 +55,9 @@ const fn unusable(why: &'static str) -> Refusal {
 }
 
 async fn take(app: &App, request: &HttpRequest, code: String, body: web::Bytes) -> Result<(), Refusal> {
+    if code.contains(char::is_control) {
+        return Err(Error::NotFound.into());
+    }
     let id = app.db.read(move |tx| Ok(institutions::by_code(tx, &code)?.id)).await?;
     let channel = app.channel(id).await?;
     let header = |name: &str| {

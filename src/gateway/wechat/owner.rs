@@ -20,13 +20,21 @@ pub fn in_query(query: &str) -> Result<OrderOwner, Fault> {
     Ok(OrderOwner { sp_mchid: find("sp_mchid")?, sub_mchid: find("sub_mchid")? })
 }
 
+/// Whether a database may be asked for this: not all of them take every character.
+pub fn is_number(text: &str) -> bool {
+    !text.contains(char::is_control)
+}
+
 /// The sub-merchant for which the caller acts. A foreign one is refused like one that does not exist.
 pub async fn merchant(app: &App, signed: &Signed, owner: &OrderOwner) -> Result<SubMerchant, Fault> {
     if owner.sp_mchid != signed.credential.sp_mchid {
         return Err(Fault::new(WechatCode::NoAuth, "sp_mchid 与签名的商户号不一致"));
     }
     let number = owner.sub_mchid.clone();
-    let found = app.db.read(move |tx| merchants::by_number(tx, &number)).await?;
+    let found = match is_number(&number) {
+        true => app.db.read(move |tx| merchants::by_number(tx, &number)).await?,
+        false => None,
+    };
     found
         .filter(|merchant| merchant.platform_merchant_id == signed.credential.platform_merchant_id)
         .ok_or_else(|| Fault::new(WechatCode::NoAuth, "sub_mchid 不存在或不属于该服务商，请核对特约商户号"))

@@ -19,6 +19,9 @@ pub async fn by_transaction_id(
 ) -> Result<HttpResponse, Fault> {
     let merchant = caller(&app, &request, &signed).await?;
     let id = merchant.id;
+    if !owner::is_number(&number) {
+        return Err(Error::NotFound.into());
+    }
     let found = app
         .db
         .read(move |tx| {
@@ -44,6 +47,9 @@ pub async fn by_out_trade_no(
 
 /// The merchant's order of this number, or not found.
 pub async fn find(app: &App, merchant: &SubMerchant, number: String) -> Result<Standing, Fault> {
+    if !owner::is_number(&number) {
+        return Err(Error::NotFound.into());
+    }
     let (tenant, id) = (merchant.platform_merchant_id, merchant.id);
     let read = move |tx: &mut crate::db::Tx<'_>| {
         let order = orders::by_out_trade_no(tx, tenant, &number)?;

@@ -163,6 +163,10 @@ pub struct Detail {
 
 /// One order by our number, for whoever `scope` is; another tenant's is not found.
 pub fn detail(tx: &mut Tx<'_>, scope: &Scope, order_no: &str) -> Result<Detail, Error> {
+    // Not every database can be asked for such a number.
+    if order_no.contains(char::is_control) {
+        return Err(Error::NotFound);
+    }
     let (order, merchant, merchant_name) = store::scoped(tx, scope, order_no)?.ok_or(Error::NotFound)?;
     let timeline = store::timeline(tx, order.id)?;
     let delivery = store::delivery(tx, order.id)?;

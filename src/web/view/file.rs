@@ -162,6 +162,9 @@ fn last_tag(lang: Lang, file: &ExchangedFile, answers: &[FileResult]) -> Option<
 
 /// The bytes of a recorded file, or of its signature (`{name}.sig`), for whoever may see it.
 pub async fn download(app: &App, scope: Scope, name: String) -> Result<HttpResponse, Fault> {
+    if name.contains(char::is_control) {
+        return Err(Fault::NotFound);
+    }
     let whole = name.strip_suffix(".sig").unwrap_or(&name).to_owned();
     let found = app.db.read(move |tx| {
         let Some(file) = exchange::scoped(tx, &scope, &whole)? else { return Ok(None) };

@@ -112,7 +112,9 @@ pub async fn show(
 impl Asked {
     fn filter(&self) -> Filter {
         let day = |text: &str| Day::parse(text).and_then(|day| BusinessDay::from_i32(day.0));
-        let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        // Not every database can be asked for a control character; with another in its place nothing is found.
+        let given =
+            |text: &str| Some(text.trim().replace(char::is_control, "\u{fffd}")).filter(|t| !t.is_empty());
         Filter {
             from: day(&self.from),
             to: day(&self.to),
