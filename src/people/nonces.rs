@@ -3,8 +3,8 @@ use super::credential_store as store;
 use crate::db::Tx;
 use crate::error::Error;
 
-/// A request older than five minutes is refused by its timestamp; twice that is kept, in microseconds.
-const KEPT: i64 = 10 * 60 * 1_000_000;
+/// A timestamp passes from five minutes before it to five after; a minute more than that is kept, in microseconds.
+const KEPT: i64 = 11 * 60 * 1_000_000;
 
 /// Notes a nonce; `false` when this credential has used it already.
 pub fn first_use(tx: &mut Tx<'_>, now: i64, credential: i64, nonce: &str) -> Result<bool, Error> {

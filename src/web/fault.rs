@@ -1,8 +1,8 @@
 //! What goes wrong on a page, and the page that says so: always with a way out and the request id.
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
@@ -93,10 +93,15 @@ pub(super) async fn explain(
 }
 
 fn to_login(request: &HttpRequest) -> HttpResponse {
+    let see = |to: String| HttpResponse::SeeOther().insert_header((LOCATION, to)).finish();
+    if request.method() != Method::GET {
+        // A form's address is often no page.
+        return see("/login".to_owned());
+    }
     let back = request.uri().path_and_query().map_or("/", |p| p.as_str());
     let query: String =
         url::form_urlencoded::Serializer::new(String::new()).append_pair("next", back).finish();
-    HttpResponse::SeeOther().insert_header((LOCATION, format!("/login?{query}"))).finish()
+    see(format!("/login?{query}"))
 }
 
 fn page(request: &HttpRequest, status: StatusCode, fault: Option<&Fault>) -> ErrorPage {

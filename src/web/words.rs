@@ -198,7 +198,7 @@ catalogue! {
     in_force: "生效中", "In force";
     approved_by: "批准", "Approved by";
     merchant_rest: "商户（余额归属）", "Merchant (what remains)";
-    merchant_rest_how: "扣完手续费与以上各项后的全部余额，含取整尾差", "All that remains after the fee and the shares above, odd fen included";
+    merchant_rest_how: "扣完手续费与以上各项后的全部剩余金额，含取整尾差", "All that remains after the fee and the shares above, odd fen included";
     window: "生效期", "Window";
     open_end: "长期", "open";
     digest: "指纹 SHA-256", "SHA-256";

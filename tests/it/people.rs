@@ -247,7 +247,7 @@ fn a_credential_is_found_by_number_and_serial_until_it_is_revoked() {
 }
 
 #[test]
-fn a_nonce_counts_once_per_credential_and_is_forgotten_after_ten_minutes() {
+fn a_nonce_counts_once_per_credential_and_is_forgotten_after_eleven_minutes() {
     let app = TestApp::new();
     let (first, _) = credential(&app, "01");
     let (second, _) = credential(&app, "02");
@@ -261,7 +261,7 @@ fn a_nonce_counts_once_per_credential_and_is_forgotten_after_ten_minutes() {
         ])
     });
     assert_eq!(uses.unwrap(), [true, false, true, true]);
-    assert_eq!(app.db.write_blocking(|tx| nonces::purge(tx, 10 * minute + 1)).unwrap(), 1);
+    assert_eq!(app.db.write_blocking(|tx| nonces::purge(tx, 11 * minute + 1)).unwrap(), 1);
     assert_eq!(app.db.write_blocking(|tx| nonces::purge(tx, 15 * minute)).unwrap(), 1);
 }
 
