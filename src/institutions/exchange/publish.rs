@@ -54,7 +54,7 @@ pub fn stage(dir: &Path, name: &str) -> Result<File, Error> {
 pub fn publish(dir: &Path, name: &str, digest: &Digest, signature: &[u8]) -> Result<(), Error> {
     if is_published(dir, name) {
         let there = digest_of(&dir.join(name))?;
-        return if there == *digest { Ok(()) } else { Err(other_bytes(name)) };
+        return if there == *digest { mend_signature(dir, name, signature) } else { Err(other_bytes(name)) };
     }
     let staged = staged(dir, name);
     if staged.exists() {
@@ -69,6 +69,17 @@ pub fn publish(dir: &Path, name: &str, digest: &Digest, signature: &[u8]) -> Res
     write_synced(&dir.join(format!("{name}.sig")), format!("{}\n", base64(signature)).as_bytes())?;
     sync_dir(dir)?;
     write_synced(&dir.join(format!("{name}.ok")), b"")?;
+    sync_dir(dir)
+}
+
+/// An institution that answers `E_SIGN` asks for the signature again: a damaged one is written anew.
+fn mend_signature(dir: &Path, name: &str, signature: &[u8]) -> Result<(), Error> {
+    if signature_of(dir, name).is_ok_and(|there| there == signature) {
+        return Ok(());
+    }
+    let beside = format!("{name}.sig");
+    write_synced(&staged(dir, &beside), format!("{}\n", base64(signature)).as_bytes())?;
+    fs::rename(staged(dir, &beside), dir.join(&beside))?;
     sync_dir(dir)
 }
 
