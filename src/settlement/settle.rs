@@ -25,9 +25,12 @@ pub struct SettleReport {
 pub async fn settle(db: &Db, clock: &Clock, desk: &Desk, day: BusinessDay) -> Result<SettleReport, Error> {
     let (here, at, now) = (desk.clone(), clock.instant(), clock.now());
     let (file, made) = db
-        .write(move |tx| match settled(tx, here.institution.id, day)? {
-            Some(file) => Ok((file, false)),
-            None => Ok((make(tx, &here, day, at, now)?, true)),
+        .write(move |tx| {
+            exchange::lock_chain(tx, here.institution.id)?;
+            match settled(tx, here.institution.id, day)? {
+                Some(file) => Ok((file, false)),
+                None => Ok((make(tx, &here, day, at, now)?, true)),
+            }
         })
         .await?;
     let (here, published) = (desk.clone(), file.clone());

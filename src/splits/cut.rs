@@ -133,6 +133,7 @@ pub fn standing(
 /// Makes, stages and records the next SPL of the day; `None` when every order of the bill stands in one.
 fn next_file(tx: &mut Tx<'_>, desk: &Desk, common: &Day, now: i64) -> Result<Option<ExchangedFile>, Error> {
     let institution = &desk.institution;
+    exchange::lock_chain(tx, institution.id)?;
     let (live, void) = standing(tx, institution.id, common.day)?;
     let ids: Vec<i64> = live.iter().map(|file| file.id).collect();
     let listed = store::listed(tx, common.day.to_i32(), &ids)?;

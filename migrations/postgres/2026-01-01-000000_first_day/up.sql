@@ -97,6 +97,8 @@ CREATE TABLE exchanged_file (
 );
 CREATE INDEX exchanged_file_by_day ON exchanged_file (institution_id, business_date, kind, seq);
 CREATE INDEX exchanged_file_by_kind ON exchanged_file (institution_id, kind, id);
+CREATE UNIQUE INDEX exchanged_file_one_successor ON exchanged_file (institution_id, kind, previous_sha256)
+    WHERE direction = 'OUT';
 CREATE INDEX exchanged_file_by_digest ON exchanged_file (sha256);
 
 CREATE TABLE file_result (

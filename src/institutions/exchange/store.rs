@@ -1,8 +1,8 @@
 //! Queries of the file exchange.
 use diesel::prelude::*;
 
-use crate::db::Tx;
-use crate::db::schema::{approvals_bundle, exchanged_file, file_result, result_line};
+use crate::db::schema::{approvals_bundle, exchanged_file, file_result, institution, result_line};
+use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::insert_rows;
 
@@ -184,6 +184,18 @@ pub fn by_name(tx: &mut Tx<'_>, institution: i64, name: &str) -> Result<Option<E
 /// The file of this key.
 pub fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<ExchangedFile, Error> {
     Ok(exchanged_file::table.find(id).select(ExchangedFile::as_select()).first(tx.conn())?)
+}
+
+/// Until the transaction ends no other writer reads the end of this institution's chains: on PostgreSQL two could
+/// follow the same file. SQLite has one writer anyway.
+pub fn lock_chain(tx: &mut Tx<'_>, id: i64) -> Result<(), Error> {
+    match tx.conn() {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Pg(conn) => {
+            let _: i64 = institution::table.find(id).select(institution::id).for_update().first(conn)?;
+            Ok(())
+        }
+    }
 }
 
 /// The last file of a kind in order of publication, void ones too: the next one's `prev`.
