@@ -8,7 +8,7 @@ use super::results::{Received, receive};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::institutions;
-use crate::institutions::exchange::{Folder, Incoming, publish, stage};
+use crate::institutions::exchange::{self, Folder, Incoming, publish, stage};
 use crate::people::{Actor, audit};
 
 /// Takes an uploaded file in, all or nothing; its bytes are kept beside those that came by themselves.
@@ -31,8 +31,13 @@ pub fn upload(
         audit::Entry { action: "file.upload", object: &object, before: None, after },
     )?;
     let inbox = Folder::new(data_dir, &institution.code).inbox();
-    let mut file = stage(&inbox, &incoming.name)?;
+    if received == Received::Again {
+        // It lies there already, and this signature was not looked at.
+        return Ok(received);
+    }
+    let name = exchange::place(tx, institution.id, &inbox, incoming)?;
+    let mut file = stage(&inbox, &name)?;
     file.write_all(&incoming.bytes)?;
-    publish(&inbox, &incoming.name, &digest, &incoming.signature)?;
+    publish(&inbox, &name, &digest, &incoming.signature)?;
     Ok(received)
 }

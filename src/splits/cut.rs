@@ -136,14 +136,17 @@ fn next_file(tx: &mut Tx<'_>, desk: &Desk, common: &Day, now: i64) -> Result<Opt
     exchange::lock_chain(tx, institution.id)?;
     let (live, void) = standing(tx, institution.id, common.day)?;
     let ids: Vec<i64> = live.iter().map(|file| file.id).collect();
-    let listed = store::listed(tx, common.day.to_i32(), &ids)?;
+    let mut listed = store::listed(tx, common.day.to_i32(), &ids)?;
+    for released in released(tx, common, &ids)? {
+        listed.remove(released);
+    }
     let most = usize::try_from(MAX_ORDERS).unwrap_or(usize::MAX);
     let rest = common.bill.orders.iter().filter(|order| !listed.contains(&order.facts.inst_order_no));
     let rows = proposals(&common.bundle, rest.take(most))?;
     if rows.is_empty() && !live.is_empty() {
         return Ok(None);
     }
-    listed_once(tx, common, &rows)?;
+    listed_once(tx, institution.id, common, &rows)?;
     let seq = u16::try_from(live.len().saturating_add(void.len()).saturating_add(1))
         .map_err(|_| Error::Internal("too many files of a day".into()))?;
     let draft = SplDraft {
@@ -180,6 +183,20 @@ fn next_file(tx: &mut Tx<'_>, desk: &Desk, common: &Day, now: i64) -> Result<Opt
     Ok(Some(file))
 }
 
+/// Orders that these files tell as X only, and that a decision of the institution lets be split now.
+fn released<'a>(tx: &mut Tx<'_>, common: &'a Day, files: &[i64]) -> Result<Vec<&'a str>, Error> {
+    let waiting = store::listed_unsplit(tx, common.day.to_i32(), files)?;
+    let decided = common.bill.orders.iter().filter(|order| {
+        let no = order.facts.inst_order_no.as_str();
+        common.bundle.decision(no).is_some() && waiting.contains(no)
+    });
+    let proposed = proposals(&common.bundle, decided)?.into_iter();
+    Ok(proposed
+        .filter(|(_, proposal)| matches!(proposal, Proposal::Split { .. }))
+        .map(|(order, _)| order.facts.inst_order_no.as_str())
+        .collect())
+}
+
 fn proposals<'a>(
     bundle: &Bundle,
     orders: impl Iterator<Item = &'a BillOrder>,
@@ -196,10 +213,16 @@ fn proposals<'a>(
 }
 
 /// An order stands in the files of one day only.
-fn listed_once(tx: &mut Tx<'_>, common: &Day, rows: &[(&BillOrder, Proposal)]) -> Result<(), Error> {
+fn listed_once(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    common: &Day,
+    rows: &[(&BillOrder, Proposal)],
+) -> Result<(), Error> {
     for batch in rows.chunks(500) {
         let numbers: Vec<&str> = batch.iter().map(|(order, _)| order.facts.inst_order_no.as_str()).collect();
-        if let Some(twice) = store::listed_elsewhere(tx, common.day.to_i32(), &numbers)?.first() {
+        if let Some(twice) = store::listed_elsewhere(tx, institution, common.day.to_i32(), &numbers)?.first()
+        {
             let detail = format!("bill of {}: {twice} stands in the files of another day", common.day);
             return Err(Error::refused(Code::BillUnusable, detail));
         }

@@ -178,18 +178,53 @@ pub fn listed(tx: &mut Tx<'_>, day: i32, files: &[i64]) -> Result<HashSet<String
     Ok(numbers.into_iter().collect())
 }
 
-/// The files that list an order, with its place there.
-pub fn places(tx: &mut Tx<'_>, inst_order_no: &str) -> Result<Vec<(i64, i32, i32)>, Error> {
+/// The institution's numbers of the orders that these files tell as X and never as O.
+pub(super) fn listed_unsplit(tx: &mut Tx<'_>, day: i32, files: &[i64]) -> Result<HashSet<String>, Error> {
+    let rows: Vec<(String, bool)> = split_order::table
+        .filter(split_order::business_date.eq(day))
+        .filter(split_order::file_id.eq_any(files))
+        .select((split_order::inst_order_no, split_order::reason.is_null()))
+        .load(tx.conn())?;
+    let split: HashSet<&String> = rows.iter().filter(|(_, split)| *split).map(|(no, _)| no).collect();
+    Ok(rows.iter().map(|(no, _)| no).filter(|no| !split.contains(no)).cloned().collect())
+}
+
+/// The files that list an order of an institution, with its place there: numbers are the institution's own.
+pub fn places(tx: &mut Tx<'_>, institution: i64, inst_order_no: &str) -> Result<Vec<(i64, i32, i32)>, Error> {
     Ok(split_key::table
+        .inner_join(
+            split_order::table.on(split_order::business_date
+                .eq(split_key::business_date)
+                .and(split_order::file_id.eq(split_key::file_id))
+                .and(split_order::n.eq(split_key::n))),
+        )
+        .filter(split_order::institution_id.eq(institution))
         .filter(split_key::inst_order_no.eq(inst_order_no))
         .order(split_key::file_id.asc())
         .select((split_key::file_id, split_key::business_date, split_key::n))
         .load(tx.conn())?)
 }
 
-/// Which of these orders a file of another day lists.
-pub(super) fn listed_elsewhere(tx: &mut Tx<'_>, day: i32, numbers: &[&str]) -> Result<Vec<String>, Error> {
+/// Which of these orders of an institution a file of another day lists that is not void.
+pub(super) fn listed_elsewhere(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    day: i32,
+    numbers: &[&str],
+) -> Result<Vec<String>, Error> {
+    let void = file_result::table
+        .filter(file_result::file_id.eq(split_key::file_id))
+        .filter(file_result::stage.eq("FIRST"))
+        .filter(file_result::code.ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]));
     Ok(split_key::table
+        .inner_join(
+            split_order::table.on(split_order::business_date
+                .eq(split_key::business_date)
+                .and(split_order::file_id.eq(split_key::file_id))
+                .and(split_order::n.eq(split_key::n))),
+        )
+        .filter(split_order::institution_id.eq(institution))
+        .filter(not(exists(void)))
         .filter(split_key::inst_order_no.eq_any(numbers))
         .filter(split_key::business_date.ne(day))
         .select(split_key::inst_order_no)
@@ -319,6 +354,7 @@ macro_rules! standing_unsplit {
                     .and(released.field(split_order::n).eq(split_key::n))),
             )
             .filter(split_key::inst_order_no.eq(split_order::inst_order_no))
+            .filter(released.field(split_order::institution_id).eq(split_order::institution_id))
             .filter(released.field(split_order::kind).eq("O"));
         let void = void
             .filter(void.field(file_result::file_id).eq(split_order::file_id))

@@ -583,3 +583,124 @@ async fn a_file_waits_for_its_ok_and_a_refused_one_is_noted_and_keeps_no_other_o
     assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 0);
     f.stop().await;
 }
+
+#[actix_web::test]
+async fn the_same_bytes_come_again_with_a_sound_signature_and_their_answer_can_be_uploaded() {
+    let f = FinishedDay::new(2).await;
+    let (app, institution, day) = (f.world.app.clone(), f.world.institution, f.world.app.clock.today());
+    app.clock.set(day.next().start().plus(11 * 3600));
+    let hand = Hand::over(&f);
+    bill(&f, day).await;
+    let spl = cut(&f, day).await.unwrap().files.remove(0);
+    let beside = f.out(&format!("{}.sig", spl.name));
+    let sound = fs::read(&beside).unwrap();
+    fs::write(&beside, b"damaged").unwrap();
+    let asked = hand.result(&spl, Stage::First, RetCode::Sign, &[]);
+    let signature = mingfen::protocol::crypto::base64(&asked.signature);
+    // It came by itself, under the name that the answer will have.
+    fs::write(f.inbox(&asked.name), &asked.bytes).unwrap();
+    fs::write(f.inbox(&format!("{}.sig", asked.name)), signature).unwrap();
+    fs::write(f.inbox(&format!("{}.ok", asked.name)), b"").unwrap();
+    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 1);
+    assert_eq!(cut(&f, day).await.unwrap().made, 0);
+    assert_eq!(fs::read(&beside).unwrap(), sound);
+
+    let upload = |incoming: &Incoming| {
+        let actor = mingfen::people::Actor::shell();
+        let data_dir = app.config.data_dir.clone();
+        app.db.write_blocking(|tx| settlement::upload(tx, &data_dir, institution, incoming, &actor, 1))
+    };
+    assert_eq!(upload(&asked).unwrap(), Received::Again);
+    let accepted = hand.result(&spl, Stage::First, RetCode::Accepted, &[]);
+    assert!(matches!(upload(&accepted).unwrap(), Received::Result(_)));
+    assert_eq!(state(&app, &spl), FileState::Accepted);
+    assert_eq!(fs::read(f.inbox(&accepted.name)).unwrap(), accepted.bytes);
+    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 0);
+    f.stop().await;
+}
+
+#[actix_web::test]
+async fn a_decision_releases_an_unsplit_order_into_a_later_file_of_its_day_once() {
+    let f = FinishedDay::new(10).await;
+    let (app, institution, day) = (f.world.app.clone(), f.world.institution, f.day());
+    let text = f.text(&spl_name(day, 1));
+    let unsplit: Vec<&str> = text.lines().filter(|line| line.starts_with("X|")).collect();
+    assert_eq!(unsplit.len(), 1);
+    let no = unsplit[0].split('|').nth(3).unwrap();
+    let hand = Hand::over(&f);
+    let body =
+        app.db.read_blocking(|tx| exchange::newest_bundle(tx, institution, i64::MAX)).unwrap().unwrap();
+    let mut bundle: serde_json::Value = serde_json::from_slice(&body.body).unwrap();
+    let at = app.clock.instant().to_cst();
+    bundle["issued_at"] = json!(at);
+    let order = app
+        .db
+        .read_blocking(|tx| {
+            let desk = exchange::Desk {
+                institution: institutions::by_id(tx, institution)?,
+                folder: exchange::Folder::new(&app.config.data_dir, "SANDBOX"),
+                key: app.keys.files.private_key.clone(),
+            };
+            let row = reconciliation::bills(tx, institution, day.to_i32())?.pop().unwrap();
+            let bundle = exchange::parse_bundle("bundle", &body.body)?;
+            let orders = reconciliation::reload(tx, &desk, &row, &bundle)?.orders;
+            Ok(orders.into_iter().find(|order| order.facts.inst_order_no == no).unwrap())
+        })
+        .unwrap();
+    let digests: Vec<_> = bundle["rules"].as_array().unwrap().iter().map(|r| r["digest"].clone()).collect();
+    let decided = digests.into_iter().any(|digest| {
+        bundle["decisions"] = json!([{"inst_order_no": no, "digest": digest, "decided_at": at}]);
+        let bundle = exchange::parse_bundle("bundle", bundle.to_string().as_bytes()).unwrap();
+        let proposal = mingfen::kernel::proposal::propose(&bundle, &order.facts).unwrap();
+        matches!(proposal, mingfen::kernel::proposal::Proposal::Split { .. })
+    });
+    assert!(decided);
+    let apr = hand.signed("APR_SANDBOX_DEMO_20261120_0001.json", bundle.to_string().into_bytes());
+    assert_eq!(receive(&app, institution, &apr).unwrap(), Received::Approvals);
+    let report = cut(&f, day).await.unwrap();
+    assert_eq!((report.made, report.files.len()), (1, 2));
+    let second = f.text(&spl_name(day, 2));
+    let told: Vec<&str> = second.lines().filter(|l| l.starts_with("O|") || l.starts_with("X|")).collect();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].starts_with("O|") && told[0].contains(no), "{}", told[0]);
+    assert_eq!(cut(&f, day).await.unwrap().made, 0);
+    f.stop().await;
+}
+
+#[actix_web::test]
+async fn the_numbers_of_another_institution_are_not_ours() {
+    let f = FinishedDay::new(10).await;
+    let (app, institution, day) = (f.world.app.clone(), f.world.institution, f.world.app.clock.today());
+    app.clock.set(day.next().start().plus(11 * 3600));
+    let hand = Hand::over(&f);
+    bill(&f, day).await;
+    let void = cut(&f, day).await.unwrap().files.remove(0);
+    let unsplit =
+        || app.db.read_blocking(|tx| splits::unsplit_count(tx, &mingfen::people::Scope::Platform)).unwrap();
+    let before = unsplit();
+    assert!(before > 0);
+    let columns = "n, order_no, inst_order_no, sub_merchant_id, merchant, channel, product, tags, parties, \
+                   paid_at, paid, fee, subsidy, lines";
+    let mut raw = f.database.raw();
+    raw.execute(&format!(
+        "INSERT INTO split_order (business_date, file_id, institution_id, kind, {columns}) \
+         SELECT 20260101, 999999, 999, 'O', {columns} FROM split_order WHERE file_id = {}",
+        void.id
+    ))
+    .unwrap();
+    raw.execute(&format!(
+        "INSERT INTO split_key (inst_order_no, file_id, business_date, n) \
+         SELECT inst_order_no, 999999, 20260101, n FROM split_key WHERE file_id = {}",
+        void.id
+    ))
+    .unwrap();
+    drop(raw);
+    assert_eq!(unsplit(), before);
+    let text = f.text(&void.name);
+    let no = text.lines().find(|l| l.starts_with("O|")).unwrap().split('|').nth(3).unwrap();
+    let places = |institution| app.db.read_blocking(|tx| splits::places(tx, institution, no)).unwrap().len();
+    assert_eq!((places(institution), places(999)), (1, 1));
+    receive(&app, institution, &hand.result(&void, Stage::First, RetCode::Verify, &[])).unwrap();
+    assert_eq!(cut(&f, day).await.unwrap().made, 1);
+    f.stop().await;
+}

@@ -9,7 +9,7 @@ mod store;
 pub use import::{Imported, Incoming, import_approvals, import_bill, parse_bundle, read_incoming};
 pub use list::{Wanted, answered, by_digest, line_answer, newest, scoped, waiting};
 pub use publish::{Folder, digest_of, is_published, parse_signature, publish, signature_of, stage, staged};
-pub use results::{Answer, ImportedResult, answer, import_result};
+pub use results::{Answer, ImportedResult, answer, import_result, place};
 pub use store::{
     BundleRow, ExchangedFile, FileResult, NewFile, ResultLine, all, bundle, by_id, by_name, chain, known,
     last, lock_chain, newest_bundle, of_day, record, result_lines, results_of, succeeded,

@@ -83,6 +83,17 @@ fn mend_signature(dir: &Path, name: &str, signature: &[u8]) -> Result<(), Error>
     sync_dir(dir)
 }
 
+/// Gives a published file another name: its `.ok` goes first, so that no half of it is ever published.
+pub(super) fn set_aside(dir: &Path, name: &str, aside: &str) -> Result<(), Error> {
+    for end in [".ok", ".sig", ""] {
+        let from = dir.join(format!("{name}{end}"));
+        if from.exists() {
+            fs::rename(from, dir.join(format!("{aside}{end}")))?;
+        }
+    }
+    sync_dir(dir)
+}
+
 /// Whether the file's `.ok` is there: without it a file is not published.
 pub fn is_published(dir: &Path, name: &str) -> bool {
     dir.join(format!("{name}.ok")).exists()

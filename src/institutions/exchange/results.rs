@@ -1,5 +1,8 @@
 //! Results (`files.md`, "Results"): the only evidence that moves a file's or a line's state.
+use std::path::Path;
+
 use super::import::{Imported, Incoming, admit, incoming_file, sound, unreadable};
+use super::publish::{digest_of, set_aside};
 use super::row_number;
 use super::store::{self, ExchangedFile, FileResult, NewFile, NewResult, ResultLine};
 use crate::clock::micros;
@@ -104,6 +107,23 @@ pub fn import_result(
 fn again_name(name: &str, digest: &Digest) -> String {
     let digest = digest.to_string();
     format!("{name}@{}", digest.get(..16).unwrap_or_default())
+}
+
+/// The name under which an incoming file that is recorded lies in the inbox. The answer that only asked for the
+/// same bytes again moves out of the way of the one that answers.
+pub fn place(tx: &mut Tx<'_>, institution: i64, inbox: &Path, incoming: &Incoming) -> Result<String, Error> {
+    let own = again_name(&incoming.name, &incoming.digest());
+    if store::by_name(tx, institution, &own)?.is_some() {
+        return Ok(own);
+    }
+    let there = inbox.join(&incoming.name);
+    if there.exists() {
+        let earlier = again_name(&incoming.name, &digest_of(&there)?);
+        if store::by_name(tx, institution, &earlier)?.is_some() {
+            set_aside(inbox, &incoming.name, &earlier)?;
+        }
+    }
+    Ok(incoming.name.clone())
 }
 
 fn read(institution: &Institution, incoming: &Incoming) -> Result<(RetHeader, Vec<ResultLine>), Error> {

@@ -68,7 +68,7 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error
     let Some(payment) = &detail.standing.payment else { return Ok(Shown::default()) };
     let mut shown = Shown::default();
     let mut standing = None;
-    for (file, day, n) in splits::places(tx, &payment.inst_order_no)? {
+    for (file, day, n) in splits::places(tx, detail.standing.order.institution_id, &payment.inst_order_no)? {
         let file = exchange::by_id(tx, file)?;
         let Some(entry) = splits::entry(tx, day, file.id, n)? else { continue };
         if !tell(tx, lang, &file, &entry, &mut shown.told)? {
