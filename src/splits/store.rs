@@ -192,13 +192,8 @@ pub(super) fn listed_unsplit(tx: &mut Tx<'_>, day: i32, files: &[i64]) -> Result
 /// The files that list an order of an institution, with its place there: numbers are the institution's own.
 pub fn places(tx: &mut Tx<'_>, institution: i64, inst_order_no: &str) -> Result<Vec<(i64, i32, i32)>, Error> {
     Ok(split_key::table
-        .inner_join(
-            split_order::table.on(split_order::business_date
-                .eq(split_key::business_date)
-                .and(split_order::file_id.eq(split_key::file_id))
-                .and(split_order::n.eq(split_key::n))),
-        )
-        .filter(split_order::institution_id.eq(institution))
+        .inner_join(exchanged_file::table.on(exchanged_file::id.eq(split_key::file_id)))
+        .filter(exchanged_file::institution_id.eq(institution))
         .filter(split_key::inst_order_no.eq(inst_order_no))
         .order(split_key::file_id.asc())
         .select((split_key::file_id, split_key::business_date, split_key::n))
@@ -217,13 +212,8 @@ pub(super) fn listed_elsewhere(
         .filter(file_result::stage.eq("FIRST"))
         .filter(file_result::code.ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]));
     Ok(split_key::table
-        .inner_join(
-            split_order::table.on(split_order::business_date
-                .eq(split_key::business_date)
-                .and(split_order::file_id.eq(split_key::file_id))
-                .and(split_order::n.eq(split_key::n))),
-        )
-        .filter(split_order::institution_id.eq(institution))
+        .inner_join(exchanged_file::table.on(exchanged_file::id.eq(split_key::file_id)))
+        .filter(exchanged_file::institution_id.eq(institution))
         .filter(not(exists(void)))
         .filter(split_key::inst_order_no.eq_any(numbers))
         .filter(split_key::business_date.ne(day))
