@@ -1,4 +1,5 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
+pub mod bench;
 pub mod check;
 pub mod credential;
 pub mod day;
@@ -27,6 +28,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(bench::Args),
     Check(check::Args),
     Credential(credential::Args),
     Migrate(migrate::Args),
@@ -43,6 +45,7 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Command::Bench(args) => bench::run(args),
             Command::Check(args) => check::run(&args),
             Command::Credential(args) => credential::run(&args),
             Command::Migrate(args) => migrate::run(&args),
