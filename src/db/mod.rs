@@ -44,3 +44,54 @@ macro_rules! insert_rows {
         }
     }};
 }
+
+/// Declares the rows of a table that is filled in batches, with an `insert` of many of them:
+/// `bulk_rows! { /// Doc. KeyRow<'a> of payment_key { order_id: i64 as BigInt, … } }`.
+///
+/// On PostgreSQL it is one statement over an array a column, whose text does not depend on how many rows there are; on
+/// SQLite one prepared statement is kept and run for every row.
+#[macro_export]
+macro_rules! bulk_rows {
+    ($(#[$doc:meta])* $row:ident<$life:lifetime> of $table:ident {
+        $($field:ident: $type:ty as $sql:ty,)+
+    }) => {
+        $(#[$doc])*
+        #[derive(diesel::Insertable)]
+        #[diesel(table_name = $table, treat_none_as_default_value = false)]
+        pub(super) struct $row<$life> {
+            $($field: $type,)+
+        }
+
+        impl $row<'_> {
+            pub(super) fn insert(tx: &mut $crate::db::Tx<'_>, rows: &[Self]) -> Result<(), $crate::error::Error> {
+                use diesel::RunQueryDsl;
+                if rows.is_empty() {
+                    return Ok(());
+                }
+                match tx.conn() {
+                    $crate::db::Conn::Sqlite(conn) => {
+                        for row in rows {
+                            diesel::insert_into($table::table).values(row).execute(conn)?;
+                        }
+                    }
+                    $crate::db::Conn::Pg(conn) => {
+                        let columns = [$(stringify!($field)),+];
+                        let query = diesel::sql_query($crate::db::array_insert(stringify!($table), &columns));
+                        $(
+                            let column: Vec<_> = rows.iter().map(|row| &row.$field).collect();
+                            let query = query.bind::<diesel::sql_types::Array<$sql>, _>(column);
+                        )+
+                        query.execute(conn)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+/// `INSERT` of rows whose columns are bound as arrays.
+pub fn array_insert(table: &str, columns: &[&str]) -> String {
+    let places: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
+    format!("INSERT INTO {table} ({}) SELECT * FROM UNNEST({})", columns.join(", "), places.join(", "))
+}

@@ -278,6 +278,7 @@ table! {
         preview_digest -> Nullable<Text>,
         raw_business_date -> Integer,
         raw_sha256 -> Text,
+        entry_id -> Nullable<BigInt>,
     }
 }
 
@@ -430,6 +431,69 @@ table! {
     }
 }
 
+table! {
+    ledger_entry (id) {
+        id -> BigInt,
+        institution_id -> BigInt,
+        business_date -> Integer,
+        of_date -> Integer,
+        kind -> Text,
+        evidence -> Text,
+        items -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    posting (entry_id, idx) {
+        entry_id -> BigInt,
+        idx -> Integer,
+        account -> Text,
+        party -> Text,
+        amount -> BigInt,
+    }
+}
+
+table! {
+    ledger_link (institution_id, business_date, seq) {
+        institution_id -> BigInt,
+        business_date -> Integer,
+        seq -> BigInt,
+        entry_id -> BigInt,
+        sha256 -> Text,
+    }
+}
+
+table! {
+    ledger_day (institution_id, business_date, account, party) {
+        institution_id -> BigInt,
+        business_date -> Integer,
+        account -> Text,
+        party -> Text,
+        amount -> BigInt,
+    }
+}
+
+table! {
+    ledger_balance (institution_id, business_date, account, party) {
+        institution_id -> BigInt,
+        business_date -> Integer,
+        account -> Text,
+        party -> Text,
+        amount -> BigInt,
+    }
+}
+
+table! {
+    custody_day (institution_id, business_date, state) {
+        institution_id -> BigInt,
+        business_date -> Integer,
+        state -> Text,
+        evidence -> Text,
+        at -> BigInt,
+    }
+}
+
 joinable!(credential -> platform_merchant (platform_merchant_id));
 joinable!(request_nonce -> credential (credential_id));
 joinable!(exchanged_file -> institution (institution_id));
@@ -448,10 +512,9 @@ joinable!(pay_order -> sub_merchant (sub_merchant_id));
 joinable!(pay_order -> institution (institution_id));
 joinable!(pay_order -> credential (credential_id));
 joinable!(order_event -> pay_order (order_id));
-joinable!(payment_key -> pay_order (order_id));
 joinable!(orphan_payment -> institution (institution_id));
-joinable!(outbox -> pay_order (order_id));
-joinable!(outbox -> credential (credential_id));
+joinable!(posting -> ledger_entry (entry_id));
+joinable!(custody_day -> institution (institution_id));
 joinable!(bill -> institution (institution_id));
 joinable!(bill -> exchanged_file (file_id));
 joinable!(difference -> institution (institution_id));
@@ -491,4 +554,10 @@ allow_tables_to_appear_in_same_query!(
     split_line,
     settlement_input,
     settlement_line,
+    ledger_entry,
+    posting,
+    ledger_link,
+    ledger_day,
+    ledger_balance,
+    custody_day,
 );

@@ -32,6 +32,11 @@ pub fn bundle_at(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Optio
     row.map(|row| exchange::parse_bundle("the bundle in force", &row.body)).transpose()
 }
 
+/// Internal key of that bundle, without its bytes.
+pub fn bundle_id_at(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Option<i64>, Error> {
+    exchange::newest_bundle_id(tx, institution, clock::micros(at))
+}
+
 /// Keeps the versions of a bundle that were not kept before; how many those were.
 pub fn keep(tx: &mut Tx<'_>, institution: i64, bundle: &Bundle) -> Result<usize, Error> {
     let mut kept = 0_usize;

@@ -8,7 +8,7 @@ use crate::db::{Conn, Tx};
 use crate::error::Error;
 
 /// Tables whose rows never change; the database refuses it by triggers.
-const APPEND_ONLY: [&str; 20] = [
+const APPEND_ONLY: [&str; 25] = [
     "audit",
     "exchanged_file",
     "file_result",
@@ -29,6 +29,11 @@ const APPEND_ONLY: [&str; 20] = [
     "split_line",
     "settlement_input",
     "settlement_line",
+    "ledger_entry",
+    "posting",
+    "ledger_link",
+    "ledger_balance",
+    "custody_day",
 ];
 
 /// Statements that must find nothing: what is broken, and a query that names each broken object in column `v`.

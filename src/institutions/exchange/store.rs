@@ -192,7 +192,8 @@ pub fn lock_chain(tx: &mut Tx<'_>, id: i64) -> Result<(), Error> {
     match tx.conn() {
         Conn::Sqlite(_) => Ok(()),
         Conn::Pg(conn) => {
-            let _: i64 = institution::table.find(id).select(institution::id).for_update().first(conn)?;
+            let _: i64 =
+                institution::table.find(id).select(institution::id).for_no_key_update().first(conn)?;
             Ok(())
         }
     }
@@ -322,6 +323,17 @@ pub fn newest_bundle(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Optio
         .filter(approvals_bundle::issued_at.le(at))
         .order((approvals_bundle::issued_at.desc(), approvals_bundle::id.desc()))
         .select(BundleRow::as_select())
+        .first(tx.conn())
+        .optional()?)
+}
+
+/// The key of the newest bundle that was issued at or before `at` (unix microseconds).
+pub fn newest_bundle_id(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Option<i64>, Error> {
+    Ok(approvals_bundle::table
+        .filter(approvals_bundle::institution_id.eq(institution))
+        .filter(approvals_bundle::issued_at.le(at))
+        .order((approvals_bundle::issued_at.desc(), approvals_bundle::id.desc()))
+        .select(approvals_bundle::id)
         .first(tx.conn())
         .optional()?)
 }

@@ -87,6 +87,11 @@ impl TestApp {
         self.db.write_blocking(|tx| users::add(tx, at, &Actor::shell(), &user)).unwrap()
     }
 
+    /// A connection past the product.
+    pub fn raw(&self) -> database::Raw {
+        self.database.raw()
+    }
+
     /// How many rows each table holds.
     pub fn row_counts(&self) -> std::collections::BTreeMap<String, i64> {
         let mut raw = self.database.raw();
