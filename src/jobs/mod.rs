@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::error::Error;
+use crate::ledger;
 use crate::people::nonces;
 
 pub use import::run_once as import_files;
@@ -25,6 +26,18 @@ pub use schedule::run_once as daily_round;
 pub async fn forget_nonces(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
     app.db.write(move |tx| nonces::purge(tx, now)).await
+}
+
+/// Chains what was posted to the ledger; how many entries.
+pub async fn roll_up(app: &App) -> Result<usize, Error> {
+    let upto = app.db.write(ledger::watermark).await?;
+    let mut linked = 0_usize;
+    loop {
+        match app.db.write(move |tx| ledger::link(tx, upto)).await? {
+            0 => return Ok(linked),
+            more => linked = linked.saturating_add(more),
+        }
+    }
 }
 
 /// The running loops.
@@ -43,6 +56,7 @@ impl Jobs {
         jobs.every("resolve", Duration::from_secs(15), app, |app| async move { resolve(&app).await });
         jobs.every("import", Duration::from_secs(2), app, |app| async move { import_files(&app).await });
         jobs.every("daily", Duration::from_secs(60), app, |app| async move { daily_round(&app).await });
+        jobs.every("ledger", Duration::from_secs(5), app, |app| async move { roll_up(&app).await });
         jobs.every("nonces", Duration::from_secs(60), app, |app| async move { forget_nonces(&app).await });
         jobs
     }

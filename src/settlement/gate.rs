@@ -1,4 +1,5 @@
-//! The gate of a day: nothing is settled before the institution has executed the day's split files.
+//! The gate of a custody day: nothing is settled before it is cut in the ledger and the institution has executed its
+//! split files.
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
@@ -8,8 +9,8 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::institutions::exchange::{self, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
-use crate::kernel::state::FileState;
-use crate::splits;
+use crate::kernel::state::{CustodyState, FileState};
+use crate::{ledger, splits};
 
 /// What must happen before a day can be settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl fmt::Display for Missing {
 /// before it lists, so each of these must be executed: an earlier day that is closed keeps the later ones closed.
 pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
-    if exchange::of_day(tx, institution, "SPL", day.to_i32())?.is_empty() {
+    if ledger::state(tx, institution, day)? == CustodyState::Open {
         missing.push(Missing::Cut);
     }
     let mut void_days = BTreeSet::new();

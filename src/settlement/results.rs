@@ -1,7 +1,7 @@
 //! What the institution's files do when they come in, and the states that follow from its results.
 use std::collections::BTreeMap;
 
-use super::{KIND, store};
+use super::{KIND, books, store};
 use crate::db::Tx;
 use crate::error::{Code, Error};
 use crate::institutions::Institution;
@@ -64,6 +64,7 @@ fn receive_result(
             if imported.result.stage == "FINAL" {
                 answers_lines(tx, &imported)?;
             }
+            books::answered(tx, &imported, &incoming.name, now)?;
             Ok(Received::Result(imported.answered.name))
         }
     }

@@ -1,6 +1,6 @@
 //! `day settle`.
 use super::net::{bundle_at, gather};
-use super::{KIND, gate, stl, store};
+use super::{KIND, books, gate, stl, store};
 use crate::clock::{Clock, micros};
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
@@ -97,6 +97,7 @@ fn make(
     }
     store::add_inputs(tx, &inputs)?;
     store::add_lines(tx, &lines)?;
+    books::made(tx, &file, &gathered, &lines, now)?;
     Ok(file)
 }
 

@@ -1,5 +1,5 @@
 //! `day cut`.
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::kernel::digest::Digest;
 use crate::kernel::file::spl::SplHeader;
 use crate::kernel::file::{FileKind, FileName, MAX_ORDERS, field};
 use crate::kernel::proposal::{Proposal, SplDraft, propose, write_spl};
+use crate::ledger::{self, Billed};
 use crate::reconciliation::{self, Bill, BillRow};
 use crate::rules;
 
@@ -107,7 +108,29 @@ fn begin(
     let bill_row = reconciliation::keep(tx, desk, day, bytes, &bill, now)?;
     let bill = reconciliation::with_signed(tx, desk, bill, day)?;
     let differences = reconciliation::reconcile(tx, institution, day, &bill.orders, now)?;
+    let evidence = exchange::by_id(tx, bill_row.file_id)?.name;
+    post(tx, institution, day, &bill.orders, &evidence, now)?;
     Ok(Day { day, at, bundle, bill, bill_row, differences })
+}
+
+/// Brings the ledger to what the bill says, once it agrees with the payments that we know of.
+fn post(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    day: BusinessDay,
+    orders: &[BillOrder],
+    evidence: &str,
+    now: i64,
+) -> Result<(), Error> {
+    if let Some(broken) = ledger::day_breaks(tx, institution, day)?.first() {
+        return Err(Error::refused(Code::LedgerBroken, broken.clone()));
+    }
+    let mut bill: BTreeMap<String, Billed> = BTreeMap::new();
+    for BillOrder { facts, .. } in orders {
+        bill.entry(facts.channel.clone()).or_default().add(facts)?;
+    }
+    ledger::billed(tx, institution, day, &bill, evidence, now)?;
+    ledger::cut(tx, institution, day, evidence, now)
 }
 
 fn parse(row: &BundleRow) -> Result<Bundle, Error> {

@@ -8,6 +8,6 @@ mod store;
 
 pub use cut::{CutReport, cut, recompute, standing};
 pub use store::{
-    DayCut, Entry, ReceiverTotal, SplitLine, SplitOrder, Unsplit, cuts, entries, entry, listed,
-    order_amounts, places, receiver_totals, split_count, unsplit, unsplit_count, unsplit_newest,
+    DayCut, Entry, ReceiverTotal, SplitLine, SplitOrder, Unsplit, answered_totals, cuts, entries, entry,
+    listed, order_amounts, places, receiver_totals, split_count, unsplit, unsplit_count, unsplit_newest,
 };

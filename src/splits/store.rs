@@ -7,7 +7,8 @@ use diesel::sql_types::BigInt;
 
 use crate::db::Tx;
 use crate::db::schema::{
-    day_cut, exchanged_file, file_result, pay_order, split_key, split_line, split_order, sub_merchant,
+    day_cut, exchanged_file, file_result, pay_order, result_line, split_key, split_line, split_order,
+    sub_merchant,
 };
 use crate::error::Error;
 use crate::insert_rows;
@@ -301,6 +302,24 @@ pub fn receiver_totals(tx: &mut Tx<'_>, day: i32, file: i64) -> Result<Vec<Recei
         ))
         .load(tx.conn())?;
     Ok(rows.into_iter().map(|(receiver, total, orders)| ReceiverTotal { receiver, total, orders }).collect())
+}
+
+/// What each receiver gets of those orders of a file that a result answered with this status, in fen.
+pub fn answered_totals(
+    tx: &mut Tx<'_>,
+    (day, file): (i32, i64),
+    result: i64,
+    status: &str,
+) -> Result<Vec<(String, i64)>, Error> {
+    Ok(split_line::table
+        .inner_join(result_line::table.on(result_line::n.eq(split_line::n)))
+        .filter(split_line::business_date.eq(day))
+        .filter(split_line::file_id.eq(file))
+        .filter(result_line::file_result_id.eq(result))
+        .filter(result_line::status.eq(status))
+        .group_by(split_line::receiver)
+        .select((split_line::receiver, sql::<BigInt>("CAST(SUM(split_line.amount) AS BIGINT)")))
+        .load(tx.conn())?)
 }
 
 /// Internal keys of an institution's sub-merchants.

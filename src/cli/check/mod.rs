@@ -14,6 +14,7 @@ use crate::institutions::{self, Keys};
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
+use crate::ledger;
 use crate::protocol::wechat::notification;
 use crate::protocol::wechat::shapes::OrderView;
 
@@ -52,9 +53,11 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
         let mut breaks = store::unprotected(tx)?;
         breaks.extend(store::contradictions(tx)?);
         breaks.extend(raw_evidence(tx)?);
+        breaks.extend(ledger::chain_breaks(tx)?);
         for institution in institutions::all(tx)? {
             let keys = institutions::keys(tx, &app.master_key, &institution)?;
             breaks.extend(payments(tx, institution.id, &keys)?);
+            breaks.extend(ledger::breaks(tx, institution.id)?);
             for (sha256, body) in store::bundles(tx, institution.id)? {
                 if Digest::of(&body).to_string() != sha256 {
                     breaks.push(format!("the bundle {sha256} has other bytes"));

@@ -37,7 +37,7 @@ const APPEND_ONLY: [&str; 25] = [
 ];
 
 /// Statements that must find nothing: what is broken, and a query that names each broken object in column `v`.
-const MUST_FIND_NOTHING: [(&str, &str); 14] = [
+const MUST_FIND_NOTHING: [(&str, &str); 15] = [
     ("a payment is not the one of its number", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN payment_key k ON k.inst_order_no = p.inst_order_no
       WHERE k.order_id IS NULL OR k.order_id <> p.order_id OR k.business_date <> p.business_date"),
@@ -47,6 +47,11 @@ const MUST_FIND_NOTHING: [(&str, &str); 14] = [
     ("a payment has no raw evidence", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN raw_message r ON r.business_date = p.raw_business_date AND r.sha256 = p.raw_sha256
       WHERE r.sha256 IS NULL"),
+    ("payments do not add up to their ledger entry", "SELECT CAST(e.id AS TEXT) AS v FROM ledger_entry e
+      LEFT JOIN (SELECT entry_id, COUNT(*) AS orders, SUM(paid) AS total FROM payment
+        WHERE entry_id IS NOT NULL GROUP BY entry_id) p ON p.entry_id = e.id
+      LEFT JOIN posting r ON r.entry_id = e.id AND r.account = 'CHANNEL_RECEIVABLE'
+      WHERE e.kind = 'PAID' AND (COALESCE(p.orders, 0) <> e.items OR COALESCE(p.total, 0) <> COALESCE(r.amount, 0))"),
     ("a payment is not of its order", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN pay_order o ON o.id = p.order_id
       WHERE o.id IS NULL OR o.sub_merchant_id <> p.sub_merchant_id OR o.institution_id <> p.institution_id
