@@ -57,6 +57,22 @@ pub fn breaks(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>, Error> {
     Ok(breaks)
 }
 
+/// Closed days whose snapshot is not the one before and the day's own sums.
+pub fn snapshot_breaks(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>, Error> {
+    let mut breaks = Vec::new();
+    let mut balances = Sums::new();
+    for day in store::closed_days(tx, institution)? {
+        super::day::add(&mut balances, store::day(tx, institution, day)?)?;
+        balances.retain(|_, amount| *amount != Fen::ZERO);
+        let kept = store::snapshot(tx, institution, day)?;
+        if kept != balances {
+            breaks.push(format!("ledger: the balances at the close of {day} are not those of its entries"));
+        }
+        balances = kept;
+    }
+    Ok(breaks)
+}
+
 /// Every break of the chains: an entry that does not balance, a link that does not fit, a day whose sums are not those of
 /// its entries.
 pub fn chain_breaks(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {

@@ -330,6 +330,16 @@ pub(super) fn last_closed(tx: &mut Tx<'_>, institution: i64) -> Result<Option<i3
         .first(tx.conn())?)
 }
 
+/// The closed days, oldest first, yyyymmdd.
+pub(super) fn closed_days(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<i32>, Error> {
+    Ok(custody_day::table
+        .filter(custody_day::institution_id.eq(institution))
+        .filter(custody_day::state.eq(CustodyState::Closed.as_str()))
+        .order(custody_day::business_date.asc())
+        .select(custody_day::business_date)
+        .load(tx.conn())?)
+}
+
 /// Days after a closed one and up to another that have postings or were cut, by day.
 pub(super) fn open_days(tx: &mut Tx<'_>, institution: i64, after: i32, upto: i32) -> Result<Vec<i32>, Error> {
     let mut days: Vec<i32> = ledger_day::table

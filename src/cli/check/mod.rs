@@ -58,6 +58,7 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
             let keys = institutions::keys(tx, &app.master_key, &institution)?;
             breaks.extend(payments(tx, institution.id, &keys)?);
             breaks.extend(ledger::breaks(tx, institution.id)?);
+            breaks.extend(ledger::snapshot_breaks(tx, institution.id)?);
             for (sha256, body) in store::bundles(tx, institution.id)? {
                 if Digest::of(&body).to_string() != sha256 {
                     breaks.push(format!("the bundle {sha256} has other bytes"));
