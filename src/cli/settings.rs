@@ -3,7 +3,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::config::Config;
-use crate::db::{Create, Db};
+use crate::db::{Create, Db, Lane};
 
 /// Where the settings come from.
 #[derive(clap::Args)]
@@ -23,7 +23,7 @@ impl Settings {
     pub fn open(&self) -> anyhow::Result<(Config, Db)> {
         let config = self.load()?;
         let db = Db::open(&config.database_url, Create::No)?;
-        Ok((config, db))
+        Ok((config, db.lane(Lane::Work)))
     }
 }
 

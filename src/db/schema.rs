@@ -313,6 +313,14 @@ table! {
 }
 
 table! {
+    job_lease (name) {
+        name -> Text,
+        holder -> Text,
+        beat -> BigInt,
+    }
+}
+
+table! {
     bill (id) {
         id -> BigInt,
         institution_id -> BigInt,
@@ -483,6 +491,7 @@ allow_tables_to_appear_in_same_query!(
     payment,
     orphan_payment,
     outbox,
+    job_lease,
     bill,
     difference,
     day_cut,

@@ -5,8 +5,9 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::json;
 
-use super::JSON;
+use super::{JSON, RETRY_AFTER};
 use crate::app::App;
+use crate::db::DbError;
 use crate::error::Error;
 use crate::institutions::{self, Institution};
 use crate::orders::{self, Outcome, PaymentFact, RawKind, RawMessage};
@@ -26,7 +27,11 @@ pub async fn notify(
         Err(refusal) => {
             tracing::warn!(status = refusal.status.as_u16(), why = refusal.why, "notification refused");
             let body = json!({ "code": "FAIL", "message": refusal.why });
-            HttpResponse::build(refusal.status).content_type(JSON).json(body)
+            let mut answer = HttpResponse::build(refusal.status);
+            if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
+                answer.insert_header(RETRY_AFTER);
+            }
+            answer.content_type(JSON).json(body)
         }
     }
 }
@@ -40,6 +45,9 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         if matches!(error, Error::NotFound) {
             return Self { status: StatusCode::NOT_FOUND, why: "no such institution" };
+        }
+        if matches!(error, Error::Db(DbError::Unavailable)) {
+            return Self { status: StatusCode::SERVICE_UNAVAILABLE, why: "not stored now, deliver it again" };
         }
         tracing::error!(%error, "a notification could not be stored");
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, why: "not stored, deliver it again" }
