@@ -9,8 +9,8 @@ use anyhow::{Context, bail, ensure};
 
 use super::settings::{Settings, say};
 use crate::db::{Backend, Create, Db};
-use crate::institutions::exchange::{self, Folder};
 use crate::institutions;
+use crate::institutions::exchange::{self, Folder};
 use crate::kernel::calendar::BusinessDay;
 
 /// Name of the database in the archive.
@@ -29,7 +29,8 @@ pub(super) const POSTGRES: &str = "on PostgreSQL use pg_dump (or pg_basebackup) 
 #[derive(clap::Args)]
 pub struct Args {
     /// The archive to write; it must not exist
-    file: PathBuf,
+    #[arg(value_name = "FILE")]
+    archive: PathBuf,
     #[command(flatten)]
     settings: Settings,
 }
@@ -40,7 +41,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if matches!(db.backend(), Backend::Postgres(_)) {
         bail!(POSTGRES);
     }
-    let file = &args.file;
+    let file = &args.archive;
     ensure!(!file.exists(), "{} is there already: a backup never goes over another", file.display());
     let (copy, part) = (beside(file, "db"), beside(file, "part"));
     let written = copy_database(&db, &copy).and_then(|()| archive(&copy, &part, &config.data_dir));
@@ -104,7 +105,9 @@ fn to_keep(copy: &Path, data_dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
             for file in exchange::all(tx, institution.id)?.iter().filter(|file| file.direction == "OUT") {
                 let Some(day) = BusinessDay::from_i32(file.business_date) else { continue };
                 // `.ok` first: where it is, the others are complete.
-                keep.extend([".ok", ".sig", ""].map(|end| folder.out(day).join(format!("{}{end}", file.name))));
+                keep.extend(
+                    [".ok", ".sig", ""].map(|end| folder.out(day).join(format!("{}{end}", file.name))),
+                );
             }
             if folder.inbox().exists() {
                 for entry in std::fs::read_dir(folder.inbox())? {

@@ -21,7 +21,8 @@ use crate::db::{Backend, Create};
 #[derive(clap::Args)]
 pub struct Args {
     /// The archive that `mingfen backup` wrote
-    file: PathBuf,
+    #[arg(value_name = "FILE")]
+    archive: PathBuf,
     #[command(flatten)]
     settings: Settings,
 }
@@ -31,14 +32,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
     let Backend::Sqlite(database) = Backend::of(&config.database_url)? else { bail!(POSTGRES) };
     config.master_key()?;
-    let input = File::open(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
+    let input =
+        File::open(&args.archive).with_context(|| format!("{} cannot be read", args.archive.display()))?;
     let files = config.data_dir.join(FILES);
     for place in [&database, &files] {
         ensure!(!place.exists(), "{} is there already: restore goes where nothing is", place.display());
     }
-    unpack(input, &database, &config.data_dir).with_context(|| {
-        format!("not restored; remove {} and {}", database.display(), files.display())
-    })?;
+    unpack(input, &database, &config.data_dir)
+        .with_context(|| format!("not restored; remove {} and {}", database.display(), files.display()))?;
     say(format_args!("restored {} and {}", database.display(), files.display()))?;
     let app = App::open(config, Clock::system(), Create::Yes)?.for_work();
     check::report(&app)

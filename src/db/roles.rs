@@ -75,7 +75,8 @@ pub(super) fn let_in(conn: &mut Conn, role: Option<&str>) -> Result<Vec<String>,
         }
         Ok(roles)
     });
-    granted.map_err(|error: diesel::result::Error| OpenError::Role(format!("no rights were changed: {error}")))
+    granted
+        .map_err(|error: diesel::result::Error| OpenError::Role(format!("no rights were changed: {error}")))
 }
 
 /// Roles that were let in before: those to whom our later tables would be open.

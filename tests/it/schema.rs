@@ -7,10 +7,11 @@ use mingfen::db::{Conn, Db};
 use crate::support::database::{Kind, Raw, TestDatabase, migration};
 
 /// Tables whose rows may change. Every other table in the catalogue is append-only.
-const MUTABLE: [&str; 10] = [
+const MUTABLE: [&str; 11] = [
     "app_user",
     "credential",
     "institution",
+    "job_lease",
     "outbox",
     "platform_key",
     "platform_merchant",
