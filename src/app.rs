@@ -75,10 +75,10 @@ impl App {
         Ok(App { db, clock, config, master_key, keys, doorkeeper, http, leases, channels })
     }
 
-    /// The same for jobs and commands of the shell, which wait for the database as long as it takes.
+    /// The same for requests, which must be answered in time.
     #[must_use]
-    pub fn for_work(&self) -> Self {
-        App { db: self.db.lane(Lane::Work), ..self.clone() }
+    pub fn for_requests(&self) -> Self {
+        App { db: self.db.lane(Lane::Requests), ..self.clone() }
     }
 
     /// The channel of an institution; its keys are unwrapped once in the life of a process.

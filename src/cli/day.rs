@@ -67,7 +67,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (Step::Cut(day) | Step::Settle(day)) = &args.step;
     let config = Config::load(day.config.as_deref())?;
     logs::start(&config)?;
-    let app = App::open(config, Clock::system(), Create::No)?.for_work();
+    let app = App::open(config, Clock::system(), Create::No)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match runtime.block_on(alone(&app, &args.step)) {
         Ok(text) => {

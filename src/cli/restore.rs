@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     unpack(input, &database, &config.data_dir)
         .with_context(|| format!("not restored; remove {} and {}", database.display(), files.display()))?;
     say(format_args!("restored {} and {}", database.display(), files.display()))?;
-    let app = App::open(config, Clock::system(), Create::Yes)?.for_work();
+    let app = App::open(config, Clock::system(), Create::Yes)?;
     check::report(&app)
 }
 

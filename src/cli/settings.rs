@@ -2,8 +2,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::app::App;
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{Create, Db, Lane};
+use crate::db::{Create, Db};
 
 /// Where the settings come from.
 #[derive(clap::Args)]
@@ -23,8 +25,17 @@ impl Settings {
     pub fn open(&self) -> anyhow::Result<(Config, Db)> {
         let config = self.load()?;
         let db = Db::open(&config.database_url, Create::No)?;
-        Ok((config, db.lane(Lane::Work)))
+        Ok((config, db))
     }
+}
+
+/// Opens the platform for a process that stays, and warns when it could do more to the database than it has to.
+pub fn open_to_stay(config: Config) -> anyhow::Result<App> {
+    let app = App::open(config, Clock::system(), Create::No)?;
+    if app.db.is_owner()? {
+        tracing::warn!("this role owns the tables: run as one that `mingfen migrate --runtime-role` let in");
+    }
+    Ok(app)
 }
 
 /// One line on stdout.

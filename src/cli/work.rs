@@ -4,10 +4,7 @@ use std::process::ExitCode;
 use actix_web::web::Data;
 
 use super::logs;
-use super::settings::Settings;
-use crate::app::App;
-use crate::clock::Clock;
-use crate::db::Create;
+use super::settings::{self, Settings};
 use crate::jobs::Jobs;
 
 /// The jobs without the site: a further process on the same database
@@ -24,7 +21,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
     logs::start(&config)?;
-    let app = App::open(config, Clock::system(), Create::No)?;
+    let app = settings::open_to_stay(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let jobs = Jobs::start(&Data::new(app));

@@ -26,7 +26,8 @@ impl Lane {
     const fn connections(self) -> u32 {
         match self {
             Lane::Requests => 16,
-            Lane::Intake | Lane::Work => 4,
+            Lane::Intake => 4,
+            Lane::Work => 8,
         }
     }
 
@@ -34,7 +35,7 @@ impl Lane {
     pub(super) const fn patience(self) -> Duration {
         match self {
             Lane::Requests | Lane::Intake => Duration::from_secs(10),
-            Lane::Work => Duration::from_secs(60),
+            Lane::Work => Duration::from_secs(30),
         }
     }
 
@@ -84,10 +85,9 @@ pub(super) struct Side {
 impl Side {
     fn open(backend: &Backend, lane: Lane, size: u32, access: Access) -> Self {
         let manager = Manager { backend: backend.clone(), access };
-        let idle = if lane == Lane::Requests { 1 } else { 0 };
         let pool = Pool::builder()
             .max_size(size)
-            .min_idle(Some(idle))
+            .min_idle(Some(0))
             .connection_timeout(lane.patience())
             // The BEGIN of the next transaction finds out, without a round trip of its own.
             .test_on_check_out(false)

@@ -6,6 +6,7 @@ use tokio::time::timeout;
 
 use diesel::r2d2::PooledConnection;
 
+use super::conn::Conn;
 use super::failure::DbError;
 use super::lane::{Lane, Manager, Side, Sides};
 use super::open::{Access, Backend, Create, OpenError};
@@ -21,17 +22,18 @@ pub struct Db {
 }
 
 /// Each opened when it is first asked for.
+#[derive(Default)]
 struct Lanes {
-    requests: Sides,
-    intake: OnceLock<Sides>,
     work: OnceLock<Sides>,
+    requests: OnceLock<Sides>,
+    intake: OnceLock<Sides>,
 }
 
 /// The connections of a lane that read, or those that write.
 type Which = fn(&Sides) -> &Side;
 
 impl Db {
-    /// Opens the database of `url`: `sqlite:PATH`, a plain path, or `postgres://…`.
+    /// Opens the database of `url`: `sqlite:PATH`, a plain path, or `postgres://…`; in the lane of work.
     pub fn open(url: &str, create: Create) -> Result<Self, OpenError> {
         let backend = Backend::of(url)?;
         backend.prepare(create)?;
@@ -44,9 +46,7 @@ impl Db {
             lacking => return Err(OpenError::Pending(lacking)),
         }
         drop(first);
-        let requests = Sides::open(&backend, Lane::Requests);
-        let lanes = Lanes { requests, intake: OnceLock::new(), work: OnceLock::new() };
-        Ok(Db { backend, lane: Lane::Requests, lanes: Arc::new(lanes) })
+        Ok(Db { backend, lane: Lane::Work, lanes: Arc::default() })
     }
 
     /// Migrations that the database of `url` lacks; it must exist.
@@ -61,6 +61,14 @@ impl Db {
     pub fn let_in(url: &str, role: Option<&str>) -> Result<Vec<String>, OpenError> {
         let backend = Backend::of(url)?;
         super::roles::let_in(&mut backend.connect(Access::Open)?, role)
+    }
+
+    /// Whether we are the owner of our tables: on PostgreSQL `serve` and `work` better are not.
+    pub fn is_owner(&self) -> Result<bool, Error> {
+        self.read_blocking(|tx| match tx.conn() {
+            Conn::Sqlite(_) => Ok(false),
+            Conn::Pg(conn) => Ok(super::roles::owns(conn)?),
+        })
     }
 
     /// Which database this is.
@@ -111,11 +119,12 @@ impl Db {
     }
 
     fn sides(&self) -> &Sides {
-        match (&self.backend, self.lane) {
-            (Backend::Sqlite(_), _) | (_, Lane::Requests) => &self.lanes.requests,
-            (_, Lane::Intake) => self.lanes.intake.get_or_init(|| Sides::open(&self.backend, Lane::Intake)),
-            (_, Lane::Work) => self.lanes.work.get_or_init(|| Sides::open(&self.backend, Lane::Work)),
-        }
+        let lane = match (&self.backend, self.lane) {
+            (Backend::Sqlite(_), _) | (_, Lane::Work) => &self.lanes.work,
+            (_, Lane::Requests) => &self.lanes.requests,
+            (_, Lane::Intake) => &self.lanes.intake,
+        };
+        lane.get_or_init(|| Sides::open(&self.backend, self.lane))
     }
 
     /// A connection in a transaction. One that turns out to be dead at its BEGIN has done nothing yet: another takes
@@ -141,8 +150,8 @@ impl Db {
         }
     }
 
-    /// Runs on the blocking pool when it is this caller's turn: no thread waits for a connection there. In the lanes
-    /// of requests the caller gets an answer in time, whatever becomes of the work.
+    /// Runs on the blocking pool when it is this caller's turn: no thread waits for a connection there. A request gets
+    /// an answer in time, whatever becomes of the work.
     async fn blocking<T: Send + 'static>(
         &self,
         which: Which,

@@ -48,6 +48,12 @@ struct Word {
 }
 
 #[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Bool)]
+    yes: bool,
+}
+
+#[derive(QueryableByName)]
 struct Standing {
     #[diesel(sql_type = Bool)]
     too_mighty: bool,
@@ -89,6 +95,15 @@ fn known(conn: &mut PgConnection) -> diesel::QueryResult<Vec<String>> {
     )
     .load(conn)?;
     Ok(words.into_iter().map(|word| word.v).collect())
+}
+
+/// Whether this connection's role owns tables of ours.
+pub(super) fn owns(conn: &mut PgConnection) -> diesel::QueryResult<bool> {
+    let owned = sql_query(
+        "SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace \
+         AND pg_has_role(relowner, 'MEMBER')) AS yes",
+    );
+    Ok(owned.get_result::<Found>(conn)?.yes)
 }
 
 fn refuse_unfit(conn: &mut PgConnection, role: &str) -> Result<(), OpenError> {

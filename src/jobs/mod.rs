@@ -42,7 +42,6 @@ impl Jobs {
     pub fn start(app: &Data<App>) -> Self {
         let (stop, _) = watch::channel(false);
         let mut jobs = Self { stop, loops: Vec::new() };
-        let app = &Data::new(app.for_work());
         // Rows of the outbox are taken up one by one, and each day's work has a lease of its own.
         jobs.in_each("outbox", Duration::from_secs(1), app, |app| async move { deliver(&app).await });
         jobs.in_each("daily", Duration::from_secs(60), app, |app| async move { daily_round(&app).await });

@@ -73,7 +73,7 @@ async fn a_whole_day_and_the_jobs_pass() {
     assert_eq!(jobs::daily_round(app).await.unwrap(), 0);
     jobs::after_start(app).await.unwrap();
     jobs::forget_nonces(app).await.unwrap();
-    let checked = app.for_work();
+    let checked = app.clone();
     let breaks = tokio::task::spawn_blocking(move || check::breaks(&checked)).await.unwrap().unwrap();
     assert_eq!(breaks, Vec::<String>::new());
     demo.stop().await;

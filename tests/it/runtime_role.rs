@@ -52,7 +52,7 @@ async fn it_does_a_whole_day_and_check_finds_nothing_broken() {
     for kind in ["SPL", "STL"] {
         assert!(demo.out(&format!("{kind}_SANDBOX_DEMO_{}_0001.txt.ok", demo.day())).exists());
     }
-    let app = demo.world.app.for_work();
+    let app = demo.world.app.clone();
     let breaks = tokio::task::spawn_blocking(move || check::breaks(&app)).await.unwrap();
     assert_eq!(breaks.unwrap(), Vec::<String>::new());
     every_way_to_spoil_the_record_is_refused(&role.as_ref().unwrap().url(demo.database.url()));
@@ -76,10 +76,16 @@ fn every_way_to_spoil_the_record_is_refused(url: &str) {
             refused(&mut runtime, &attempt);
         }
     }
-    for table in ["payment", "payment_default", "split_line_default", "audit", "pay_order", "exchanged_file"]
-    {
+    for (table, column) in [
+        ("payment", "paid"),
+        ("payment_default", "paid"),
+        ("split_line_default", "amount"),
+        ("audit", "at"),
+        ("pay_order", "amount"),
+        ("exchanged_file", "size"),
+    ] {
         refused(&mut runtime, &format!("DELETE FROM {table}"));
-        refused(&mut runtime, &format!("UPDATE {table} SET ctid = ctid"));
+        refused(&mut runtime, &format!("UPDATE {table} SET {column} = 1"));
     }
     for attempt in [
         "ALTER TABLE payment DETACH PARTITION payment_default",
@@ -140,4 +146,35 @@ fn letting_in_can_be_repeated_reaches_later_tables_and_refuses_who_must_not() {
     Db::open(&role.url(url), Create::No).unwrap();
     drop((owner, runtime));
     drop(database);
+}
+
+#[test]
+fn an_ordinary_owner_migrates_lets_a_role_in_and_later_migrations_remember_it() {
+    if Kind::of_this_run() != Kind::Postgres {
+        return;
+    }
+    let cluster = TestDatabase::new(Kind::Postgres);
+    let (mut owner, runtime) = (Role::new(cluster.url(), ""), Role::new(cluster.url(), ""));
+    let name = format!("mingfen_owned_{}", std::process::id());
+    owner.admin.execute(&format!("CREATE DATABASE {name} OWNER {}", owner.name)).unwrap();
+    let of = |role: &Role| {
+        let url = role.url(cluster.url());
+        format!("{}/{name}", url.rsplit_once('/').unwrap().0)
+    };
+    let mingfen = |url: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mingfen"));
+        command.args(arguments).current_dir(cluster.dir()).env("MINGFEN_DATABASE_URL", url);
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let let_in = format!("the role {} may use it and owns nothing", runtime.name);
+    for arguments in [&["migrate", "--runtime-role", &runtime.name][..], &["migrate"]] {
+        let (status, said) = mingfen(&of(&owner), arguments);
+        assert!(status == 0 && said.contains(&let_in), "{said}");
+    }
+    assert_eq!(mingfen(&of(&runtime), &["migrate", "--check"]).0, 0);
+    assert!(!Db::open(&of(&runtime), Create::No).unwrap().is_owner().unwrap());
+    assert!(Db::open(&of(&owner), Create::No).unwrap().is_owner().unwrap());
+    every_way_to_spoil_the_record_is_refused(&of(&runtime));
+    owner.admin.execute(&format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
 }

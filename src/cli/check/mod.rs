@@ -33,7 +33,7 @@ pub struct Args {
 
 /// Exit 0 = nothing is broken.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let app = App::open(args.settings.load()?, Clock::system(), Create::No)?.for_work();
+    let app = App::open(args.settings.load()?, Clock::system(), Create::No)?;
     report(&app)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use mingfen::app::App;
 use mingfen::cli::check;
 use mingfen::kernel::money::Fen;
 use mingfen::merchants;
@@ -133,7 +134,7 @@ impl Load {
         self.tell_until_acknowledged(shop).await;
         self.assert_kept(database);
         assert_eq!(database.count("payment"), self.len() as i64);
-        let app = shop.app.for_work();
+        let app = App::clone(&shop.app);
         let breaks = tokio::task::spawn_blocking(move || check::breaks(&app)).await.unwrap();
         assert_eq!(breaks.unwrap(), Vec::<String>::new());
     }
