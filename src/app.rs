@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::channels::http::{Guarded, Limits};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::db::{Create, Db, OpenError, Tx};
+use crate::db::{Create, Db, Lane, Leases, OpenError, Tx};
 use crate::error::Error;
 use crate::institutions;
 use crate::institutions::exchange::{Desk, Folder};
@@ -33,6 +33,8 @@ pub struct App {
     pub doorkeeper: Doorkeeper,
     /// The guarded client for everything that goes out.
     pub http: Guarded,
+    /// Keeps jobs that run in several processes from doing the same at the same time.
+    pub leases: Leases,
     channels: Arc<Mutex<Channels>>,
 }
 
@@ -78,8 +80,15 @@ impl App {
             Guarded::new(Limits::default(), config.allow_private_addresses).map_err(Error::internal)?;
         let doorkeeper = Doorkeeper::new(config.login_attempts_per_minute);
         let (config, keys) = (Arc::new(config), Arc::new(keys));
-        let intake = Intake::start(&db, Pace::of(&db))?;
-        Ok(App { db, clock, intake, config, master_key, keys, doorkeeper, http, channels: Arc::default() })
+        let intake = Intake::start(&db.lane(Lane::Intake), Pace::of(&db))?;
+        let (leases, channels) = (Leases::default(), Arc::default());
+        Ok(App { db, clock, intake, config, master_key, keys, doorkeeper, http, leases, channels })
+    }
+
+    /// The same for requests, which must be answered in time.
+    #[must_use]
+    pub fn for_requests(&self) -> Self {
+        App { db: self.db.lane(Lane::Requests), ..self.clone() }
     }
 
     /// The channel of an institution; its keys are unwrapped once in the life of a process.

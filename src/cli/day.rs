@@ -2,6 +2,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::json;
@@ -11,9 +12,10 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Create;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::institutions;
 use crate::institutions::exchange::ExchangedFile;
+use crate::jobs::day_lease;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
 use crate::{settlement, splits};
@@ -53,6 +55,9 @@ struct Day {
     json: bool,
 }
 
+/// Seconds that another process has to finish: longer than a lease outlives its process.
+const WAITS: u32 = 45;
+
 fn day(text: &str) -> Result<BusinessDay, String> {
     BusinessDay::parse(text).ok_or_else(|| "write it as yyyyMMdd, for example 20260101".to_owned())
 }
@@ -64,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     logs::start(&config)?;
     let app = App::open(config, Clock::system(), Create::No)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match runtime.block_on(step(&app, &args.step)) {
+    match runtime.block_on(alone(&app, &args.step)) {
         Ok(text) => {
             writeln!(std::io::stdout(), "{text}")?;
             Ok(ExitCode::SUCCESS)
@@ -76,6 +81,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Err(error) => Err(error).context("the day was left as it was"),
     }
+}
+
+/// No other process may be at work on the institution's days meanwhile; it has a while to finish.
+async fn alone(app: &App, todo: &Step) -> Result<String, Error> {
+    let (Step::Cut(Day { institution, .. }) | Step::Settle(Day { institution, .. })) = todo;
+    for _ in 0..WAITS {
+        if let Some(done) = app.leases.hold(&app.db, &day_lease(institution), step(app, todo)).await? {
+            return Ok(done);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Err(Error::refused(Code::DayBusy, institution.as_str()))
 }
 
 async fn step(app: &App, step: &Step) -> Result<String, Error> {

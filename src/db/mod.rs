@@ -4,16 +4,24 @@
 //! on [`Conn`] with one arm each, or uses [`insert_returning_id!`](crate::insert_returning_id).
 pub mod schema;
 
+mod backup;
 mod conn;
 mod failure;
+mod lane;
+mod lease;
 mod migrate;
 mod open;
 mod pool;
+mod roles;
+mod transaction;
 
 pub use conn::{Conn, MultiBackend};
 pub use failure::DbError;
+pub use lane::Lane;
+pub use lease::Leases;
 pub use open::{Backend, Create, OpenError};
-pub use pool::{Db, Tx};
+pub use pool::Db;
+pub use transaction::Tx;
 
 /// Inserts one row into a table with an `id` and gives that id: `insert_returning_id!(tx, table, values)`.
 ///

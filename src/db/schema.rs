@@ -314,6 +314,14 @@ table! {
 }
 
 table! {
+    job_lease (name) {
+        name -> Text,
+        holder -> Text,
+        beat -> BigInt,
+    }
+}
+
+table! {
     bill (id) {
         id -> BigInt,
         institution_id -> BigInt,
@@ -546,6 +554,7 @@ allow_tables_to_appear_in_same_query!(
     payment,
     orphan_payment,
     outbox,
+    job_lease,
     bill,
     difference,
     day_cut,

@@ -3,8 +3,8 @@ use crate::app::App;
 use crate::channels::wechat::Client;
 use crate::db::Tx;
 use crate::error::{Code, Error};
-use crate::institutions;
 use crate::institutions::exchange::{self, ExchangedFile};
+use crate::institutions::{self, Institution};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
 use crate::{reconciliation, settlement, splits};
@@ -18,17 +18,31 @@ const REACH: usize = 31;
 pub async fn run_once(app: &App) -> Result<usize, Error> {
     let mut made = 0_usize;
     for institution in app.db.read(institutions::all).await? {
-        let days = due(app, institution.id).await.unwrap_or_else(|error| {
-            tracing::error!(institution = institution.code, %error, "the days that are due are not known");
-            Vec::new()
-        });
-        for day in days {
-            match of_day(app, institution.id, day).await {
-                Ok(new) => made = made.saturating_add(new),
-                // One bad bill must keep neither another day nor another institution waiting.
-                Err(error) => {
-                    tracing::error!(institution = institution.code, %day, %error, "a day could not be cut or settled, it is tried again");
-                }
+        let lease = day_lease(&institution.code);
+        // None: another process is at work on them.
+        let held = app.leases.hold(&app.db, &lease, of_institution(app, &institution)).await?;
+        made = made.saturating_add(held.unwrap_or(0));
+    }
+    Ok(made)
+}
+
+/// Who cuts and settles the days of an institution holds this lease.
+pub fn day_lease(institution: &str) -> String {
+    format!("days of {institution}")
+}
+
+async fn of_institution(app: &App, institution: &Institution) -> Result<usize, Error> {
+    let days = due(app, institution.id).await.unwrap_or_else(|error| {
+        tracing::error!(institution = institution.code, %error, "the days that are due are not known");
+        Vec::new()
+    });
+    let mut made = 0_usize;
+    for day in days {
+        match of_day(app, institution.id, day).await {
+            Ok(new) => made = made.saturating_add(new),
+            // One bad bill must keep neither another day nor another institution waiting.
+            Err(error) => {
+                tracing::error!(institution = institution.code, %day, %error, "a day could not be cut or settled, it is tried again");
             }
         }
     }

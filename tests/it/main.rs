@@ -37,9 +37,16 @@ mod sandbox;
 mod sandbox_alone;
 mod serve;
 
+mod backup;
+mod clock_back;
 mod corruption;
 mod day;
 mod settle;
+
+mod outages;
+mod pgbouncer;
+mod processes;
+mod runtime_role;
 
 mod journeys;
 mod pages;

@@ -7,10 +7,11 @@ use mingfen::db::{Conn, Db};
 use crate::support::database::{Kind, Raw, TestDatabase, migration};
 
 /// Tables whose rows may change. Every other table in the catalogue is append-only.
-const MUTABLE: [&str; 11] = [
+const MUTABLE: [&str; 12] = [
     "app_user",
     "credential",
     "institution",
+    "job_lease",
     "ledger_day",
     "outbox",
     "platform_key",

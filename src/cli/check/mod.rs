@@ -35,7 +35,12 @@ pub struct Args {
 /// Exit 0 = nothing is broken.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let app = App::open(args.settings.load()?, Clock::system(), Create::No)?;
-    let breaks = breaks(&app)?;
+    report(&app)
+}
+
+/// Tells what is broken. Exit 0 = nothing.
+pub(super) fn report(app: &App) -> anyhow::Result<ExitCode> {
+    let breaks = breaks(app)?;
     for found in breaks.iter().take(TOLD) {
         say(found)?;
     }

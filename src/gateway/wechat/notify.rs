@@ -3,11 +3,10 @@
 //! Nothing is stored before the signature over the raw bytes is verified; what then says that an order was paid
 //! is durable before it is answered. The same message again gets the same answer and changes nothing.
 use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
-use super::JSON;
+use super::{JSON, RETRY_AFTER};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::db::DbError;
@@ -17,9 +16,6 @@ use crate::orders::{self, Channel, Outcome, PaymentFact, RawKind, RawMessage};
 use crate::protocol::wechat::notification::{self, TRANSACTION_SUCCESS};
 use crate::protocol::wechat::shapes::{OrderView, TradeState};
 use crate::protocol::wechat::sign::Stamp;
-
-/// After how many seconds a message may be delivered again that found no room.
-const SECONDS_TO_WAIT: &str = "2";
 
 /// Takes a notification.
 pub async fn notify(
@@ -35,7 +31,7 @@ pub async fn notify(
             let body = json!({ "code": "FAIL", "message": refusal.why });
             let mut answer = HttpResponse::build(refusal.status);
             if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
-                answer.insert_header((RETRY_AFTER, SECONDS_TO_WAIT));
+                answer.insert_header(RETRY_AFTER);
             }
             answer.content_type(JSON).json(body)
         }
@@ -52,7 +48,7 @@ impl From<Error> for Refusal {
         match error {
             Error::NotFound => Self { status: StatusCode::NOT_FOUND, why: "no such institution" },
             Error::Db(DbError::Unavailable) => {
-                Self { status: StatusCode::SERVICE_UNAVAILABLE, why: "busy, deliver it again" }
+                Self { status: StatusCode::SERVICE_UNAVAILABLE, why: "not stored now, deliver it again" }
             }
             Error::Refused { .. } | Error::Db(_) | Error::Io(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a notification could not be stored");

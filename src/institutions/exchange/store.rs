@@ -3,7 +3,7 @@ use diesel::prelude::*;
 
 use crate::db::schema::{approvals_bundle, exchanged_file, file_result, institution, result_line};
 use crate::db::{Conn, Tx};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::insert_rows;
 
 /// A file that was published or imported; nothing of it ever changes.
@@ -165,8 +165,15 @@ pub struct BundleRow {
     pub body: Vec<u8>,
 }
 
-/// Records a file.
+/// Records a file. One of ours is never dated before the one that it follows: after the clock was set back it would
+/// rest on an older bundle, too.
 pub fn record(tx: &mut Tx<'_>, file: &NewFile) -> Result<ExchangedFile, Error> {
+    if file.direction == "OUT"
+        && let Some(before) = last(tx, file.institution_id, file.kind)?
+        && before.created_at > file.created_at
+    {
+        return Err(Error::refused(Code::ClockBehind, before.name));
+    }
     diesel::insert_into(exchanged_file::table).values(file).execute(tx.conn())?;
     by_name(tx, file.institution_id, &file.name)?.ok_or(Error::NotFound)
 }

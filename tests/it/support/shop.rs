@@ -59,7 +59,7 @@ impl Drop for Shop {
 }
 
 struct Wishes {
-    settings: fn(&mut Config),
+    settings: Box<dyn FnOnce(&mut Config)>,
     limits: Option<Limits>,
     mode: AnswerMode,
 }
@@ -67,12 +67,18 @@ struct Wishes {
 impl Shop {
     /// A platform with one institution, whose bundle lets `sub_mchid` trade.
     pub async fn open() -> Self {
-        Self::with(Wishes { settings: |_| {}, limits: None, mode: AnswerMode::Certificate }).await
+        Self::on(str::to_owned).await
+    }
+
+    /// Stands on the database that this makes of the URL of a fresh one.
+    pub async fn on(url: impl FnOnce(&str) -> String + 'static) -> Self {
+        let settings = Box::new(|config: &mut Config| config.database_url = url(&config.database_url));
+        Self::with(Wishes { settings, limits: None, mode: AnswerMode::Certificate }).await
     }
 
     /// As in production: no private addresses.
     pub async fn open_strict() -> Self {
-        let settings = |config: &mut Config| config.allow_private_addresses = false;
+        let settings = Box::new(|config: &mut Config| config.allow_private_addresses = false);
         Self::with(Wishes { settings, limits: None, mode: AnswerMode::Certificate }).await
     }
 
@@ -80,12 +86,13 @@ impl Shop {
     pub async fn open_impatient() -> Self {
         let limits = Limits { total: Duration::from_millis(500), ..Limits::default() };
         let mode = AnswerMode::Certificate;
-        Self::with(Wishes { settings: |_| {}, limits: Some(limits), mode }).await
+        Self::with(Wishes { settings: Box::new(|_| {}), limits: Some(limits), mode }).await
     }
 
     /// Answers are signed as the public-key pair.
     pub async fn open_in_public_key_mode() -> Self {
-        Self::with(Wishes { settings: |_| {}, limits: None, mode: AnswerMode::PublicKey }).await
+        let mode = AnswerMode::PublicKey;
+        Self::with(Wishes { settings: Box::new(|_| {}), limits: None, mode }).await
     }
 
     async fn with(wishes: Wishes) -> Self {

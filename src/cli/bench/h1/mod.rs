@@ -19,7 +19,7 @@ use anyhow::Context;
 use super::{Anchor, Args, Latency, PerSecond, Report, World, median, peak_rss};
 use crate::app::App;
 use crate::cli::check;
-use crate::db::Backend;
+use crate::db::{Backend, Lane};
 use crate::orders::{Intake, Pace};
 use crate::web::site;
 use load::Sent;
@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Report> {
     let product = Site::serve(&world.app)?;
     let mut slow = world.app.clone();
     let lanes = if matches!(world.app.db.backend(), Backend::Sqlite(_)) { 1 } else { 16 };
-    slow.intake = Intake::start(&world.app.db, Pace { lanes, batch: 1 })?;
+    slow.intake = Intake::start(&world.app.db.lane(Lane::Requests), Pace { lanes, batch: 1 })?;
     let one_by_one = Site::serve(&slow)?;
     let (mut spread, mut single, mut alone, mut plain) =
         (Rounds::default(), Rounds::default(), Rounds::default(), Rounds::default());
@@ -101,6 +101,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Report> {
     }
     product.stop();
     one_by_one.stop();
+    let peak_rss_bytes = peak_rss()?;
     let invariants = invariants(&world, acknowledged)?;
     let mut anchors =
         vec![alone.anchor("one payment a transaction", true), single.anchor("all on one merchant", true)];
@@ -124,7 +125,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Report> {
         seconds: median(spread.seconds.clone()),
         per_second: PerSecond { orders: Some(spread.rate()), lines: None },
         latency_ms: Some(spread.latency()),
-        peak_rss_bytes: peak_rss()?,
+        peak_rss_bytes,
         anchors,
         bars,
         invariants,
