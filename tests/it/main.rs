@@ -31,6 +31,7 @@ mod tidy;
 mod delivery;
 mod gateway;
 mod intake;
+mod kills;
 mod ledger;
 mod orders;
 mod sandbox;
