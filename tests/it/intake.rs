@@ -148,6 +148,27 @@ fn fact(shop: &Shop, order_no: &str, inst_order_no: &str, n: usize) -> PaymentFa
     }
 }
 
+#[actix_web::test]
+async fn a_message_at_the_limit_of_size_is_taken_and_a_longer_one_is_not() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    shop.institution.pay(&order_no);
+    let mut said = view(&shop.institution.held(&order_no).unwrap());
+    said.attach = Some("x".repeat(45_000));
+    let sized = |length: usize| {
+        let mut body = shop.institution.notice_of(&said).body;
+        assert!(body.len() < length);
+        // JSON may end in white space.
+        body.resize(length, b' ');
+        shop.institution.notice_of_bytes(body)
+    };
+    let before = shop.rows().await;
+    assert_eq!(shop.notify(&sized(64 * 1024 + 1)).await.status, 413);
+    assert_eq!(shop.rows().await, before);
+    assert_eq!(shop.notify(&sized(64 * 1024)).await.status, 204);
+    assert_eq!(shop.state("ORDER-1").await, "PAID");
+}
+
 /// What became of payments that are submitted at the same time.
 async fn outcomes(shop: &Shop, facts: Vec<PaymentFact>) -> Vec<Outcome> {
     let all = facts.into_iter().map(|fact| shop.app.intake.submit(fact));
@@ -243,7 +264,7 @@ async fn a_full_queue_refuses_and_loses_nothing_that_it_took() {
     })
     .await;
     let held = shop.notify(&notice).await;
-    assert_eq!((held.status, held.headers["retry-after"].to_str().unwrap()), (503, "2"));
+    assert_eq!((held.status, held.headers["retry-after"].to_str().unwrap()), (503, "5"));
     elsewhere.execute("ROLLBACK").unwrap();
     let mut stored = 0;
     for outcome in waiting {

@@ -168,7 +168,15 @@ impl Institution {
             original_type: "transaction",
             plain: &plain,
         };
-        let body = notification::seal(&self.apiv3_key, &event).unwrap();
+        self.signed_at(notification::seal(&self.apiv3_key, &event).unwrap(), at)
+    }
+
+    /// A notification of these very bytes.
+    pub fn notice_of_bytes(&self, body: Vec<u8>) -> Notice {
+        self.signed_at(body, self.clock.instant())
+    }
+
+    fn signed_at(&self, body: Vec<u8>, at: Instant) -> Notice {
         let stamp = Stamp::sign(&self.serial, &self.key, at, &body).unwrap();
         Notice { headers: stamp.headers().to_vec(), body }
     }
