@@ -4,12 +4,14 @@
 //! on [`Conn`] with one arm each, or uses [`insert_returning_id!`](crate::insert_returning_id).
 pub mod schema;
 
+mod bulk;
 mod conn;
 mod failure;
 mod migrate;
 mod open;
 mod pool;
 
+pub use bulk::{BinaryRows, Bulk, copy_into, reserve_id};
 pub use conn::{Conn, MultiBackend};
 pub use failure::DbError;
 pub use open::{Backend, Create, OpenError};
