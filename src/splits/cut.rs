@@ -46,6 +46,8 @@ pub enum Progress {
     Told(u64),
     /// All rows are stored; they get their keys.
     Keys,
+    /// Every file of this run is recorded; they are published now.
+    Recorded,
     /// So many files of this run are published.
     Published(usize),
 }
@@ -158,6 +160,7 @@ async fn blocking<T: Send + 'static>(
 /// Makes the files of a run, then publishes them.
 fn made(db: &Db, desk: &Desk, plan: &Plan, now: i64, cutting: &Cutting) -> Result<usize, Error> {
     let files = pipeline::run(db, desk, plan, now, cutting)?;
+    cutting.tell(Progress::Recorded);
     for (index, file) in files.iter().enumerate() {
         desk.publish_staged(file)?;
         cutting.tell(Progress::Published(index.saturating_add(1)));
