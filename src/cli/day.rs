@@ -18,7 +18,8 @@ use crate::institutions::exchange::ExchangedFile;
 use crate::jobs::day_lease;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
-use crate::{settlement, splits};
+use crate::settlement;
+use crate::splits::{self, Cutting};
 
 /// Cut or settle a business day
 #[derive(clap::Args)]
@@ -103,7 +104,7 @@ async fn step(app: &App, step: &Step) -> Result<String, Error> {
     Ok(match step {
         Step::Cut(Day { date, json, .. }) => {
             let client = app.channel(found.id).await?.client;
-            let report = splits::cut(&app.db, &app.clock, &desk, &client, *date).await?;
+            let report = splits::cut(&app.db, &app.clock, &desk, &client, *date, &Cutting::default()).await?;
             let (orders, differences) = (report.orders, report.differences);
             if *json {
                 let files: Vec<_> = report.files.iter().map(told).collect();

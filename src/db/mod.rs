@@ -5,6 +5,7 @@
 pub mod schema;
 
 mod backup;
+mod bulk;
 mod conn;
 mod failure;
 mod lane;
@@ -15,6 +16,7 @@ mod pool;
 mod roles;
 mod transaction;
 
+pub use bulk::{BinaryRows, Bulk, copy_into, reserve_id};
 pub use conn::{Conn, MultiBackend};
 pub use failure::DbError;
 pub use lane::Lane;

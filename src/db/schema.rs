@@ -356,49 +356,60 @@ table! {
         bill_id -> BigInt,
         approvals_sha256 -> Text,
         created_at -> BigInt,
+        more -> Integer,
     }
 }
 
 table! {
-    split_order (business_date, file_id, n) {
+    bill_order (business_date, institution_id, bill_id, paid_at, inst_order_no) {
         business_date -> Integer,
-        file_id -> BigInt,
-        n -> Integer,
-        kind -> Text,
-        reason -> Nullable<Text>,
-        order_no -> Text,
-        inst_order_no -> Text,
         institution_id -> BigInt,
-        sub_merchant_id -> Nullable<BigInt>,
+        bill_id -> BigInt,
+        paid_at -> BigInt,
+        inst_order_no -> Text,
+        order_no -> Text,
         merchant -> Text,
         channel -> Text,
         product -> Text,
         tags -> Text,
         parties -> Text,
-        paid_at -> BigInt,
         paid -> BigInt,
         fee -> BigInt,
         subsidy -> BigInt,
-        rule -> Nullable<Text>,
-        version -> Nullable<Integer>,
-        rule_digest -> Nullable<Text>,
+        sub_merchant_id -> Nullable<BigInt>,
         preview_digest -> Nullable<Text>,
+    }
+}
+
+table! {
+    bill_source (bill_id, file_id) {
+        bill_id -> BigInt,
+        file_id -> BigInt,
+    }
+}
+
+table! {
+    split_order (business_date, institution_id, file_id, n) {
+        business_date -> Integer,
+        institution_id -> BigInt,
+        file_id -> BigInt,
+        n -> Integer,
+        bill_id -> BigInt,
+        paid_at -> BigInt,
+        inst_order_no -> Text,
+        paid -> BigInt,
+        fee -> BigInt,
+        subsidy -> BigInt,
+        reason -> Nullable<Text>,
+        rule_id -> Nullable<BigInt>,
         lines -> Integer,
     }
 }
 
 table! {
-    split_key (inst_order_no, file_id) {
-        inst_order_no -> Text,
-        file_id -> BigInt,
+    split_line (business_date, institution_id, file_id, n, idx) {
         business_date -> Integer,
-        n -> Integer,
-    }
-}
-
-table! {
-    split_line (business_date, file_id, n, idx) {
-        business_date -> Integer,
+        institution_id -> BigInt,
         file_id -> BigInt,
         n -> Integer,
         idx -> Integer,
@@ -528,6 +539,8 @@ joinable!(bill -> exchanged_file (file_id));
 joinable!(difference -> institution (institution_id));
 joinable!(day_cut -> institution (institution_id));
 joinable!(day_cut -> bill (bill_id));
+joinable!(bill_source -> bill (bill_id));
+joinable!(bill_source -> exchanged_file (file_id));
 joinable!(settlement_input -> exchanged_file (file_id));
 joinable!(settlement_line -> exchanged_file (file_id));
 
@@ -558,8 +571,9 @@ allow_tables_to_appear_in_same_query!(
     bill,
     difference,
     day_cut,
+    bill_order,
+    bill_source,
     split_order,
-    split_key,
     split_line,
     settlement_input,
     settlement_line,

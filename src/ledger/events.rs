@@ -6,7 +6,6 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
-use crate::kernel::split::OrderFacts;
 
 /// Amounts by receiver, in fen.
 pub type ByParty = BTreeMap<String, Fen>;
@@ -44,17 +43,6 @@ pub struct Billed {
     pub fee: Fen,
     /// Σ subsidy.
     pub subsidy: Fen,
-}
-
-impl Billed {
-    /// Adds an order's facts.
-    pub fn add(&mut self, facts: &OrderFacts) -> Result<(), Error> {
-        self.orders = self.orders.saturating_add(1);
-        self.paid = total([self.paid, facts.paid])?;
-        self.fee = total([self.fee, facts.fee])?;
-        self.subsidy = total([self.subsidy, facts.subsidy])?;
-        Ok(())
-    }
 }
 
 /// Brings the books of a day to what its bill says: fees and subsidies, and what was paid beyond or below our own record.

@@ -6,7 +6,7 @@ mod store;
 
 use std::collections::BTreeMap;
 
-pub use store::{StoredRule, by_digest};
+pub use store::{StoredRule, by_digest, kept};
 
 use crate::clock;
 use crate::db::Tx;

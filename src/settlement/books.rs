@@ -46,9 +46,8 @@ pub(super) fn answered(tx: &mut Tx<'_>, imported: &ImportedResult, name: &str, a
     match (result.stage.as_str(), answered.kind.as_str()) {
         ("FINAL", KIND) => settled(tx, told, answered.id, lines),
         ("FINAL", _) => {
-            let day = (answered.business_date, answered.id);
             for (status, sign) in [("S", 1), ("B", -1)] {
-                let totals = splits::answered_totals(tx, day, result.id, status)?.into_iter();
+                let totals = splits::answered_totals(tx, answered, result.id, status)?.into_iter();
                 let parties: ByParty =
                     totals.map(|(party, fen)| (party, Fen::new(fen.saturating_mul(sign)))).collect();
                 ledger::split(tx, told, &parties)?;

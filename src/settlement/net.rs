@@ -54,7 +54,7 @@ pub(super) fn gather(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Res
 
 impl Gathered {
     fn take_split(&mut self, tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<(), Error> {
-        for total in splits::receiver_totals(tx, file.business_date, file.id)? {
+        for total in splits::receiver_totals(tx, file)? {
             let position = self.positions.entry(total.receiver).or_default();
             add(&mut position.sums.splits, total.total)?;
             position.orders = position.orders.checked_add(total.orders).ok_or_else(overflow)?;

@@ -75,7 +75,7 @@ fn answers_lines(tx: &mut Tx<'_>, imported: &ImportedResult) -> Result<(), Error
     let amounts = if imported.answered.kind == KIND {
         settled_amounts(tx, imported.answered.id)?
     } else {
-        splits::order_amounts(tx, imported.answered.business_date, imported.answered.id)?
+        splits::order_amounts(tx, &imported.answered)?
     };
     let refuse = |line: &ResultLine, why: &str| {
         let detail = format!("{}: line {} {why}", imported.answered.name, line.n);
@@ -104,11 +104,7 @@ pub fn file_state(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<FileState, Er
         Answer::None => Ok(FileState::Published),
         Answer::Void(_) => Ok(FileState::Rejected),
         Answer::Accepted => {
-            let expected = if file.kind == KIND {
-                file.orders
-            } else {
-                splits::split_count(tx, file.business_date, file.id)?
-            };
+            let expected = if file.kind == KIND { file.orders } else { splits::split_count(tx, file)? };
             let finals = exchange::results_of(tx, file.id)?.iter().any(|result| result.stage == "FINAL");
             let states = fold_states(tx, file.id)?;
             let answered = i64::try_from(states.len()).unwrap_or(i64::MAX);

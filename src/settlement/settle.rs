@@ -41,13 +41,17 @@ pub async fn settle(db: &Db, clock: &Clock, desk: &Desk, day: BusinessDay) -> Re
 /// Publishes every file of the day whose `.ok` is missing, the same bytes: a crash left it recorded only.
 pub fn publish_again(tx: &mut Tx<'_>, desk: &Desk, day: BusinessDay) -> Result<(), Error> {
     for kind in ["SPL", KIND] {
-        for file in exchange::of_day(tx, desk.institution.id, kind, day.to_i32())? {
+        let files = match kind {
+            KIND => exchange::of_day(tx, desk.institution.id, kind, day.to_i32())?,
+            _ => splits::recorded(tx, desk.institution.id, day)?,
+        };
+        for file in files {
             if exchange::is_published(&desk.folder.out(day), &file.name) {
                 continue;
             }
             desk.publish(&file, |out| match kind {
                 KIND => stl::write_recorded(tx, &file, out),
-                _ => splits::recompute(tx, desk, &file, out),
+                _ => splits::recompute(tx, &file, out),
             })?;
         }
     }

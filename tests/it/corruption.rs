@@ -9,7 +9,7 @@ use crate::support::database::Raw;
 use crate::support::finished_day::FinishedDay;
 
 /// Runs statements with the append-only triggers of these tables out of the way, then puts them back.
-fn past_the_triggers(raw: &mut Raw, tables: &[&str], sql: &str) {
+pub fn past_the_triggers(raw: &mut Raw, tables: &[&str], sql: &str) {
     match raw {
         Raw::Sqlite(_) => {
             let mut triggers = Vec::new();

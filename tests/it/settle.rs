@@ -87,8 +87,7 @@ impl<'a> Hand<'a> {
     }
 
     fn all_succeed(&self, spl: &ExchangedFile) -> Vec<Line> {
-        let (day, db) = (spl.business_date, &self.app.db);
-        let amounts = db.read_blocking(|tx| splits::order_amounts(tx, day, spl.id)).unwrap();
+        let amounts = self.app.db.read_blocking(|tx| splits::order_amounts(tx, spl)).unwrap();
         amounts.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount)).collect()
     }
 
@@ -97,7 +96,10 @@ impl<'a> Hand<'a> {
         self.f.world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
         let desk = self.app.desk(self.f.world.institution).await.unwrap();
         let client = self.app.channel(self.f.world.institution).await.unwrap().client;
-        let report = splits::cut(&self.app.db, &self.app.clock, &desk, &client, day).await.unwrap();
+        let report =
+            splits::cut(&self.app.db, &self.app.clock, &desk, &client, day, &splits::Cutting::default())
+                .await
+                .unwrap();
         report.files.last().unwrap().clone()
     }
 

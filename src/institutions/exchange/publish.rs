@@ -56,15 +56,24 @@ pub fn publish(dir: &Path, name: &str, digest: &Digest, signature: &[u8]) -> Res
         let there = digest_of(&dir.join(name))?;
         return if there == *digest { mend_signature(dir, name, signature) } else { Err(other_bytes(name)) };
     }
-    let staged = staged(dir, name);
-    if staged.exists() {
-        if digest_of(&staged)? != *digest {
+    let (staged, out) = (staged(dir, name), dir.join(name));
+    if !staged.exists() || digest_of(&staged)? != *digest {
+        if digest_of(&out)? != *digest {
             return Err(other_bytes(name));
         }
+        if staged.exists() {
+            fs::remove_file(&staged)?;
+        }
+    }
+    put_out(dir, name, signature)
+}
+
+/// [`publish`] of a staged file whose bytes are known to be the recorded ones.
+pub(super) fn put_out(dir: &Path, name: &str, signature: &[u8]) -> Result<(), Error> {
+    let staged = staged(dir, name);
+    if staged.exists() {
         File::open(&staged)?.sync_all()?;
         fs::rename(&staged, dir.join(name))?;
-    } else if digest_of(&dir.join(name))? != *digest {
-        return Err(other_bytes(name));
     }
     write_synced(&dir.join(format!("{name}.sig")), format!("{}\n", base64(signature)).as_bytes())?;
     sync_dir(dir)?;
@@ -133,7 +142,7 @@ impl Write for HashingSink {
     }
 }
 
-fn other_bytes(name: &str) -> Error {
+pub(super) fn other_bytes(name: &str) -> Error {
     Error::Internal(format!("{name} on disk is not the file that was recorded; run `mingfen check`"))
 }
 
@@ -143,6 +152,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     Ok(file.sync_all()?)
 }
 
-fn sync_dir(dir: &Path) -> Result<(), Error> {
+/// Puts a directory's entries on disk.
+pub fn sync_dir(dir: &Path) -> Result<(), Error> {
     Ok(File::open(dir)?.sync_all()?)
 }

@@ -178,6 +178,14 @@ pub fn record(tx: &mut Tx<'_>, file: &NewFile) -> Result<ExchangedFile, Error> {
     by_name(tx, file.institution_id, &file.name)?.ok_or(Error::NotFound)
 }
 
+/// Records a file under a key that was reserved for it (`db::reserve_id`).
+pub fn record_as(tx: &mut Tx<'_>, id: i64, file: &NewFile) -> Result<ExchangedFile, Error> {
+    diesel::insert_into(exchanged_file::table)
+        .values((exchanged_file::id.eq(id), file))
+        .execute(tx.conn())?;
+    by_id(tx, id)
+}
+
 /// The file of this name.
 pub fn by_name(tx: &mut Tx<'_>, institution: i64, name: &str) -> Result<Option<ExchangedFile>, Error> {
     Ok(exchanged_file::table
@@ -194,7 +202,7 @@ pub fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<ExchangedFile, Error> {
 }
 
 /// Until the transaction ends no other writer reads the end of this institution's chains: on PostgreSQL two could
-/// follow the same file. SQLite has one writer anyway.
+/// follow the same file. SQLite has one writer anyway. Rows that only name the institution are not kept waiting.
 pub fn lock_chain(tx: &mut Tx<'_>, id: i64) -> Result<(), Error> {
     match tx.conn() {
         Conn::Sqlite(_) => Ok(()),

@@ -1,4 +1,5 @@
 //! SPL: split instructions (`files.md`, "SPL").
+mod body;
 mod read;
 mod write;
 
@@ -8,6 +9,7 @@ use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
 
+pub use body::{SplBody, seal};
 pub use read::SplReader;
 pub use write::SplWriter;
 
