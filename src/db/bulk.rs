@@ -14,8 +14,8 @@ use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
 use super::conn::Conn;
-use super::transaction::Tx;
 use super::schema::bill_order;
+use super::transaction::Tx;
 use crate::error::Error;
 
 /// Inserts rows in statements of sixteen that stay prepared, the rest one by one: `insert_chunks!(conn, table, rows)`

@@ -61,7 +61,7 @@ async fn a_finished_day_leaves_what_its_files_say() {
         .number(&format!("SELECT CAST(SUM(paid) AS BIGINT) AS v FROM payment WHERE business_date = {today}"));
     assert_eq!(of(&books, Account::ChannelReceivable), waiting);
     let unsplit = raw.number(
-        "SELECT CAST(COALESCE(SUM(paid + subsidy - fee), 0) AS BIGINT) AS v FROM split_order WHERE kind = 'X'",
+        "SELECT CAST(COALESCE(SUM(paid + subsidy - fee), 0) AS BIGINT) AS v FROM split_order WHERE reason IS NOT NULL",
     );
     assert_eq!(of(&books, Account::OrderPendingSplit), -(waiting + unsplit));
     assert_eq!(of(&books, Account::CustodyCash), carried + unsplit);

@@ -165,21 +165,27 @@ pub struct BundleRow {
     pub body: Vec<u8>,
 }
 
-/// Records a file. One of ours is never dated before the one that it follows: after the clock was set back it would
-/// rest on an older bundle, too.
-pub fn record(tx: &mut Tx<'_>, file: &NewFile) -> Result<ExchangedFile, Error> {
-    if file.direction == "OUT"
-        && let Some(before) = last(tx, file.institution_id, file.kind)?
-        && before.created_at > file.created_at
-    {
-        return Err(Error::refused(Code::ClockBehind, before.name));
+/// One of ours is never dated before the one that it follows: after the clock was set back it would rest on an older
+/// bundle, too.
+fn follows(tx: &mut Tx<'_>, file: &NewFile) -> Result<(), Error> {
+    match last(tx, file.institution_id, file.kind)? {
+        Some(before) if file.direction == "OUT" && before.created_at > file.created_at => {
+            Err(Error::refused(Code::ClockBehind, before.name))
+        }
+        Some(_) | None => Ok(()),
     }
+}
+
+/// Records a file.
+pub fn record(tx: &mut Tx<'_>, file: &NewFile) -> Result<ExchangedFile, Error> {
+    follows(tx, file)?;
     diesel::insert_into(exchanged_file::table).values(file).execute(tx.conn())?;
     by_name(tx, file.institution_id, &file.name)?.ok_or(Error::NotFound)
 }
 
 /// Records a file under a key that was reserved for it (`db::reserve_id`).
 pub fn record_as(tx: &mut Tx<'_>, id: i64, file: &NewFile) -> Result<ExchangedFile, Error> {
+    follows(tx, file)?;
     diesel::insert_into(exchanged_file::table)
         .values((exchanged_file::id.eq(id), file))
         .execute(tx.conn())?;
