@@ -139,7 +139,7 @@ fn rate(count: usize, seconds: f64) -> f64 {
 
 /// Every acknowledged payment is stored exactly once, and all else that `check` looks at holds.
 fn invariants(world: &World, acknowledged: usize) -> anyhow::Result<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(crate::jobs::roll_up(&world.app))?;
     let stored = store::payments(world)?;
     let mut breaks = check::breaks(&world.app)?;
