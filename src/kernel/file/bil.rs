@@ -114,7 +114,7 @@ impl<R: BufRead> BilReader<R> {
 
     fn trailer(&mut self) -> Result<(), ReadError> {
         let text = self.lines.ascii()?;
-        let trailer = field::split::<5>(text, '|').and_then(|[_, orders, refunds, total, sha256]| {
+        let trailer = field::split::<5>(text, b'|').and_then(|[_, orders, refunds, total, sha256]| {
             Some((
                 field::count(orders)?,
                 field::count(refunds)?,
@@ -148,7 +148,7 @@ impl<R: BufRead> BilReader<R> {
 fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<BilHeader, ReadError> {
     let text = lines.ascii()?;
     let Some([h, f, k, inst, plat, day, seq, cny, orders, refunds, total, at]) =
-        field::split::<12>(text, '|')
+        field::split::<12>(text, b'|')
     else {
         return Err(lines.broken("a header of 12 fields", text).into());
     };
@@ -175,7 +175,7 @@ fn parse(text: &str) -> Option<BillRow> {
 
 fn parse_order(text: &str) -> Option<BillOrder> {
     let [_, no, order_no, merchant, channel, product, tags, parties, at, paid, fee, subsidy] =
-        field::split::<12>(text, '|')?;
+        field::split::<12>(text, b'|')?;
     let sound = text::is_order_no(order_no)
         && text::is_inst_order_no(no)
         && text::is_merchant(merchant)
@@ -198,7 +198,7 @@ fn parse_order(text: &str) -> Option<BillOrder> {
 
 fn parse_refund(text: &str) -> Option<BillRefund> {
     let [_, inst_refund_no, refund_no, inst_order_no, day, at, refund, fee_back] =
-        field::split::<8>(text, '|')?;
+        field::split::<8>(text, b'|')?;
     let sound = text::is_inst_order_no(inst_refund_no)
         && text::is_order_no(refund_no)
         && text::is_inst_order_no(inst_order_no);

@@ -7,20 +7,27 @@ use crate::kernel::money::Fen;
 use crate::kernel::text::{is_party_name, is_receiver, is_tag};
 
 /// Exactly `N` parts of `line` between `separator`; no more, no fewer.
-pub fn split<const N: usize>(line: &str, separator: char) -> Option<[&str; N]> {
+pub fn split<const N: usize>(line: &str, separator: u8) -> Option<[&str; N]> {
     let mut parts = [""; N];
-    let mut rest = line.split(separator);
+    let mut ends = memchr::memchr_iter(separator, line.as_bytes()).chain([line.len()]);
+    let mut start = 0;
     for part in &mut parts {
-        *part = rest.next()?;
+        let end = ends.next()?;
+        *part = line.get(start..end)?;
+        start = end.saturating_add(1);
     }
-    rest.next().is_none().then_some(parts)
+    ends.next().is_none().then_some(parts)
 }
 
 /// `0|[1-9][0-9]*` within i64.
 pub fn number(text: &str) -> Option<i64> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let leading_zero = text.len() > 1 && text.starts_with('0');
-    if !digits || leading_zero { None } else { text.parse().ok() }
+    if text.is_empty() || text.len() > 1 && text.starts_with('0') {
+        return None;
+    }
+    text.bytes().try_fold(0_i64, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(i64::from(digit))
+    })
 }
 
 /// [`number`] with an optional leading `-`; there is no `-0`.

@@ -69,7 +69,7 @@ impl<R: BufRead> SplReader<R> {
 
     fn trailer(&mut self) -> Result<(), ReadError> {
         let text = self.lines.ascii()?;
-        let trailer = field::split::<5>(text, '|').and_then(|[_, orders, lines, total, sha256]| {
+        let trailer = field::split::<5>(text, b'|').and_then(|[_, orders, lines, total, sha256]| {
             Some((field::count(orders)?, field::count(lines)?, field::total(total)?, field::digest(sha256)?))
         });
         let Some((orders, lines, total, sha256)) = trailer else {
@@ -99,7 +99,7 @@ impl<R: BufRead> SplReader<R> {
 fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<SplHeader, ReadError> {
     let text = lines.ascii()?;
     let Some([h, f, k, inst, plat, day, seq, cny, orders, count, total, at, approvals, prev]) =
-        field::split::<14>(text, '|')
+        field::split::<14>(text, b'|')
     else {
         return Err(lines.broken("a header of 14 fields", text).into());
     };
@@ -145,7 +145,7 @@ fn parse_order(text: &str) -> Option<SplOrder<'_>> {
         rule,
         version,
         lines,
-    ] = field::split::<16>(text, '|')?;
+    ] = field::split::<16>(text, b'|')?;
     let sound = text::is_order_no(order_no)
         && text::is_inst_order_no(inst_order_no)
         && text::is_merchant(merchant)
@@ -175,7 +175,7 @@ fn parse_order(text: &str) -> Option<SplOrder<'_>> {
 }
 
 fn parse_line(text: &str) -> Option<SplLine<'_>> {
-    let [_, n, path, role, receiver, amount] = field::split::<6>(text, '|')?;
+    let [_, n, path, role, receiver, amount] = field::split::<6>(text, b'|')?;
     let sound = field::is_path(path) && text::is_role(role) && text::is_receiver(receiver);
     let amount = field::amount(amount).filter(|fen| *fen > Fen::ZERO)?;
     let line = SplLine { n: field::count(n)?, path, role, receiver, amount };
@@ -183,7 +183,7 @@ fn parse_line(text: &str) -> Option<SplLine<'_>> {
 }
 
 fn parse_unsplit(text: &str) -> Option<SplUnsplit<'_>> {
-    let [_, n, order_no, inst_order_no, at, paid, reason] = field::split::<7>(text, '|')?;
+    let [_, n, order_no, inst_order_no, at, paid, reason] = field::split::<7>(text, b'|')?;
     let unsplit = SplUnsplit {
         n: field::count(n)?,
         order_no,
