@@ -9,6 +9,9 @@ const CST_SECONDS: i64 = 8 * 3600;
 const DAY_SECONDS: i64 = 24 * 3600;
 const EARLIEST: i64 = -62_167_305_600;
 const LATEST: i64 = 253_402_387_199;
+/// First and last second of the years 0 to 9999, counted where it is read.
+const FIRST_LOCAL: i64 = -62_167_219_200;
+const LAST_LOCAL: i64 = 253_402_300_799;
 
 /// A moment: seconds since 1970 in UTC, from the year 0 to the year 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +51,11 @@ impl Instant {
     /// `yyyy-MM-ddTHH:mm:ss+08:00`.
     pub fn to_cst(self) -> String {
         self.to_string()
+    }
+
+    /// Whether its year in Asia/Shanghai has four digits, so that [`Instant::to_cst`] can be read again.
+    pub fn is_writable(self) -> bool {
+        (FIRST_LOCAL..=LAST_LOCAL).contains(&self.0.saturating_add(CST_SECONDS))
     }
 
     /// The calendar day of this moment in Asia/Shanghai.

@@ -95,8 +95,24 @@ pub fn are_tags(text: &str) -> bool {
 
 /// Tags as written in a file; see [`are_tags`].
 pub fn tags(text: &str) -> Option<Vec<String>> {
-    let tags = text.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned);
-    are_tags(text).then(|| tags.collect())
+    let mut tags = Vec::new();
+    read_tags(text, &mut tags).map(|()| tags)
+}
+
+/// Reads tags into the room of earlier ones; see [`are_tags`].
+pub fn read_tags(text: &str, tags: &mut Vec<String>) -> Option<()> {
+    if !are_tags(text) {
+        return None;
+    }
+    let listed = || text.split(',').filter(|tag| !tag.is_empty());
+    tags.truncate(listed().count());
+    let mut listed = listed();
+    for (room, tag) in tags.iter_mut().zip(&mut listed) {
+        room.clear();
+        room.push_str(tag);
+    }
+    tags.extend(listed.map(str::to_owned));
+    Some(())
 }
 
 fn party(pair: &str) -> Option<(&str, &str)> {
@@ -113,8 +129,19 @@ pub fn are_parties(text: &str) -> bool {
 
 /// Parties as written in a file; see [`are_parties`].
 pub fn parties(text: &str) -> Option<BTreeMap<String, String>> {
-    let pairs = text.split(',').filter_map(party).map(|(name, key)| (name.to_owned(), key.to_owned()));
-    are_parties(text).then(|| pairs.collect())
+    let mut parties = BTreeMap::new();
+    read_parties(text, &mut parties).map(|()| parties)
+}
+
+/// Reads parties in place of earlier ones; see [`are_parties`].
+pub fn read_parties(text: &str, parties: &mut BTreeMap<String, String>) -> Option<()> {
+    if !are_parties(text) {
+        return None;
+    }
+    parties.clear();
+    let listed = text.split(',').filter_map(party);
+    parties.extend(listed.map(|(name, key)| (name.to_owned(), key.to_owned())));
+    Some(())
 }
 
 /// Appends tags as a file writes them.

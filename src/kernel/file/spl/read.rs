@@ -3,10 +3,8 @@ use std::io::BufRead;
 
 use super::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, Tally};
 use crate::kernel::file::sheet::{Lines, compare, header_name, note};
-use crate::kernel::file::{Check, Fault, FileKind, MAX_ORDER_LINES, ReadError, Seal, field};
-use crate::kernel::money::Fen;
+use crate::kernel::file::{Check, Fault, FileKind, ReadError, Seal, field};
 use crate::kernel::proposal::Reason;
-use crate::kernel::text;
 
 /// Reads an SPL from its first byte to its last.
 pub struct SplReader<R> {
@@ -67,6 +65,16 @@ impl<R: BufRead> SplReader<R> {
         Ok(Some(record))
     }
 
+    /// What [`Self::next_record`] gave last, for whoever had to look at other files first.
+    pub fn last_record(&self) -> Option<SplRecord<'_>> {
+        self.lines.ascii().ok().and_then(parse)
+    }
+
+    /// The line of it, as it stands in the file.
+    pub fn last_line(&self) -> &[u8] {
+        self.lines.bytes()
+    }
+
     fn trailer(&mut self) -> Result<(), ReadError> {
         let text = self.lines.ascii()?;
         let trailer = field::split::<5>(text, b'|').and_then(|[_, orders, lines, total, sha256]| {
@@ -118,13 +126,15 @@ fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<SplHeader, ReadError> {
     Ok(rest().ok_or_else(|| lines.broken("orders|lines|total|created_at|approvals|prev", text))?)
 }
 
-pub(super) fn parse(text: &str) -> Option<SplRecord<'_>> {
-    match text.split_once('|')?.0 {
-        "O" => parse_order(text).map(SplRecord::Order),
-        "L" => parse_line(text).map(SplRecord::Line),
-        "X" => parse_unsplit(text).map(SplRecord::Unsplit),
+/// The record of one line; `None` for any other line.
+pub fn parse(text: &str) -> Option<SplRecord<'_>> {
+    let record = match text.as_bytes().first_chunk()? {
+        b"O|" => parse_order(text).map(SplRecord::Order),
+        b"L|" => parse_line(text).map(SplRecord::Line),
+        b"X|" => parse_unsplit(text).map(SplRecord::Unsplit),
         _ => None,
-    }
+    };
+    record.filter(SplRecord::is_sound)
 }
 
 fn parse_order(text: &str) -> Option<SplOrder<'_>> {
@@ -146,15 +156,7 @@ fn parse_order(text: &str) -> Option<SplOrder<'_>> {
         version,
         lines,
     ] = field::split::<16>(text, b'|')?;
-    let sound = text::is_order_no(order_no)
-        && text::is_inst_order_no(inst_order_no)
-        && text::is_merchant(merchant)
-        && text::is_channel(channel)
-        && text::is_channel(product)
-        && field::are_tags(tags)
-        && field::are_parties(parties)
-        && text::is_rule_name(rule);
-    let order = SplOrder {
+    Some(SplOrder {
         n: field::count(n)?,
         order_no,
         inst_order_no,
@@ -164,33 +166,28 @@ fn parse_order(text: &str) -> Option<SplOrder<'_>> {
         tags,
         parties,
         paid_at: field::time(at)?,
-        paid: field::amount(paid)?,
-        fee: field::amount(fee)?,
-        subsidy: field::amount(subsidy)?,
+        paid: field::total(paid)?,
+        fee: field::total(fee)?,
+        subsidy: field::total(subsidy)?,
         rule,
-        version: field::number(version).filter(|v| *v > 0)?,
-        lines: field::count(lines).filter(|lines| *lines <= MAX_ORDER_LINES)?,
-    };
-    sound.then_some(order)
+        version: field::number(version)?,
+        lines: field::count(lines)?,
+    })
 }
 
 fn parse_line(text: &str) -> Option<SplLine<'_>> {
     let [_, n, path, role, receiver, amount] = field::split::<6>(text, b'|')?;
-    let sound = field::is_path(path) && text::is_role(role) && text::is_receiver(receiver);
-    let amount = field::amount(amount).filter(|fen| *fen > Fen::ZERO)?;
-    let line = SplLine { n: field::count(n)?, path, role, receiver, amount };
-    sound.then_some(line)
+    Some(SplLine { n: field::count(n)?, path, role, receiver, amount: field::total(amount)? })
 }
 
 fn parse_unsplit(text: &str) -> Option<SplUnsplit<'_>> {
     let [_, n, order_no, inst_order_no, at, paid, reason] = field::split::<7>(text, b'|')?;
-    let unsplit = SplUnsplit {
+    Some(SplUnsplit {
         n: field::count(n)?,
         order_no,
         inst_order_no,
         paid_at: field::time(at)?,
-        paid: field::amount(paid)?,
+        paid: field::total(paid)?,
         reason: Reason::parse(reason)?,
-    };
-    (text::is_order_no(order_no) && text::is_inst_order_no(inst_order_no)).then_some(unsplit)
+    })
 }
