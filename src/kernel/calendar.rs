@@ -73,8 +73,10 @@ impl fmt::Display for Instant {
         let local = self.0.saturating_add(CST_SECONDS);
         let (days, second) = (local.div_euclid(DAY_SECONDS), local.rem_euclid(DAY_SECONDS));
         let (year, month, day) = civil_of(days);
-        let text = two_digits([year / 100, year % 100, month, day, second / 3600, second / 60 % 60, second % 60]);
-        let [c, y, m, d, hour, minute, second] = text.each_ref().map(|two| str::from_utf8(two).unwrap_or("??"));
+        let text =
+            two_digits([year / 100, year % 100, month, day, second / 3600, second / 60 % 60, second % 60]);
+        let [c, y, m, d, hour, minute, second] =
+            text.each_ref().map(|two| str::from_utf8(two).unwrap_or("??"));
         for part in [c, y, "-", m, "-", d, "T", hour, ":", minute, ":", second] {
             f.write_str(part)?;
         }
@@ -83,7 +85,8 @@ impl fmt::Display for Instant {
 }
 
 fn two_digits<const N: usize>(numbers: [i64; N]) -> [[u8; 2]; N] {
-    let digit = |number: i64| u8::try_from(number.rem_euclid(10)).map_or(b'?', |digit| b'0'.saturating_add(digit));
+    let digit =
+        |number: i64| u8::try_from(number.rem_euclid(10)).map_or(b'?', |digit| b'0'.saturating_add(digit));
     numbers.map(|number| [digit(number / 10), digit(number)])
 }
 

@@ -116,11 +116,7 @@ pub fn draft<'a>(bundle: &'a Bundle, order: &'a OrderFacts) -> Draft<'a> {
     drafted(bundle, order, None)
 }
 
-fn drafted<'a>(
-    bundle: &'a Bundle,
-    order: &'a OrderFacts,
-    explain: Option<&mut Vec<Explain>>,
-) -> Draft<'a> {
+fn drafted<'a>(bundle: &'a Bundle, order: &'a OrderFacts, explain: Option<&mut Vec<Explain>>) -> Draft<'a> {
     let Some(merchant) = bundle.merchant_at(&order.merchant, order.paid_at) else {
         return Draft::Unsplit(Reason::Merchant);
     };

@@ -11,6 +11,7 @@ use anyhow::Context;
 use crate::kernel::verify::{Bill, Given, Inputs, SignatureCheck, verify};
 use crate::protocol::crypto::{PublicKey, from_base64};
 use crate::protocol::evidence::{self, FileKeys};
+use crate::protocol::scratch::ScratchDir;
 
 const EXAMPLE: &str = "Example, on what `mingfen demo` left for the very first day:
 
@@ -57,6 +58,9 @@ pub struct Args {
     /// For trying: check no signatures at all
     #[arg(long, conflicts_with_all = ["platform_key", "institution_key"])]
     no_signatures: bool,
+    /// Where what does not fit in memory is put, at most as much as the files themselves; nothing stays there
+    #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
+    temp: PathBuf,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -83,7 +87,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(keys) => Some(keys),
         None => None,
     };
-    let report = verify(inputs, signatures)?;
+    let scratch = ScratchDir::new(args.temp);
+    scratch.check()?;
+    let report = verify(inputs, signatures, &scratch)?;
     if args.json {
         print::json(&report)?
     } else {

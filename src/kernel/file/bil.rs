@@ -1,5 +1,5 @@
 //! BIL: what the institution itself saw of a business day (`files.md`, "The institution's bill").
-use std::fmt;
+use std::fmt::Write as _;
 use std::io::{BufRead, Write};
 
 use super::sheet::{Lines, Sheet, compare, header_name, note, require};
@@ -193,8 +193,14 @@ fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<BilHeader, ReadError> {
     Ok(rest().ok_or_else(|| lines.broken("B lines|F lines|total paid|created_at", text))?)
 }
 
-/// Reads a B line into the room of an earlier order; `None` for any other line, and then the order is a mixture of both.
-pub fn parse_order(text: &str, order: &mut BillOrder) -> Option<()> {
+fn parse_order(text: &str, order: &mut BillOrder) -> Option<()> {
+    read_order(text, order)?;
+    is_sound(order).then_some(())
+}
+
+/// Reads what [`push_order`] wrote into the room of an earlier order. `None` for any other text, and then the order is
+/// a mixture of both.
+pub fn read_order(text: &str, order: &mut BillOrder) -> Option<()> {
     let [b, no, order_no, merchant, channel, product, tags, parties, at, paid, fee, subsidy] =
         field::split::<12>(text, b'|')?;
     let BillOrder { facts, order_no: own } = order;
@@ -214,7 +220,22 @@ pub fn parse_order(text: &str, order: &mut BillOrder) -> Option<()> {
     facts.paid = field::total(paid)?;
     facts.fee = field::total(fee)?;
     facts.subsidy = field::total(subsidy)?;
-    (b == "B" && is_sound(order)).then_some(())
+    (b == "B").then_some(())
+}
+
+/// Appends an order as a B line without its LF.
+pub fn push_order(out: &mut String, BillOrder { facts, order_no }: &BillOrder) {
+    let OrderFacts { inst_order_no, merchant, channel, product, .. } = facts;
+    for text in ["B", inst_order_no, order_no, merchant, channel, product] {
+        out.push_str(text);
+        out.push('|');
+    }
+    field::push_tags(out, &facts.tags);
+    out.push('|');
+    field::push_parties(out, &facts.parties);
+    let (paid, fee, subsidy) = (facts.paid.get(), facts.fee.get(), facts.subsidy.get());
+    // Text that grows never fails to.
+    let _ = write!(out, "|{}|{paid}|{fee}|{subsidy}", facts.paid_at);
 }
 
 /// Whether the texts of an order are what a reader takes in their places; tags and parties apart.
@@ -245,32 +266,12 @@ fn parse_refund(text: &str) -> Option<BillRefund> {
     sound.then_some(refund)
 }
 
-/// An order as a B line.
-struct OrderText<'a> {
-    order: &'a BillOrder,
-    tags: &'a str,
-    parties: &'a str,
-}
-
-impl fmt::Display for OrderText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { order: BillOrder { facts, order_no }, tags, parties } = self;
-        let OrderFacts { inst_order_no, merchant, channel, product, paid_at, .. } = facts;
-        let (paid, fee, subsidy) = (facts.paid.get(), facts.fee.get(), facts.subsidy.get());
-        write!(
-            f,
-            "B|{inst_order_no}|{order_no}|{merchant}|{channel}|{product}|{tags}|{parties}|{paid_at}|{paid}|{fee}|{subsidy}"
-        )
-    }
-}
-
 /// Writes a BIL. The header, written first, states counts and total; [`Self::finish`] refuses when they were wrong.
 pub struct BilWriter<W> {
     sheet: Sheet<W>,
     header: BilHeader,
     tally: Tally,
-    tags: String,
-    parties: String,
+    text: String,
 }
 
 impl<W: Write> BilWriter<W> {
@@ -291,7 +292,7 @@ impl<W: Write> BilWriter<W> {
             ),
             |_| true,
         )?;
-        Ok(Self { sheet, header, tally: Tally::default(), tags: String::new(), parties: String::new() })
+        Ok(Self { sheet, header, tally: Tally::default(), text: String::new() })
     }
 
     /// Writes one B or F. Refuses what a reader would refuse.
@@ -305,20 +306,17 @@ impl<W: Write> BilWriter<W> {
         }
         match row {
             BillRow::Order(order) => {
-                self.tags.clear();
-                self.parties.clear();
-                field::push_tags(&mut self.tags, &order.facts.tags);
-                field::push_parties(&mut self.parties, &order.facts.parties);
-                let (tags, parties) = (&self.tags, &self.parties);
                 let facts = &order.facts;
+                self.text.clear();
+                push_order(&mut self.text, order);
                 let sound = |_: &str| {
                     is_sound(order)
-                        && field::are_tags(tags)
-                        && field::are_parties(parties)
+                        && field::fit_tags(&facts.tags)
+                        && field::fit_parties(&facts.parties)
                         && facts.paid_at.is_writable()
                         && [facts.paid, facts.fee, facts.subsidy].iter().all(|fen| *fen >= Fen::ZERO)
                 };
-                self.sheet.line(format_args!("{}", OrderText { order, tags, parties }), sound)
+                self.sheet.line(format_args!("{}", self.text), sound)
             }
             BillRow::Refund(f) => {
                 let BillRefund { inst_refund_no, refund_no, inst_order_no, order_day, refunded_at, .. } = f;

@@ -93,6 +93,16 @@ pub fn are_tags(text: &str) -> bool {
     text.is_empty() || tags().count() <= 8 && tags().all(is_tag) && tags().is_sorted_by(|a, b| a < b)
 }
 
+/// Whether these tags can be written: see [`are_tags`].
+pub fn fit_tags(tags: &[String]) -> bool {
+    tags.len() <= 8 && tags.iter().all(|tag| is_tag(tag)) && tags.is_sorted_by(|a, b| a < b)
+}
+
+/// Whether these parties can be written: see [`are_parties`].
+pub fn fit_parties(parties: &BTreeMap<String, String>) -> bool {
+    parties.len() <= 8 && parties.iter().all(|(name, key)| is_party_name(name) && is_receiver(key))
+}
+
 /// Tags as written in a file; see [`are_tags`].
 pub fn tags(text: &str) -> Option<Vec<String>> {
     let mut tags = Vec::new();

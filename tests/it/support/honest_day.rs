@@ -21,6 +21,7 @@ use mingfen::kernel::split::OrderFacts;
 use mingfen::kernel::verify::{Given, Inputs, Report, SignatureCheck, Unusable, verify};
 use mingfen::protocol::crypto::PrivateKey;
 use mingfen::protocol::evidence::{self, FileKeys};
+use mingfen::protocol::scratch::ScratchDir;
 use mingfen::protocol::wechat::attach::Declared;
 use mingfen::protocol::wechat::bill::{Entry, Settled, Writer};
 use proptest::collection::vec;
@@ -113,7 +114,7 @@ impl HonestDay {
             results: given(&self.results),
             first: self.first,
         };
-        verify(inputs, signatures)
+        verify(inputs, signatures, &ScratchDir::default())
     }
 
     /// O or X by `inst_order_no`, as the day's last word.

@@ -58,7 +58,8 @@ impl<W: Write> SplWriter<W> {
             ),
             SplRecord::Line(l) => {
                 let amount = l.amount.get();
-                self.sheet.line(format_args!("L|{}|{}|{}|{}|{amount}", l.n, l.path, l.role, l.receiver), sound)
+                self.sheet
+                    .line(format_args!("L|{}|{}|{}|{}|{amount}", l.n, l.path, l.role, l.receiver), sound)
             }
             SplRecord::Unsplit(x) => {
                 let (paid, reason) = (x.paid.get(), x.reason.as_str());
