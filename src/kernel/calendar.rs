@@ -110,8 +110,14 @@ fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
     let shifted = if month > 2 { month - 3 } else { month + 9 };
     let of_year = (153 * shifted + 2) / 5 + day - 1;
     let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    let exists = (1..=12).contains(&month) && day >= 1 && civil_of(days) == (year, month, day);
-    exists.then_some(days)
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i64::from(leap),
+        _ => return None,
+    };
+    (1..=last).contains(&day).then_some(days)
 }
 
 fn local_seconds(text: &str) -> Option<i64> {

@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use super::approvals::{Bundle, Merchant};
+use super::approvals::Bundle;
 use super::bill::BillOrder;
 use super::calendar::Instant;
 use super::digest::Digest;
 use super::file::spl::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, SplWriter};
 use super::file::{FileName, WriteError, field};
 use super::money::Fen;
+use super::rate::Ppm;
 use super::rule::RuleVersion;
 use super::split::{BadFact, Explain, Line, OrderFacts, PlainLine, Split, SplitError, lines};
 
@@ -117,7 +118,7 @@ pub fn draft<'a>(bundle: &'a Bundle, order: &'a OrderFacts) -> Draft<'a> {
 }
 
 fn drafted<'a>(bundle: &'a Bundle, order: &'a OrderFacts, explain: Option<&mut Vec<Explain>>) -> Draft<'a> {
-    let Some(merchant) = bundle.merchant_at(&order.merchant, order.paid_at) else {
+    let Some(max_ratio) = bundle.trader_at(&order.merchant, order.paid_at) else {
         return Draft::Unsplit(Reason::Merchant);
     };
     let Some(rule) = bundle.picked(order) else {
@@ -128,31 +129,33 @@ fn drafted<'a>(bundle: &'a Bundle, order: &'a OrderFacts, explain: Option<&mut V
         Err(SplitError::InvalidInput(_) | SplitError::Overflow) => return Draft::Unsplit(Reason::Overflow),
         Err(SplitError::OverLimit) => return Draft::Unsplit(Reason::OverLimit),
     };
-    if !lines.iter().all(|line| may_receive(bundle, order, line)) {
-        return Draft::Unsplit(Reason::Receiver);
+    // What the others get, of it the platform; a sum beyond 64 bits counts as over the cap.
+    let (mut others, mut platform) = (Some(Fen::ZERO), Some(Fen::ZERO));
+    for line in lines.iter().filter(|line| line.amount != Fen::ZERO) {
+        let Some(key) = line.receiver.key() else { continue };
+        let Some(platforms) = may_receive(bundle, order, line, key) else {
+            return Draft::Unsplit(Reason::Receiver);
+        };
+        let joined = |sum: Option<Fen>| sum.and_then(|sum| sum.checked_add(line.amount));
+        others = joined(others);
+        platform = if platforms { joined(platform) } else { platform };
     }
-    if is_over_cap(bundle, merchant, order, &lines) {
+    let within = |sum: Option<Fen>, cap: Ppm| {
+        sum.zip(cap.floor_of(order.gross())).is_some_and(|(sum, cap)| sum <= cap)
+    };
+    if !within(platform, bundle.platform_cap) || !within(others, max_ratio) {
         return Draft::Unsplit(Reason::OverCap);
     }
     Draft::Split { rule, lines }
 }
 
-fn may_receive(bundle: &Bundle, order: &OrderFacts, line: &PlainLine<'_>) -> bool {
-    let Some(key) = line.receiver.key().filter(|_| line.amount != Fen::ZERO) else { return true };
-    bundle
-        .receiver_at(key, order.paid_at)
-        .is_some_and(|receiver| receiver.merchants.to(&order.merchant) && *receiver.role == **line.role)
-}
-
-/// A sum beyond 64 bits or a cap that cannot be computed counts as exceeded.
-fn is_over_cap(bundle: &Bundle, merchant: &Merchant, order: &OrderFacts, lines: &[PlainLine<'_>]) -> bool {
-    let others = || lines.iter().filter(|line| !line.is_merchants());
-    let platforms = |line: &&PlainLine<'_>| line.receiver.key().is_some_and(|key| bundle.is_platforms(key));
-    let platform = Fen::sum(others().filter(platforms).map(|line| line.amount));
-    let all = Fen::sum(others().map(|line| line.amount));
-    let within = |sum: Option<Fen>, cap: Option<Fen>| sum.zip(cap).is_some_and(|(sum, cap)| sum <= cap);
-    !within(platform, bundle.platform_cap.floor_of(order.gross()))
-        || !within(all, merchant.max_ratio.floor_of(order.gross()))
+/// Whether a line above 0 is the platform's own; `None` when nobody may receive it.
+fn may_receive(bundle: &Bundle, order: &OrderFacts, line: &PlainLine<'_>, key: &str) -> Option<bool> {
+    let (receiver, platforms) = bundle.payee(key)?;
+    let may = receiver.is_active(order.paid_at)
+        && receiver.merchants.to(&order.merchant)
+        && *receiver.role == **line.role;
+    may.then_some(platforms)
 }
 
 /// What an SPL says besides its orders. The same draft and rows always give the same bytes.

@@ -96,6 +96,13 @@ pub struct Receiver {
     pub cycle: Cycle,
 }
 
+impl Receiver {
+    /// Whether it may receive at that moment.
+    pub fn is_active(&self, at: Instant) -> bool {
+        self.active.iter().any(|window| window.contains(at))
+    }
+}
+
 /// An approved rule version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovedRule {
@@ -175,11 +182,6 @@ impl Approvals {
     /// The merchant, if the bundle knows it and it may trade at that moment.
     pub fn merchant_at(&self, merchant: &str, at: Instant) -> Option<&Merchant> {
         self.merchants.get(merchant).filter(|m| m.active.iter().any(|window| window.contains(at)))
-    }
-
-    /// The receiver, if the bundle knows it and it may receive at that moment.
-    pub fn receiver_at(&self, receiver: &str, at: Instant) -> Option<&Receiver> {
-        self.receivers.get(receiver).filter(|r| r.active.iter().any(|window| window.contains(at)))
     }
 
     /// All approved versions, for [`super::rule::pick`].

@@ -142,7 +142,7 @@ impl SplStream<'_> {
         before: Option<Told>,
     ) -> Result<Option<(Told, Option<Reason>)>, Unusable> {
         let told = Told { file: self.file, line: self.line, split: true };
-        match self.reader.as_ref().and_then(SplReader::last_record) {
+        match self.reader.as_ref().and_then(SplReader::last_head) {
             Some(SplRecord::Order(order)) => {
                 let mut current = judge.order(&mut run.report, (told, &order), known, before)?;
                 self.advance(run, |report, at, line| judge.line(report, at, &mut current, line))?;

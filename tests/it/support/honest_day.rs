@@ -105,7 +105,11 @@ impl HonestDay {
     }
 
     pub fn verify_with(&self, signatures: Option<&dyn SignatureCheck>) -> Result<Report, Unusable> {
-        let inputs = Inputs {
+        verify(self.inputs(), signatures, &ScratchDir::default())
+    }
+
+    pub fn inputs(&self) -> Inputs<'_> {
+        Inputs {
             spl: given(&self.spl),
             approvals: given(&self.approvals),
             bills: self.bills.iter().map(|bill| evidence::bill(bill.given()).unwrap()).collect(),
@@ -113,8 +117,7 @@ impl HonestDay {
             void: given(&self.void),
             results: given(&self.results),
             first: self.first,
-        };
-        verify(inputs, signatures, &ScratchDir::default())
+        }
     }
 
     /// O or X by `inst_order_no`, as the day's last word.

@@ -109,6 +109,40 @@ pub enum SplRecord<'a> {
     Unsplit(SplUnsplit<'a>),
 }
 
+impl SplOrder<'_> {
+    /// The same without its texts.
+    fn numbers(self) -> SplOrder<'static> {
+        let Self { n, paid_at, paid, fee, subsidy, version, lines, .. } = self;
+        let (order_no, inst_order_no, merchant, channel, product) = ("", "", "", "", "");
+        let (tags, parties, rule) = ("", "", "");
+        SplOrder {
+            n,
+            order_no,
+            inst_order_no,
+            merchant,
+            channel,
+            product,
+            tags,
+            parties,
+            paid_at,
+            paid,
+            fee,
+            subsidy,
+            rule,
+            version,
+            lines,
+        }
+    }
+}
+
+impl SplUnsplit<'_> {
+    /// The same without its texts.
+    fn numbers(self) -> SplUnsplit<'static> {
+        let Self { n, paid_at, paid, reason, .. } = self;
+        SplUnsplit { n, order_no: "", inst_order_no: "", paid_at, paid, reason }
+    }
+}
+
 impl SplRecord<'_> {
     /// Whether every field is what a reader takes in its place: what the reader asks, and the writer before it writes.
     fn is_sound(&self) -> bool {

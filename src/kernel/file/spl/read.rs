@@ -13,6 +13,8 @@ pub struct SplReader<R> {
     tally: Tally,
     faults: Vec<Fault>,
     ended: bool,
+    /// The numbers of the last O or X; its texts stand in the line.
+    head: Option<SplRecord<'static>>,
 }
 
 impl<R: BufRead> SplReader<R> {
@@ -23,7 +25,7 @@ impl<R: BufRead> SplReader<R> {
             return Err(lines.broken("a header", "an empty file").into());
         }
         let header = read_header(&lines)?;
-        Ok(Self { lines, header, tally: Tally::default(), faults: Vec::new(), ended: false })
+        Ok(Self { lines, header, tally: Tally::default(), faults: Vec::new(), ended: false, head: None })
     }
 
     /// The header.
@@ -62,12 +64,53 @@ impl<R: BufRead> SplReader<R> {
         if self.tally.is_beyond_limits() {
             return Err(self.lines.broken("at most 100000 orders of at most 51 lines", "more").into());
         }
+        self.head = match record {
+            SplRecord::Order(order) => Some(SplRecord::Order(order.numbers())),
+            SplRecord::Unsplit(unsplit) => Some(SplRecord::Unsplit(unsplit.numbers())),
+            SplRecord::Line(_) => None,
+        };
         Ok(Some(record))
     }
 
-    /// What [`Self::next_record`] gave last, for whoever had to look at other files first.
-    pub fn last_record(&self) -> Option<SplRecord<'_>> {
-        self.lines.ascii().ok().and_then(parse)
+    /// The O or X that [`Self::next_record`] gave last, for whoever had to look at other files first.
+    pub fn last_head(&self) -> Option<SplRecord<'_>> {
+        let line = str::from_utf8(self.lines.bytes()).ok()?;
+        match self.head? {
+            SplRecord::Order(numbers) => {
+                let texts = field::split::<16>(line, b'|')?;
+                let [
+                    _,
+                    _,
+                    order_no,
+                    inst_order_no,
+                    merchant,
+                    channel,
+                    product,
+                    tags,
+                    parties,
+                    ..,
+                    rule,
+                    _,
+                    _,
+                ] = texts;
+                Some(SplRecord::Order(SplOrder {
+                    order_no,
+                    inst_order_no,
+                    merchant,
+                    channel,
+                    product,
+                    tags,
+                    parties,
+                    rule,
+                    ..numbers
+                }))
+            }
+            SplRecord::Unsplit(numbers) => {
+                let [_, _, order_no, inst_order_no, ..] = field::split::<7>(line, b'|')?;
+                Some(SplRecord::Unsplit(SplUnsplit { order_no, inst_order_no, ..numbers }))
+            }
+            SplRecord::Line(_) => None,
+        }
     }
 
     /// The line of it, as it stands in the file.
