@@ -20,6 +20,7 @@ mod kernel_verify;
 mod protocol_bill;
 mod protocol_shapes;
 mod protocol_wechat;
+mod verify_size;
 
 mod database;
 mod login;

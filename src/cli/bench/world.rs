@@ -161,7 +161,7 @@ fn found(
 }
 
 /// Approves every merchant, three receivers, and one rule: platform, agent and supplier beside the merchant.
-fn bundle(merchants: usize) -> anyhow::Result<String> {
+pub(super) fn bundle(merchants: usize) -> anyhow::Result<String> {
     let rule = json!({
         "rule": "market", "version": 1, "institution": INSTITUTION,
         "effective_from": ALWAYS, "effective_to": null,
