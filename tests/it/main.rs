@@ -37,6 +37,7 @@ mod sandbox_alone;
 mod serve;
 
 mod corruption;
+mod cut_size;
 mod day;
 mod settle;
 
