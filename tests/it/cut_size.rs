@@ -18,8 +18,10 @@ use mingfen::kernel::bill::{BillOrder, BillRow};
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::digest::Digest;
 use mingfen::kernel::file::bil::{BilHeader, BilWriter};
+use mingfen::kernel::file::spl::{SplBody, SplLine, SplRecord, SplUnsplit};
 use mingfen::kernel::file::{FileKind, FileName};
 use mingfen::kernel::money::Fen;
+use mingfen::kernel::proposal::Reason;
 use mingfen::kernel::split::OrderFacts;
 use mingfen::protocol::crypto::{MasterKey, base64};
 use mingfen::protocol::wechat::bill::{Entry, Settled, Writer};
@@ -431,4 +433,93 @@ async fn a_cut_killed_at_any_moment_is_finished_with_the_same_bytes() {
         platform.check();
         assert!(platforms < 60, "the kills come too late");
     }
+}
+
+/// A day of before: a bill, its SPL with an O of two lines and an X.
+const BEFORE: &str = "
+INSERT INTO institution VALUES (1, 'SANDBOX', 'x', 'DEMO', 'SB', 'http://x', '1', 'a', 's', BYTES, BYTES, 's', 'k', 'k', 'ASCII', 1);
+INSERT INTO rule_version VALUES (5, 1, 'market', 2, 'D1', '{}', 1);
+INSERT INTO exchanged_file VALUES (1, 1, 'IN', 'WXBILL', 'bill.csv', 20260102, 1, 'D2', 9, 2, 0, 300, NULL, NULL, 1, 1);
+INSERT INTO exchanged_file VALUES (2, 1, 'OUT', 'SPL', 'spl.txt', 20260102, 1, 'D3', 9, 2, 2, 100, 'D0', 'D4', 7, 7);
+INSERT INTO bill VALUES (3, 1, 20260102, 1, 'D2', 2, 300, 1);
+INSERT INTO day_cut VALUES (1, 20260102, 1, 3, 'D4', 7);
+INSERT INTO split_order VALUES (20260102, 2, 1, 'O', NULL, 'SB0001', 'W1', 1, 8, 'M1', 'wechat', 'native', 'A', '',
+    1000000, 100, 0, 0, 'market', 2, 'D1', 'D5', 2);
+INSERT INTO split_order VALUES (20260102, 2, 2, 'X', 'NO_RULE', 'SB0002', 'W2', 1, NULL, 'M2', 'wechat', 'native', '', '',
+    2000000, 200, 1, 0, NULL, NULL, NULL, NULL, 0);
+INSERT INTO split_key VALUES ('W1', 2, 20260102, 1), ('W2', 2, 20260102, 2);
+INSERT INTO split_line VALUES (20260102, 2, 1, 0, '0', 'platform', 'platform', 1),
+    (20260102, 2, 1, 1, 'm', 'merchant', 'merchant:M1', 99);
+";
+
+#[test]
+fn what_was_cut_before_stands_in_the_new_tables() {
+    for kind in Kind::all() {
+        let database = TestDatabase::new(kind);
+        let (folder, url, bytes) = match kind {
+            Kind::Sqlite => ("sqlite", format!("sqlite:{}", database.dir().join("old.db").display()), "x'00'"),
+            Kind::Postgres => ("postgres", database.url().to_owned(), r"'\x00'"),
+        };
+        if kind == Kind::Sqlite {
+            fs::write(database.dir().join("old.db"), b"").unwrap();
+        } else {
+            database.raw().execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public").unwrap();
+        }
+        let mut raw = Raw::open(&url);
+        let first = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
+        raw.execute(&fs::read_to_string(first.join("2026-01-01-000000_first_day/up.sql")).unwrap()).unwrap();
+        raw.execute(
+            "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, \
+             run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP); \
+             INSERT INTO __diesel_schema_migrations (version) VALUES ('20260101000000')",
+        )
+        .unwrap();
+        let digests = (0..6).fold(BEFORE.replace("BYTES", bytes), |sql, n| {
+            sql.replace(&format!("'D{n}'"), &format!("'{}'", format!("{n}").repeat(64)))
+        });
+        raw.execute(&digests).unwrap();
+        drop(raw);
+        let db = Db::open(&url, Create::Yes).unwrap();
+        let entries = db
+            .read_blocking(|tx| {
+                let file = exchange::by_id(tx, 2)?;
+                assert_eq!(splits::places(tx, 1, 20_260_102, "W2")?, [(2, 2)]);
+                assert!(!splits::is_unfinished(tx, 1, 20_260_102)?);
+                splits::entries(tx, &file, 0, 10)
+            })
+            .unwrap();
+        let [split, unsplit] = &entries[..] else { panic!("{entries:?}") };
+        assert_eq!((split.order.bill_id, split.order.paid, split.order.reason.as_deref()), (3, 100, None));
+        assert_eq!((split.billed.order_no.as_str(), split.billed.tags.as_str()), ("SB0001", "A"));
+        assert_eq!((split.billed.sub_merchant_id, split.billed.preview_digest.as_deref()), (Some(8), Some(&*"5".repeat(64))));
+        assert_eq!(split.rule.as_ref().map(|rule| (rule.rule.as_str(), rule.version)), Some(("market", 2)));
+        assert_eq!(split.lines.iter().map(|line| line.amount).collect::<Vec<_>>(), [1, 99]);
+        assert_eq!(unsplit.order.reason.as_deref(), Some("NO_RULE"));
+        assert_eq!((unsplit.rule.as_ref(), unsplit.lines.len(), unsplit.billed.fee), (None, 0, 1));
+    }
+}
+
+#[test]
+fn a_body_refuses_what_a_reader_would_refuse() {
+    let order = |n, order_no| {
+        SplRecord::Unsplit(SplUnsplit {
+            n,
+            order_no,
+            inst_order_no: "W1",
+            paid_at: day().start(),
+            paid: Fen::new(1),
+            reason: Reason::NoRule,
+        })
+    };
+    let mut out = Vec::new();
+    for (bad, why) in [(order(1, "SB|001"), "field"), (order(1, "SB\\0001"), "field"), (order(2, "SB0001"), "n = 1")] {
+        let refused = SplBody::new().record(&mut out, &bad).unwrap_err();
+        assert!(refused.to_string().contains(why), "{refused}");
+    }
+    let line = SplRecord::Line(SplLine { n: 1, path: "m", role: "merchant", receiver: "merchant:M1", amount: Fen::new(1) });
+    assert!(SplBody::new().record(&mut out, &line).is_err(), "a line of no order");
+    assert_eq!(out, b"");
+    let mut body = SplBody::new();
+    body.record(&mut out, &order(1, "SB0001")).unwrap();
+    assert!(body.record(&mut out, &order(2, "SB0002")).is_err(), "the same number again");
 }
