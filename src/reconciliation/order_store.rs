@@ -57,21 +57,24 @@ pub struct BilledOrder {
 
 impl BilledOrder {
     /// As the kernel takes it; what is no tag or party there is a broken row.
-    pub fn to_order(&self) -> Result<BillOrder, Error> {
-        let broken = || Error::Internal(format!("the bill's row of {} is broken", self.inst_order_no));
+    pub fn into_order(self) -> Result<BillOrder, Error> {
+        let (tags, parties) = (field::tags(&self.tags), field::parties(&self.parties));
+        let Some((tags, parties)) = tags.zip(parties) else {
+            return Err(Error::Internal(format!("the bill's row of {} is broken", self.inst_order_no)));
+        };
         let facts = OrderFacts {
-            inst_order_no: self.inst_order_no.clone(),
-            merchant: self.merchant.clone(),
-            channel: self.channel.clone(),
-            product: self.product.clone(),
-            tags: field::tags(&self.tags).ok_or_else(broken)?,
-            parties: field::parties(&self.parties).ok_or_else(broken)?,
+            inst_order_no: self.inst_order_no,
+            merchant: self.merchant,
+            channel: self.channel,
+            product: self.product,
+            tags,
+            parties,
             paid_at: clock::instant(self.paid_at),
             paid: Fen::new(self.paid),
             fee: Fen::new(self.fee),
             subsidy: Fen::new(self.subsidy),
         };
-        Ok(BillOrder { facts, order_no: self.order_no.clone() })
+        Ok(BillOrder { facts, order_no: self.order_no })
     }
 }
 

@@ -75,10 +75,11 @@ pub(super) fn run(
 ) -> Result<Vec<ExchangedFile>, Error> {
     let (to_propose, pages) = sync_channel::<Result<Page, Error>>(BETWEEN);
     let (to_write, batches) = sync_channel::<Result<Batch, Error>>(BETWEEN);
+    let (back, used) = sync_channel::<Batch>(BETWEEN);
     thread::scope(|scope| {
         let reader = scope.spawn(move || read(db, plan, &to_propose));
-        let proposer = scope.spawn(move || propose::run(plan, db.backend(), pages, &to_write));
-        let written = Writer { desk, plan, now, cutting, batches }.run(db);
+        let proposer = scope.spawn(move || propose::run(plan, db.backend(), pages, &to_write, &used));
+        let written = Writer { desk, plan, now, cutting, batches, back }.run(db);
         // The writer has given its end of the channel up: the others end too.
         match (reader.join(), proposer.join()) {
             (Ok(()), Ok(())) => written,

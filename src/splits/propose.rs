@@ -3,15 +3,16 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::pipeline::{Page, Plan};
 use super::row_store::{NewLine, NewOrder, Rows};
+use crate::clock;
 use crate::db::Backend;
 use crate::error::{Code, Error};
 use crate::institutions::exchange::{broken_record, row_number};
 use crate::kernel::bill::BillOrder;
+use crate::kernel::file::field;
 use crate::kernel::file::spl::{SplBody, SplLine, SplOrder, SplRecord, SplUnsplit};
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::{Proposal, propose};
 use crate::kernel::split::Line;
-use crate::reconciliation::BilledOrder;
 
 /// What is known of a file when its last order is written down.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,13 @@ impl Batch {
     fn new(backend: &Backend) -> Self {
         Self { rows: Rows::new(backend), text: Vec::new(), end: None }
     }
+
+    /// Forgets what was in it and keeps the memory.
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.text.clear();
+        self.end = None;
+    }
 }
 
 /// Makes batches of pages until there are no more. It ends early when nobody takes them: the writer has failed then.
@@ -72,11 +80,12 @@ pub(super) fn run(
     backend: &Backend,
     pages: Receiver<Result<Page, Error>>,
     out: &SyncSender<Result<Batch, Error>>,
+    used: &Receiver<Batch>,
 ) {
-    let mut proposer = Proposer::new(plan, backend);
+    let mut proposer = Proposer::new(plan, backend, used);
     for page in pages {
         let mut ready = Vec::new();
-        let outcome = page.and_then(|page| proposer.page(&page, &mut ready));
+        let outcome = page.and_then(|page| proposer.page(page, &mut ready));
         let sent = ready.into_iter().all(|batch| out.send(Ok(batch)).is_ok());
         if let Err(error) = outcome {
             let _ = out.send(Err(error));
@@ -97,34 +106,54 @@ struct Proposer<'a> {
     body: SplBody,
     sums: Sums,
     batch: Batch,
+    used: &'a Receiver<Batch>,
     files: u32,
+    tags: String,
+    parties: String,
 }
 
 impl<'a> Proposer<'a> {
-    fn new(plan: &'a Plan, backend: &'a Backend) -> Self {
-        let batch = Batch::new(backend);
-        Self { plan, backend, body: SplBody::new(), sums: Sums::default(), batch, files: 0 }
+    fn new(plan: &'a Plan, backend: &'a Backend, used: &'a Receiver<Batch>) -> Self {
+        Self {
+            plan,
+            backend,
+            body: SplBody::new(),
+            sums: Sums::default(),
+            batch: Batch::new(backend),
+            used,
+            files: 0,
+            tags: String::new(),
+            parties: String::new(),
+        }
     }
 
-    fn page(&mut self, page: &Page, ready: &mut Vec<Batch>) -> Result<(), Error> {
-        for billed in &page.orders {
-            let order = billed.to_order()?;
+    /// The batch so far; the next one is made in memory that the writer is done with.
+    fn take_batch(&mut self) -> Batch {
+        let mut next = self.used.try_recv().unwrap_or_else(|_| Batch::new(self.backend));
+        next.clear();
+        std::mem::replace(&mut self.batch, next)
+    }
+
+    fn page(&mut self, page: Page, ready: &mut Vec<Batch>) -> Result<(), Error> {
+        for billed in page.orders {
+            let order = billed.into_order()?;
+            let number = &order.facts.inst_order_no;
             let proposal = propose(&self.plan.bundle, &order.facts).map_err(|fact| {
-                let detail = format!("{}: {fact} is out of bounds", billed.inst_order_no);
+                let detail = format!("{number}: {fact} is out of bounds");
                 Error::refused(Code::BillUnusable, detail)
             })?;
-            let split = matches!(proposal, Proposal::Split { .. });
-            if !split && page.waiting.contains(&billed.inst_order_no) {
+            if matches!(proposal, Proposal::Unsplit(_)) && page.waiting.contains(number) {
                 continue;
             }
             if self.body.orders() >= self.plan.most {
                 let whole = self.end(true);
                 ready.push(whole);
             }
-            self.order(billed, &order, &proposal)?;
+            self.order(&order, &proposal)?;
         }
         if self.body.orders() > 0 {
-            ready.push(std::mem::replace(&mut self.batch, Batch::new(self.backend)));
+            let so_far = self.take_batch();
+            ready.push(so_far);
         }
         Ok(())
     }
@@ -140,18 +169,18 @@ impl<'a> Proposer<'a> {
         let (orders, lines, total) = (body.orders(), body.lines(), body.total());
         let sums = std::mem::take(&mut self.sums);
         self.files = self.files.saturating_add(1);
-        let mut batch = std::mem::replace(&mut self.batch, Batch::new(self.backend));
+        let mut batch = self.take_batch();
         batch.end = Some(End { orders, lines, total, sums, more });
         batch
     }
 
-    fn order(&mut self, billed: &BilledOrder, order: &BillOrder, proposal: &Proposal) -> Result<(), Error> {
+    fn order(&mut self, order: &BillOrder, proposal: &Proposal) -> Result<(), Error> {
         let lines = u32::try_from(proposal.paid_lines().count()).unwrap_or(u32::MAX);
         let n = self.body.orders().saturating_add(1);
         let too_much = || Error::Internal("the amounts of a file are beyond 64 bits".into());
         self.sums.add(order, proposal).ok_or_else(too_much)?;
         let facts = &order.facts;
-        let (order_no, inst_order_no) = (billed.order_no.as_str(), billed.inst_order_no.as_str());
+        let (order_no, inst_order_no) = (order.order_no.as_str(), facts.inst_order_no.as_str());
         let (paid_at, paid) = (facts.paid_at, facts.paid);
         let (record, reason, rule_id) = match proposal {
             Proposal::Unsplit(reason) => {
@@ -159,15 +188,19 @@ impl<'a> Proposer<'a> {
                 (SplRecord::Unsplit(unsplit), Some(reason.as_str()), None)
             }
             Proposal::Split { rule, .. } => {
+                self.tags.clear();
+                self.parties.clear();
+                field::push_tags(&mut self.tags, &facts.tags);
+                field::push_parties(&mut self.parties, &facts.parties);
                 let told = SplOrder {
                     n,
                     order_no,
                     inst_order_no,
-                    merchant: &billed.merchant,
-                    channel: &billed.channel,
-                    product: &billed.product,
-                    tags: &billed.tags,
-                    parties: &billed.parties,
+                    merchant: &facts.merchant,
+                    channel: &facts.channel,
+                    product: &facts.product,
+                    tags: &self.tags,
+                    parties: &self.parties,
                     paid_at,
                     paid,
                     fee: facts.fee,
@@ -182,34 +215,34 @@ impl<'a> Proposer<'a> {
             }
         };
         self.body.record(&mut self.batch.text, &record).map_err(broken_record)?;
-        let (business_date, institution_id) = (billed.business_date, billed.institution_id);
+        let bill = &self.plan.bill;
         self.batch.rows.order(&NewOrder {
-            business_date,
-            institution_id,
+            business_date: bill.business_date,
+            institution_id: bill.institution_id,
             n: row_number(n)?,
-            bill_id: billed.bill_id,
-            paid_at: billed.paid_at,
+            bill_id: bill.id,
+            paid_at: clock::micros(paid_at),
             inst_order_no,
-            paid: billed.paid,
-            fee: billed.fee,
-            subsidy: billed.subsidy,
+            paid: paid.get(),
+            fee: facts.fee.get(),
+            subsidy: facts.subsidy.get(),
             reason,
             rule_id,
             lines: row_number(lines)?,
         });
         for (idx, line) in proposal.paid_lines().enumerate() {
-            self.line(billed, n, idx, line)?;
+            self.line(n, idx, line)?;
         }
         Ok(())
     }
 
-    fn line(&mut self, billed: &BilledOrder, n: u32, idx: usize, line: &Line) -> Result<(), Error> {
+    fn line(&mut self, n: u32, idx: usize, line: &Line) -> Result<(), Error> {
         let Line { path, role, receiver, amount } = line;
         let record = SplRecord::Line(SplLine { n, path, role, receiver, amount: *amount });
         self.body.record(&mut self.batch.text, &record).map_err(broken_record)?;
         self.batch.rows.line(&NewLine {
-            business_date: billed.business_date,
-            institution_id: billed.institution_id,
+            business_date: self.plan.bill.business_date,
+            institution_id: self.plan.bill.institution_id,
             n: row_number(n)?,
             idx: row_number(idx)?,
             path,

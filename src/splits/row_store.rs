@@ -124,6 +124,20 @@ impl Rows {
         }
     }
 
+    /// Forgets all rows and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        match self {
+            Rows::Copied { orders, lines } => {
+                orders.clear();
+                lines.clear();
+            }
+            Rows::Inserted { orders, lines } => {
+                orders.clear();
+                lines.clear();
+            }
+        }
+    }
+
     pub(super) fn order(&mut self, new: &NewOrder<'_>) {
         match self {
             Rows::Copied { orders: rows, .. } => {

@@ -2,7 +2,7 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::cut::{Cutting, KIND, Progress, digest};
 use super::pipeline::{Plan, files_there};
@@ -23,6 +23,8 @@ pub(super) struct Writer<'a> {
     pub now: i64,
     pub cutting: &'a Cutting,
     pub batches: Receiver<Result<Batch, Error>>,
+    /// Takes batches that are done with, to be filled again.
+    pub back: SyncSender<Batch>,
 }
 
 /// What a transaction made, and whether the run goes on.
@@ -102,7 +104,10 @@ impl Writer<'_> {
         let end = loop {
             sink.add(tx, id, &mut batch.rows)?;
             body.out.write_all(&batch.text)?;
-            if let Some(end) = batch.end {
+            let end = batch.end;
+            // Where nobody wants it, it is freed.
+            let _ = self.back.try_send(batch);
+            if let Some(end) = end {
                 break end;
             }
             batch = self.next()?.ok_or_else(|| Error::Internal("a file of the cut has no end".into()))?;

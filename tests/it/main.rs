@@ -42,6 +42,7 @@ mod serve;
 mod backup;
 mod clock_back;
 mod corruption;
+mod cut_size;
 mod day;
 mod settle;
 

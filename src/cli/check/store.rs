@@ -133,11 +133,23 @@ pub(super) fn unprotected(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
     };
     let there: Vec<Named> = sql_query(query).load(tx.conn())?;
     let missing = APPEND_ONLY.iter().flat_map(|table| suffixes.map(|suffix| format!("{table}_{suffix}")));
-    Ok(missing
+    let mut missing: Vec<String> = missing
         .filter(|trigger| !there.iter().any(|one| one.v == *trigger))
         .map(|trigger| format!("the trigger {trigger} is missing or switched off"))
-        .collect())
+        .collect();
+    if let Conn::Pg(conn) = tx.conn() {
+        let bare: Vec<Named> = sql_query(UNPROTECTED_PARTITIONS).load(conn)?;
+        missing.extend(bare.iter().map(|part| format!("the partition {} can be truncated", part.v)));
+    }
+    Ok(missing)
 }
+
+/// Row triggers reach partitions, those of TRUNCATE do not.
+const UNPROTECTED_PARTITIONS: &str = "SELECT c.relname::text AS v FROM pg_class c
+    WHERE c.relispartition AND c.relkind = 'r' AND NOT EXISTS (
+      SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+      WHERE t.tgrelid = c.oid AND t.tgname = c.relname || '_no_truncate' AND t.tgenabled IN ('O', 'A')
+        AND p.proname = 'refuse_change')";
 
 /// A message as it was kept.
 pub(super) struct Raw {

@@ -105,7 +105,7 @@ pub(super) fn set_aside(dir: &Path, name: &str, aside: &str) -> Result<(), Error
 
 /// Whether the file's `.ok` is there: without it a file is not published.
 pub fn is_published(dir: &Path, name: &str) -> bool {
-    dir.join(format!("{name}.ok")).exists()
+    dir.join(format!("{name}.ok")).is_file()
 }
 
 /// SHA-256 of a file's bytes, read in pieces.

@@ -157,7 +157,8 @@ fn serve(app: &App, listener: std::net::TcpListener) -> ServerHandle {
     handle
 }
 
-fn tenant(app: &App, number: &str) -> i64 {
+/// Makes a platform merchant.
+pub fn tenant(app: &App, number: &str) -> i64 {
     let at = app.clock.now();
     app.db
         .write_blocking(|tx| {
@@ -173,7 +174,8 @@ fn tenant(app: &App, number: &str) -> i64 {
         .unwrap()
 }
 
-fn sub_merchant(app: &App, institution_id: i64, merchant: &str, tenant: i64, number: &str) {
+/// Makes a sub-merchant.
+pub fn sub_merchant(app: &App, institution_id: i64, merchant: &str, tenant: i64, number: &str) {
     let new = NewSubMerchant {
         merchant,
         platform_merchant_id: tenant,
@@ -198,7 +200,8 @@ fn credential(app: &App, tenant: i64, signer: &Signer, apiv3_key: &ApiV3Key, ans
     app.db.write_blocking(|tx| credentials::create(tx, &app.master_key, at, &Actor::shell(), &new)).unwrap();
 }
 
-fn set_up_institution(app: &App, institution: &Institution) -> i64 {
+/// Makes the institution known to a platform.
+pub fn set_up_institution(app: &App, institution: &Institution) -> i64 {
     let public = institution.key.public_key().unwrap().to_pem().unwrap();
     let new = NewInstitution {
         code: "SANDBOX",

@@ -101,8 +101,8 @@ fn report(world: &World, orders: u64, tenth: &Round, rounds: &[Round], breaks: &
     let keyless = PerSecond { orders: None, lines: per(lines, without_keys) };
     let name = "the cut without key and attach (B7)";
     report.anchors.push(Anchor { name, seconds: without_keys, per_second: keyless, latency_ms: None });
-    report.bars.insert("B10 MiB", whole(peak) / whole(1 << 20));
-    report.bars.insert("B10 against a tenth", whole(peak) / whole(tenth.peak.max(1)));
+    report.bars.insert("B10 MiB", whole(peak >> 10) / 1024.0);
+    report.bars.insert("B10 against a tenth", whole(peak >> 10) / whole((tenth.peak >> 10).max(1)));
     report
 }
 
@@ -118,9 +118,7 @@ fn anchors_of(database: &str) -> &'static [(&'static str, &'static str)] {
 }
 
 fn whole(number: u64) -> f64 {
-    // Exact far beyond what is ever counted here.
-    u32::try_from(number >> 21).map_or(f64::MAX, f64::from) * 2_097_152.0
-        + u32::try_from(number & 0x1F_FFFF).map_or(0.0, f64::from)
+    u32::try_from(number).map_or(f64::MAX, f64::from)
 }
 
 fn round(

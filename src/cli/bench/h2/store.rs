@@ -13,7 +13,7 @@ use diesel::sql_query;
 use diesel::sql_types::BigInt;
 
 use crate::db::schema::{bill, split_line};
-use crate::db::{Conn, Db, Tx};
+use crate::db::{Backend, Conn, Db, Tx};
 use crate::error::Error;
 use crate::institutions::exchange::{self, ExchangedFile, NewFile};
 use crate::reconciliation::{self, BillRow};
@@ -106,12 +106,8 @@ pub(super) fn anchors(db: &Db, dir: &Path, of: &BillRow) -> Result<Vec<f64>, Err
         (CopyFormat::Csv, ", PRIMARY KEY (business_date, institution_id, file_id, n, idx)"),
     ] {
         let path = dir.join("anchor");
-        db.write_blocking(|tx| {
-            if let Conn::Pg(conn) = tx.conn() {
-                copy_out(conn, &format!("(SELECT * FROM {day})"), format, &path)?;
-            }
-            run(tx, &format!("CREATE TABLE anchor (LIKE split_line{key})"))
-        })?;
+        copy_out(db, &format!("(SELECT * FROM {day})"), format, &path)?;
+        db.write_blocking(|tx| run(tx, &format!("CREATE TABLE anchor (LIKE split_line{key})")))?;
         let begun = Stopwatch::now();
         db.write_blocking(|tx| match tx.conn() {
             Conn::Pg(conn) => copy_in(conn, format, &path),
@@ -177,7 +173,10 @@ fn broken(error: impl std::error::Error + Send + Sync + 'static) -> Diesel {
     Diesel::DeserializationError(Box::new(error))
 }
 
-fn copy_out(conn: &mut PgConnection, query: &str, format: CopyFormat, path: &Path) -> Result<(), Error> {
+/// On a connection of its own, which is given up afterwards: Diesel leaves it in the middle of the COPY.
+fn copy_out(db: &Db, query: &str, format: CopyFormat, path: &Path) -> Result<(), Error> {
+    let Backend::Postgres(url) = db.backend() else { return Ok(()) };
+    let conn = &mut PgConnection::establish(url).map_err(Error::internal)?;
     TARGET.set(query.to_owned());
     let mut rows = diesel::copy_to(Named).with_format(format).load_raw(conn)?;
     let mut out = BufWriter::new(File::create(path)?);

@@ -14,6 +14,7 @@ use crate::kernel::text;
 #[derive(Default)]
 pub struct SplBody {
     tally: Tally,
+    times: Times,
 }
 
 impl SplBody {
@@ -53,9 +54,9 @@ impl SplBody {
             return Err(WriteError::Refused(format!("a field does not fit its place: {record:?}")));
         }
         match record {
-            SplRecord::Order(order) => push_order(out, order),
+            SplRecord::Order(order) => push_order(out, order, &mut self.times),
             SplRecord::Line(line) => push_line(out, line),
-            SplRecord::Unsplit(unsplit) => push_unsplit(out, unsplit),
+            SplRecord::Unsplit(unsplit) => push_unsplit(out, unsplit, &mut self.times),
         }
         if out.len().saturating_sub(begin) > MAX_LINE_BYTES {
             return Err(WriteError::Refused(format!("a line of more than {MAX_LINE_BYTES} bytes")));
@@ -130,13 +131,13 @@ fn fits(record: &SplRecord<'_>) -> bool {
     }
 }
 
-fn push_order(out: &mut Vec<u8>, o: &SplOrder<'_>) {
+fn push_order(out: &mut Vec<u8>, o: &SplOrder<'_>, times: &mut Times) {
     out.extend_from_slice(b"O|");
     push_number(out, i64::from(o.n));
     for text in [o.order_no, o.inst_order_no, o.merchant, o.channel, o.product, o.tags, o.parties] {
         push_text(out, text);
     }
-    push_time(out, o.paid_at);
+    times.push(out, o.paid_at);
     for fen in [o.paid, o.fee, o.subsidy] {
         out.push(b'|');
         push_number(out, fen.get());
@@ -158,12 +159,12 @@ fn push_line(out: &mut Vec<u8>, l: &SplLine<'_>) {
     push_number(out, l.amount.get());
 }
 
-fn push_unsplit(out: &mut Vec<u8>, x: &SplUnsplit<'_>) {
+fn push_unsplit(out: &mut Vec<u8>, x: &SplUnsplit<'_>, times: &mut Times) {
     out.extend_from_slice(b"X|");
     push_number(out, i64::from(x.n));
     push_text(out, x.order_no);
     push_text(out, x.inst_order_no);
-    push_time(out, x.paid_at);
+    times.push(out, x.paid_at);
     out.push(b'|');
     push_number(out, x.paid.get());
     push_text(out, x.reason.as_str());
@@ -190,7 +191,36 @@ fn push_number(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
-fn push_time(out: &mut Vec<u8>, at: Instant) {
-    out.push(b'|');
-    out.extend_from_slice(at.to_cst().as_bytes());
+/// Writes times; the date is worked out once for all orders of its day.
+#[derive(Default)]
+struct Times {
+    midnight: Option<Instant>,
+    date: Vec<u8>,
+}
+
+impl Times {
+    /// `|yyyy-MM-ddTHH:mm:ss+08:00`.
+    fn push(&mut self, out: &mut Vec<u8>, at: Instant) {
+        let since = |midnight: Instant| at.get().saturating_sub(midnight.get());
+        let of_today = |midnight: &Instant| (0..86_400).contains(&since(*midnight));
+        let midnight = self.midnight.filter(of_today).unwrap_or_else(|| {
+            self.date.clear();
+            self.date.extend_from_slice(at.to_cst().as_bytes().get(..11).unwrap_or_default());
+            at.business_day().start()
+        });
+        self.midnight = Some(midnight);
+        let seconds = since(midnight);
+        out.push(b'|');
+        out.extend_from_slice(&self.date);
+        for (i, part) in [seconds / 3600, seconds / 60 % 60, seconds % 60].into_iter().enumerate() {
+            if i > 0 {
+                out.push(b':');
+            }
+            if part < 10 {
+                out.push(b'0');
+            }
+            push_number(out, part);
+        }
+        out.extend_from_slice(b"+08:00");
+    }
 }
