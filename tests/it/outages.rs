@@ -128,3 +128,22 @@ async fn a_table_that_another_session_holds_is_waited_for_within_bounds() {
     other.execute("ROLLBACK").unwrap();
     load.assert_all_is_well(&shop, &mut other).await;
 }
+
+#[actix_web::test]
+async fn a_payment_whose_commit_was_not_answered_is_told_again_and_known() {
+    if !on_postgres() {
+        return;
+    }
+    let (shop, wire) = on_a_wire().await;
+    let load = Load::prepare(&shop, 1).await;
+    wire.lose_the_next_commit();
+    load.tell_once(&shop).await;
+    assert!(wire.lost_one());
+    assert_eq!((load.acknowledged(), load.answered(503)), (0, 1));
+    // It is there all the same, whole.
+    assert_eq!(shop.app.raw().count("payment"), 1);
+    load.assert_kept(&mut shop.app.raw());
+    load.tell_once(&shop).await;
+    assert_eq!(load.acknowledged(), 1);
+    load.assert_all_is_well(&shop, &mut shop.app.raw()).await;
+}

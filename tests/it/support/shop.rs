@@ -287,9 +287,20 @@ impl Shop {
         Authorization::sign(&self.signer, self.app.clock.instant(), method, target, body).unwrap()
     }
 
+    /// Delivers it to a site of this platform.
+    pub async fn notify_site(&self, base_url: &str, notice: &Notice) -> Answered {
+        let (target, headers) = ("/notify/SANDBOX/wechat".to_owned(), notice.headers.clone());
+        self.send_to(base_url, Call { method: Method::POST, target, body: notice.body.clone(), headers })
+            .await
+    }
+
     pub async fn send(&self, call: Call) -> Answered {
+        self.send_to(&self.base_url, call).await
+    }
+
+    async fn send_to(&self, base_url: &str, call: Call) -> Answered {
         let mut request =
-            self.http.request(call.method, format!("{}{}", self.base_url, call.target)).body(call.body);
+            self.http.request(call.method, format!("{base_url}{}", call.target)).body(call.body);
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
