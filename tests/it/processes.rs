@@ -65,6 +65,12 @@ async fn a_lease_of_a_process_that_died_is_taken_over_and_that_of_a_long_work_is
         Ok(1)
     });
     assert_eq!(long.await.unwrap(), Some(1));
+    // Whoever lost it stops, however long the work would have taken.
+    let stolen = one.leases.hold(&one.db, "job", async {
+        one.raw().execute("UPDATE job_lease SET holder = 'another'").unwrap();
+        std::future::pending::<Result<(), _>>().await
+    });
+    assert_eq!(stolen.await.unwrap(), None);
     // Somebody held it and is gone: first it is watched, then taken over.
     one.raw().execute("UPDATE job_lease SET holder = 'gone'").unwrap();
     assert_eq!(two.leases.hold(&two.db, "job", async { Ok(()) }).await.unwrap(), None);
