@@ -5,10 +5,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 
 use super::settings::{Settings, say};
-use crate::db::{Backend, Create, Db};
+use crate::db::{Create, Db};
 use crate::institutions;
 use crate::institutions::exchange::{self, Folder};
 use crate::kernel::calendar::BusinessDay;
@@ -38,9 +38,6 @@ pub struct Args {
 /// Exit 0 = written and on disk.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (config, db) = args.settings.open()?;
-    if matches!(db.backend(), Backend::Postgres(_)) {
-        bail!(POSTGRES);
-    }
     let file = &args.archive;
     ensure!(!file.exists(), "{} is there already: a backup never goes over another", file.display());
     let (copy, part) = (beside(file, "db"), beside(file, "part"));
@@ -68,7 +65,7 @@ fn beside(file: &Path, ending: &str) -> PathBuf {
 fn copy_database(db: &Db, copy: &Path) -> anyhow::Result<()> {
     let _ = std::fs::remove_file(copy);
     private(copy)?;
-    db.copy_to(copy)?;
+    ensure!(db.copy_to(copy)?, POSTGRES);
     Ok(())
 }
 

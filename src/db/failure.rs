@@ -26,14 +26,15 @@ impl DbError {
     }
 
     fn of(kind: &DatabaseErrorKind, info: &dyn DatabaseErrorInformation) -> Self {
+        use DatabaseErrorKind as Kind;
         let message = info.message();
-        let passing = match kind {
-            DatabaseErrorKind::UniqueViolation => return DbError::Duplicate,
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure => true,
-            // A bug rather than a broken connection: it would never pass.
-            DatabaseErrorKind::UnableToSendCommand => !message.contains("number of parameters"),
-            _ => is_passing(message),
-        };
+        if matches!(kind, Kind::UniqueViolation) {
+            return DbError::Duplicate;
+        }
+        let broken = matches!(kind, Kind::ClosedConnection | Kind::SerializationFailure)
+            // Too many parameters are a bug: that would never pass.
+            || matches!(kind, Kind::UnableToSendCommand) && !message.contains("number of parameters");
+        let passing = broken || is_passing(message);
         if passing { DbError::unavailable(message) } else { DbError::Other(message.to_string()) }
     }
 }
@@ -56,13 +57,17 @@ fn is_passing(message: &str) -> bool {
 
 impl From<Diesel> for DbError {
     fn from(error: Diesel) -> Self {
-        match error {
-            Diesel::DatabaseError(kind, info) => DbError::of(&kind, info.as_ref()),
-            Diesel::RollbackErrorOnCommit { commit_error, .. } => DbError::from(*commit_error),
-            // The connection broke at an earlier statement whose error was caught.
-            Diesel::BrokenTransactionManager => DbError::unavailable(error),
-            error => DbError::Other(error.to_string()),
+        if let Diesel::RollbackErrorOnCommit { commit_error, .. } = error {
+            return DbError::from(*commit_error);
         }
+        if let Diesel::DatabaseError(kind, info) = &error {
+            return DbError::of(kind, info.as_ref());
+        }
+        if matches!(error, Diesel::BrokenTransactionManager) {
+            // The connection broke at an earlier statement whose error was caught.
+            return DbError::unavailable(error);
+        }
+        DbError::Other(error.to_string())
     }
 }
 

@@ -25,10 +25,11 @@ impl Tx<'_> {
 }
 
 pub(super) fn begin(conn: &mut Conn, sqlite: &str, postgres: &str) -> Result<(), Error> {
-    Ok(match conn {
+    match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, sqlite)?,
         Conn::Pg(conn) => AnsiTransactionManager::begin_transaction_sql(conn, postgres)?,
-    })
+    }
+    Ok(())
 }
 
 /// Not fit for another transaction: its server is gone, or one is open.

@@ -81,6 +81,9 @@ async fn exchanged_files_come_back_with_the_database_and_nothing_that_is_not_a_b
     // Something that was published after the moment of the copy would stand in the way of what is made anew.
     let later = demo.out(&format!("SPL_SANDBOX_DEMO_{}_0009.txt", demo.day()));
     std::fs::write(&later, "later").unwrap();
+    std::fs::write(format!("{}.ok", text(&later)), "").unwrap();
+    let (status, said) = mingfen(demo.database.url(), &dir, &["check"]);
+    assert!(status == 1 && said.contains("0009.txt: is published, and not recorded"), "{said}");
     let (status, said) = mingfen(demo.database.url(), &dir, &["backup", text(&archive)]);
     assert!(status == 0, "{said}");
     assert_eq!(std::fs::metadata(&archive).unwrap().permissions().mode() & 0o777, 0o600);

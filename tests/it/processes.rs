@@ -1,4 +1,5 @@
 //! Several processes on one database: no job is done twice, and no process is waited for that is gone.
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +12,7 @@ use mingfen::jobs::{self, Jobs};
 use serde_json::json;
 
 use crate::support::finished_day::FinishedDay;
+use crate::support::load::Load;
 use crate::support::receiver::Receiver;
 use crate::support::sandbox_process::eventually;
 use crate::support::shop::Shop;
@@ -63,6 +65,12 @@ async fn a_lease_of_a_process_that_died_is_taken_over_and_that_of_a_long_work_is
         Ok(1)
     });
     assert_eq!(long.await.unwrap(), Some(1));
+    // Whoever lost it stops, however long the work would have taken.
+    let stolen = one.leases.hold(&one.db, "job", async {
+        one.raw().execute("UPDATE job_lease SET holder = 'another'").unwrap();
+        std::future::pending::<Result<(), _>>().await
+    });
+    assert_eq!(stolen.await.unwrap(), None);
     // Somebody held it and is gone: first it is watched, then taken over.
     one.raw().execute("UPDATE job_lease SET holder = 'gone'").unwrap();
     assert_eq!(two.leases.hold(&two.db, "job", async { Ok(()) }).await.unwrap(), None);
@@ -118,6 +126,36 @@ async fn two_processes_make_one_spl_one_stl_and_tell_each_merchant_once() {
 }
 
 #[actix_web::test]
+async fn two_sites_that_are_told_the_same_payments_at_the_same_time_keep_each_once() {
+    let shop = Shop::open().await;
+    let load = Load::prepare(&shop, 200).await;
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = process(&shop, "serve");
+    let mut serving = command.env("MINGFEN_LISTEN", listen.to_string()).spawn().unwrap();
+    let (here, there) = (shop.base_url.clone(), format!("http://{listen}"));
+    eventually("it serves", async || reqwest::get(format!("{there}/readyz")).await.ok()).await;
+    let half = load.again();
+    let first = load.tell_once_at(&shop, &here);
+    futures_util::future::join(first, half.tell_once_at(&shop, &there)).await;
+    assert!(load.acknowledged() > 0 && half.acknowledged() > 0);
+    load.assert_kept(&mut shop.app.raw());
+    half.assert_kept(&mut shop.app.raw());
+    assert!(Command::new("kill").arg("-TERM").arg(serving.id().to_string()).status().unwrap().success());
+    assert!(serving.wait().unwrap().success());
+    load.assert_all_is_well(&shop, &mut shop.app.raw()).await;
+}
+
+/// The product as a process on the shop's database.
+fn process(shop: &Shop, what: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mingfen"));
+    command.arg(what).current_dir(shop.app.dir()).stderr(Stdio::null());
+    command.env("MINGFEN_DATABASE_URL", shop.app.database_url());
+    command.env("MINGFEN_MASTER_KEY", hex::encode(MASTER_KEY));
+    command.env("MINGFEN_ALLOW_PRIVATE_ADDRESSES", "true");
+    command
+}
+
+#[actix_web::test]
 async fn work_does_the_jobs_without_a_site_until_it_is_told_to_stop() {
     let shop = Shop::open().await;
     let merchant = Receiver::start(204);
@@ -127,16 +165,7 @@ async fn work_does_the_jobs_without_a_site_until_it_is_told_to_stop() {
     let notice = shop.institution.pay(&shop.order_no("ORDER-1").await);
     assert_eq!(shop.notify(&notice).await.status, 204);
     let told = Arc::new(AtomicUsize::new(0));
-    let mut processes: Vec<_> = (0..2)
-        .map(|_| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_mingfen"));
-            command.arg("work").current_dir(shop.app.dir()).stderr(Stdio::null());
-            command.env("MINGFEN_DATABASE_URL", shop.app.database_url());
-            command.env("MINGFEN_MASTER_KEY", hex::encode(MASTER_KEY));
-            command.env("MINGFEN_ALLOW_PRIVATE_ADDRESSES", "true");
-            command.spawn().unwrap()
-        })
-        .collect();
+    let mut processes: Vec<_> = (0..2).map(|_| process(&shop, "work").spawn().unwrap()).collect();
     eventually("the merchant is told", async || {
         told.fetch_add(merchant.take().len(), Ordering::SeqCst);
         shop.detail("ORDER-1").await.delivery.unwrap().done_at

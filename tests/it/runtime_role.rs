@@ -45,7 +45,7 @@ async fn it_does_a_whole_day_and_check_finds_nothing_broken() {
     let mut role = None;
     let demo = FinishedDay::on(40, NOW, |url| {
         let role = role.insert(Role::new(url, ""));
-        assert_eq!(Db::let_in(url, Some(&role.name)).unwrap(), [role.name.clone()]);
+        assert_eq!(Db::let_in(url, Some(&role.name)).unwrap().join(" "), role.name);
         role.url(url)
     })
     .await;
@@ -132,7 +132,7 @@ fn letting_in_can_be_repeated_reaches_later_tables_and_refuses_who_must_not() {
         assert!(told.contains(why), "{told}");
     }
     for named in [Some(role.name.as_str()), Some(&role.name), None] {
-        assert_eq!(Db::let_in(url, named).unwrap(), [role.name.clone()]);
+        assert_eq!(Db::let_in(url, named).unwrap().join(" "), role.name);
     }
     // What a later migration brings: to be read and added to at once, and changed after the next `migrate`.
     let mut owner = database.raw();

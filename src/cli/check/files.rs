@@ -1,5 +1,5 @@
 //! Files on disk against the database: bytes, signatures, chains, and the rows that re-reading an SPL or STL gives.
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::BufReader;
 
@@ -42,7 +42,17 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Resu
         }
     }
     breaks.extend(carried(tx, institution)?);
+    breaks.extend(unknown(tx, desk)?);
     Ok(breaks)
+}
+
+/// What lies there as published and is recorded nowhere: after a restore, what was published since the backup.
+fn unknown(tx: &mut Tx<'_>, desk: &Desk) -> Result<Vec<String>, Error> {
+    let known: HashSet<String> =
+        exchange::all(tx, desk.institution.id)?.into_iter().map(|file| file.name).collect();
+    let names = desk.folder.published()?;
+    let unknown = names.into_iter().filter(|name| !known.contains(name));
+    Ok(unknown.map(|name| format!("{name}: is published, and not recorded")).collect())
 }
 
 /// The bytes, their signature and `.ok`. An answer that asked for the same bytes again has given its name away.

@@ -31,6 +31,22 @@ impl Folder {
         Ok(self.out(day))
     }
 
+    /// Names of everything that lies under `out/` as published.
+    pub fn published(&self) -> Result<Vec<String>, Error> {
+        let (out, mut names) = (self.root.join("out"), Vec::new());
+        if !out.exists() {
+            return Ok(names);
+        }
+        for day in fs::read_dir(out)? {
+            for entry in fs::read_dir(day?.path())? {
+                let name = entry?.file_name().to_string_lossy().into_owned();
+                names.extend(name.strip_suffix(".ok").map(str::to_owned));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// Where the institution's files arrive.
     pub fn inbox(&self) -> PathBuf {
         self.root.join("in")

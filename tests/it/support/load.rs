@@ -81,9 +81,19 @@ impl Load {
         self.statuses.lock().unwrap().get(&status).copied().unwrap_or(0)
     }
 
+    /// The same payments, told of by nobody.
+    pub fn again(&self) -> Self {
+        Load { views: self.views.clone(), acknowledged: Mutex::default(), statuses: Mutex::default() }
+    }
+
     /// Tells each payment once; whoever is refused stays so.
     pub async fn tell_once(&self, shop: &Shop) {
-        let told = stream::iter(&self.views).map(|(number, view)| self.tell(shop, number, view));
+        self.tell_once_at(shop, &shop.base_url).await;
+    }
+
+    /// [`Load::tell_once`] at another site of the same platform.
+    pub async fn tell_once_at(&self, shop: &Shop, base_url: &str) {
+        let told = stream::iter(&self.views).map(|(number, view)| self.tell(shop, base_url, number, view));
         told.buffer_unordered(SENDERS).for_each(|()| async {}).await;
     }
 
@@ -91,7 +101,7 @@ impl Load {
     pub async fn tell_until_acknowledged(&self, shop: &Shop) {
         let told = stream::iter(&self.views).map(async |(number, view)| {
             eventually("the payment is taken", async || {
-                self.tell(shop, number, view).await;
+                self.tell(shop, &shop.base_url, number, view).await;
                 self.acknowledged.lock().unwrap().contains(number).then_some(())
             })
             .await;
@@ -124,8 +134,8 @@ impl Load {
         told.buffer_unordered(SENDERS).fold(0, async |all, one| all + one).await
     }
 
-    async fn tell(&self, shop: &Shop, number: &str, view: &OrderView) {
-        let answer = shop.notify(&shop.institution.notice_of(view)).await;
+    async fn tell(&self, shop: &Shop, base_url: &str, number: &str, view: &OrderView) {
+        let answer = shop.notify_site(base_url, &shop.institution.notice_of(view)).await;
         *self.statuses.lock().unwrap().entry(answer.status).or_default() += 1;
         match answer.status {
             204 => self.acknowledged.lock().unwrap().push(number.to_owned()),

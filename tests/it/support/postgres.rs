@@ -4,7 +4,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -182,6 +182,7 @@ struct Inner {
     to: u16,
     state: AtomicU8,
     delay_ms: AtomicU64,
+    losing: AtomicBool,
     ends: Mutex<Vec<TcpStream>>,
 }
 
@@ -193,6 +194,7 @@ impl Wire {
             to: url::Url::parse(url).unwrap().port().unwrap_or(5432),
             state: AtomicU8::new(PASSES),
             delay_ms: AtomicU64::new(0),
+            losing: AtomicBool::new(false),
             ends: Mutex::new(Vec::new()),
         }));
         let this = wire.clone();
@@ -231,32 +233,65 @@ impl Wire {
         self.0.delay_ms.store(ms, Ordering::SeqCst);
     }
 
+    /// Of the next transaction that stores a payment the COMMIT reaches the server, and its answer gets lost.
+    pub fn lose_the_next_commit(&self) {
+        self.0.losing.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether that has happened.
+    pub fn lost_one(&self) -> bool {
+        !self.0.losing.load(Ordering::SeqCst)
+    }
+
     fn connect(&self, caller: TcpStream) {
         if self.0.state.load(Ordering::SeqCst) == CUT {
             return;
         }
         let Ok(server) = TcpStream::connect(("127.0.0.1", self.0.to)) else { return };
         let mut ends = self.0.ends.lock().unwrap();
-        for (from, to) in [(&caller, &server), (&server, &caller)] {
+        let stage = Arc::new(AtomicU8::new(NOTHING));
+        for (asks, from, to) in [(true, &caller, &server), (false, &server, &caller)] {
             let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
             ends.push(from.try_clone().unwrap());
-            let this = self.clone();
-            std::thread::spawn(move || this.pass(from, to));
+            let (this, stage) = (self.clone(), Arc::clone(&stage));
+            std::thread::spawn(move || this.pass(from, to, asks, &stage));
         }
     }
 
-    fn pass(&self, mut from: TcpStream, mut to: TcpStream) {
+    fn pass(&self, mut from: TcpStream, mut to: TcpStream, asks: bool, stage: &AtomicU8) {
         let mut piece = vec![0; 65536];
-        loop {
-            let Ok(n @ 1..) = from.read(&mut piece) else { break };
+        while let Ok(n @ 1..) = from.read(&mut piece) {
             while self.0.state.load(Ordering::SeqCst) == HOLDS {
                 std::thread::sleep(Duration::from_millis(5));
             }
             std::thread::sleep(Duration::from_millis(self.0.delay_ms.load(Ordering::SeqCst)));
-            if to.write_all(&piece[..n]).is_err() {
+            if asks && self.0.losing.load(Ordering::SeqCst) {
+                watch(&piece[..n], stage);
+            }
+            let lost = !asks && stage.load(Ordering::SeqCst) == COMMITS;
+            if lost {
+                self.0.losing.store(false, Ordering::SeqCst);
+            }
+            if lost || to.write_all(&piece[..n]).is_err() {
                 break;
             }
         }
         let _ = to.shutdown(Shutdown::Both);
+        let _ = from.shutdown(Shutdown::Both);
+    }
+}
+
+const NOTHING: u8 = 0;
+const STORES: u8 = 1;
+const COMMITS: u8 = 2;
+
+/// How far a connection has come in storing a payment.
+fn watch(piece: &[u8], stage: &AtomicU8) {
+    let text = String::from_utf8_lossy(piece);
+    if text.contains("INSERT INTO") && text.contains("payment_key") {
+        stage.store(STORES, Ordering::SeqCst);
+    }
+    if text.contains("COMMIT") && stage.load(Ordering::SeqCst) == STORES {
+        stage.store(COMMITS, Ordering::SeqCst);
     }
 }

@@ -290,14 +290,23 @@ impl Shop {
         Authorization::sign(&self.signer, self.app.clock.instant(), method, target, body).unwrap()
     }
 
+    /// Delivers it to a site of this platform.
+    pub async fn notify_site(&self, base_url: &str, notice: &Notice) -> Answered {
+        self.send_to(base_url, told_at("/notify/SANDBOX/wechat", notice)).await
+    }
+
     pub async fn send(&self, call: Call) -> Answered {
-        self.try_send(call).await.unwrap()
+        self.send_to(&self.base_url, call).await
+    }
+
+    async fn send_to(&self, base_url: &str, call: Call) -> Answered {
+        self.try_send_to(base_url, call).await.unwrap()
     }
 
     /// The same where the platform may be gone.
-    pub async fn try_send(&self, call: Call) -> Result<Answered, reqwest::Error> {
+    async fn try_send_to(&self, base_url: &str, call: Call) -> Result<Answered, reqwest::Error> {
         let mut request =
-            self.http.request(call.method, format!("{}{}", self.base_url, call.target)).body(call.body);
+            self.http.request(call.method, format!("{base_url}{}", call.target)).body(call.body);
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
@@ -363,7 +372,7 @@ impl Shop {
 
     /// Delivers a notification to a platform that may be gone.
     pub async fn try_notify(&self, notice: &Notice) -> Result<Answered, reqwest::Error> {
-        self.try_send(told_at("/notify/SANDBOX/wechat", notice)).await
+        self.try_send_to(&self.base_url, told_at("/notify/SANDBOX/wechat", notice)).await
     }
 
     /// What the pages show of the merchant's order.
