@@ -22,10 +22,8 @@ impl ScratchDir {
 
     fn told(&self, error: &io::Error) -> io::Error {
         let dir = self.0.display();
-        let what = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "is full",
-            _ => "cannot be used",
-        };
+        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let what = if full { "is full" } else { "cannot be used" };
         io::Error::new(error.kind(), format!("{dir} {what} ({error}); name another directory with --temp"))
     }
 }

@@ -48,7 +48,7 @@ impl Counted {
 impl Scratch for &'static Counted {
     fn piece(&self) -> io::Result<Box<dyn Piece>> {
         self.pieces.fetch_add(1, Ordering::Relaxed);
-        Ok(Box::new(Held { bytes: Vec::new(), room: *self }))
+        Ok(Box::new(Held { bytes: Vec::new(), room: self }))
     }
 }
 
@@ -362,6 +362,37 @@ proptest! {
             (tiny, usual) => prop_assert!(false, "{tiny:?} {usual:?}"),
         }
     }
+}
+
+/// A day whose 0001 was void, whose 0002 repeats an X of it, and whose 0003 releases that order; its number.
+fn released_after_void() -> (HonestDay, String) {
+    let mut runner = TestRunner::deterministic();
+    loop {
+        let plan = plan().new_tree(&mut runner).unwrap().current();
+        let day = plan.build();
+        if plan.void != [true, false] || day.spl.len() != 2 {
+            continue;
+        }
+        let heads = |doc: &Doc, mark: &str| -> Vec<String> {
+            doc.text().lines().filter(|l| l.starts_with(mark)).map(|line| field(line, 3)).collect()
+        };
+        let (unsplit, released) = (heads(&day.spl[0], "X|"), heads(&day.spl[1], "O|"));
+        if let Some(no) = unsplit.into_iter().find(|no| released.contains(no)) {
+            return (day, no);
+        }
+    }
+}
+
+#[test]
+fn a_void_file_does_not_excuse_an_order_that_the_file_after_it_was_due_to_repeat() {
+    let (honest, no) = released_after_void();
+    assert!(honest.verify().unwrap().is_sound());
+    let made = changed(&honest, 0, |lines| lines.retain(|line| !line.contains(&format!("|{no}|"))));
+    let report = made.tiny();
+    let due = "the order as X in an earlier file, before it was decided";
+    let silent: Vec<_> = report.violations.iter().filter(|v| v.expected == due).collect();
+    assert_eq!(silent.iter().map(|v| v.order.clone().unwrap()).collect::<Vec<_>>(), [no]);
+    assert_eq!(said(&report), said(&made.verify().unwrap()));
 }
 
 #[test]

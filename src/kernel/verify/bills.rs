@@ -43,7 +43,7 @@ impl Row {
 /// The orders of one bill, or of several put in order.
 pub(super) enum BillStream<'a> {
     Bil(Box<Bil<'a>>),
-    Sorted(Rows),
+    Sorted(Box<Rows>),
 }
 
 impl Stream for BillStream<'_> {
@@ -97,7 +97,8 @@ pub(super) fn open<'a>(
             }
         }
     }
-    streams.extend(sorter.finish().map_err(Unusable::Scratch)?.into_iter().map(BillStream::Sorted));
+    let sorted = sorter.finish().map_err(Unusable::Scratch)?;
+    streams.extend(sorted.into_iter().map(|rows| BillStream::Sorted(Box::new(rows))));
     Ok(Front::new(streams))
 }
 
