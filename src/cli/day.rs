@@ -102,7 +102,8 @@ async fn step(app: &App, step: &Step) -> Result<String, Error> {
     Ok(match step {
         Step::Cut { day: Day { date, json, .. }, most } => {
             let client = app.channel(found.id).await?.client;
-            let cutting = Cutting { most: *most, watch: if *json { Cutting::default().watch } else { Arc::new(show) } };
+            let cutting =
+                Cutting { most: *most, watch: if *json { Cutting::default().watch } else { Arc::new(show) } };
             let report = splits::cut(&app.db, &app.clock, &desk, &client, *date, &cutting).await?;
             let (orders, differences) = (report.orders, report.differences);
             if *json {

@@ -191,9 +191,7 @@ pub fn reserve_id(tx: &mut Tx<'_>, table: &'static str) -> Result<i64, Error> {
         Conn::Sqlite(conn) => {
             sql_query(format!("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM {table}")).get_result(conn)?
         }
-        Conn::Pg(conn) => {
-            sql_query("SELECT reserve_id($1) AS id").bind::<Text, _>(table).get_result(conn)?
-        }
+        Conn::Pg(conn) => sql_query("SELECT reserve_id($1) AS id").bind::<Text, _>(table).get_result(conn)?,
     };
     Ok(reserved.id)
 }

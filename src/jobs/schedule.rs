@@ -70,8 +70,7 @@ async fn of_day(app: &App, institution: i64, day: BusinessDay) -> Result<usize, 
     if cut != Cut::No {
         let client = app.channel(institution).await?.client;
         if cut == Cut::Yes || differs(app, &client, &desk, day).await? {
-            made =
-                unless_waiting(cut_day(app, &desk, &client, day).await)?;
+            made = unless_waiting(cut_day(app, &desk, &client, day).await)?;
         } else {
             tracing::warn!(
                 institution = desk.institution.code, %day,

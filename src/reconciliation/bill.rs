@@ -50,8 +50,7 @@ impl Drop for Fetched {
 pub async fn fetch(client: &Client, desk: &Desk, day: BusinessDay) -> Result<Fetched, Error> {
     let inbox = desk.folder.inbox();
     let (path, file) = staged(&inbox, day)?;
-    let mut fetched =
-        Fetched { path, _held: file.try_clone()?, sha256: Digest::ZERO, size: 0 };
+    let mut fetched = Fetched { path, _held: file.try_clone()?, sha256: Digest::ZERO, size: 0 };
     let why = match client.trade_bill(day, file).await {
         Answer::Ok(downloaded) => {
             (fetched.sha256, fetched.size) = (downloaded.sha256, downloaded.size);

@@ -135,12 +135,7 @@ pub(super) fn ours(tx: &mut Tx<'_>, institution: i64, numbers: &[&str]) -> Resul
 }
 
 /// Our payments of a bill's day that the bill lacks, after an order's key, at most `limit`.
-pub(super) fn missing(
-    tx: &mut Tx<'_>,
-    of: &BillRow,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<Ours>, Error> {
+pub(super) fn missing(tx: &mut Tx<'_>, of: &BillRow, after: i64, limit: i64) -> Result<Vec<Ours>, Error> {
     let theirs = bill_order::table
         .filter(bill_order::business_date.eq(of.business_date))
         .filter(bill_order::institution_id.eq(of.institution_id))

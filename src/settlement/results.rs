@@ -103,11 +103,7 @@ pub fn file_state(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<FileState, Er
         Answer::None => Ok(FileState::Published),
         Answer::Void(_) => Ok(FileState::Rejected),
         Answer::Accepted => {
-            let expected = if file.kind == KIND {
-                file.orders
-            } else {
-                splits::split_count(tx, file)?
-            };
+            let expected = if file.kind == KIND { file.orders } else { splits::split_count(tx, file)? };
             let finals = exchange::results_of(tx, file.id)?.iter().any(|result| result.stage == "FINAL");
             let states = fold_states(tx, file.id)?;
             let answered = i64::try_from(states.len()).unwrap_or(i64::MAX);

@@ -67,7 +67,9 @@ impl Writer<'_> {
         exchange::lock_chain(tx, institution)?;
         if files_there(tx, self.plan)? != known {
             let day = self.plan.day;
-            return Err(Error::Internal(format!("{day} was cut by another process at the same time: cut it again")));
+            return Err(Error::Internal(format!(
+                "{day} was cut by another process at the same time: cut it again"
+            )));
         }
         let sink = RowSink::open(tx, day, institution)?;
         let (mut files, mut next) = (Vec::new(), Some(first));

@@ -12,8 +12,8 @@ use mingfen::clock::Clock;
 use mingfen::config::{Config, Secret};
 use mingfen::db::{Create, Db};
 use mingfen::error::{Code, Error};
-use mingfen::institutions::exchange::{self, ExchangedFile, Incoming};
 use mingfen::institutions;
+use mingfen::institutions::exchange::{self, ExchangedFile, Incoming};
 use mingfen::kernel::bill::{BillOrder, BillRow};
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::digest::Digest;
@@ -161,7 +161,9 @@ impl Platform {
         let mut command = Command::new("bash");
         command
             .arg("-c")
-            .arg(format!("{limits} exec \"$0\" day cut --institution SANDBOX --date {DAY} --most {most} --json"))
+            .arg(format!(
+                "{limits} exec \"$0\" day cut --institution SANDBOX --date {DAY} --most {most} --json"
+            ))
             .arg(env!("CARGO_BIN_EXE_mingfen"))
             .env("MINGFEN_DATABASE_URL", self.database.url())
             .env("MINGFEN_DATA_DIR", &self.app.config.data_dir)
@@ -247,7 +249,8 @@ async fn a_day_of_several_files_has_the_same_bytes_at_every_run_and_on_every_dat
         fs::remove_dir_all(platform.out()).unwrap();
         assert_eq!(platform.cut(200).await.unwrap().made, 0);
         same(&platform.published(), &published, "from the rows");
-        let files: BTreeMap<_, _> = published.into_iter().filter(|(name, _)| name.ends_with(".txt")).collect();
+        let files: BTreeMap<_, _> =
+            published.into_iter().filter(|(name, _)| name.ends_with(".txt")).collect();
         match &first {
             None => first = Some(files),
             Some(first) => same(&files, first, &format!("{kind:?}")),
@@ -263,11 +266,13 @@ async fn late_orders_come_in_the_next_files_and_an_attached_day_is_never_touched
     platform.app.clock.set(Instant::parse(NOW).unwrap());
     assert_eq!(platform.cut(100).await.unwrap().made, 3);
     let before = platform.published();
-    let stored = |raw: &mut Raw| match raw {
+    let stored = |raw: &mut Raw| {
+        match raw {
         Raw::Sqlite(_) => Vec::new(),
         Raw::Pg(_) => raw.texts(
             "SELECT relname || ' ' || relfilenode AS v FROM pg_class WHERE relispartition AND relkind = 'r' ORDER BY 1",
         ),
+    }
     };
     let mut raw = platform.database.raw();
     let (files_before, lines_before) = (stored(&mut raw), raw.count("split_line"));
@@ -361,7 +366,11 @@ async fn whatever_cannot_be_written_keeps_everything_unpublished_until_the_next_
         platform.app.clock.advance(60);
         // It is still in the way.
         platform.cut(100).await.expect_err(in_the_way);
-        if in_the_way.is_empty() { fs::remove_file(&out).unwrap() } else { fs::remove_dir_all(&path).unwrap() }
+        if in_the_way.is_empty() {
+            fs::remove_file(&out).unwrap()
+        } else {
+            fs::remove_dir_all(&path).unwrap()
+        }
         let begun = platform.spls().first().map(|_| created_at(&platform));
         platform.cut(100).await.unwrap();
         let expected = match begun {
@@ -457,7 +466,9 @@ fn what_was_cut_before_stands_in_the_new_tables() {
     for kind in Kind::all() {
         let database = TestDatabase::new(kind);
         let (folder, url, bytes) = match kind {
-            Kind::Sqlite => ("sqlite", format!("sqlite:{}", database.dir().join("old.db").display()), "x'00'"),
+            Kind::Sqlite => {
+                ("sqlite", format!("sqlite:{}", database.dir().join("old.db").display()), "x'00'")
+            }
             Kind::Postgres => ("postgres", database.url().to_owned(), r"'\x00'"),
         };
         if kind == Kind::Sqlite {
@@ -491,7 +502,10 @@ fn what_was_cut_before_stands_in_the_new_tables() {
         let [split, unsplit] = &entries[..] else { panic!("{entries:?}") };
         assert_eq!((split.order.bill_id, split.order.paid, split.order.reason.as_deref()), (3, 100, None));
         assert_eq!((split.billed.order_no.as_str(), split.billed.tags.as_str()), ("SB0001", "A"));
-        assert_eq!((split.billed.sub_merchant_id, split.billed.preview_digest.as_deref()), (Some(8), Some(&*"5".repeat(64))));
+        assert_eq!(
+            (split.billed.sub_merchant_id, split.billed.preview_digest.as_deref()),
+            (Some(8), Some(&*"5".repeat(64)))
+        );
         assert_eq!(split.rule.as_ref().map(|rule| (rule.rule.as_str(), rule.version)), Some(("market", 2)));
         assert_eq!(split.lines.iter().map(|line| line.amount).collect::<Vec<_>>(), [1, 99]);
         assert_eq!(unsplit.order.reason.as_deref(), Some("NO_RULE"));
@@ -512,11 +526,19 @@ fn a_body_refuses_what_a_reader_would_refuse() {
         })
     };
     let mut out = Vec::new();
-    for (bad, why) in [(order(1, "SB|001"), "field"), (order(1, "SB\\0001"), "field"), (order(2, "SB0001"), "n = 1")] {
+    for (bad, why) in
+        [(order(1, "SB|001"), "field"), (order(1, "SB\\0001"), "field"), (order(2, "SB0001"), "n = 1")]
+    {
         let refused = SplBody::new().record(&mut out, &bad).unwrap_err();
         assert!(refused.to_string().contains(why), "{refused}");
     }
-    let line = SplRecord::Line(SplLine { n: 1, path: "m", role: "merchant", receiver: "merchant:M1", amount: Fen::new(1) });
+    let line = SplRecord::Line(SplLine {
+        n: 1,
+        path: "m",
+        role: "merchant",
+        receiver: "merchant:M1",
+        amount: Fen::new(1),
+    });
     assert!(SplBody::new().record(&mut out, &line).is_err(), "a line of no order");
     assert_eq!(out, b"");
     let mut body = SplBody::new();

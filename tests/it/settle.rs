@@ -95,7 +95,10 @@ impl<'a> Hand<'a> {
         self.f.world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
         let desk = self.app.desk(self.f.world.institution).await.unwrap();
         let client = self.app.channel(self.f.world.institution).await.unwrap().client;
-        let report = splits::cut(&self.app.db, &self.app.clock, &desk, &client, day, &splits::Cutting::default()).await.unwrap();
+        let report =
+            splits::cut(&self.app.db, &self.app.clock, &desk, &client, day, &splits::Cutting::default())
+                .await
+                .unwrap();
         report.files.last().unwrap().clone()
     }
 

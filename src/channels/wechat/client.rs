@@ -199,7 +199,9 @@ impl Client {
         }
         let sha1 = bill.hash_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("SHA1"));
         match &bill.hash_value {
-            Some(hash) if sha1 && !hash.eq_ignore_ascii_case(&received.sha1) => Answer::Unknown(Why::BillHash),
+            Some(hash) if sha1 && !hash.eq_ignore_ascii_case(&received.sha1) => {
+                Answer::Unknown(Why::BillHash)
+            }
             Some(_) if !sha1 => Answer::Unknown(Why::Shape),
             Some(_) | None => Answer::Ok(received),
         }

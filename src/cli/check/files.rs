@@ -159,8 +159,7 @@ fn flat(entry: &Entry) -> Vec<String> {
             o.lines
         ),
     };
-    let lines =
-        lines.iter().map(|l| format!("L|{}|{}|{}|{}|{}", l.n, l.path, l.role, l.receiver, l.amount));
+    let lines = lines.iter().map(|l| format!("L|{}|{}|{}|{}|{}", l.n, l.path, l.role, l.receiver, l.amount));
     std::iter::once(head).chain(lines).collect()
 }
 

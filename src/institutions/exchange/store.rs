@@ -173,7 +173,9 @@ pub fn record(tx: &mut Tx<'_>, file: &NewFile) -> Result<ExchangedFile, Error> {
 
 /// Records a file under a key that was reserved for it (`db::reserve_id`).
 pub fn record_as(tx: &mut Tx<'_>, id: i64, file: &NewFile) -> Result<ExchangedFile, Error> {
-    diesel::insert_into(exchanged_file::table).values((exchanged_file::id.eq(id), file)).execute(tx.conn())?;
+    diesel::insert_into(exchanged_file::table)
+        .values((exchanged_file::id.eq(id), file))
+        .execute(tx.conn())?;
     by_id(tx, id)
 }
 
@@ -198,7 +200,8 @@ pub fn lock_chain(tx: &mut Tx<'_>, id: i64) -> Result<(), Error> {
     match tx.conn() {
         Conn::Sqlite(_) => Ok(()),
         Conn::Pg(conn) => {
-            let _: i64 = institution::table.find(id).select(institution::id).for_no_key_update().first(conn)?;
+            let _: i64 =
+                institution::table.find(id).select(institution::id).for_no_key_update().first(conn)?;
             Ok(())
         }
     }

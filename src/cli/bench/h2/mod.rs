@@ -174,12 +174,7 @@ fn round(
 }
 
 /// What does not add up in a round's rows and files.
-fn broken(
-    world: &World,
-    desk: &Desk,
-    files: &[ExchangedFile],
-    orders: u64,
-) -> anyhow::Result<Vec<String>> {
+fn broken(world: &World, desk: &Desk, files: &[ExchangedFile], orders: u64) -> anyhow::Result<Vec<String>> {
     let mut breaks = Vec::new();
     let told = files.iter().map(|file| file.orders).sum::<i64>();
     if u64::try_from(told)? != orders {

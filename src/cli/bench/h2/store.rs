@@ -103,7 +103,7 @@ pub(super) fn anchors(db: &Db, dir: &Path, of: &BillRow) -> Result<Vec<f64>, Err
     let mut taken = Vec::new();
     for (format, key) in [
         (CopyFormat::Binary, ""),
-        (CopyFormat::Csv, ", PRIMARY KEY (business_date, institution_id, file_id, n, idx)"),
+        (CopyFormat::Csv, ", PRIMARY KEY (file_id, n, idx, business_date, institution_id)"),
     ] {
         let path = dir.join("anchor");
         copy_out(db, &format!("(SELECT * FROM {day})"), format, &path)?;
@@ -139,7 +139,8 @@ fn run(tx: &mut Tx<'_>, statement: &str) -> Result<(), Error> {
 }
 
 fn insert_select(conn: &mut SqliteConnection, day: &str) -> Result<f64, Error> {
-    let made: Made = sql_query("SELECT sql AS text FROM sqlite_schema WHERE name = 'split_line'").get_result(conn)?;
+    let made: Made =
+        sql_query("SELECT sql AS text FROM sqlite_schema WHERE name = 'split_line'").get_result(conn)?;
     sql_query(made.text.replacen("split_line", "anchor", 1)).execute(conn)?;
     let begun = Stopwatch::now();
     sql_query(format!("INSERT INTO anchor SELECT * FROM {day}")).execute(conn)?;

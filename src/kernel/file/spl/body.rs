@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use super::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, Tally};
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::{Digest, Hasher};
-use crate::kernel::file::{FileKind, FileName, MAX_LINE_BYTES, MAX_ORDER_LINES, MAX_ORDERS, WriteError, field};
+use crate::kernel::file::{
+    FileKind, FileName, MAX_LINE_BYTES, MAX_ORDER_LINES, MAX_ORDERS, WriteError, field,
+};
 use crate::kernel::money::Fen;
 use crate::kernel::text;
 
@@ -124,9 +126,7 @@ fn fits(record: &SplRecord<'_>) -> bool {
                 && l.amount > Fen::ZERO
         }
         SplRecord::Unsplit(x) => {
-            text::is_order_no(x.order_no)
-                && text::is_inst_order_no(x.inst_order_no)
-                && x.paid.is_fact_range()
+            text::is_order_no(x.order_no) && text::is_inst_order_no(x.inst_order_no) && x.paid.is_fact_range()
         }
     }
 }
