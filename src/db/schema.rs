@@ -389,7 +389,7 @@ table! {
 }
 
 table! {
-    split_order (business_date, institution_id, file_id, n) {
+    split_order (file_id, n, business_date, institution_id) {
         business_date -> Integer,
         institution_id -> BigInt,
         file_id -> BigInt,
@@ -407,7 +407,7 @@ table! {
 }
 
 table! {
-    split_line (business_date, institution_id, file_id, n, idx) {
+    split_line (file_id, n, idx, business_date, institution_id) {
         business_date -> Integer,
         institution_id -> BigInt,
         file_id -> BigInt,

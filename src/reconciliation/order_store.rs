@@ -55,29 +55,6 @@ pub struct BilledOrder {
     pub preview_digest: Option<String>,
 }
 
-impl BilledOrder {
-    /// As the kernel takes it; what is no tag or party there is a broken row.
-    pub fn into_order(self) -> Result<BillOrder, Error> {
-        let (tags, parties) = (field::tags(&self.tags), field::parties(&self.parties));
-        let Some((tags, parties)) = tags.zip(parties) else {
-            return Err(Error::Internal(format!("the bill's row of {} is broken", self.inst_order_no)));
-        };
-        let facts = OrderFacts {
-            inst_order_no: self.inst_order_no,
-            merchant: self.merchant,
-            channel: self.channel,
-            product: self.product,
-            tags,
-            parties,
-            paid_at: clock::instant(self.paid_at),
-            paid: Fen::new(self.paid),
-            fee: Fen::new(self.fee),
-            subsidy: Fen::new(self.subsidy),
-        };
-        Ok(BillOrder { facts, order_no: self.order_no })
-    }
-}
-
 const COLUMNS: &[&str] = &[
     "business_date",
     "institution_id",
@@ -156,15 +133,18 @@ fn push(rows: &mut BinaryRows, order: &BilledOrder) {
     rows.maybe_text(order.preview_digest.as_deref());
 }
 
-/// At most `limit` orders of a bill after (`paid_at` in microseconds, `inst_order_no`), in that order.
+type FactsTuple = (i64, String, String, String, String, String, String, String, i64, i64, i64);
+
+/// At most `limit` orders of a bill after (`paid_at` in microseconds, `inst_order_no`), in that order, as the kernel
+/// takes them; what is no tag or party there is a broken row.
 pub fn orders(
     tx: &mut Tx<'_>,
     bill: &BillRow,
     after: Option<(i64, &str)>,
     limit: i64,
-) -> Result<Vec<BilledOrder>, Error> {
+) -> Result<Vec<BillOrder>, Error> {
     let (at, number) = after.unwrap_or((i64::MIN, ""));
-    Ok(bill_order::table
+    let rows: Vec<FactsTuple> = bill_order::table
         .filter(bill_order::business_date.eq(bill.business_date))
         .filter(bill_order::institution_id.eq(bill.institution_id))
         .filter(bill_order::bill_id.eq(bill.id))
@@ -173,8 +153,41 @@ pub fn orders(
         .filter(bill_order::paid_at.gt(at).or(bill_order::inst_order_no.gt(number)))
         .order((bill_order::paid_at.asc(), bill_order::inst_order_no.asc()))
         .limit(limit)
-        .select(BilledOrder::as_select())
-        .load(tx.conn())?)
+        .select((
+            bill_order::paid_at,
+            bill_order::inst_order_no,
+            bill_order::order_no,
+            bill_order::merchant,
+            bill_order::channel,
+            bill_order::product,
+            bill_order::tags,
+            bill_order::parties,
+            bill_order::paid,
+            bill_order::fee,
+            bill_order::subsidy,
+        ))
+        .load(tx.conn())?;
+    rows.into_iter().map(order).collect()
+}
+
+fn order(row: FactsTuple) -> Result<BillOrder, Error> {
+    let (at, inst_order_no, order_no, merchant, channel, product, tags, parties, paid, fee, subsidy) = row;
+    let Some((tags, parties)) = field::tags(&tags).zip(field::parties(&parties)) else {
+        return Err(Error::Internal(format!("the bill's row of {inst_order_no} is broken")));
+    };
+    let facts = OrderFacts {
+        inst_order_no,
+        merchant,
+        channel,
+        product,
+        tags,
+        parties,
+        paid_at: clock::instant(at),
+        paid: Fen::new(paid),
+        fee: Fen::new(fee),
+        subsidy: Fen::new(subsidy),
+    };
+    Ok(BillOrder { facts, order_no })
 }
 
 /// How many orders a bill has, those of the institution's own bills included.

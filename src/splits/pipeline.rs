@@ -7,13 +7,15 @@ use super::cut::{Cutting, standing};
 use super::propose::{self, Batch};
 use super::store;
 use super::write::Writer;
+use crate::clock;
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::institutions::exchange::{self, Desk, ExchangedFile};
 use crate::kernel::approvals::Bundle;
+use crate::kernel::bill::BillOrder;
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
-use crate::reconciliation::{self, BillRow, BilledOrder};
+use crate::reconciliation::{self, BillRow};
 use crate::rules;
 
 /// Orders that are read at once; memory holds a few times as many.
@@ -60,7 +62,7 @@ impl Plan {
 
 /// Some orders that the files must tell.
 pub(super) struct Page {
-    pub orders: Vec<BilledOrder>,
+    pub orders: Vec<BillOrder>,
     /// Those among them that stand as X in a file: they are told again only if they can be split now.
     pub waiting: HashSet<String>,
 }
@@ -96,7 +98,10 @@ fn read(db: &Db, plan: &Plan, out: &SyncSender<Result<Page, Error>>) {
         let read = db.read_blocking(|tx| {
             let from = from.as_ref().map(|(at, number)| (*at, number.as_str()));
             let orders = reconciliation::orders(tx, &plan.bill, from, PAGE)?;
-            after = orders.last().map(|last| (last.paid_at, last.inst_order_no.clone()));
+            after = orders.last().map(|last| {
+                let facts = &last.facts;
+                (clock::micros(facts.paid_at), facts.inst_order_no.clone())
+            });
             untold(tx, plan, orders)
         });
         let is_over = read.is_err() || after.is_none();
@@ -107,17 +112,17 @@ fn read(db: &Db, plan: &Plan, out: &SyncSender<Result<Page, Error>>) {
 }
 
 /// Leaves out what the day's files tell already.
-fn untold(tx: &mut Tx<'_>, plan: &Plan, mut orders: Vec<BilledOrder>) -> Result<Page, Error> {
+fn untold(tx: &mut Tx<'_>, plan: &Plan, mut orders: Vec<BillOrder>) -> Result<Page, Error> {
     let mut waiting = HashSet::new();
     if !plan.live.is_empty() {
-        let numbers: Vec<&str> = orders.iter().map(|order| order.inst_order_no.as_str()).collect();
+        let numbers: Vec<&str> = orders.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
         let told = store::told(tx, &plan.bill, &plan.live, &numbers)?;
-        orders.retain(|order| match told.get(&order.inst_order_no) {
-            None => true,
-            Some(true) => false,
-            Some(false) => {
-                let decided = plan.bundle.decision(&order.inst_order_no).is_some();
-                decided && waiting.insert(order.inst_order_no.clone())
+        orders.retain(|order| {
+            let number = &order.facts.inst_order_no;
+            match told.get(number) {
+                None => true,
+                Some(true) => false,
+                Some(false) => plan.bundle.decision(number).is_some() && waiting.insert(number.clone()),
             }
         });
     }

@@ -135,8 +135,7 @@ impl<'a> Proposer<'a> {
     }
 
     fn page(&mut self, page: Page, ready: &mut Vec<Batch>) -> Result<(), Error> {
-        for billed in page.orders {
-            let order = billed.into_order()?;
+        for order in page.orders {
             let number = &order.facts.inst_order_no;
             let proposal = propose(&self.plan.bundle, &order.facts).map_err(|fact| {
                 let detail = format!("{number}: {fact} is out of bounds");

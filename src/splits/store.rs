@@ -1,5 +1,5 @@
 //! Queries of the splits room.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
@@ -14,7 +14,10 @@ use crate::db::schema::{
 use crate::error::Error;
 use crate::institutions::exchange::ExchangedFile;
 use crate::people::Scope;
-use crate::reconciliation::{BillRow, BilledOrder};
+use crate::reconciliation::{self, BillRow, BilledOrder};
+
+/// Orders that are looked at in one query.
+const PAGE: i64 = 2000;
 
 /// What a repeated cut must use again.
 #[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
@@ -72,6 +75,35 @@ pub struct ReceiverTotal {
     pub orders: i64,
 }
 
+/// The bill's row of an order that a file tells.
+macro_rules! billed {
+    () => {
+        bill_order::table.on(bill_order::business_date
+            .eq(split_order::business_date)
+            .and(bill_order::institution_id.eq(split_order::institution_id))
+            .and(bill_order::bill_id.eq(split_order::bill_id))
+            .and(bill_order::paid_at.eq(split_order::paid_at))
+            .and(bill_order::inst_order_no.eq(split_order::inst_order_no)))
+    };
+}
+
+/// What files tell of orders by their numbers: `numbered!(institution, day, numbers)`. A number is found in its bill,
+/// and by its time in the files.
+macro_rules! numbered {
+    ($tx:expr, $institution:expr, $day:expr, $numbers:expr) => {{
+        let bills: Vec<i64> =
+            reconciliation::bills($tx, $institution, $day)?.iter().map(|bill| bill.id).collect();
+        split_order::table
+            .inner_join(billed!())
+            .filter(bill_order::business_date.eq($day))
+            .filter(bill_order::institution_id.eq($institution))
+            .filter(bill_order::bill_id.eq_any(bills))
+            .filter(bill_order::inst_order_no.eq_any($numbers))
+            .filter(split_order::business_date.eq($day))
+            .filter(split_order::institution_id.eq($institution))
+    }};
+}
+
 /// The orders of a file: `of!(split_order, file)`.
 macro_rules! of {
     ($table:ident, $file:expr) => {
@@ -109,10 +141,7 @@ pub(super) fn told(
     files: &[i64],
     numbers: &[&str],
 ) -> Result<HashMap<String, bool>, Error> {
-    let rows: Vec<(String, bool)> = split_order::table
-        .filter(split_order::business_date.eq(bill.business_date))
-        .filter(split_order::institution_id.eq(bill.institution_id))
-        .filter(split_order::inst_order_no.eq_any(numbers))
+    let rows: Vec<(String, bool)> = numbered!(tx, bill.institution_id, bill.business_date, numbers)
         .filter(split_order::file_id.eq_any(files))
         .select((split_order::inst_order_no, split_order::reason.is_null()))
         .load(tx.conn())?;
@@ -125,15 +154,27 @@ pub(super) fn told(
 
 /// Whether these files tell every order of a file of their day.
 pub fn lists_all(tx: &mut Tx<'_>, files: &[i64], of: &ExchangedFile) -> Result<bool, Error> {
-    let told = diesel::alias!(split_order as told);
-    let again = told
-        .filter(told.field(split_order::business_date).eq(split_order::business_date))
-        .filter(told.field(split_order::institution_id).eq(split_order::institution_id))
-        .filter(told.field(split_order::inst_order_no).eq(split_order::inst_order_no))
-        .filter(told.field(split_order::file_id).eq_any(files));
-    let left = of!(split_order, of).filter(not(exists(again)));
-    let any: bool = diesel::select(exists(left)).get_result(tx.conn())?;
-    Ok(!any)
+    let mut after = 0;
+    loop {
+        let page: Vec<(i32, String)> = of!(split_order, of)
+            .filter(split_order::n.gt(after))
+            .order(split_order::n.asc())
+            .limit(PAGE)
+            .select((split_order::n, split_order::inst_order_no))
+            .load(tx.conn())?;
+        let Some((last, _)) = page.last() else { return Ok(true) };
+        after = *last;
+        let numbers: Vec<&str> = page.iter().map(|(_, number)| number.as_str()).collect();
+        let told: HashSet<String> = numbered!(tx, of.institution_id, of.business_date, numbers)
+            .filter(split_order::file_id.eq_any(files))
+            .select(split_order::inst_order_no)
+            .load(tx.conn())?
+            .into_iter()
+            .collect();
+        if told.len() < page.len() {
+            return Ok(false);
+        }
+    }
 }
 
 /// The files of a day that tell an order of an institution, with its place there: numbers are the institution's own.
@@ -143,10 +184,7 @@ pub fn places(
     day: i32,
     inst_order_no: &str,
 ) -> Result<Vec<(i64, i32)>, Error> {
-    Ok(split_order::table
-        .filter(split_order::business_date.eq(day))
-        .filter(split_order::institution_id.eq(institution))
-        .filter(split_order::inst_order_no.eq(inst_order_no))
+    Ok(numbered!(tx, institution, day, [inst_order_no])
         .order(split_order::file_id.asc())
         .select((split_order::file_id, split_order::n))
         .load(tx.conn())?)
@@ -163,10 +201,7 @@ pub(super) fn told_on(
         .filter(file_result::file_id.eq(split_order::file_id))
         .filter(file_result::stage.eq("FIRST"))
         .filter(file_result::code.ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]));
-    Ok(split_order::table
-        .filter(split_order::business_date.eq(day))
-        .filter(split_order::institution_id.eq(institution))
-        .filter(split_order::inst_order_no.eq_any(numbers))
+    Ok(numbered!(tx, institution, day, numbers)
         .filter(not(exists(void)))
         .select(split_order::inst_order_no)
         .first(tx.conn())
@@ -175,14 +210,8 @@ pub(super) fn told_on(
 
 /// At most `limit` orders of a file after place `after`, with their lines.
 pub fn entries(tx: &mut Tx<'_>, file: &ExchangedFile, after: i32, limit: i64) -> Result<Vec<Entry>, Error> {
-    let billed = bill_order::business_date
-        .eq(split_order::business_date)
-        .and(bill_order::institution_id.eq(split_order::institution_id))
-        .and(bill_order::bill_id.eq(split_order::bill_id))
-        .and(bill_order::paid_at.eq(split_order::paid_at))
-        .and(bill_order::inst_order_no.eq(split_order::inst_order_no));
     let orders: Vec<(SplitRow, BilledOrder, Option<PickedRule>)> = split_order::table
-        .inner_join(bill_order::table.on(billed))
+        .inner_join(billed!())
         .left_join(rule_version::table.on(rule_version::id.nullable().eq(split_order::rule_id)))
         .filter(split_order::business_date.eq(file.business_date))
         .filter(split_order::institution_id.eq(file.institution_id))
@@ -288,20 +317,15 @@ macro_rules! standing_unsplit {
         let released = released
             .filter(released.field(split_order::business_date).eq(split_order::business_date))
             .filter(released.field(split_order::institution_id).eq(split_order::institution_id))
+            .filter(released.field(split_order::paid_at).eq(split_order::paid_at))
             .filter(released.field(split_order::inst_order_no).eq(split_order::inst_order_no))
             .filter(released.field(split_order::reason).is_null());
         let void = void
             .filter(void.field(file_result::file_id).eq(split_order::file_id))
             .filter(void.field(file_result::stage).eq("FIRST"))
             .filter(void.field(file_result::code).ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]));
-        let billed = bill_order::business_date
-            .eq(split_order::business_date)
-            .and(bill_order::institution_id.eq(split_order::institution_id))
-            .and(bill_order::bill_id.eq(split_order::bill_id))
-            .and(bill_order::paid_at.eq(split_order::paid_at))
-            .and(bill_order::inst_order_no.eq(split_order::inst_order_no));
         let query = split_order::table
-            .inner_join(bill_order::table.on(billed))
+            .inner_join(billed!())
             .inner_join(exchanged_file::table.on(exchanged_file::id.eq(split_order::file_id)))
             .left_join(pay_order::table.on(pay_order::order_no.eq(bill_order::order_no)))
             // Not by kind: a bound value would keep the index of unsplit orders from being used.

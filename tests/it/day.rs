@@ -652,7 +652,7 @@ async fn a_decision_releases_an_unsplit_order_into_a_later_file_of_its_day_once(
         .read_blocking(|tx| {
             let row = reconciliation::bills(tx, institution, day.to_i32())?.pop().unwrap();
             let orders = reconciliation::orders(tx, &row, None, 1000)?;
-            orders.into_iter().find(|order| order.inst_order_no == no).unwrap().into_order()
+            Ok(orders.into_iter().find(|order| order.facts.inst_order_no == no).unwrap())
         })
         .unwrap();
     let digests: Vec<_> = bundle["rules"].as_array().unwrap().iter().map(|r| r["digest"].clone()).collect();

@@ -5,9 +5,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::batch::{Bundles, take_all};
 use super::{Outcome, PaymentFact};
@@ -16,6 +18,8 @@ use crate::error::Error;
 
 /// How many payments may wait in a lane; beyond it callers are asked to come again.
 const WAITING: usize = 2_048;
+/// How long a caller waits: a server that is cut off says nothing for much longer.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// A batch that met another process's key is tried anew this often.
 const ATTEMPTS: u32 = 3;
 
@@ -64,7 +68,8 @@ impl Intake {
         Ok(Self { lanes })
     }
 
-    /// Takes one payment; it is durable when this returns. A full queue is [`DbError::Unavailable`]: nothing was taken.
+    /// Takes one payment; it is durable when this returns. [`DbError::Unavailable`] is a full queue, in which case nothing
+    /// was taken, or a database that does not answer: then nobody knows, and the same message delivered again finds out.
     pub async fn submit(&self, fact: PaymentFact) -> Result<Outcome, Error> {
         let (told, outcome) = oneshot::channel();
         self.lane(&fact.inst_order_no)?.try_send(Waiting { fact, told }).map_err(
@@ -73,7 +78,10 @@ impl Intake {
                 TrySendError::Closed(_) => Error::Internal("the intake has ended".to_owned()),
             },
         )?;
-        outcome.await.map_err(|_| Error::Internal("the intake dropped a payment".to_owned()))?
+        match timeout(PATIENCE, outcome).await {
+            Ok(told) => told.map_err(|_| Error::Internal("the intake dropped a payment".to_owned()))?,
+            Err(_) => Err(Error::Db(DbError::Unavailable)),
+        }
     }
 
     fn lane(&self, inst_order_no: &str) -> Result<&mpsc::Sender<Waiting>, Error> {

@@ -103,7 +103,7 @@ pub(super) fn anchors(db: &Db, dir: &Path, of: &BillRow) -> Result<Vec<f64>, Err
     let mut taken = Vec::new();
     for (format, key) in [
         (CopyFormat::Binary, ""),
-        (CopyFormat::Csv, ", PRIMARY KEY (business_date, institution_id, file_id, n, idx)"),
+        (CopyFormat::Csv, ", PRIMARY KEY (file_id, n, idx, business_date, institution_id)"),
     ] {
         let path = dir.join("anchor");
         copy_out(db, &format!("(SELECT * FROM {day})"), format, &path)?;
