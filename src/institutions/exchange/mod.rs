@@ -12,7 +12,8 @@ pub use publish::{Folder, digest_of, is_published, parse_signature, publish, sig
 pub use results::{Answer, ImportedResult, answer, import_result, place};
 pub use store::{
     BundleRow, ExchangedFile, FileResult, NewFile, ResultLine, all, bundle, by_id, by_name, chain, known,
-    last, lock_chain, newest_bundle, of_day, record, result_lines, results_of, succeeded,
+    last, lock_chain, newest_bundle, newest_bundle_key, of_day, record, result_line, result_lines,
+    results_of, succeeded,
 };
 
 use std::fs::File;
