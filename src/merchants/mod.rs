@@ -1,7 +1,7 @@
 //! Sub-merchants, and the names of receivers. Who may trade and receive is the institution's word: its bundle.
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -82,11 +82,16 @@ pub fn name_receiver(
     store::name_receiver(tx, institution, receiver, role, name)
 }
 
-/// Names of an institution's receivers, its sub-merchants (`merchant:M1001`) among them.
-pub fn receiver_names(tx: &mut Tx<'_>, institution: i64) -> Result<BTreeMap<String, String>, Error> {
-    let mut names = store::receiver_names(tx, institution)?;
-    for merchant in store::list(tx, &Scope::Institution(institution))? {
-        names.insert(format!("merchant:{}", merchant.merchant), merchant.name);
+/// Names of these receivers of an institution, its sub-merchants (`merchant:M1001`) among them.
+pub fn receiver_names(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    receivers: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut names = store::receiver_names(tx, institution, receivers)?;
+    let merchants: Vec<&str> = receivers.iter().filter_map(|key| key.strip_prefix("merchant:")).collect();
+    for (merchant, name) in store::merchant_names(tx, institution, &merchants)? {
+        names.insert(format!("merchant:{merchant}"), name);
     }
     Ok(names)
 }

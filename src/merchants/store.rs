@@ -1,5 +1,5 @@
 //! Queries of sub-merchants and receivers' names.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 
@@ -87,10 +87,28 @@ pub(super) fn name_receiver(
     Ok(())
 }
 
-pub(super) fn receiver_names(tx: &mut Tx<'_>, institution: i64) -> Result<BTreeMap<String, String>, Error> {
+pub(super) fn receiver_names(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    receivers: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, String>, Error> {
     let rows: Vec<(String, String)> = receiver::table
         .filter(receiver::institution_id.eq(institution))
+        .filter(receiver::receiver_key.eq_any(receivers))
         .select((receiver::receiver_key, receiver::name))
         .load(tx.conn())?;
     Ok(rows.into_iter().collect())
+}
+
+/// Number and name of those of these merchants that the institution clears for.
+pub(super) fn merchant_names(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    merchants: &[&str],
+) -> Result<Vec<(String, String)>, Error> {
+    Ok(sub_merchant::table
+        .filter(sub_merchant::institution_id.eq(institution))
+        .filter(sub_merchant::merchant.eq_any(merchants))
+        .select((sub_merchant::merchant, sub_merchant::name))
+        .load(tx.conn())?)
 }

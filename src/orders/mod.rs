@@ -14,8 +14,8 @@ mod view;
 pub use flow::{Channel, Closed, Outside, close, payment_fact, refresh, resolve};
 pub use intake::{Intake, Outcome, Pace, PaymentFact, RawKind, RawMessage};
 pub use list::{
-    Cursor, Delivery, Detail, Evidence, Filter, PAGE, Page, Row, TimelineEntry, Totals, detail, list,
-    paid_on, totals,
+    Cursor, Delivery, Detail, EVENTS, Evidence, Filter, PAGE, Page, REACH, Row, TimelineEntry, Totals,
+    detail, list, paid_on, totals,
 };
 pub use place::{Placed, Request, create, place};
 pub use store::{Stuck, by_inst_order_no, by_order_no, by_out_trade_no, unresolved};

@@ -238,26 +238,51 @@ pub struct Stuck {
 
 /// Orders whose last state is `UNKNOWN`, or a `CREATED` that was left behind, by key.
 pub fn unresolved(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<Order>, Error> {
+    let mut ids = unknown(tx, stuck)?;
+    ids.extend(left_behind(tx, stuck)?);
+    ids.sort_unstable();
+    ids.dedup();
+    ids.truncate(usize::try_from(stuck.limit).unwrap_or(usize::MAX));
+    let rows: Vec<OrderRow> = pay_order::table
+        .filter(pay_order::id.eq_any(ids))
+        .order(pay_order::id)
+        .select(OrderRow::as_select())
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(Order::from).collect())
+}
+
+fn unknown(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<i64>, Error> {
     let later = diesel::alias!(order_event as later);
     let went_on = later
         .filter(later.field(order_event::order_id).eq(order_event::order_id))
         .filter(later.field(order_event::id).gt(order_event::id))
         .filter(later.field(order_event::kind).eq_any(STATES));
-    let paid = payment_key::table.filter(payment_key::order_id.eq(pay_order::id));
-    let unknown = order_event::kind.eq("UNKNOWN").and(order_event::at.ge(stuck.unknown_since));
-    let left_behind = order_event::kind
-        .eq("CREATED")
-        .and(order_event::at.ge(stuck.created_since))
-        .and(order_event::at.lt(stuck.created_before));
-    let rows: Vec<OrderRow> = pay_order::table
-        .inner_join(order_event::table.on(order_event::order_id.eq(pay_order::id)))
-        .filter(pay_order::id.gt(stuck.after))
-        .filter(unknown.or(left_behind))
+    let paid = payment_key::table.filter(payment_key::order_id.eq(order_event::order_id));
+    Ok(order_event::table
+        .filter(order_event::kind.eq("UNKNOWN"))
+        .filter(order_event::order_id.gt(stuck.after))
+        .filter(order_event::at.ge(stuck.unknown_since))
         .filter(not(exists(went_on)))
         .filter(not(exists(paid)))
-        .order(pay_order::id)
+        .order(order_event::order_id)
         .limit(stuck.limit)
-        .select(OrderRow::as_select())
-        .load(tx.conn())?;
-    Ok(rows.into_iter().map(Order::from).collect())
+        .select(order_event::order_id)
+        .load(tx.conn())?)
+}
+
+/// By the time of the order, which is that of its first event; so few are left behind that they need no order.
+fn left_behind(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<i64>, Error> {
+    let went_on = order_event::table
+        .filter(order_event::order_id.eq(pay_order::id))
+        .filter(order_event::kind.eq_any(STATES))
+        .filter(order_event::kind.ne("CREATED"));
+    let paid = payment_key::table.filter(payment_key::order_id.eq(pay_order::id));
+    Ok(pay_order::table
+        .filter(pay_order::created_at.ge(stuck.created_since))
+        .filter(pay_order::created_at.lt(stuck.created_before))
+        .filter(pay_order::id.gt(stuck.after))
+        .filter(not(exists(went_on)))
+        .filter(not(exists(paid)))
+        .select(pay_order::id)
+        .load(tx.conn())?)
 }

@@ -4,7 +4,8 @@
 //! when an order is paid is a preview; the cut picks again, under the bundle in force then (`files.md`).
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use store::{StoredRule, by_digest, kept};
 
@@ -32,9 +33,30 @@ pub fn bundle_at(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Optio
     row.map(|row| exchange::parse_bundle("the bundle in force", &row.body)).transpose()
 }
 
-/// Internal key of that bundle, without its bytes.
-pub fn bundle_id_at(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Option<i64>, Error> {
-    exchange::newest_bundle_id(tx, institution, clock::micros(at))
+/// Bundles that [`shared_bundle_at`] keeps.
+const SHARED: usize = 8;
+
+/// [`bundle_at`] for pages: a bundle of ten thousand merchants takes longer to read than a page may, and what a digest
+/// names never changes. The last ones read stay in memory.
+pub fn shared_bundle_at(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    at: Instant,
+) -> Result<Option<Arc<Bundle>>, Error> {
+    static READ: Mutex<VecDeque<(String, Arc<Bundle>)>> = Mutex::new(VecDeque::new());
+    let Some((sha256, _)) = exchange::newest_bundle_key(tx, institution, clock::micros(at))? else {
+        return Ok(None);
+    };
+    let read = || READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, bundle)) = read().iter().find(|(digest, _)| *digest == sha256) {
+        return Ok(Some(Arc::clone(bundle)));
+    }
+    let row = exchange::bundle(tx, institution, &sha256)?.ok_or(Error::NotFound)?;
+    let bundle = Arc::new(exchange::parse_bundle("the bundle in force", &row.body)?);
+    let mut read = read();
+    read.push_front((sha256, Arc::clone(&bundle)));
+    read.truncate(SHARED);
+    Ok(Some(bundle))
 }
 
 /// Keeps the versions of a bundle that were not kept before; how many those were.
@@ -51,7 +73,7 @@ pub fn keep(tx: &mut Tx<'_>, institution: i64, bundle: &Bundle) -> Result<usize,
 
 /// What is in force at `at` under the institution's newest bundle of that moment: of each rule the newest version.
 pub fn in_force(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Vec<ApprovedRule>, Error> {
-    let Some(bundle) = bundle_at(tx, institution, at)? else { return Ok(Vec::new()) };
+    let Some(bundle) = shared_bundle_at(tx, institution, at)? else { return Ok(Vec::new()) };
     let mut newest: BTreeMap<&str, &ApprovedRule> = BTreeMap::new();
     for approved in bundle.rules.iter().filter(|approved| is_in_force(approved, at)) {
         let known = newest.entry(&approved.rule.rule).or_insert(approved);

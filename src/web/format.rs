@@ -18,6 +18,33 @@ impl fmt::Display for Yuan {
     }
 }
 
+/// The most exceptions of a kind that pages count.
+pub const COUNTED: i64 = 1_000;
+
+/// A count that stops at a bound: `1,000+` when there may be more.
+#[derive(Clone, Copy)]
+pub struct UpTo {
+    /// What was counted.
+    pub count: i64,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+impl UpTo {
+    /// Parts that were each counted up to [`COUNTED`].
+    #[must_use]
+    pub fn of(parts: &[i64]) -> Self {
+        let count = parts.iter().fold(0_i64, |sum, part| sum.saturating_add(*part));
+        Self { count, more: parts.iter().any(|part| *part >= COUNTED) }
+    }
+}
+
+impl fmt::Display for UpTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", Count(self.count), if self.more { "+" } else { "" })
+    }
+}
+
 /// A count with thousands commas.
 #[derive(Clone, Copy)]
 pub struct Count(pub i64);

@@ -129,6 +129,11 @@ catalogue! {
     no_orders: "还没有订单", "No orders yet";
     no_orders_next: "商户系统用微信支付 SDK 把地址换成本平台即可下单，订单会出现在这里。", "A merchant's WeChat Pay SDK with its base URL pointing here places orders; they appear here.";
     page_size: "每页 50 笔", "50 a page";
+    no_hit_yet: "这一段里没有符合条件的订单", "No order fits in this stretch";
+    no_hit_yet_next: "状态由订单的记录得出，每次看 2,000 笔；可以接着往前找，或加上日期。", "States follow from events, 2,000 orders are looked at each time: search on, or choose days.";
+    goes_on: "每次看 2,000 笔，前面还有", "2,000 orders looked at, there are older ones";
+    go_on: "接着往前找", "Search on";
+    older_events: "更早的记录不在此列出", "Older events are not listed";
     first_page: "回到第一页", "First page";
     next_page: "下一页", "Next page";
     last_page: "没有更多了", "No more";

@@ -25,6 +25,9 @@ pub struct Report {
     /// Of the product's rounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<Latency>,
+    /// Of each page, with `bench pages`; B14 is the worst p95 among them, in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pages: BTreeMap<&'static str, Latency>,
     /// The most memory that the measured process held, in bytes.
     pub peak_rss_bytes: u64,
     /// What the product is held against.
@@ -89,6 +92,11 @@ impl Report {
         let mut text =
             format!("{bench} on {database}: {orders} orders, median of {rounds} rounds {seconds:.2} s");
         let _ = write!(text, "{}", show(self.per_second, self.latency_ms));
+        for (page, of_page) in &self.pages {
+            let Latency { p50, p95, p99 } = of_page;
+            let p95 = p95.unwrap_or_default();
+            let _ = write!(text, "\n  {page}: p50 {p50:.2} ms, p95 {p95:.2} ms, p99 {p99:.2} ms");
+        }
         for anchor in &self.anchors {
             let shown = show(anchor.per_second, anchor.latency_ms);
             let _ = write!(text, "\n  anchor {}: {:.2} s{shown}", anchor.name, anchor.seconds);

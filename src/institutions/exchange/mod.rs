@@ -14,8 +14,8 @@ pub use publish::{
 pub use results::{Answer, ImportedResult, answer, import_result, place};
 pub use store::{
     BundleRow, ExchangedFile, FileResult, NewFile, ResultLine, all, bundle, by_id, by_name, chain, known,
-    last, lock_chain, newest_bundle, newest_bundle_id, of_day, record, record_as, result_lines, results_of,
-    succeeded,
+    last, lock_chain, newest_bundle, newest_bundle_key, of_day, record, record_as, result_line, result_lines,
+    results_of, succeeded,
 };
 
 use std::fs::File;

@@ -288,6 +288,16 @@ pub fn result_lines(tx: &mut Tx<'_>, result: i64) -> Result<Vec<ResultLine>, Err
         .load(tx.conn())?)
 }
 
+/// What one result says of the line `n`.
+pub fn result_line(tx: &mut Tx<'_>, result: i64, n: i32) -> Result<Option<ResultLine>, Error> {
+    Ok(result_line::table
+        .filter(result_line::file_result_id.eq(result))
+        .filter(result_line::n.eq(n))
+        .select(ResultLine::as_select())
+        .first(tx.conn())
+        .optional()?)
+}
+
 /// How many lines of a file's final results succeeded.
 pub fn succeeded(tx: &mut Tx<'_>, file: i64) -> Result<i64, Error> {
     Ok(result_line::table
@@ -348,13 +358,13 @@ pub fn newest_bundle(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Optio
         .optional()?)
 }
 
-/// The key of the newest bundle that was issued at or before `at` (unix microseconds).
-pub fn newest_bundle_id(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Option<i64>, Error> {
+/// Digest and time of issue (unix microseconds) of the bundle that [`newest_bundle`] gives.
+pub fn newest_bundle_key(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Option<(String, i64)>, Error> {
     Ok(approvals_bundle::table
         .filter(approvals_bundle::institution_id.eq(institution))
         .filter(approvals_bundle::issued_at.le(at))
         .order((approvals_bundle::issued_at.desc(), approvals_bundle::id.desc()))
-        .select(approvals_bundle::id)
+        .select((approvals_bundle::sha256, approvals_bundle::issued_at))
         .first(tx.conn())
         .optional()?)
 }

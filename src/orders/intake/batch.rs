@@ -16,31 +16,21 @@ use crate::ledger;
 use crate::orders::{CHANNEL, Event, Payment, RawRef, Standing, view};
 use crate::rules::{self, Preview};
 
-/// The institutions' bundles in force by their keys: looked for once a batch, read again only when there is a newer one.
-#[derive(Default)]
-pub(super) struct Bundles {
-    read: HashMap<i64, (i64, Arc<Bundle>)>,
-    of_batch: HashMap<i64, Option<Arc<Bundle>>>,
-}
+/// The institutions' bundles in force, each looked for once a batch.
+type Bundles = HashMap<i64, Option<Arc<Bundle>>>;
 
-impl Bundles {
-    fn at(&mut self, tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Option<Arc<Bundle>>, Error> {
-        if let Some(known) = self.of_batch.get(&institution) {
-            return Ok(known.clone());
-        }
-        let at = clock::instant(at);
-        let newest = rules::bundle_id_at(tx, institution, at)?;
-        let read = self.read.get(&institution).filter(|(id, _)| Some(*id) == newest);
-        let bundle = match read {
-            Some((_, bundle)) => Some(Arc::clone(bundle)),
-            None => rules::bundle_at(tx, institution, at)?.map(Arc::new),
-        };
-        if let (Some(id), Some(bundle)) = (newest, &bundle) {
-            self.read.insert(institution, (id, Arc::clone(bundle)));
-        }
-        self.of_batch.insert(institution, bundle.clone());
-        Ok(bundle)
+fn bundle_at(
+    tx: &mut Tx<'_>,
+    bundles: &mut Bundles,
+    institution: i64,
+    at: i64,
+) -> Result<Option<Arc<Bundle>>, Error> {
+    if let Some(known) = bundles.get(&institution) {
+        return Ok(known.clone());
     }
+    let bundle = rules::shared_bundle_at(tx, institution, clock::instant(at))?;
+    bundles.insert(institution, bundle.clone());
+    Ok(bundle)
 }
 
 /// A payment of an order that awaits it.
@@ -59,12 +49,8 @@ struct Decided<'f> {
 }
 
 /// Takes a batch; the outcomes are in its order.
-pub(super) fn take_all(
-    tx: &mut Tx<'_>,
-    bundles: &mut Bundles,
-    facts: &[PaymentFact],
-) -> Result<Vec<Outcome>, Error> {
-    bundles.of_batch.clear();
+pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Outcome>, Error> {
+    let mut bundles = Bundles::new();
     // Two writers that insert keys in different orders would deadlock.
     let mut by_key: Vec<(usize, &PaymentFact)> = facts.iter().enumerate().collect();
     by_key.sort_by(|a, b| a.1.inst_order_no.cmp(&b.1.inst_order_no));
@@ -80,7 +66,7 @@ pub(super) fn take_all(
             None => {
                 let order = awaited.get(fact.order_no.as_str()).filter(|one| awaits(one, fact));
                 let outcome = match order.filter(|one| paid_now.insert(one.order.id)) {
-                    Some(awaited) => take(tx, bundles, &mut decided, fact, awaited)?,
+                    Some(awaited) => take(tx, &mut bundles, &mut decided, fact, awaited)?,
                     None => keep_orphan(&mut decided, fact),
                 };
                 known.insert(fact.inst_order_no.clone(), KnownPayment::of(fact));
@@ -123,7 +109,7 @@ fn take<'f>(
     fact: &'f PaymentFact,
     awaited: &'f Awaited,
 ) -> Result<Outcome, Error> {
-    let bundle = bundles.at(tx, fact.institution_id, fact.raw.received_at)?;
+    let bundle = bundle_at(tx, bundles, fact.institution_id, fact.raw.received_at)?;
     let preview = bundle.and_then(|bundle| rules::preview(&bundle, &facts(fact, awaited)));
     decided.taken.push(Taken { fact, awaited, raw: fact.raw_ref(), preview });
     Ok(Outcome::Stored)

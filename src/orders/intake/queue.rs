@@ -11,7 +11,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::batch::{Bundles, take_all};
+use super::batch::take_all;
 use super::{Outcome, PaymentFact};
 use crate::db::{Backend, Db, DbError};
 use crate::error::Error;
@@ -94,11 +94,10 @@ impl Intake {
 }
 
 fn write_all(db: &Db, mut waiting: mpsc::Receiver<Waiting>, most: usize) {
-    let mut bundles = Bundles::default();
     let mut batch = Vec::with_capacity(most);
     while waiting.blocking_recv_many(&mut batch, most) > 0 {
         let (facts, told): (Vec<_>, Vec<_>) = batch.drain(..).map(|one| (one.fact, one.told)).unzip();
-        match write(db, &mut bundles, &facts) {
+        match write(db, &facts) {
             Ok(outcomes) => {
                 for (told, outcome) in told.into_iter().zip(outcomes) {
                     tell(told, Ok(outcome));
@@ -117,7 +116,7 @@ fn write_all(db: &Db, mut waiting: mpsc::Receiver<Waiting>, most: usize) {
             Err(error) => {
                 tracing::warn!(%error, payments = facts.len(), "a batch failed, its payments are taken one by one");
                 for (fact, told) in facts.iter().zip(told) {
-                    let alone = write(db, &mut bundles, std::slice::from_ref(fact));
+                    let alone = write(db, std::slice::from_ref(fact));
                     tell(told, alone.map(|outcomes| outcomes.first().copied().unwrap_or(Outcome::Conflict)));
                 }
             }
@@ -131,10 +130,10 @@ fn tell(told: oneshot::Sender<Result<Outcome, Error>>, outcome: Result<Outcome, 
 }
 
 /// One transaction. A bug that a payment brings to light must not end the writer.
-fn write(db: &Db, bundles: &mut Bundles, facts: &[PaymentFact]) -> Result<Vec<Outcome>, Error> {
+fn write(db: &Db, facts: &[PaymentFact]) -> Result<Vec<Outcome>, Error> {
     let mut attempt = 1;
     loop {
-        let taken = catch_unwind(AssertUnwindSafe(|| db.write_blocking(|tx| take_all(tx, bundles, facts))));
+        let taken = catch_unwind(AssertUnwindSafe(|| db.write_blocking(|tx| take_all(tx, facts))));
         match taken.unwrap_or_else(|_| Err(Error::Internal("the intake stopped unexpectedly".to_owned()))) {
             Err(error) if error.is_duplicate() && attempt < ATTEMPTS => attempt += 1,
             outcome => return outcome,

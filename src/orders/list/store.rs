@@ -1,7 +1,7 @@
 //! Queries of the order pages.
 use std::collections::HashMap;
 
-use diesel::dsl::{count_star, exists, not, sql};
+use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
@@ -18,7 +18,7 @@ use crate::orders::store::{OrderRow, STATES};
 use crate::orders::{Event, Order, RawRef};
 use crate::people::Scope;
 
-/// Narrows a query over `pay_order` and `sub_merchant` to what `scope` may see.
+/// Narrows a query over `pay_order` to what `scope` may see.
 macro_rules! scoped {
     ($query:expr, $scope:expr) => {
         match $scope {
@@ -29,119 +29,236 @@ macro_rules! scoped {
     };
 }
 
-/// Narrows a query over orders, sub-merchants and payments to what `scope` may see and `filter` asks for.
-macro_rules! narrowed {
-    ($tx:expr, $query:expr, $scope:expr, $filter:expr) => {{
-        let (tx, filter) = (&mut *$tx, $filter);
-        let mut query = scoped!($query, $scope);
-        if let Some(from) = filter.from {
-            query = query.filter(pay_order::created_at.ge(clock::micros(from.start())));
-        }
-        if let Some(to) = filter.to {
-            query = query.filter(pay_order::created_at.lt(clock::micros(to.next().start())));
-        }
-        if let Some(merchant) = &filter.merchant {
-            query = query.filter(sub_merchant::merchant.eq(merchant));
-        }
-        if let Some(number) = &filter.number {
-            query = query.filter(pay_order::id.eq_any(ids_of(tx, number)?));
-        }
-        match filter.state {
-            None => {}
-            Some(OrderState::Paid) => query = query.filter(payment_key::order_id.is_not_null()),
-            Some(state) => {
-                let later = diesel::alias!(order_event as later);
-                let went_on = later
-                    .filter(later.field(order_event::order_id).eq(order_event::order_id))
-                    .filter(later.field(order_event::id).gt(order_event::id))
-                    .filter(later.field(order_event::kind).eq_any(STATES));
-                let stands = order_event::table
-                    .filter(order_event::order_id.eq(pay_order::id))
-                    .filter(order_event::kind.eq(state.as_str()))
-                    .filter(not(exists(went_on)));
-                query = query.filter(payment_key::order_id.is_null()).filter(exists(stands));
+/// A filter as columns know it: the merchant by its key, the number as the orders that have it.
+pub(super) struct Narrow {
+    scope: Scope,
+    from: Option<i64>,
+    before: Option<i64>,
+    sub_merchant: Option<i64>,
+    ids: Option<Vec<i64>>,
+}
+
+/// `None` when the filter names what there is not.
+pub(super) fn narrow(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter) -> Result<Option<Narrow>, Error> {
+    let sub_merchant = match &filter.merchant {
+        None => None,
+        Some(merchant) => {
+            let known = sub_merchant::table.filter(sub_merchant::merchant.eq(merchant));
+            let known: Option<i64> = known.select(sub_merchant::id).first(tx.conn()).optional()?;
+            if known.is_none() {
+                return Ok(None);
             }
+            known
+        }
+    };
+    let ids = filter.number.as_deref().map(|number| ids_of(tx, number)).transpose()?;
+    Ok(Some(Narrow {
+        scope: *scope,
+        from: filter.from.map(|day| clock::micros(day.start())),
+        before: filter.to.map(|day| clock::micros(day.next().start())),
+        sub_merchant,
+        ids,
+    }))
+}
+
+/// Narrows a query over `pay_order`.
+macro_rules! narrowed {
+    ($query:expr, $narrow:expr) => {{
+        let narrow: &Narrow = $narrow;
+        let mut query = scoped!($query, &narrow.scope);
+        if let Some(from) = narrow.from {
+            query = query.filter(pay_order::created_at.ge(from));
+        }
+        if let Some(before) = narrow.before {
+            query = query.filter(pay_order::created_at.lt(before));
+        }
+        if let Some(merchant) = narrow.sub_merchant {
+            query = query.filter(pay_order::sub_merchant_id.eq(merchant));
+        }
+        if let Some(ids) = &narrow.ids {
+            query = query.filter(pay_order::id.eq_any(ids.clone()));
         }
         query
     }};
 }
 
-type Joined = (OrderRow, String, String, Option<String>, Option<i64>, Option<i64>);
+fn cursor((created_at, id): (i64, i64)) -> Cursor {
+    Cursor { created_at, id }
+}
 
-pub(super) fn page(
+/// At most `limit` orders in order of the list.
+pub(super) fn keys(
     tx: &mut Tx<'_>,
-    scope: &Scope,
-    filter: &Filter,
+    narrow: &Narrow,
     after: Option<Cursor>,
     limit: i64,
-) -> Result<Vec<Row>, Error> {
-    let mut query = pay_order::table
-        .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
-        .left_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
-        .left_join(payment::table.on(
-            payment::business_date.eq(payment_key::business_date).and(payment::order_id.eq(pay_order::id)),
-        ))
-        .select((
-            OrderRow::as_select(),
-            sub_merchant::merchant,
-            sub_merchant::name,
-            payment_key::inst_order_no.nullable(),
-            payment::paid.nullable(),
-            payment::paid_at.nullable(),
-        ))
+) -> Result<Vec<Cursor>, Error> {
+    let query = pay_order::table
+        .select((pay_order::created_at, pay_order::id))
         .order((pay_order::created_at.desc(), pay_order::id.desc()))
         .limit(limit)
         .into_boxed();
+    let mut query = narrowed!(query, narrow);
     if let Some(at) = after {
-        let earlier = pay_order::created_at.lt(at.created_at);
-        query =
-            query.filter(earlier.or(pay_order::created_at.eq(at.created_at).and(pay_order::id.lt(at.id))));
+        // The first condition alone tells an index where to begin.
+        query = query
+            .filter(pay_order::created_at.le(at.created_at))
+            .filter(pay_order::created_at.lt(at.created_at).or(pay_order::id.lt(at.id)));
     }
-    query = narrowed!(tx, query, scope, filter);
-    let found: Vec<Joined> = query.load(tx.conn())?;
-    rows(tx, found)
+    let keys: Vec<(i64, i64)> = query.load(tx.conn())?;
+    Ok(keys.into_iter().map(cursor).collect())
 }
 
-/// What was paid, or else asked for, of at most `limit` orders.
-pub(super) fn amounts(
+/// How many orders there are, counted up to `most`.
+pub(super) fn count(tx: &mut Tx<'_>, narrow: &Narrow, most: i64) -> Result<i64, Error> {
+    let last = pay_order::table
+        .select(pay_order::id)
+        .order((pay_order::created_at.desc(), pay_order::id.desc()))
+        .offset(most.saturating_sub(1))
+        .limit(1)
+        .into_boxed();
+    if narrowed!(last, narrow).first::<i64>(tx.conn()).optional()?.is_some() {
+        return Ok(most);
+    }
+    let all = pay_order::table.select(count_star()).into_boxed();
+    Ok(narrowed!(all, narrow).first(tx.conn())?)
+}
+
+/// Keys are given in the order of time, but for transactions under way: by less than this, in microseconds.
+const UNDER_WAY: i64 = 3_600_000_000;
+
+/// Orders of which an event tells a state, in order of the list, among the `reach` newest such events after `after`;
+/// and where that reach ends.
+pub(super) fn keys_told(
     tx: &mut Tx<'_>,
-    scope: &Scope,
-    filter: &Filter,
-    limit: i64,
-) -> Result<Vec<i64>, Error> {
-    let mut query = pay_order::table
-        .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
-        .left_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
-        .left_join(payment::table.on(
-            payment::business_date.eq(payment_key::business_date).and(payment::order_id.eq(pay_order::id)),
-        ))
-        .select((payment::paid.nullable(), pay_order::amount))
-        .limit(limit)
+    narrow: &Narrow,
+    state: OrderState,
+    after: Option<Cursor>,
+    reach: i64,
+) -> Result<(Vec<Cursor>, Option<Cursor>), Error> {
+    let mut told = order_event::table
+        .filter(order_event::kind.eq(state.as_str()))
+        .order((order_event::order_id.desc(), order_event::id.desc()))
+        .limit(reach)
+        .select(order_event::order_id)
         .into_boxed();
-    query = narrowed!(tx, query, scope, filter);
-    let found: Vec<(Option<i64>, i64)> = query.load(tx.conn())?;
-    Ok(found.into_iter().map(|(paid, asked)| paid.unwrap_or(asked)).collect())
+    if let Some(after) = after {
+        told = told.filter(order_event::order_id.lt(after.id));
+    }
+    let times = pay_order::table.select(pay_order::id);
+    if let Some(before) = narrow.before {
+        let last = times.filter(pay_order::created_at.lt(before.saturating_add(UNDER_WAY)));
+        let last = last.order((pay_order::created_at.desc(), pay_order::id.desc()));
+        let last: Option<i64> = last.first(tx.conn()).optional()?;
+        told = told.filter(order_event::order_id.le(last.unwrap_or(0)));
+    }
+    if let Some(from) = narrow.from {
+        let first = times.filter(pay_order::created_at.ge(from.saturating_sub(UNDER_WAY)));
+        let first: Option<i64> =
+            first.order((pay_order::created_at, pay_order::id)).first(tx.conn()).optional()?;
+        told = told.filter(order_event::order_id.ge(first.unwrap_or(i64::MAX)));
+    }
+    let told: Vec<i64> = told.load(tx.conn())?;
+    let full = i64::try_from(told.len()).is_ok_and(|n| n == reach);
+    let end = match told.last().filter(|_| full) {
+        Some(id) => {
+            let key = pay_order::table.find(*id).select((pay_order::created_at, pay_order::id));
+            Some(cursor(key.first(tx.conn())?))
+        }
+        None => None,
+    };
+    // Found by key alone and narrowed here: a planner that does not know how few the keys are may read all the
+    // merchant's orders instead.
+    let query = pay_order::table.filter(pay_order::id.eq_any(told));
+    let found: Vec<(i64, i64, i64, i64)> = query
+        .select((pay_order::created_at, pay_order::id, pay_order::sub_merchant_id, pay_order::institution_id))
+        .load(tx.conn())?;
+    let kept = found.into_iter().filter(|(at, _, merchant, institution)| {
+        narrow.from.is_none_or(|from| *at >= from)
+            && narrow.before.is_none_or(|before| *at < before)
+            && narrow.sub_merchant.is_none_or(|wanted| *merchant == wanted)
+            && match narrow.scope {
+                Scope::Platform => true,
+                Scope::Institution(id) => *institution == id,
+                Scope::Merchant(id) => *merchant == id,
+            }
+    });
+    let mut keys: Vec<Cursor> = kept.map(|(at, id, ..)| cursor((at, id))).collect();
+    keys.sort_unstable_by_key(|key| std::cmp::Reverse(key.id));
+    Ok((keys, end))
 }
 
-/// How many payments of a business day there are, and their sum in fen.
-pub(super) fn paid_on(tx: &mut Tx<'_>, scope: &Scope, day: i32) -> Result<(i64, i64), Error> {
-    let query = payment::table
-        .filter(payment::business_date.eq(day))
-        .select((count_star(), sql::<BigInt>("COALESCE(CAST(SUM(paid) AS BIGINT), 0)")))
-        .into_boxed();
+/// The states of these orders.
+pub(super) fn states(tx: &mut Tx<'_>, ids: &[i64]) -> Result<HashMap<i64, OrderState>, Error> {
+    let paid = payment_key::table.filter(payment_key::order_id.eq_any(ids)).select(payment_key::order_id);
+    let paid: Vec<i64> = paid.load(tx.conn())?;
+    let mut states: HashMap<i64, OrderState> = paid.into_iter().map(|id| (id, OrderState::Paid)).collect();
+    let unpaid: Vec<i64> = ids.iter().copied().filter(|id| !states.contains_key(id)).collect();
+    if unpaid.is_empty() {
+        return Ok(states);
+    }
+    // An order may have any number of events: only the last one that is a state is read.
+    let last: Vec<i64> = order_event::table
+        .filter(order_event::order_id.eq_any(unpaid))
+        .filter(order_event::kind.eq_any(STATES))
+        .group_by(order_event::order_id)
+        .select(sql::<BigInt>("MAX(id)"))
+        .load(tx.conn())?;
+    let last = order_event::table
+        .filter(order_event::id.eq_any(last))
+        .select((order_event::order_id, order_event::kind));
+    for (id, kind) in last.load::<(i64, String)>(tx.conn())? {
+        states.insert(id, parse_state(&kind)?);
+    }
+    Ok(states)
+}
+
+fn parse_state(kind: &str) -> Result<OrderState, Error> {
+    OrderState::parse(kind).ok_or_else(|| Error::Internal(format!("order state {kind}")))
+}
+
+/// A payment by its order: the institution's number, fen, unix microseconds.
+type Paid = HashMap<i64, (String, i64, i64)>;
+
+fn payments(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Paid, Error> {
+    let rows: Vec<(i64, String, i64, i64)> = payment_key::table
+        .inner_join(
+            payment::table.on(payment::business_date
+                .eq(payment_key::business_date)
+                .and(payment::order_id.eq(payment_key::order_id))),
+        )
+        .filter(payment_key::order_id.eq_any(ids))
+        .select((payment_key::order_id, payment_key::inst_order_no, payment::paid, payment::paid_at))
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(|(id, no, paid, at)| (id, (no, paid, at))).collect())
+}
+
+/// What was paid, or else asked for, of each of these orders.
+pub(super) fn amounts(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<i64>, Error> {
+    let paid = payments(tx, ids)?;
+    let asked = pay_order::table.filter(pay_order::id.eq_any(ids)).select((pay_order::id, pay_order::amount));
+    let asked: Vec<(i64, i64)> = asked.load(tx.conn())?;
+    Ok(asked.into_iter().map(|(id, asked)| paid.get(&id).map_or(asked, |(_, paid, _)| *paid)).collect())
+}
+
+/// What the payments of a business day paid, of at most `limit` payments.
+pub(super) fn paid_on(tx: &mut Tx<'_>, scope: &Scope, day: i32, limit: i64) -> Result<Vec<i64>, Error> {
+    let query =
+        payment::table.filter(payment::business_date.eq(day)).select(payment::paid).limit(limit).into_boxed();
     let query = match scope {
         Scope::Platform => query,
         Scope::Institution(id) => query.filter(payment::institution_id.eq(*id)),
         Scope::Merchant(id) => query.filter(payment::sub_merchant_id.eq(*id)),
     };
-    Ok(query.first(tx.conn())?)
+    Ok(query.load(tx.conn())?)
 }
 
 /// Orders of which this is one of the three numbers: each is looked up by its own key.
 fn ids_of(tx: &mut Tx<'_>, number: &str) -> Result<Vec<i64>, Error> {
     let ours = pay_order::table.filter(pay_order::order_no.eq(number)).select(pay_order::id);
     let mut ids: Vec<i64> = ours.load(tx.conn())?;
-    let institutions = payment_key::table.find(number).select(payment_key::order_id);
+    let institutions =
+        payment_key::table.filter(payment_key::inst_order_no.eq(number)).select(payment_key::order_id);
     ids.extend(institutions.load::<i64>(tx.conn())?);
     let tenants = platform_merchant::table.select(platform_merchant::id);
     let merchants = pay_order::table
@@ -152,39 +269,27 @@ fn ids_of(tx: &mut Tx<'_>, number: &str) -> Result<Vec<i64>, Error> {
     Ok(ids)
 }
 
-fn rows(tx: &mut Tx<'_>, found: Vec<Joined>) -> Result<Vec<Row>, Error> {
-    let ids: Vec<i64> = found.iter().map(|(order, ..)| order.id).collect();
-    let events: Vec<(i64, String)> = order_event::table
-        .filter(order_event::order_id.eq_any(ids))
-        .filter(order_event::kind.eq_any(STATES))
-        .order(order_event::id)
-        .select((order_event::order_id, order_event::kind))
+/// The lines of a page, in the order of its keys.
+pub(super) fn rows(tx: &mut Tx<'_>, keys: &[Cursor]) -> Result<Vec<Row>, Error> {
+    let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
+    let found: Vec<(OrderRow, String, String)> = pay_order::table
+        .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
+        .filter(pay_order::id.eq_any(&ids))
+        .select((OrderRow::as_select(), sub_merchant::merchant, sub_merchant::name))
         .load(tx.conn())?;
-    let last: HashMap<i64, String> = events.into_iter().collect();
-    found
-        .into_iter()
-        .map(|(order, merchant, merchant_name, inst_order_no, paid, paid_at)| {
-            let state = match (&inst_order_no, last.get(&order.id)) {
-                (Some(_), _) => OrderState::Paid,
-                (None, Some(kind)) => parse_state(kind)?,
-                (None, None) => return Err(Error::Internal("an order without events".to_owned())),
-            };
-            let paid = paid.map(Fen::new);
-            Ok(Row {
-                order: Order::from(order),
-                merchant,
-                merchant_name,
-                state,
-                inst_order_no,
-                paid,
-                paid_at,
-            })
-        })
-        .collect()
-}
-
-fn parse_state(kind: &str) -> Result<OrderState, Error> {
-    OrderState::parse(kind).ok_or_else(|| Error::Internal(format!("order state {kind}")))
+    let mut found: HashMap<i64, _> = found.into_iter().map(|row| (row.0.id, row)).collect();
+    let (mut payments, states) = (payments(tx, &ids)?, states(tx, &ids)?);
+    let rows = ids.iter().filter_map(|id| found.remove(id));
+    rows.map(|(order, merchant, merchant_name)| {
+        let state = states.get(&order.id).copied();
+        let state = state.ok_or_else(|| Error::Internal("an order without events".to_owned()))?;
+        let payment = payments.remove(&order.id);
+        let (paid, paid_at) = (payment.as_ref().map(|p| Fen::new(p.1)), payment.as_ref().map(|p| p.2));
+        let inst_order_no = payment.map(|p| p.0);
+        let order = Order::from(order);
+        Ok(Row { order, merchant, merchant_name, state, inst_order_no, paid, paid_at })
+    })
+    .collect()
 }
 
 pub(super) fn scoped(
@@ -203,10 +308,12 @@ pub(super) fn scoped(
 
 type EventRow = (i64, String, String, Option<i32>, Option<String>);
 
-pub(super) fn timeline(tx: &mut Tx<'_>, order: i64) -> Result<Vec<TimelineEntry>, Error> {
+/// The newest events of an order, at most `limit`, oldest first.
+pub(super) fn timeline(tx: &mut Tx<'_>, order: i64, limit: i64) -> Result<Vec<TimelineEntry>, Error> {
     let rows: Vec<EventRow> = order_event::table
         .filter(order_event::order_id.eq(order))
-        .order(order_event::id)
+        .order(order_event::id.desc())
+        .limit(limit)
         .select((
             order_event::at,
             order_event::kind,
@@ -216,7 +323,7 @@ pub(super) fn timeline(tx: &mut Tx<'_>, order: i64) -> Result<Vec<TimelineEntry>
         ))
         .load(tx.conn())?;
     let mut timeline = Vec::with_capacity(rows.len());
-    for (at, kind, detail, business_date, sha256) in rows {
+    for (at, kind, detail, business_date, sha256) in rows.into_iter().rev() {
         let raw = business_date.zip(sha256).map(|(business_date, sha256)| RawRef { business_date, sha256 });
         let evidence = match raw {
             Some(raw) => evidence(tx, &raw)?,

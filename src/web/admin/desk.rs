@@ -8,12 +8,13 @@ use crate::institutions::exchange::{self, Wanted};
 use crate::kernel::state::OrderState;
 use crate::orders::{self, Filter};
 use crate::web::fault::Fault;
-use crate::web::format::{Count, Day, When, Yuan};
+use crate::web::format::{COUNTED, Count, Day, UpTo, When};
 use crate::web::page;
 use crate::web::shell::Shell;
 use crate::web::view::day::{self, Step};
 use crate::web::view::exceptions::{UnsplitRow, unsplit_row};
 use crate::web::view::file::{self, FileView};
+use crate::web::view::orders::{how_many, how_much};
 use crate::web::visitor::Visitor;
 use crate::{reconciliation, splits};
 
@@ -26,9 +27,9 @@ struct DeskPage {
     today: Day,
     now: When,
     count: String,
-    amount: Yuan,
-    exceptions: Count,
-    unknown: Count,
+    amount: String,
+    exceptions: UpTo,
+    unknown: UpTo,
     files_waiting: Count,
     deadline: String,
     deadline_note: String,
@@ -44,10 +45,11 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
     let (today, now) = (app.clock.today(), app.clock.now());
     let s = visitor.shell();
     let found = app.db.read(move |tx| {
-        let (count, amount) = orders::paid_on(tx, &scope, today)?;
+        let paid = orders::paid_on(tx, &scope, today)?;
         let unknown = Filter { state: Some(OrderState::Unknown), ..Filter::default() };
-        let unknown = orders::totals(tx, &scope, &unknown)?.count;
-        let exceptions = splits::unsplit_count(tx, &scope)? + reconciliation::difference_count(tx, &scope)?;
+        let unknown = orders::totals(tx, &scope, &unknown)?;
+        let differences = reconciliation::difference_count(tx, &scope, COUNTED)?;
+        let exceptions = UpTo::of(&[splits::unsplit_count(tx, &scope, COUNTED)?, differences]);
         let unsplit = splits::unsplit_newest(tx, &scope, SHORT_LIST)?;
         let out = Wanted { published: true, ..Wanted::default() };
         let newest = exchange::newest(tx, &scope, &out, SHORT_LIST)?;
@@ -56,13 +58,13 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         let files_waiting = i64::try_from(exchange::waiting(tx, &scope)?.len()).unwrap_or(i64::MAX);
         let (deadline, deadline_note) = day::deadline(lang, now);
         Ok(DeskPage {
-            s: s.waiting("/admin/exceptions", exceptions),
+            s: s.waiting("/admin/exceptions", exceptions.count),
             today: Day(today.to_i32()),
             now: When(now),
-            count: lang.pick(format!("{} 笔", Count(count)), format!("{} orders", Count(count))),
-            amount: Yuan(amount),
-            exceptions: Count(exceptions),
-            unknown: Count(unknown),
+            count: how_many(lang, &paid),
+            amount: how_much(&paid),
+            exceptions,
+            unknown: UpTo { count: unknown.count, more: unknown.bounded },
             files_waiting: Count(files_waiting),
             deadline,
             deadline_note,

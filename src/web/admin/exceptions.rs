@@ -5,7 +5,7 @@ use askama::Template;
 
 use crate::app::App;
 use crate::web::fault::Fault;
-use crate::web::format::Count;
+use crate::web::format::{COUNTED, UpTo};
 use crate::web::page;
 use crate::web::shell::Shell;
 use crate::web::view::exceptions::{DifferenceRow, UnsplitRow, difference_row, unsplit_row};
@@ -20,9 +20,9 @@ const MOST: i64 = 100;
 struct ExceptionsPage {
     s: Shell,
     unsplit: Vec<UnsplitRow>,
-    unsplit_count: Count,
+    unsplit_count: UpTo,
     differences: Vec<DifferenceRow>,
-    difference_count: Count,
+    difference_count: UpTo,
 }
 
 #[get("/admin/exceptions")]
@@ -33,15 +33,18 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         .read(move |tx| {
             let unsplit = splits::unsplit_newest(tx, &scope, MOST)?;
             let differences = reconciliation::newest_differences(tx, &scope, MOST)?;
-            let counts = (splits::unsplit_count(tx, &scope)?, reconciliation::difference_count(tx, &scope)?);
+            let counts = (
+                splits::unsplit_count(tx, &scope, COUNTED)?,
+                reconciliation::difference_count(tx, &scope, COUNTED)?,
+            );
             Ok((counts, unsplit, differences))
         })
         .await?;
     page(&ExceptionsPage {
         s: visitor.shell(),
         unsplit: unsplit.iter().map(|found| unsplit_row(lang, found)).collect(),
-        unsplit_count: Count(counts.0),
+        unsplit_count: UpTo::of(&[counts.0]),
         differences: differences.iter().map(|found| difference_row(lang, found)).collect(),
-        difference_count: Count(counts.1),
+        difference_count: UpTo::of(&[counts.1]),
     })
 }

@@ -27,8 +27,10 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         .read(move |tx| {
             let mut cards = Vec::new();
             for institution in institutions::all(tx)? {
-                let names = merchants::receiver_names(tx, institution.id)?;
                 let standing = rules::in_force(tx, institution.id, now)?;
+                let receivers =
+                    standing.iter().flat_map(|approved| rule::receivers(&approved.rule)).collect();
+                let names = merchants::receiver_names(tx, institution.id, &receivers)?;
                 cards.extend(standing.iter().map(|approved| rule::card(lang, approved, &names)));
             }
             Ok(cards)

@@ -12,6 +12,7 @@ use crate::web::page;
 use crate::web::shell::Shell;
 use crate::web::view::file::{self, FileView};
 use crate::web::visitor::Visitor;
+use crate::{clock, rules};
 
 const PAGE: i64 = 10;
 
@@ -62,7 +63,8 @@ pub(in crate::web) async fn show(
         let waiting = exchange::waiting(tx, &scope)?;
         let answered = exchange::answered(tx, &scope, before, PAGE)?;
         let last = answered.last().filter(|_| i64::try_from(answered.len()) == Ok(PAGE)).map(|file| file.id);
-        let bundle = exchange::newest_bundle(tx, id, now)?;
+        let bundle = exchange::newest_bundle_key(tx, id, now)?;
+        let approved = rules::shared_bundle_at(tx, id, clock::instant(now))?;
         let command = file::verify_command(waiting.first().or(answered.first()), &institution.code);
         let waiting: Result<Vec<_>, _> = waiting.iter().map(|found| file::read(tx, lang, found)).collect();
         let answered: Result<Vec<_>, _> = answered.iter().map(|found| file::read(tx, lang, found)).collect();
@@ -74,9 +76,9 @@ pub(in crate::web) async fn show(
             answered: answered?,
             older: last.map(|before| format!("/institution?before={before}")),
             command,
-            bundle: bundle.map(|row| {
-                let (rules, merchants) = file::bundle_counts(&row.body);
-                BundleView { issued_at: When(row.issued_at), rules, merchants, sha256: row.sha256 }
+            bundle: bundle.zip(approved).map(|((sha256, issued_at), approved)| {
+                let (rules, merchants) = file::bundle_counts(&approved);
+                BundleView { issued_at: When(issued_at), rules, merchants, sha256 }
             }),
         })
     });

@@ -7,9 +7,10 @@ use super::store;
 use crate::app::App;
 use crate::kernel::money::Fen;
 use crate::web::fault::Fault;
-use crate::web::format::{Count, Day, Yuan};
+use crate::web::format::{COUNTED, Day, UpTo, Yuan};
 use crate::web::page;
 use crate::web::shell::Shell;
+use crate::web::view::orders::{how_many, how_much};
 use crate::web::view::settlement::{self, LineView};
 use crate::web::visitor::Visitor;
 use crate::{institutions, merchants, orders, splits};
@@ -25,11 +26,11 @@ struct DeskPage {
     institution: String,
     today: Day,
     count: String,
-    amount: Yuan,
+    amount: String,
     waiting: Yuan,
     settled: Yuan,
     settled_note: String,
-    exceptions: Count,
+    exceptions: UpTo,
     lines: Vec<LineView>,
 }
 
@@ -40,7 +41,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
     let found = app.db.read(move |tx| {
         let merchant = merchants::by_id(tx, id)?;
         let institution = institutions::by_id(tx, merchant.institution_id)?;
-        let (count, amount) = orders::paid_on(tx, &scope, today)?;
+        let paid = orders::paid_on(tx, &scope, today)?;
         let receiver = format!("merchant:{}", merchant.merchant);
         let (lines, _) = settlement::lines(tx, lang, institution.id, &receiver, i64::MAX, SHORT_LIST)?;
         let waiting = store::waiting(tx, institution.id, &receiver)?;
@@ -51,14 +52,14 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
             merchant_name: merchant.name,
             institution: institution.name,
             today: Day(today.to_i32()),
-            count: lang.pick(format!("{} 笔", Count(count)), format!("{} orders", Count(count))),
-            amount: Yuan(amount),
+            count: how_many(lang, &paid),
+            amount: how_much(&paid),
             waiting: Yuan(Fen::sum(waiting.into_iter().map(Fen::new)).unwrap_or(Fen::ZERO)),
             settled: Yuan(last.map_or(Fen::ZERO, |(amount, _)| Fen::new(amount))),
             settled_note: last
                 .and_then(|(_, day)| day)
                 .map_or_else(|| "—".to_owned(), |day| Day(day).to_string()),
-            exceptions: Count(splits::unsplit_count(tx, &scope)?),
+            exceptions: UpTo::of(&[splits::unsplit_count(tx, &scope, COUNTED)?]),
             lines,
         })
     });

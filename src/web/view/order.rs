@@ -59,6 +59,7 @@ struct OrderPage<'a> {
     no_split_next: &'static str,
     facts: Vec<(&'static str, String)>,
     timeline: Vec<Moment>,
+    older_events: bool,
 }
 
 /// The page of one order for `scope`; `list` is the address of the list it belongs to.
@@ -103,6 +104,7 @@ pub async fn show(
         no_split_next,
         facts: facts(&s, &detail),
         timeline: timeline(lang, &detail, &shown),
+        older_events: detail.older_events,
         split: shown.split,
         s,
     })

@@ -71,6 +71,7 @@ struct OrdersPage<'a> {
     chips: Vec<Chip>,
     totals: String,
     rows: Vec<Row>,
+    goes_on: bool,
     first: Option<String>,
     next: Option<String>,
 }
@@ -102,6 +103,7 @@ pub async fn show(
         chips: chips(s.w, action, &asked),
         totals: sentence(lang, &totals),
         rows,
+        goes_on: found.goes_on,
         first: (!asked.after.is_empty()).then(|| asked.href(action, &[("after", "")])),
         next,
         filter: &asked,
@@ -230,8 +232,22 @@ fn chips(w: &'static Words, action: &str, asked: &Asked) -> Vec<Chip> {
     named.map(chip).collect()
 }
 
-fn sentence(lang: Lang, totals: &Totals) -> String {
+/// How many orders, with a `+` when more were not counted.
+#[must_use]
+pub fn how_many(lang: Lang, totals: &Totals) -> String {
+    let (count, more) = (Count(totals.count), if totals.bounded { "+" } else { "" });
+    lang.pick(format!("{count}{more} 笔"), format!("{count}{more} orders"))
+}
+
+/// What they add up to, in the same way.
+#[must_use]
+pub fn how_much(totals: &Totals) -> String {
     let more = if totals.bounded { "+" } else { "" };
-    let (count, amount) = (Count(totals.count), Yuan(totals.amount));
-    lang.pick(format!("{count}{more} 笔，{amount}{more}"), format!("{count}{more} orders, {amount}{more}"))
+    totals.amount.map_or_else(String::new, |amount| format!("{}{more}", Yuan(amount)))
+}
+
+fn sentence(lang: Lang, totals: &Totals) -> String {
+    let parts = [how_many(lang, totals), how_much(totals)];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(lang.pick("，", ", "))
 }

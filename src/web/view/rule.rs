@@ -6,7 +6,7 @@ use crate::kernel::approvals::ApprovedRule;
 use crate::kernel::calendar::Instant;
 use crate::kernel::money::Fen;
 use crate::kernel::rate::Ppm;
-use crate::kernel::rule::{Amount, FeeBearer, List, Share, Target, Value, When, WhenShort};
+use crate::kernel::rule::{Amount, FeeBearer, List, RuleVersion, Share, Target, Value, When, WhenShort};
 use crate::web::format::{When as Moment, Yuan, percent_of_ppm};
 use crate::web::lang::Lang;
 
@@ -52,6 +52,24 @@ pub struct ShareWords {
     pub role: String,
     /// How much, and when.
     pub how: Vec<String>,
+}
+
+/// The receivers that a version names.
+#[must_use]
+pub fn receivers(rule: &RuleVersion) -> Vec<&str> {
+    fn below<'a>(shares: &'a [Share], found: &mut Vec<&'a str>) {
+        for share in shares {
+            match &share.target {
+                Target::Receiver(key) => found.push(key),
+                Target::Party { .. } => {}
+                Target::Divide { parts, .. } => found.extend(parts.iter().map(|part| &*part.receiver)),
+            }
+            below(&share.shares, found);
+        }
+    }
+    let mut found = Vec::new();
+    below(&rule.shares, &mut found);
+    found
 }
 
 /// The card of an approved version.

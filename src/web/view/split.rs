@@ -1,6 +1,6 @@
 //! What the files say of an order, or before the cut a preview by the contract's fee (`split.md`, "Order facts").
 //! Lines are shown as stored; the words beside them come from computing them again.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::drawn::{Amount, Drawn, SplitView, draw};
 use super::order::file_tag;
@@ -124,8 +124,7 @@ fn tell(
         let (class, text) = if result.stage == "FIRST" {
             first_words(lang, &result.code)
         } else {
-            let lines = exchange::result_lines(tx, result.id)?;
-            match lines.iter().find(|line| line.n == entry.order.n) {
+            match exchange::result_line(tx, result.id, entry.order.n)? {
                 Some(line) => final_words(lang, &line.status),
                 None => continue,
             }
@@ -188,7 +187,8 @@ fn of_file(
     let picked = entry.rule.as_ref().ok_or_else(|| Error::Internal("an order without its rule".into()))?;
     let version = rules::by_digest(tx, file.institution_id, &picked.digest)?;
     let version = version.and_then(|stored| rule::parse(&stored.canonical).ok());
-    let names = merchants::receiver_names(tx, detail.standing.order.institution_id)?;
+    let receivers: BTreeSet<&str> = entry.lines.iter().map(|line| line.receiver.as_str()).collect();
+    let names = merchants::receiver_names(tx, detail.standing.order.institution_id, &receivers)?;
     let (rule, number) = (&picked.rule, picked.version);
     let (name, n) = (&file.name, entry.order.n);
     shown.fee_note = lang.words().fee_of_bill.to_owned();
@@ -216,7 +216,7 @@ fn preview(
 ) -> Result<(), Error> {
     let order = &detail.standing.order;
     let at = clock::instant(payment.received_at);
-    let Some(bundle) = rules::bundle_at(tx, order.institution_id, at)? else { return Ok(()) };
+    let Some(bundle) = rules::shared_bundle_at(tx, order.institution_id, at)? else { return Ok(()) };
     let Some(rate) = bundle.fee_rate(&detail.merchant, &order.channel, &order.product) else { return Ok(()) };
     let fee = rate.half_up_of(payment.paid).unwrap_or(Fen::ZERO);
     let facts = OrderFacts {
@@ -241,7 +241,9 @@ fn preview(
         shown.facts = Some(facts);
         return Ok(());
     };
-    let names = merchants::receiver_names(tx, detail.standing.order.institution_id)?;
+    let receivers: Vec<String> = split.lines.iter().map(|line| line.receiver.to_string()).collect();
+    let receivers = receivers.iter().map(String::as_str).collect();
+    let names = merchants::receiver_names(tx, order.institution_id, &receivers)?;
     let drawn = Drawn {
         tag: Tag::new(Mood::Waits, lang.words().split_preview),
         words: in_words(lang, rule, &facts),

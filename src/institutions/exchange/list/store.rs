@@ -3,7 +3,7 @@ use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use crate::db::Tx;
-use crate::db::schema::{exchanged_file, file_result, result_line};
+use crate::db::schema::{exchanged_file, file_result, institution, result_line};
 use crate::error::Error;
 use crate::institutions::exchange::{ExchangedFile, ResultLine};
 use crate::people::Scope;
@@ -60,7 +60,9 @@ pub fn newest(
 
 /// The file of this name within a scope.
 pub fn scoped(tx: &mut Tx<'_>, scope: &Scope, name: &str) -> Result<Option<ExchangedFile>, Error> {
+    // A name is unique within an institution: there it is looked up.
     let query = exchanged_file::table
+        .filter(exchanged_file::institution_id.eq_any(institution::table.select(institution::id)))
         .filter(exchanged_file::name.eq(name))
         .select(ExchangedFile::as_select())
         .into_boxed();
