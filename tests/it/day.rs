@@ -675,8 +675,9 @@ async fn the_numbers_of_another_institution_are_not_ours() {
     let hand = Hand::over(&f);
     bill(&f, day).await;
     let void = cut(&f, day).await.unwrap().files.remove(0);
-    let unsplit =
-        || app.db.read_blocking(|tx| splits::unsplit_count(tx, &mingfen::people::Scope::Platform, 100)).unwrap();
+    let unsplit = || {
+        app.db.read_blocking(|tx| splits::unsplit_count(tx, &mingfen::people::Scope::Platform, 100)).unwrap()
+    };
     let before = unsplit();
     assert!(before > 0);
     let columns = "n, order_no, inst_order_no, sub_merchant_id, merchant, channel, product, tags, parties, \

@@ -31,6 +31,7 @@ mod tidy;
 mod delivery;
 mod gateway;
 mod intake;
+mod lists;
 mod orders;
 mod sandbox;
 mod sandbox_alone;
