@@ -243,6 +243,9 @@ pub fn unresolved(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<Order>, Error> {
     ids.sort_unstable();
     ids.dedup();
     ids.truncate(usize::try_from(stuck.limit).unwrap_or(usize::MAX));
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let rows: Vec<OrderRow> = pay_order::table
         .filter(pay_order::id.eq_any(ids))
         .order(pay_order::id)

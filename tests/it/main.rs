@@ -34,6 +34,7 @@ mod gateway;
 mod intake;
 mod kills;
 mod ledger;
+mod lists;
 mod orders;
 mod sandbox;
 mod sandbox_alone;

@@ -87,7 +87,7 @@ pub fn list(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter, after: Option<Curso
     let more = keys.len() > full;
     keys.truncate(full);
     let next = if more { keys.last().copied() } else { resume };
-    let rows = store::rows(tx, &keys)?;
+    let rows = if keys.is_empty() { Vec::new() } else { store::rows(tx, &keys)? };
     Ok(Page { rows, next, goes_on: !more && next.is_some() })
 }
 
@@ -155,7 +155,8 @@ pub fn totals(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter) -> Result<Totals,
     let found = search(tx, &narrow, filter.state, None, (SUMMED.saturating_add(1), SUMMED))?;
     if found.keys.len() <= SUMMED {
         let ids: Vec<i64> = found.keys.iter().map(|key| key.id).collect();
-        return added(store::amounts(tx, &ids)?, found.resume.is_some());
+        let amounts = if ids.is_empty() { Vec::new() } else { store::amounts(tx, &ids)? };
+        return added(amounts, found.resume.is_some());
     }
     let count = store::count(tx, &narrow, COUNTED.saturating_add(1))?;
     Ok(Totals { count: count.min(COUNTED), amount: None, bounded: count > COUNTED })

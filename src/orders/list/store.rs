@@ -52,6 +52,9 @@ pub(super) fn narrow(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter) -> Result<
         }
     };
     let ids = filter.number.as_deref().map(|number| ids_of(tx, number)).transpose()?;
+    if ids.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(None);
+    }
     Ok(Some(Narrow {
         scope: *scope,
         from: filter.from.map(|day| clock::micros(day.start())),
@@ -167,6 +170,9 @@ pub(super) fn keys_told(
         }
         None => None,
     };
+    if told.is_empty() {
+        return Ok((Vec::new(), None));
+    }
     // Found by key alone and narrowed here: a planner that does not know how few the keys are may read all the
     // merchant's orders instead.
     let query = pay_order::table.filter(pay_order::id.eq_any(told));

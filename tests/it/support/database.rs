@@ -143,6 +143,18 @@ struct NumberRow {
     v: i64,
 }
 
+#[derive(QueryableByName)]
+struct SqliteStep {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+#[derive(QueryableByName)]
+struct PgStep {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    step: String,
+}
+
 impl Raw {
     pub fn open(url: &str) -> Raw {
         match url.strip_prefix("sqlite:") {
@@ -172,6 +184,20 @@ impl Raw {
         }
         .unwrap();
         rows.into_iter().map(|row| row.v.unwrap_or_default()).collect()
+    }
+
+    /// The steps of a plan: what EXPLAIN gives, in whichever column this database gives it.
+    pub fn explained(&mut self, sql: &str) -> Vec<String> {
+        match self {
+            Raw::Sqlite(conn) => {
+                let rows: Vec<SqliteStep> = diesel::sql_query(sql).load(conn).unwrap();
+                rows.into_iter().map(|row| row.detail).collect()
+            }
+            Raw::Pg(conn) => {
+                let rows: Vec<PgStep> = diesel::sql_query(sql).load(conn).unwrap();
+                rows.into_iter().map(|row| row.step).collect()
+            }
+        }
     }
 
     /// The number that a query gives in its one column `v`.
