@@ -50,9 +50,16 @@ impl Lane {
     /// Who is cut off in the middle of a transaction must not hold its locks for hours.
     pub(super) const fn begin_writing(self) -> &'static str {
         match self {
-            Lane::Requests | Lane::Intake => {
+            Lane::Requests => {
                 "BEGIN; SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '5s'; \
                  SET LOCAL idle_in_transaction_session_timeout = '15s'"
+            }
+            // The intake looks up by keys alone. While a day's tables fill up, their statistics still say that they are
+            // empty, and the planner would read them from end to end.
+            Lane::Intake => {
+                "BEGIN; SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '5s'; \
+                 SET LOCAL idle_in_transaction_session_timeout = '15s'; SET LOCAL enable_seqscan = off; \
+                 SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
             }
             Lane::Work => {
                 "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'; \
