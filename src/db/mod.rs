@@ -58,8 +58,8 @@ macro_rules! insert_rows {
 /// Declares the rows of a table that is filled in batches, with an `insert` of many of them:
 /// `bulk_rows! { /// Doc. KeyRow<'a> of payment_key { order_id: i64 as BigInt, … } }`.
 ///
-/// On PostgreSQL it is one statement over an array a column, whose text does not depend on how many rows there are; on
-/// SQLite one prepared statement is kept and run for every row.
+/// On PostgreSQL it is one statement over an array a column, on SQLite one statement a row; either stays prepared, for
+/// its text does not depend on how many rows there are.
 #[macro_export]
 macro_rules! bulk_rows {
     ($(#[$doc:meta])* $row:ident<$life:lifetime> of $table:ident {
@@ -75,6 +75,39 @@ macro_rules! bulk_rows {
         impl $row<'_> {
             pub(super) fn insert(tx: &mut $crate::db::Tx<'_>, rows: &[Self]) -> Result<(), $crate::error::Error> {
                 use diesel::RunQueryDsl;
+                use diesel::pg::{Pg, PgConnection};
+                use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+
+                struct Columns<'q, $life> {
+                    $($field: Vec<&'q $type>,)+
+                }
+
+                impl QueryId for Columns<'_, '_> {
+                    type QueryId = Columns<'static, 'static>;
+                    const HAS_STATIC_QUERY_ID: bool = true;
+                }
+
+                impl RunQueryDsl<PgConnection> for Columns<'_, '_> {}
+
+                impl QueryFragment<Pg> for Columns<'_, '_> {
+                    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
+                        out.push_sql(concat!("INSERT INTO ", stringify!($table)));
+                        let mut before = " (";
+                        $(
+                            out.push_sql(std::mem::replace(&mut before, ", "));
+                            out.push_sql(stringify!($field));
+                        )+
+                        out.push_sql(") SELECT * FROM UNNEST");
+                        before = "(";
+                        $(
+                            out.push_sql(std::mem::replace(&mut before, ", "));
+                            out.push_bind_param::<diesel::sql_types::Array<$sql>, _>(&self.$field)?;
+                        )+
+                        out.push_sql(")");
+                        Ok(())
+                    }
+                }
+
                 if rows.is_empty() {
                     return Ok(());
                 }
@@ -85,23 +118,12 @@ macro_rules! bulk_rows {
                         }
                     }
                     $crate::db::Conn::Pg(conn) => {
-                        let columns = [$(stringify!($field)),+];
-                        let query = diesel::sql_query($crate::db::array_insert(stringify!($table), &columns));
-                        $(
-                            let column: Vec<_> = rows.iter().map(|row| &row.$field).collect();
-                            let query = query.bind::<diesel::sql_types::Array<$sql>, _>(column);
-                        )+
-                        query.execute(conn)?;
+                        let columns = Columns { $($field: rows.iter().map(|row| &row.$field).collect(),)+ };
+                        columns.execute(conn)?;
                     }
                 }
                 Ok(())
             }
         }
     };
-}
-
-/// `INSERT` of rows whose columns are bound as arrays.
-pub fn array_insert(table: &str, columns: &[&str]) -> String {
-    let places: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
-    format!("INSERT INTO {table} ({}) SELECT * FROM UNNEST({})", columns.join(", "), places.join(", "))
 }

@@ -66,8 +66,8 @@ impl Access {
     const fn cache_kib(self) -> u32 {
         match self {
             Access::Open => 2_000,
-            Access::Write => 200_000,
-            Access::Read => 32_000,
+            Access::Write => 96_000,
+            Access::Read => 16_000,
         }
     }
 }

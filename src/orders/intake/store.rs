@@ -94,10 +94,13 @@ type Names = (String, String, String, String, String, String);
 
 /// The orders of these numbers of ours.
 pub(super) fn awaited(tx: &mut Tx<'_>, numbers: &[&str]) -> Result<HashMap<String, Awaited>, Error> {
-    let rows: Vec<(OrderRow, Names, Option<i64>)> = pay_order::table
+    // Only a payment comes after CLOSED.
+    let closed = order_event::order_id.eq(pay_order::id).and(order_event::kind.eq("CLOSED"));
+    let rows: Vec<(OrderRow, Names, Option<i64>, Option<String>)> = pay_order::table
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
         .inner_join(platform_merchant::table.on(platform_merchant::id.eq(pay_order::platform_merchant_id)))
         .left_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
+        .left_join(order_event::table.on(closed))
         .filter(pay_order::order_no.eq_any(numbers))
         .select((
             OrderRow::as_select(),
@@ -110,18 +113,10 @@ pub(super) fn awaited(tx: &mut Tx<'_>, numbers: &[&str]) -> Result<HashMap<Strin
                 platform_merchant::name,
             ),
             payment_key::order_id.nullable(),
+            order_event::detail.nullable(),
         ))
         .load(tx.conn())?;
-    let ids: Vec<i64> = rows.iter().map(|(order, ..)| order.id).collect();
-    // Only a payment comes after CLOSED.
-    let closed: Vec<(i64, String)> = order_event::table
-        .filter(order_event::order_id.eq_any(ids))
-        .filter(order_event::kind.eq("CLOSED"))
-        .order(order_event::id.asc())
-        .select((order_event::order_id, order_event::detail))
-        .load(tx.conn())?;
-    let mut closed: HashMap<i64, String> = closed.into_iter().collect();
-    let awaited = rows.into_iter().map(|(order, names, paid)| {
+    let awaited = rows.into_iter().map(|(order, names, paid, closed)| {
         let order = Order::from(order);
         let (merchant, inst_merchant_no, name, sp_mchid, sp_appid, tenant_name) = names;
         let merchant = SubMerchant {
@@ -134,7 +129,6 @@ pub(super) fn awaited(tx: &mut Tx<'_>, numbers: &[&str]) -> Result<HashMap<Strin
         };
         let tenant =
             PlatformMerchant { id: order.platform_merchant_id, sp_mchid, sp_appid, name: tenant_name };
-        let closed = closed.remove(&order.id);
         (order.order_no.clone(), Awaited { order, merchant, tenant, is_paid: paid.is_some(), closed })
     });
     Ok(awaited.collect())
