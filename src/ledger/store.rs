@@ -2,8 +2,10 @@
 use std::collections::BTreeMap;
 
 use diesel::dsl::{max, sql};
+use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Integer, Text};
 use diesel::upsert::excluded;
 
 use super::{Account, Kind, NewEntry};
@@ -14,31 +16,53 @@ use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::kernel::money::Fen;
 use crate::kernel::state::CustodyState;
-use crate::{insert_returning_id, insert_rows};
+use crate::{bulk_rows, insert_returning_id, insert_rows};
 
 /// Amounts by account and party.
 pub(super) type Sums = BTreeMap<(Account, String), Fen>;
 
 /// Names the ledger among the advisory locks; those of orders have one number only.
-const LOCK: &str = "7411, 0";
+macro_rules! lock_of_the_ledger {
+    ($function:literal) => {
+        concat!("SELECT ", $function, "(7411, 0)")
+    };
+}
+
 /// Rows of one statement.
 const BATCH: usize = 400;
 
 /// Many may post at a time; whoever closes a day or reads how far entries go waits for them. SQLite has one writer.
 pub(super) fn share(tx: &mut Tx<'_>) -> Result<(), Error> {
-    lock(tx, "pg_advisory_xact_lock_shared")
+    lock(tx, lock_of_the_ledger!("pg_advisory_xact_lock_shared"))
 }
 
 /// Until the transaction ends nobody posts.
 pub(super) fn alone(tx: &mut Tx<'_>) -> Result<(), Error> {
-    lock(tx, "pg_advisory_xact_lock")
+    lock(tx, lock_of_the_ledger!("pg_advisory_xact_lock"))
 }
 
-fn lock(tx: &mut Tx<'_>, function: &str) -> Result<(), Error> {
+fn lock(tx: &mut Tx<'_>, statement: &'static str) -> Result<(), Error> {
     if let Conn::Pg(conn) = tx.conn() {
-        diesel::sql_query(format!("SELECT {function}({LOCK})")).execute(conn)?;
+        Prepared(statement).execute(conn)?;
     }
     Ok(())
+}
+
+/// A statement of PostgreSQL that stays prepared.
+struct Prepared(&'static str);
+
+impl QueryId for Prepared {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<PgConnection> for Prepared {}
+
+impl QueryFragment<Pg> for Prepared {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(self.0);
+        Ok(())
+    }
 }
 
 /// Stores an entry with its postings.
@@ -56,22 +80,29 @@ pub(super) fn insert(tx: &mut Tx<'_>, entry: &NewEntry, day: i32) -> Result<i64,
             ledger_entry::created_at.eq(entry.at),
         )
     )?;
-    let rows: Vec<_> = (0_i32..)
+    let rows: Vec<NewPosting<'_>> = (0_i32..)
         .zip(&entry.postings)
-        .map(|(idx, one)| {
-            (
-                posting::entry_id.eq(id),
-                posting::idx.eq(idx),
-                posting::account.eq(one.account.as_str()),
-                posting::party.eq(one.party.as_str()),
-                posting::amount.eq(one.amount.get()),
-            )
+        .map(|(idx, one)| NewPosting {
+            entry_id: id,
+            idx,
+            account: one.account.as_str(),
+            party: &one.party,
+            amount: one.amount.get(),
         })
         .collect();
-    for batch in rows.chunks(BATCH) {
-        insert_rows!(tx, posting, batch.to_vec())?;
-    }
+    NewPosting::insert(tx, &rows)?;
     Ok(id)
+}
+
+bulk_rows! {
+    /// One side of an entry.
+    NewPosting<'a> of posting {
+        entry_id: i64 as BigInt,
+        idx: i32 as Integer,
+        account: &'a str as Text,
+        party: &'a str as Text,
+        amount: i64 as BigInt,
+    }
 }
 
 /// An entry as it is stored.

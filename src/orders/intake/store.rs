@@ -7,11 +7,11 @@ use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
 use super::PaymentFact;
 use crate::bulk_rows;
 use crate::clock;
-use crate::db::Tx;
 use crate::db::schema::{
     order_event, orphan_payment, outbox, pay_order, payment, payment_key, platform_merchant, raw_message,
     sub_merchant,
 };
+use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::merchants::SubMerchant;
 use crate::orders::store::OrderRow;
@@ -46,7 +46,7 @@ pub(super) fn known_payments(
     tx: &mut Tx<'_>,
     numbers: &[&str],
 ) -> Result<HashMap<String, KnownPayment>, Error> {
-    let mut known: Vec<KnownTuple> = payment_key::table
+    let paid = payment_key::table
         .inner_join(
             payment::table.on(payment::business_date
                 .eq(payment_key::business_date)
@@ -60,19 +60,19 @@ pub(super) fn known_payments(
             pay_order::order_no,
             payment::paid,
             payment::paid_at,
-        ))
-        .load(tx.conn())?;
-    let orphans: Vec<KnownTuple> = orphan_payment::table
-        .filter(orphan_payment::inst_order_no.eq_any(numbers))
-        .select((
-            orphan_payment::inst_order_no,
-            orphan_payment::institution_id,
-            orphan_payment::order_no,
-            orphan_payment::paid,
-            orphan_payment::paid_at,
-        ))
-        .load(tx.conn())?;
-    known.extend(orphans);
+        ));
+    let orphans = orphan_payment::table.filter(orphan_payment::inst_order_no.eq_any(numbers)).select((
+        orphan_payment::inst_order_no,
+        orphan_payment::institution_id,
+        orphan_payment::order_no,
+        orphan_payment::paid,
+        orphan_payment::paid_at,
+    ));
+    let both = paid.union_all(orphans);
+    let known: Vec<KnownTuple> = match tx.conn() {
+        Conn::Sqlite(conn) => both.load(conn)?,
+        Conn::Pg(conn) => both.load(conn)?,
+    };
     let known = known.into_iter().map(|(number, institution_id, order_no, paid, paid_at)| {
         (number, KnownPayment { institution_id, order_no, paid, paid_at })
     });
