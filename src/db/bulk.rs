@@ -167,7 +167,11 @@ impl Bulk {
         if rows.is_empty() {
             return Ok(());
         }
-        copy_into(conn, self.staged.as_deref().unwrap_or(self.parent), columns, rows)
+        match &self.staged {
+            // Nobody else sees the table before it is committed: its rows need no look at who may see them, ever.
+            Some(staged) => copy(conn, staged, columns, rows, true),
+            None => copy(conn, self.parent, columns, rows, false),
+        }
     }
 
     /// Gives a staged table its key and indexes and attaches it.
@@ -233,6 +237,16 @@ pub fn copy_into(
     columns: &'static [&'static str],
     rows: &BinaryRows,
 ) -> QueryResult<()> {
+    copy(conn, table, columns, rows, false)
+}
+
+fn copy(
+    conn: &mut PgConnection,
+    table: &str,
+    columns: &'static [&'static str],
+    rows: &BinaryRows,
+    freeze: bool,
+) -> QueryResult<()> {
     use diesel::ExecuteCopyFromDsl;
     TARGET.set((table.to_owned(), columns));
     diesel::copy_from(bill_order::table)
@@ -242,6 +256,7 @@ pub fn copy_into(
             sent.map_err(|e| Diesel::DeserializationError(Box::new(e)))
         })
         .with_format(CopyFormat::Binary)
+        .with_freeze(freeze)
         .execute(conn)?;
     Ok(())
 }

@@ -20,6 +20,9 @@ BEGIN
         RETURN NULL;
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', part, parent);
+    -- Asked of each row as it comes, so that attaching need not read them all again.
+    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT of_one_day CHECK (business_date = %s AND institution_id = %s)',
+        part, business_date, institution_id);
     EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()',
         part || '_no_truncate', part);
     EXECUTE format('GRANT INSERT ON %I TO %I', part, session_user);
@@ -46,6 +49,7 @@ BEGIN
     END IF;
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s, %s) TO (%s, %s)',
         parent, part, business_date, institution_id, business_date, institution_id + 1);
+    EXECUTE format('ALTER TABLE %I DROP CONSTRAINT of_one_day', part);
     IF session_user <> current_user THEN
         EXECUTE format('REVOKE INSERT ON %I FROM %I', part, session_user);
     END IF;
