@@ -128,6 +128,7 @@ async fn a_late_order_comes_in_the_next_file_of_its_day_and_differences_are_kept
     let mut sale = scenery::sale(&day.to_string(), 500);
     sale.out_trade_no = "LATE000001".to_owned();
     f.world.shop.sell(&sale).await.unwrap();
+    f.world.settle_messages().await.unwrap();
     bill(&f, day).await;
     assert_eq!(cut(&f, day).await.unwrap().made, 0);
 
