@@ -323,7 +323,9 @@ macro_rules! standing_unsplit {
         let void = void
             .filter(void.field(file_result::file_id).eq(split_order::file_id))
             .filter(void.field(file_result::stage).eq("FIRST"))
-            .filter(void.field(file_result::code).ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]));
+            .filter(void.field(file_result::code).ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]))
+            // The offset keeps PostgreSQL from making a join of it that reads all results for each order.
+            .offset(0);
         let query = split_order::table
             .inner_join(billed!())
             .inner_join(exchanged_file::table.on(exchanged_file::id.eq(split_order::file_id)))

@@ -14,7 +14,7 @@ use crate::db::schema::{
 use crate::error::Error;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
-use crate::orders::store::{OrderRow, STATES};
+use crate::orders::store::{OrderRow, STATES, of_rare_kind};
 use crate::orders::{Event, Order, RawRef};
 use crate::people::Scope;
 
@@ -140,8 +140,8 @@ pub(super) fn keys_told(
     reach: i64,
 ) -> Result<(Vec<Cursor>, Option<Cursor>), Error> {
     let mut told = order_event::table
-        .filter(order_event::kind.eq(state.as_str()))
-        .order((order_event::order_id.desc(), order_event::id.desc()))
+        .filter(of_rare_kind(state))
+        .order(order_event::order_id.desc())
         .limit(reach)
         .select(order_event::order_id)
         .into_boxed();
