@@ -106,7 +106,7 @@ async fn what_comes_after_a_close_is_posted_to_the_next_day() {
     mingfen::jobs::roll_up(&shop.app).await.unwrap();
     let again = shop.app.db.read_blocking(|tx| ledger::balances(tx, institution)).unwrap();
     assert_eq!(again, books);
-    let broken = shop.app.db.read_blocking(|tx| ledger::chain_breaks(tx)).unwrap();
+    let broken = shop.app.db.read_blocking(ledger::chain_breaks).unwrap();
     assert_eq!(broken, Vec::<String>::new());
 }
 

@@ -126,7 +126,9 @@ async fn crowded() -> Shop {
     record();
     let shop = Shop::open().await;
     let mut raw = Raw::open(shop.app.database_url());
-    let (series, day, pad): (fn(i64) -> String, _, fn(&str, i64) -> String) = match Kind::of_this_run() {
+    type Series = fn(i64) -> String;
+    type Pad = fn(&str, i64) -> String;
+    let (series, day, pad): (Series, _, Pad) = match Kind::of_this_run() {
         Kind::Postgres => (
             |to| format!("generate_series(CAST(1 AS BIGINT), {to}) AS t(i)"),
             "CAST(to_char(to_timestamp(created_at / 1000000 + 28800) AT TIME ZONE 'UTC', 'YYYYMMDD') AS INTEGER)",
