@@ -1,4 +1,5 @@
 //! Custody days: open, cut, closed; and balances.
+use super::day_store;
 use super::rollup::link;
 use super::store::{self, Sums};
 use super::{Account, total};
@@ -14,7 +15,7 @@ pub type Balances = Sums;
 /// Where a custody day stands.
 pub fn state(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<CustodyState, Error> {
     let mut reached = CustodyState::Open;
-    for text in store::states(tx, institution, day.to_i32())? {
+    for text in day_store::states(tx, institution, day.to_i32())? {
         let state =
             CustodyState::parse(&text).ok_or_else(|| Error::Internal(format!("custody day {text}")))?;
         reached = reached.max(state);
@@ -33,7 +34,7 @@ pub fn cut(
     if state(tx, institution, day)? != CustodyState::Open {
         return Ok(());
     }
-    store::reach(tx, institution, day.to_i32(), CustodyState::Cut, (evidence, at))
+    day_store::reach(tx, institution, day.to_i32(), CustodyState::Cut, (evidence, at))
 }
 
 /// Closes every cut day up to this one, in their order, with a snapshot of all balances: what comes later is posted to the
@@ -48,28 +49,28 @@ pub fn close(
     store::alone(tx)?;
     let newest = store::newest(tx)?;
     while link(tx, newest)? > 0 {}
-    let closed = store::last_closed(tx, institution)?;
+    let closed = day_store::last_closed(tx, institution)?;
     let mut balances = match closed {
-        Some(closed) => store::snapshot(tx, institution, closed)?,
+        Some(closed) => day_store::snapshot(tx, institution, closed)?,
         None => Sums::new(),
     };
-    for day in store::open_days(tx, institution, closed.unwrap_or(0), upto.to_i32())? {
+    for day in day_store::open_days(tx, institution, closed.unwrap_or(0), upto.to_i32())? {
         let day = BusinessDay::from_i32(day).ok_or_else(stored_day)?;
         if state(tx, institution, day)? != CustodyState::Cut {
             break;
         }
         add(&mut balances, store::day(tx, institution, day.to_i32())?)?;
-        store::add_snapshot(tx, institution, day.to_i32(), &balances)?;
-        store::reach(tx, institution, day.to_i32(), CustodyState::Closed, (evidence, at))?;
+        day_store::add_snapshot(tx, institution, day.to_i32(), &balances)?;
+        day_store::reach(tx, institution, day.to_i32(), CustodyState::Closed, (evidence, at))?;
     }
     Ok(())
 }
 
 /// What every account holds: the last closed snapshot and what was posted since.
 pub fn balances(tx: &mut Tx<'_>, institution: i64) -> Result<Balances, Error> {
-    let closed = store::last_closed(tx, institution)?;
+    let closed = day_store::last_closed(tx, institution)?;
     let mut balances = match closed {
-        Some(closed) => store::snapshot(tx, institution, closed)?,
+        Some(closed) => day_store::snapshot(tx, institution, closed)?,
         None => Sums::new(),
     };
     let since = store::days_after(tx, institution, closed.unwrap_or(0))?;

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use super::day::of_account;
+use super::day_store;
 use super::rollup::{digest, sums_of};
 use super::store::{self, Sums};
 use super::{Account, Kind, balances};
@@ -18,7 +19,7 @@ const BATCH: i64 = 1_000;
 pub fn day_breaks(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<String>, Error> {
     let posted = store::of_day(tx, institution, day.to_i32(), &[Kind::Paid])?;
     let posted = of_account(&posted, Account::ChannelReceivable)?;
-    let paid = Fen::new(store::paid_of(tx, institution, day.to_i32())?);
+    let paid = Fen::new(day_store::paid_of(tx, institution, day.to_i32())?);
     Ok(if posted == paid {
         Vec::new()
     } else {
@@ -61,10 +62,10 @@ pub fn breaks(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>, Error> {
 pub fn snapshot_breaks(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>, Error> {
     let mut breaks = Vec::new();
     let mut balances = Sums::new();
-    for day in store::closed_days(tx, institution)? {
+    for day in day_store::closed_days(tx, institution)? {
         super::day::add(&mut balances, store::day(tx, institution, day)?)?;
         balances.retain(|_, amount| *amount != Fen::ZERO);
-        let kept = store::snapshot(tx, institution, day)?;
+        let kept = day_store::snapshot(tx, institution, day)?;
         if kept != balances {
             breaks.push(format!("ledger: the balances at the close of {day} are not those of its entries"));
         }

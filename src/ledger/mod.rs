@@ -4,6 +4,7 @@
 //! and the sums must agree. Entries are chained per custody day by the roll-up; balances are the last closed snapshot and
 //! what was posted since. Nothing here is updated on the way of a payment.
 mod day;
+mod day_store;
 mod events;
 mod holds;
 mod rollup;
@@ -128,7 +129,7 @@ pub fn post(tx: &mut Tx<'_>, entry: NewEntry) -> Result<Option<i64>, Error> {
         return Ok(None);
     }
     store::share(tx)?;
-    let day = match store::last_closed(tx, entry.institution)? {
+    let day = match day_store::last_closed(tx, entry.institution)? {
         Some(closed) if closed >= entry.of.to_i32() => day::after(closed)?,
         Some(_) | None => entry.of,
     };
