@@ -54,10 +54,12 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
     // Two writers that insert keys in different orders would deadlock.
     let mut by_key: Vec<(usize, &PaymentFact)> = facts.iter().enumerate().collect();
     by_key.sort_by(|a, b| a.1.inst_order_no.cmp(&b.1.inst_order_no));
-    let numbers: Vec<&str> = by_key.iter().map(|(_, fact)| fact.inst_order_no.as_str()).collect();
-    let mut known = store::known_payments(tx, &numbers)?;
+    // Orders first: what another process stores between the two look-ups is known then. The other way round its order
+    // would look paid by somebody else, and the payment be kept apart.
     let numbers: Vec<&str> = by_key.iter().map(|(_, fact)| fact.order_no.as_str()).collect();
     let awaited = store::awaited(tx, &numbers)?;
+    let numbers: Vec<&str> = by_key.iter().map(|(_, fact)| fact.inst_order_no.as_str()).collect();
+    let mut known = store::known_payments(tx, &numbers)?;
     let (mut decided, mut paid_now) = (Decided::default(), HashSet::new());
     let mut outcomes = vec![Outcome::Conflict; facts.len()];
     for (place, fact) in by_key {
