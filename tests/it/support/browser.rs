@@ -10,6 +10,8 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
+use super::sandbox_process::eventually;
+
 const AXE: &str = include_str!("../../vendor/axe.min.js");
 const RULES: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 /// Desk and phone.
@@ -139,8 +141,13 @@ impl Browser {
         let command = json!({
             "cmd": "Page.captureScreenshot", "params": {"format": "png", "captureBeyondViewport": true},
         });
-        let picture = self.driver("goog/cdp/execute", command).await;
-        let bytes = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+        // Where the machine is busy the browser may have no frame to give yet.
+        let picture = eventually("a picture", async || {
+            let answer = self.driver("goog/cdp/execute", command.clone()).await;
+            answer["data"].as_str().map(str::to_owned)
+        })
+        .await;
+        let bytes = STANDARD.decode(picture).unwrap();
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::write(dir.join(format!("{name}.png")), bytes).unwrap();
