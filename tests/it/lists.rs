@@ -295,7 +295,7 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
         "SELECT id FROM pay_order WHERE description = 'x'",
         "SELECT count(*) FROM order_event",
         "SELECT paid FROM payment WHERE received_at = 1",
-        "SELECT id FROM order_event WHERE order_event.kind = 'UNKNOWN' AND order_id = 5",
+        "SELECT id FROM order_event WHERE order_event.kind = 'UNKNOWN' AND id = 5",
     ] {
         assert!(!walks(&mut raw, bad).is_empty(), "{bad}");
     }
