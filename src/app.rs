@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::channels::http::{Guarded, Limits};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::db::{Create, Db, OpenError, Tx};
+use crate::db::{Create, Db, Lane, Leases, OpenError, Tx};
 use crate::error::Error;
 use crate::institutions;
 use crate::institutions::exchange::{Desk, Folder};
-use crate::orders::Channel;
+use crate::orders::{Channel, Intake, Pace};
 use crate::people::keys::PlatformKeys;
 use crate::people::login::Doorkeeper;
 use crate::protocol::crypto::MasterKey;
@@ -21,6 +21,8 @@ pub struct App {
     pub db: Db,
     /// The time.
     pub clock: Clock,
+    /// Takes payments in.
+    pub intake: Intake,
     /// The settings.
     pub config: Arc<Config>,
     /// Wraps private keys and secrets at rest, and makes tokens.
@@ -31,7 +33,16 @@ pub struct App {
     pub doorkeeper: Doorkeeper,
     /// The guarded client for everything that goes out.
     pub http: Guarded,
-    channels: Arc<Mutex<HashMap<i64, Channel>>>,
+    /// Keeps jobs that run in several processes from doing the same at the same time.
+    pub leases: Leases,
+    channels: Arc<Mutex<Channels>>,
+}
+
+/// Opened channels by their institutions' keys, and those by their codes.
+#[derive(Default)]
+struct Channels {
+    opened: HashMap<i64, Channel>,
+    codes: HashMap<String, i64>,
 }
 
 /// Why a platform does not start; each sentence says what to do.
@@ -69,12 +80,20 @@ impl App {
             Guarded::new(Limits::default(), config.allow_private_addresses).map_err(Error::internal)?;
         let doorkeeper = Doorkeeper::new(config.login_attempts_per_minute);
         let (config, keys) = (Arc::new(config), Arc::new(keys));
-        Ok(App { db, clock, config, master_key, keys, doorkeeper, http, channels: Arc::default() })
+        let intake = Intake::start(&db.lane(Lane::Intake), Pace::of(&db))?;
+        let (leases, channels) = (Leases::default(), Arc::default());
+        Ok(App { db, clock, intake, config, master_key, keys, doorkeeper, http, leases, channels })
+    }
+
+    /// The same for requests, which must be answered in time.
+    #[must_use]
+    pub fn for_requests(&self) -> Self {
+        App { db: self.db.lane(Lane::Requests), ..self.clone() }
     }
 
     /// The channel of an institution; its keys are unwrapped once in the life of a process.
     pub async fn channel(&self, institution: i64) -> Result<Channel, Error> {
-        if let Some(known) = self.channels().get(&institution) {
+        if let Some(known) = self.channels().opened.get(&institution) {
             return Ok(known.clone());
         }
         let master = self.master_key.clone();
@@ -85,8 +104,23 @@ impl App {
         };
         let (profile, keys) = self.db.read(read).await?;
         let opened = Channel::open(profile, keys, &self.http, &self.clock, &self.config.public_url)?;
-        self.channels().insert(institution, opened.clone());
+        let mut channels = self.channels();
+        channels.codes.insert(opened.institution.code.clone(), institution);
+        channels.opened.insert(institution, opened.clone());
         Ok(opened)
+    }
+
+    /// The channel of an institution by its code.
+    pub async fn channel_of(&self, code: &str) -> Result<Channel, Error> {
+        let known = self.channels().codes.get(code).copied();
+        let institution = match known {
+            Some(id) => id,
+            None => {
+                let code = code.to_owned();
+                self.db.read(move |tx| Ok(institutions::by_code(tx, &code)?.id)).await?
+            }
+        };
+        self.channel(institution).await
     }
 
     /// What publishing for an institution needs.
@@ -96,7 +130,7 @@ impl App {
         Ok(Desk { institution, folder, key: self.keys.files.private_key.clone() })
     }
 
-    fn channels(&self) -> MutexGuard<'_, HashMap<i64, Channel>> {
+    fn channels(&self) -> MutexGuard<'_, Channels> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

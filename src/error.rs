@@ -152,6 +152,12 @@ codes! {
         "请把所示问题告知机构并重新获取账单" / "tell the institution what is named and fetch it again";
     NoBundle = "DAY-104", 409, "机构尚未签发审批包" / "there is no approvals bundle in force",
         "请先导入机构签发的审批包" / "import the institution's bundle first";
+    DayBusy = "DAY-105", 409, "另一进程正在处理该机构的业务日" / "another process is at work on this institution's days",
+        "请等它完成后再试" / "try again when it has finished";
+    ClockBehind = "DAY-106", 409, "系统时钟早于上一个已发布文件" / "the clock stands before the file that was published last",
+        "请校准时钟后再试" / "set the clock right and try again";
+    LedgerBroken = "LED-101", 409, "账簿与订单不一致" / "the ledger and the orders disagree",
+        "请运行 mingfen check 并查明原因，切日前必须一致" / "run `mingfen check` and find out why: a day is cut only when they agree";
     GateClosed = "SET-101", 409, "结算闸门未打开" / "the gate of the day is closed",
         "请先补齐所列事项再结算" / "what is named must happen first";
     SettledLater = "SET-102", 409, "其后的业务日已结算" / "a later day has been settled",

@@ -14,6 +14,7 @@ pub mod error;
 
 pub mod channels;
 pub mod institutions;
+pub mod ledger;
 pub mod merchants;
 pub mod orders;
 pub mod people;

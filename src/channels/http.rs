@@ -3,13 +3,18 @@
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::sync::mpsc;
 use url::Host;
 
 use super::address;
+use crate::kernel::digest::{Digest, Hasher};
+use crate::protocol::crypto::Sha1;
 
 /// `User-Agent` of every request.
 const USER_AGENT: &str = concat!("Mingfen/", env!("CARGO_PKG_VERSION"));
@@ -47,6 +52,9 @@ pub enum SendFault {
     /// The answer is longer than allowed.
     #[error("answer too large")]
     TooLarge,
+    /// The answer could not be kept.
+    #[error("the answer could not be written: {0}")]
+    Disk(String),
 }
 
 /// A request.
@@ -85,6 +93,19 @@ impl Received {
     }
 }
 
+/// A body that went to disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Downloaded {
+    /// The HTTP status; a body of another one than 200 is not kept.
+    pub status: u16,
+    /// Bytes.
+    pub size: u64,
+    /// Lower-case hex.
+    pub sha1: String,
+    /// For our own record.
+    pub sha256: Digest,
+}
+
 /// The guarded client. Cheap to clone; connections are shared between clones.
 #[derive(Debug, Clone)]
 pub struct Guarded {
@@ -119,11 +140,63 @@ impl Guarded {
 
     /// Sends one request, once, within the client's limits.
     pub async fn send(&self, request: Outgoing) -> Result<Received, SendFault> {
-        self.send_within(request, self.limits).await
+        let mut response = self.begin(request, self.limits).await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| fault(&e))? {
+            if body.len().saturating_add(chunk.len()) > self.limits.body {
+                return Err(SendFault::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Received { status, headers, body })
     }
 
-    /// The same with other bounds of time and size: a bill is longer than an answer.
-    pub async fn send_within(&self, request: Outgoing, limits: Limits) -> Result<Received, SendFault> {
+    /// Sends one request, once, and writes the body to `file` as it comes: it may be longer than memory.
+    pub async fn download(
+        &self,
+        request: Outgoing,
+        limits: Limits,
+        file: File,
+    ) -> Result<Downloaded, SendFault> {
+        let mut response = self.begin(request, limits).await?;
+        let status = response.status().as_u16();
+        let (pieces, mut coming) = mpsc::channel::<Vec<u8>>(16);
+        let writing = tokio::task::spawn_blocking(move || {
+            let (mut out, mut sha1, mut sha256, mut size) =
+                (BufWriter::new(file), Sha1::default(), Hasher::new(), 0_u64);
+            while let Some(piece) = coming.blocking_recv() {
+                sha1.update(&piece);
+                sha256.update(&piece);
+                size = size.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+                out.write_all(&piece)?;
+            }
+            out.flush()?;
+            out.get_ref().sync_all()?;
+            Ok::<_, std::io::Error>(Downloaded { status, size, sha1: sha1.hex(), sha256: sha256.finish() })
+        });
+        let mut total = 0_usize;
+        while status == 200
+            && let Some(chunk) = response.chunk().await.map_err(|e| fault(&e))?
+        {
+            total = total.saturating_add(chunk.len());
+            if total > limits.body {
+                return Err(SendFault::TooLarge);
+            }
+            // A writer that is gone tells why below.
+            if pieces.send(chunk.to_vec()).await.is_err() {
+                break;
+            }
+        }
+        drop(pieces);
+        match writing.await {
+            Ok(Ok(downloaded)) => Ok(downloaded),
+            Ok(Err(error)) => Err(SendFault::Disk(error.to_string())),
+            Err(_) => Err(SendFault::Disk("the writer stopped unexpectedly".to_owned())),
+        }
+    }
+
+    async fn begin(&self, request: Outgoing, limits: Limits) -> Result<reqwest::Response, SendFault> {
         self.check(&request.url)?;
         let mut builder =
             self.client.request(request.method, request.url).timeout(limits.total).body(request.body);
@@ -131,16 +204,7 @@ impl Guarded {
             let value = HeaderValue::try_from(value).map_err(|_| SendFault::Connection)?;
             builder = builder.header(name, value);
         }
-        let mut response = builder.send().await.map_err(|e| fault(&e))?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| fault(&e))? {
-            if body.len().saturating_add(chunk.len()) > limits.body {
-                return Err(SendFault::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Received { status, headers, body })
+        builder.send().await.map_err(|e| fault(&e))
     }
 
     /// Scheme, and the address where it stands in the URL itself: those never reach the resolver.

@@ -1,7 +1,9 @@
 //! `mingfen day cut` and `mingfen day settle`: one business day of one institution. Safe to repeat.
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::json;
@@ -11,12 +13,15 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Create;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::institutions;
 use crate::institutions::exchange::ExchangedFile;
+use crate::jobs::day_lease;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::file::MAX_ORDERS;
 use crate::kernel::money::Fen;
-use crate::{settlement, splits};
+use crate::settlement;
+use crate::splits::{self, Cutting, Progress};
 
 /// Cut or settle a business day
 #[derive(clap::Args)]
@@ -30,11 +35,25 @@ enum Step {
     /// Fetch the bill, match it, propose every order's split and publish the SPL; again: the same bytes
     ///
     /// Example: mingfen day cut --institution SANDBOX --date 20260101
-    Cut(Day),
+    Cut {
+        #[command(flatten)]
+        day: Day,
+        /// Orders that a file holds at most; an institution may want less than the format's 100000
+        #[arg(long, value_name = "ORDERS", default_value_t = MAX_ORDERS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        most: u32,
+    },
     /// Publish the STL, once the institution has executed the day's SPL; again: the same bytes
     ///
     /// Example: mingfen day settle --institution SANDBOX --date 20260101
     Settle(Day),
+}
+
+impl Step {
+    const fn day(&self) -> &Day {
+        match self {
+            Step::Cut { day, .. } | Step::Settle(day) => day,
+        }
+    }
 }
 
 #[derive(clap::Args)]
@@ -53,18 +72,21 @@ struct Day {
     json: bool,
 }
 
+/// Seconds that another process has to finish: longer than a lease outlives its process.
+const WAITS: u32 = 45;
+
 fn day(text: &str) -> Result<BusinessDay, String> {
     BusinessDay::parse(text).ok_or_else(|| "write it as yyyyMMdd, for example 20260101".to_owned())
 }
 
 /// Exit 0 = done, 1 = refused, and why.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (Step::Cut(day) | Step::Settle(day)) = &args.step;
+    let day = args.step.day();
     let config = Config::load(day.config.as_deref())?;
     logs::start(&config)?;
     let app = App::open(config, Clock::system(), Create::No)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match runtime.block_on(step(&app, &args.step)) {
+    match runtime.block_on(alone(&app, &args.step)) {
         Ok(text) => {
             writeln!(std::io::stdout(), "{text}")?;
             Ok(ExitCode::SUCCESS)
@@ -78,15 +100,28 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// No other process may be at work on the institution's days meanwhile; it has a while to finish.
+async fn alone(app: &App, todo: &Step) -> Result<String, Error> {
+    let institution = &todo.day().institution;
+    for _ in 0..WAITS {
+        if let Some(done) = app.leases.hold(&app.db, &day_lease(institution), step(app, todo)).await? {
+            return Ok(done);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Err(Error::refused(Code::DayBusy, institution.as_str()))
+}
+
 async fn step(app: &App, step: &Step) -> Result<String, Error> {
-    let (Step::Cut(day) | Step::Settle(day)) = step;
-    let code = day.institution.clone();
+    let code = step.day().institution.clone();
     let found = app.db.read(move |tx| institutions::by_code(tx, &code)).await?;
     let desk = app.desk(found.id).await?;
     Ok(match step {
-        Step::Cut(Day { date, json, .. }) => {
+        Step::Cut { day: Day { date, json, .. }, most } => {
             let client = app.channel(found.id).await?.client;
-            let report = splits::cut(&app.db, &app.clock, &desk, &client, *date).await?;
+            let cutting =
+                Cutting { most: *most, watch: if *json { Cutting::default().watch } else { Arc::new(show) } };
+            let report = splits::cut(&app.db, &app.clock, &desk, &client, *date, &cutting).await?;
             let (orders, differences) = (report.orders, report.differences);
             if *json {
                 let files: Vec<_> = report.files.iter().map(told).collect();
@@ -107,6 +142,20 @@ async fn step(app: &App, step: &Step) -> Result<String, Error> {
             }
         }
     })
+}
+
+/// How far the cut is, on stderr: one line that changes on a terminal, else a line each.
+fn show(progress: Progress) {
+    let text = match progress {
+        Progress::Bill => "fetching and matching the bill".to_owned(),
+        Progress::Told(orders) => format!("{orders} orders split and stored"),
+        Progress::Keys => "making the keys".to_owned(),
+        Progress::Recorded => "publishing".to_owned(),
+        Progress::Published(files) => format!("{files} files published"),
+    };
+    let mut out = std::io::stderr();
+    // Who does not look at it misses nothing.
+    let _ = if out.is_terminal() { write!(out, "\r\x1b[K{text}") } else { writeln!(out, "{text}") };
 }
 
 fn told(file: &ExchangedFile) -> serde_json::Value {

@@ -14,6 +14,10 @@ pub struct Args {
     /// Change nothing; end with 1 when a migration is pending.
     #[arg(long)]
     check: bool,
+    /// Let this role of PostgreSQL use the database without owning it; `serve` and `work` connect as it. The role
+    /// must exist. Later migrations remember it.
+    #[arg(long, value_name = "NAME", conflicts_with = "check")]
+    runtime_role: Option<String>,
 }
 
 /// Runs the command.
@@ -30,6 +34,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     } else {
         Db::open(&url, Create::Yes)?;
+        for role in Db::let_in(&url, args.runtime_role.as_deref())? {
+            say(format_args!("the role {role} may use it and owns nothing"))?;
+        }
     }
     say(format_args!("the database {shown} is up to date"))?;
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,5 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
+pub mod backup;
 pub mod bench;
 pub mod check;
 pub mod credential;
@@ -6,12 +7,14 @@ pub mod day;
 pub mod demo;
 pub mod logs;
 pub mod migrate;
+pub mod restore;
 pub mod sandbox;
 pub mod serve;
 pub mod settings;
 pub mod split;
 pub mod user;
 pub mod verify;
+pub mod work;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -28,13 +31,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Backup(backup::Args),
     Bench(bench::Args),
     Check(check::Args),
     Credential(credential::Args),
     Migrate(migrate::Args),
     Day(day::Args),
     Demo(demo::Args),
+    Restore(restore::Args),
     Serve(serve::Args),
+    Work(work::Args),
     #[command(hide = true)]
     Sandbox(sandbox::Args),
     Split(split::Args),
@@ -45,13 +51,16 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Command::Backup(args) => backup::run(&args),
             Command::Bench(args) => bench::run(args),
             Command::Check(args) => check::run(&args),
             Command::Credential(args) => credential::run(&args),
             Command::Migrate(args) => migrate::run(&args),
             Command::Day(args) => day::run(args),
             Command::Demo(args) => demo::run(args),
+            Command::Restore(args) => restore::run(&args),
             Command::Serve(args) => serve::run(args),
+            Command::Work(args) => work::run(&args),
             Command::Sandbox(args) => sandbox::run(args),
             Command::Split(args) => split::run(args),
             Command::Verify(args) => verify::run(args),

@@ -6,10 +6,8 @@ use actix_web::web::Data;
 use anyhow::Context;
 
 use super::logs;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use crate::app::App;
-use crate::clock::Clock;
-use crate::db::Create;
 use crate::jobs::Jobs;
 use crate::web::site;
 
@@ -30,7 +28,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
     logs::start(&config)?;
-    let app = App::open(config, Clock::system(), Create::No)?;
+    let app = settings::open_to_stay(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(app))?;
     Ok(ExitCode::SUCCESS)

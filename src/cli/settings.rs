@@ -2,6 +2,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::app::App;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Create, Db};
 
@@ -25,6 +27,15 @@ impl Settings {
         let db = Db::open(&config.database_url, Create::No)?;
         Ok((config, db))
     }
+}
+
+/// Opens the platform for a process that stays, and warns when it could do more to the database than it has to.
+pub fn open_to_stay(config: Config) -> anyhow::Result<App> {
+    let app = App::open(config, Clock::system(), Create::No)?;
+    if app.db.is_owner()? {
+        tracing::warn!("this role owns the tables: run as one that `mingfen migrate --runtime-role` let in");
+    }
+    Ok(app)
 }
 
 /// One line on stdout.

@@ -1,4 +1,4 @@
-use diesel::result::{DatabaseErrorKind, Error as Diesel};
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as Diesel};
 
 use crate::error::Error;
 
@@ -8,7 +8,9 @@ pub enum DbError {
     /// A unique or primary key is there already.
     #[error("this key is stored already")]
     Duplicate,
-    /// The database is busy or gone, or chose this one of two commands that block each other; it may be given again.
+    /// The database is busy, slow or gone, or chose this one of two commands that block each other; it may be given
+    /// again. Where the connection broke while it committed, nobody knows whether it has: a command that is given
+    /// again must find out by its key.
     #[error("the database cannot be reached now")]
     Unavailable,
     /// Any other answer.
@@ -16,22 +18,56 @@ pub enum DbError {
     Other(String),
 }
 
+impl DbError {
+    /// Not now, and why for the log.
+    pub(super) fn unavailable(why: impl std::fmt::Display) -> Self {
+        tracing::warn!(%why, "the database is not available");
+        DbError::Unavailable
+    }
+
+    fn of(kind: &DatabaseErrorKind, info: &dyn DatabaseErrorInformation) -> Self {
+        use DatabaseErrorKind as Kind;
+        let message = info.message();
+        if matches!(kind, Kind::UniqueViolation) {
+            return DbError::Duplicate;
+        }
+        let broken = matches!(kind, Kind::ClosedConnection | Kind::SerializationFailure)
+            // Too many parameters are a bug: that would never pass.
+            || matches!(kind, Kind::UnableToSendCommand) && !message.contains("number of parameters");
+        let passing = broken || is_passing(message);
+        if passing { DbError::unavailable(message) } else { DbError::Other(message.to_string()) }
+    }
+}
+
+/// Diesel gives no SQLSTATE, so these are told by their words; `lc_messages` must be English (the README says so).
+fn is_passing(message: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "database is locked",
+        "deadlock detected",
+        // Statement and lock timeout, a cancelled backend.
+        "canceling statement due to",
+        "terminating connection",
+        "the database system is",
+        "No space left on device",
+        "database or disk is full",
+        "remaining connection slots are reserved",
+    ];
+    WORDS.iter().any(|words| message.contains(words))
+}
+
 impl From<Diesel> for DbError {
     fn from(error: Diesel) -> Self {
-        let Diesel::DatabaseError(kind, info) = &error else {
-            return DbError::Other(error.to_string());
-        };
-        match (kind, info.message()) {
-            (DatabaseErrorKind::UniqueViolation, _) => DbError::Duplicate,
-            (
-                DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::UnableToSendCommand
-                | DatabaseErrorKind::SerializationFailure,
-                _,
-            )
-            | (_, "database is locked" | "deadlock detected") => DbError::Unavailable,
-            (_, message) => DbError::Other(message.to_string()),
+        if let Diesel::RollbackErrorOnCommit { commit_error, .. } = error {
+            return DbError::from(*commit_error);
         }
+        if let Diesel::DatabaseError(kind, info) = &error {
+            return DbError::of(kind, info.as_ref());
+        }
+        if matches!(error, Diesel::BrokenTransactionManager) {
+            // The connection broke at an earlier statement whose error was caught.
+            return DbError::unavailable(error);
+        }
+        DbError::Other(error.to_string())
     }
 }
 

@@ -1,4 +1,11 @@
+use std::collections::HashSet;
+
 use diesel::backend::Backend as DieselBackend;
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use diesel::sql_types::Text;
+use diesel::sqlite::Sqlite;
+use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::conn::Conn;
@@ -7,19 +14,44 @@ use super::open::OpenError;
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// Names of the migrations that the database lacks.
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = Text)]
+    v: String,
+}
+
+/// Names of the migrations that the database lacks. Only looks: the role that runs the site may change no table.
 pub(super) fn pending(conn: &mut Conn) -> Result<Vec<String>, OpenError> {
-    fn names<B: DieselBackend + 'static>(
-        conn: &mut impl MigrationHarness<B>,
-        all: EmbeddedMigrations,
-    ) -> Result<Vec<String>, OpenError> {
-        let found = conn.pending_migrations(all).map_err(failed)?;
-        Ok(found.iter().map(|m| m.name().to_string()).collect())
+    let known = match conn {
+        Conn::Sqlite(_) => names::<Sqlite>(SQLITE),
+        Conn::Pg(_) => names::<Pg>(POSTGRES),
+    }?;
+    let applied = applied(conn).map_err(failed)?;
+    if applied.iter().any(|version| !known.iter().any(|(known, _)| known == version)) {
+        return Err(OpenError::Newer);
     }
-    match conn {
-        Conn::Sqlite(conn) => names(conn, SQLITE),
-        Conn::Pg(conn) => names(conn, POSTGRES),
+    Ok(known.into_iter().filter(|(version, _)| !applied.contains(version)).map(|(_, name)| name).collect())
+}
+
+/// Version and name of every migration of this program, in order.
+fn names<B: DieselBackend>(all: EmbeddedMigrations) -> Result<Vec<(String, String)>, OpenError> {
+    let mut all = MigrationSource::<B>::migrations(&all).map_err(failed)?;
+    all.sort_unstable_by(|a, b| a.name().version().cmp(&b.name().version()));
+    Ok(all.iter().map(|m| (m.name().version().to_string(), m.name().to_string())).collect())
+}
+
+fn applied(conn: &mut Conn) -> diesel::QueryResult<HashSet<String>> {
+    let there = match conn {
+        Conn::Sqlite(_) => "SELECT name AS v FROM sqlite_master WHERE name = '__diesel_schema_migrations'",
+        Conn::Pg(_) => {
+            "SELECT relname::text AS v FROM pg_class WHERE oid = to_regclass('__diesel_schema_migrations')"
+        }
+    };
+    if sql_query(there).load::<Version>(conn)?.is_empty() {
+        return Ok(HashSet::new());
     }
+    let versions = sql_query("SELECT version AS v FROM __diesel_schema_migrations").load::<Version>(conn)?;
+    Ok(versions.into_iter().map(|version| version.v).collect())
 }
 
 /// Applies what is pending, each migration in its own transaction.

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use diesel::connection::CacheSize;
 use diesel::pg::PgConnection;
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, RunQueryDsl};
@@ -27,6 +28,12 @@ pub enum OpenError {
     /// The schema is older than this program.
     #[error("the database lacks {0} migration(s): run `mingfen migrate`")]
     Pending(usize),
+    /// The schema is newer than this program.
+    #[error("the database was upgraded by a newer mingfen: use that one")]
+    Newer,
+    /// A role that cannot be let in.
+    #[error("{0}")]
+    Role(String),
     /// The server or the file does not open.
     #[error("the database cannot be opened: {0}")]
     Connect(String),
@@ -40,7 +47,7 @@ pub enum OpenError {
 pub enum Backend {
     /// A SQLite file.
     Sqlite(PathBuf),
-    /// A PostgreSQL URL.
+    /// A PostgreSQL URL; `pgbouncer=true` in its query says that PgBouncer in transaction mode stands in between.
     Postgres(String),
 }
 
@@ -59,8 +66,8 @@ impl Access {
     const fn cache_kib(self) -> u32 {
         match self {
             Access::Open => 2_000,
-            Access::Write => 200_000,
-            Access::Read => 32_000,
+            Access::Write => 96_000,
+            Access::Read => 16_000,
         }
     }
 }
@@ -118,12 +125,37 @@ impl Backend {
                 Ok(Conn::Sqlite(conn))
             }
             Backend::Postgres(url) => {
-                let mut conn = PgConnection::establish(url).map_err(|e| failed(&e))?;
-                diesel::sql_query("SET TIME ZONE 'UTC'").execute(&mut conn).map_err(|e| failed(&e))?;
+                let (url, pooled) = for_libpq(url);
+                let mut conn = PgConnection::establish(&url).map_err(|e| failed(&e))?;
+                if pooled {
+                    conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+                }
                 Ok(Conn::Pg(conn))
             }
         }
     }
+}
+
+/// Bounds on waiting that libpq is given where the URL sets none: a server that does not answer is given up after
+/// 5 seconds, a connection that was cut silently after about 25.
+const BOUNDS: [&str; 6] = [
+    "connect_timeout=5",
+    "keepalives_idle=10",
+    "keepalives_interval=5",
+    "keepalives_count=3",
+    "tcp_user_timeout=15000",
+    "application_name=mingfen",
+];
+
+/// The URL for libpq, and whether it leads to PgBouncer: then no prepared statement may outlive its transaction.
+fn for_libpq(url: &str) -> (String, bool) {
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let name = |parameter: &str| parameter.split('=').next().unwrap_or_default().to_owned();
+    let given: Vec<&str> = query.split('&').filter(|parameter| !parameter.is_empty()).collect();
+    let pooled = given.contains(&"pgbouncer=true");
+    let ours = BOUNDS.into_iter().filter(|ours| !given.iter().any(|given| name(given) == name(ours)));
+    let theirs = given.iter().copied().filter(|given| name(given) != "pgbouncer");
+    (format!("{base}?{}", theirs.chain(ours).collect::<Vec<_>>().join("&")), pooled)
 }
 
 /// `mode=rw`: SQLite itself never creates the file, whatever happens between our look and its opening.

@@ -1,55 +1,44 @@
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use diesel::Connection;
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
-use diesel::r2d2::{ManageConnection, Pool, PooledConnection};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use diesel::r2d2::PooledConnection;
 
 use super::conn::Conn;
 use super::failure::DbError;
+use super::lane::{Lane, Manager, Side, Sides};
 use super::open::{Access, Backend, Create, OpenError};
+use super::transaction::{self, Tx};
 use crate::error::Error;
-
-/// An open transaction: what commands and queries take. It is committed or rolled back by [`Db`] alone.
-pub struct Tx<'a> {
-    conn: &'a mut Conn,
-}
-
-impl Tx<'_> {
-    /// For store files: the connection that Diesel's queries run on.
-    pub fn conn(&mut self) -> &mut Conn {
-        self.conn
-    }
-
-    /// Runs a part that may fail without spoiling the rest: after a caught error a PostgreSQL transaction is dead
-    /// unless it goes back to a savepoint.
-    pub fn savepoint<T>(&mut self, part: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        self.conn.transaction(|conn| part(&mut Tx { conn }))
-    }
-}
 
 /// A database with its connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
     backend: Backend,
-    // SQLite has one writer: a pool of one lets writers queue here instead of failing as busy.
-    writers: Pool<Manager>,
-    readers: Pool<Manager>,
+    lane: Lane,
+    lanes: Arc<Lanes>,
 }
 
-struct Manager {
-    backend: Backend,
-    access: Access,
+/// Each opened when it is first asked for.
+#[derive(Default)]
+struct Lanes {
+    work: OnceLock<Sides>,
+    requests: OnceLock<Sides>,
+    intake: OnceLock<Sides>,
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The connections of a lane that read, or those that write.
+type Which = fn(&Sides) -> &Side;
 
 impl Db {
-    /// Opens the database of `url`: `sqlite:PATH`, a plain path, or `postgres://…`.
+    /// Opens the database of `url`: `sqlite:PATH`, a plain path, or `postgres://…`; in the lane of work.
     pub fn open(url: &str, create: Create) -> Result<Self, OpenError> {
         let backend = Backend::of(url)?;
         backend.prepare(create)?;
         let mut first = backend.connect(Access::Open)?;
-        if create == Create::Yes {
+        if create == Create::Yes && !super::migrate::pending(&mut first)?.is_empty() {
             super::migrate::run(&mut first)?;
         }
         match super::migrate::pending(&mut first)?.len() {
@@ -57,17 +46,7 @@ impl Db {
             lacking => return Err(OpenError::Pending(lacking)),
         }
         drop(first);
-        match backend {
-            Backend::Sqlite(_) => Ok(Db {
-                writers: pool(&backend, 1, Access::Write),
-                readers: pool(&backend, 4, Access::Read),
-                backend,
-            }),
-            Backend::Postgres(_) => {
-                let both = pool(&backend, 16, Access::Write);
-                Ok(Db { writers: both.clone(), readers: both, backend })
-            }
-        }
+        Ok(Db { backend, lane: Lane::Work, lanes: Arc::default() })
     }
 
     /// Migrations that the database of `url` lacks; it must exist.
@@ -77,19 +56,41 @@ impl Db {
         super::migrate::pending(&mut backend.connect(Access::Open)?)
     }
 
+    /// Lets a role of PostgreSQL use the database without owning any of it; `None` renews what earlier roles may.
+    /// The roles that were let in.
+    pub fn let_in(url: &str, role: Option<&str>) -> Result<Vec<String>, OpenError> {
+        let backend = Backend::of(url)?;
+        super::roles::let_in(&mut backend.connect(Access::Open)?, role)
+    }
+
+    /// Whether we are the owner of our tables: on PostgreSQL `serve` and `work` better are not.
+    pub fn is_owner(&self) -> Result<bool, Error> {
+        self.read_blocking(|tx| match tx.conn() {
+            Conn::Sqlite(_) => Ok(false),
+            Conn::Pg(conn) => Ok(super::roles::owns(conn)?),
+        })
+    }
+
     /// Which database this is.
     pub fn backend(&self) -> &Backend {
         &self.backend
     }
 
-    /// One transaction that may write, on the blocking pool: commits on `Ok`, changes nothing on `Err`.
+    /// The same database in another lane.
+    #[must_use]
+    pub fn lane(&self, lane: Lane) -> Self {
+        Db { lane, ..self.clone() }
+    }
+
+    /// One transaction that may write, on the blocking pool: commits on `Ok`, changes nothing on `Err` – unless that
+    /// is [`DbError::Unavailable`], when the connection may have broken while it committed.
     pub async fn write<T, F>(&self, command: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     {
         let db = self.clone();
-        blocking(move || db.write_blocking(command)).await
+        self.blocking(Sides::writers, move || db.write_blocking(command)).await
     }
 
     /// One read-only transaction on a snapshot, on the blocking pool.
@@ -99,7 +100,7 @@ impl Db {
         F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     {
         let db = self.clone();
-        blocking(move || db.read_blocking(query)).await
+        self.blocking(Sides::readers, move || db.read_blocking(query)).await
     }
 
     /// [`Db::write`] for callers that may block: commands of the shell.
@@ -107,108 +108,72 @@ impl Db {
         &self,
         command: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut conn = taken(&self.writers)?;
-        in_transaction(&mut conn, "BEGIN IMMEDIATE", "BEGIN", command)
+        let mut conn = self.begun(Sides::writers, "BEGIN IMMEDIATE", self.lane.begin_writing())?;
+        transaction::run(&mut conn, command)
     }
 
     /// [`Db::read`] for callers that may block.
     pub fn read_blocking<T>(&self, query: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let mut conn = taken(&self.readers)?;
-        in_transaction(&mut conn, "BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", query)
+        let mut conn = self.begun(Sides::readers, "BEGIN", self.lane.begin_reading())?;
+        transaction::run(&mut conn, query)
     }
-}
 
-fn in_transaction<T>(
-    conn: &mut Conn,
-    sqlite: &str,
-    postgres: &str,
-    work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
-) -> Result<T, Error> {
-    match conn {
-        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, sqlite)?,
-        Conn::Pg(conn) => AnsiTransactionManager::begin_transaction_sql(conn, postgres)?,
-    }
-    let mut open = OpenTransaction { conn, done: false };
-    let outcome = work(&mut Tx { conn: open.conn });
-    if outcome.is_ok() {
-        open.commit()?;
-    }
-    outcome
-}
-
-/// Rolls back when it is dropped uncommitted, also when the work panics.
-struct OpenTransaction<'a> {
-    conn: &'a mut Conn,
-    done: bool,
-}
-
-impl OpenTransaction<'_> {
-    fn commit(&mut self) -> Result<(), Error> {
-        match self.conn {
-            Conn::Sqlite(conn) => AnsiTransactionManager::commit_transaction(conn)?,
-            Conn::Pg(conn) => AnsiTransactionManager::commit_transaction(conn)?,
-        }
-        self.done = true;
-        Ok(())
-    }
-}
-
-impl Drop for OpenTransaction<'_> {
-    fn drop(&mut self) {
-        if self.done {
-            return;
-        }
-        let ended = match self.conn {
-            Conn::Sqlite(conn) => AnsiTransactionManager::rollback_transaction(conn),
-            Conn::Pg(conn) => AnsiTransactionManager::rollback_transaction(conn),
+    fn sides(&self) -> &Sides {
+        let lane = match (&self.backend, self.lane) {
+            (Backend::Sqlite(_), _) | (_, Lane::Work) => &self.lanes.work,
+            (_, Lane::Requests) => &self.lanes.requests,
+            (_, Lane::Intake) => &self.lanes.intake,
         };
-        if let Err(error) = ended {
-            tracing::warn!(%error, "a transaction could not be rolled back");
-        }
-    }
-}
-
-fn pool(backend: &Backend, size: u32, access: Access) -> Pool<Manager> {
-    Pool::builder()
-        .max_size(size)
-        .min_idle(Some(1))
-        .connection_timeout(PATIENCE)
-        .build_unchecked(Manager { backend: backend.clone(), access })
-}
-
-fn taken(pool: &Pool<Manager>) -> Result<PooledConnection<Manager>, Error> {
-    pool.get().map_err(|_| Error::Db(DbError::Unavailable))
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Error::Internal("a database command stopped unexpectedly".into())),
-    }
-}
-
-impl ManageConnection for Manager {
-    type Connection = Conn;
-    type Error = OpenError;
-
-    fn connect(&self) -> Result<Conn, OpenError> {
-        self.backend.connect(self.access)
+        lane.get_or_init(|| Sides::open(&self.backend, self.lane))
     }
 
-    fn is_valid(&self, conn: &mut Conn) -> Result<(), OpenError> {
-        match conn {
-            Conn::Sqlite(_) => Ok(()),
-            Conn::Pg(conn) => conn.batch_execute("SELECT 1").map_err(|e| OpenError::Connect(e.to_string())),
+    /// A connection in a transaction. One that turns out to be dead at its BEGIN has done nothing yet: another takes
+    /// its place, for as long as a caller waits for a connection.
+    fn begun(&self, which: Which, sqlite: &str, postgres: &str) -> Result<PooledConnection<Manager>, Error> {
+        let pool = &which(self.sides()).pool;
+        let deadline = Instant::now() + self.lane.patience();
+        let mut dead = 0_u32;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut conn = pool.get_timeout(left).map_err(|e| Error::Db(DbError::unavailable(e)))?;
+            match transaction::begin(&mut conn, sqlite, postgres) {
+                Ok(()) => return Ok(conn),
+                Err(_) if transaction::is_broken(&mut conn) && Instant::now() < deadline => {
+                    drop(conn);
+                    dead = dead.saturating_add(1);
+                    if dead > pool.max_size() {
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 
-    fn has_broken(&self, conn: &mut Conn) -> bool {
-        let status = match conn {
-            Conn::Sqlite(conn) => AnsiTransactionManager::transaction_manager_status_mut(conn),
-            Conn::Pg(conn) => AnsiTransactionManager::transaction_manager_status_mut(conn),
+    /// Runs on the blocking pool when it is this caller's turn: no thread waits for a connection there. A request gets
+    /// an answer in time, whatever becomes of the work.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        which: Which,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let late = |what: &'static str| Error::Db(DbError::unavailable(what));
+        let turns: Arc<Semaphore> = Arc::clone(&which(self.sides()).turns);
+        let turn = match timeout(self.lane.patience(), turns.acquire_owned()).await {
+            Ok(Ok(turn)) => turn,
+            Ok(Err(_)) | Err(_) => return Err(late("no connection was free in time")),
         };
-        !matches!(status.transaction_depth(), Ok(None))
+        let running = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        let outcome = match self.lane.answers_within() {
+            None => running.await,
+            Some(bound) => match timeout(bound, running).await {
+                Ok(outcome) => outcome,
+                Err(_) => return Err(late("it did not answer in time")),
+            },
+        };
+        outcome.unwrap_or_else(|_| Err(Error::Internal("a database command stopped unexpectedly".into())))
     }
 }

@@ -278,6 +278,7 @@ table! {
         preview_digest -> Nullable<Text>,
         raw_business_date -> Integer,
         raw_sha256 -> Text,
+        entry_id -> Nullable<BigInt>,
     }
 }
 
@@ -309,6 +310,14 @@ table! {
         done_at -> Nullable<BigInt>,
         given_up_at -> Nullable<BigInt>,
         last_error -> Nullable<Text>,
+    }
+}
+
+table! {
+    job_lease (name) {
+        name -> Text,
+        holder -> Text,
+        beat -> BigInt,
     }
 }
 
@@ -347,49 +356,60 @@ table! {
         bill_id -> BigInt,
         approvals_sha256 -> Text,
         created_at -> BigInt,
+        more -> Integer,
     }
 }
 
 table! {
-    split_order (business_date, file_id, n) {
+    bill_order (business_date, institution_id, bill_id, paid_at, inst_order_no) {
         business_date -> Integer,
-        file_id -> BigInt,
-        n -> Integer,
-        kind -> Text,
-        reason -> Nullable<Text>,
-        order_no -> Text,
-        inst_order_no -> Text,
         institution_id -> BigInt,
-        sub_merchant_id -> Nullable<BigInt>,
+        bill_id -> BigInt,
+        paid_at -> BigInt,
+        inst_order_no -> Text,
+        order_no -> Text,
         merchant -> Text,
         channel -> Text,
         product -> Text,
         tags -> Text,
         parties -> Text,
-        paid_at -> BigInt,
         paid -> BigInt,
         fee -> BigInt,
         subsidy -> BigInt,
-        rule -> Nullable<Text>,
-        version -> Nullable<Integer>,
-        rule_digest -> Nullable<Text>,
+        sub_merchant_id -> Nullable<BigInt>,
         preview_digest -> Nullable<Text>,
+    }
+}
+
+table! {
+    bill_source (bill_id, file_id) {
+        bill_id -> BigInt,
+        file_id -> BigInt,
+    }
+}
+
+table! {
+    split_order (file_id, n, business_date, institution_id) {
+        business_date -> Integer,
+        institution_id -> BigInt,
+        file_id -> BigInt,
+        n -> Integer,
+        bill_id -> BigInt,
+        paid_at -> BigInt,
+        inst_order_no -> Text,
+        paid -> BigInt,
+        fee -> BigInt,
+        subsidy -> BigInt,
+        reason -> Nullable<Text>,
+        rule_id -> Nullable<BigInt>,
         lines -> Integer,
     }
 }
 
 table! {
-    split_key (inst_order_no, file_id) {
-        inst_order_no -> Text,
-        file_id -> BigInt,
+    split_line (file_id, n, idx, business_date, institution_id) {
         business_date -> Integer,
-        n -> Integer,
-    }
-}
-
-table! {
-    split_line (business_date, file_id, n, idx) {
-        business_date -> Integer,
+        institution_id -> BigInt,
         file_id -> BigInt,
         n -> Integer,
         idx -> Integer,
@@ -430,6 +450,69 @@ table! {
     }
 }
 
+table! {
+    ledger_entry (id) {
+        id -> BigInt,
+        institution_id -> BigInt,
+        business_date -> Integer,
+        of_date -> Integer,
+        kind -> Text,
+        evidence -> Text,
+        items -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    posting (entry_id, idx) {
+        entry_id -> BigInt,
+        idx -> Integer,
+        account -> Text,
+        party -> Text,
+        amount -> BigInt,
+    }
+}
+
+table! {
+    ledger_link (institution_id, business_date, seq) {
+        institution_id -> BigInt,
+        business_date -> Integer,
+        seq -> BigInt,
+        entry_id -> BigInt,
+        sha256 -> Text,
+    }
+}
+
+table! {
+    ledger_day (institution_id, business_date, account, party) {
+        institution_id -> BigInt,
+        business_date -> Integer,
+        account -> Text,
+        party -> Text,
+        amount -> BigInt,
+    }
+}
+
+table! {
+    ledger_balance (institution_id, business_date, account, party) {
+        institution_id -> BigInt,
+        business_date -> Integer,
+        account -> Text,
+        party -> Text,
+        amount -> BigInt,
+    }
+}
+
+table! {
+    custody_day (institution_id, business_date, state) {
+        institution_id -> BigInt,
+        business_date -> Integer,
+        state -> Text,
+        evidence -> Text,
+        at -> BigInt,
+    }
+}
+
 joinable!(credential -> platform_merchant (platform_merchant_id));
 joinable!(request_nonce -> credential (credential_id));
 joinable!(exchanged_file -> institution (institution_id));
@@ -448,15 +531,16 @@ joinable!(pay_order -> sub_merchant (sub_merchant_id));
 joinable!(pay_order -> institution (institution_id));
 joinable!(pay_order -> credential (credential_id));
 joinable!(order_event -> pay_order (order_id));
-joinable!(payment_key -> pay_order (order_id));
 joinable!(orphan_payment -> institution (institution_id));
-joinable!(outbox -> pay_order (order_id));
-joinable!(outbox -> credential (credential_id));
+joinable!(posting -> ledger_entry (entry_id));
+joinable!(custody_day -> institution (institution_id));
 joinable!(bill -> institution (institution_id));
 joinable!(bill -> exchanged_file (file_id));
 joinable!(difference -> institution (institution_id));
 joinable!(day_cut -> institution (institution_id));
 joinable!(day_cut -> bill (bill_id));
+joinable!(bill_source -> bill (bill_id));
+joinable!(bill_source -> exchanged_file (file_id));
 joinable!(settlement_input -> exchanged_file (file_id));
 joinable!(settlement_line -> exchanged_file (file_id));
 
@@ -483,12 +567,20 @@ allow_tables_to_appear_in_same_query!(
     payment,
     orphan_payment,
     outbox,
+    job_lease,
     bill,
     difference,
     day_cut,
+    bill_order,
+    bill_source,
     split_order,
-    split_key,
     split_line,
     settlement_input,
     settlement_line,
+    ledger_entry,
+    posting,
+    ledger_link,
+    ledger_day,
+    ledger_balance,
+    custody_day,
 );

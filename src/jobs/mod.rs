@@ -6,6 +6,7 @@ mod schedule;
 mod store;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Data;
@@ -14,18 +15,33 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::error::Error;
+use crate::ledger;
 use crate::people::nonces;
 
 pub use import::run_once as import_files;
 pub use outbox::{SCHEDULE, run_once as deliver};
 pub use resolve::{after_start, run_once as resolve};
-pub use schedule::run_once as daily_round;
+pub use schedule::{day_lease, run_once as daily_round};
 
 /// Forgets request nonces that are too old to be replayed; how many those were.
 pub async fn forget_nonces(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
     app.db.write(move |tx| nonces::purge(tx, now)).await
 }
+
+/// Chains what was posted to the ledger; how many entries.
+pub async fn roll_up(app: &App) -> Result<usize, Error> {
+    let upto = app.db.write(ledger::watermark).await?;
+    let mut linked = 0_usize;
+    loop {
+        match app.db.write(move |tx| ledger::link(tx, upto)).await? {
+            0 => return Ok(linked),
+            more => linked = linked.saturating_add(more),
+        }
+    }
+}
+/// After how long a job that runs once is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// The running loops.
 pub struct Jobs {
@@ -38,11 +54,13 @@ impl Jobs {
     pub fn start(app: &Data<App>) -> Self {
         let (stop, _) = watch::channel(false);
         let mut jobs = Self { stop, loops: Vec::new() };
-        jobs.every("outbox", Duration::from_secs(1), app, |app| async move { deliver(&app).await });
+        // Rows of the outbox are taken up one by one, and each day's work has a lease of its own.
+        jobs.in_each("outbox", Duration::from_secs(1), app, |app| async move { deliver(&app).await });
+        jobs.in_each("daily", Duration::from_secs(60), app, |app| async move { daily_round(&app).await });
         jobs.once("left behind", app, |app| async move { after_start(&app).await });
         jobs.every("resolve", Duration::from_secs(15), app, |app| async move { resolve(&app).await });
         jobs.every("import", Duration::from_secs(2), app, |app| async move { import_files(&app).await });
-        jobs.every("daily", Duration::from_secs(60), app, |app| async move { daily_round(&app).await });
+        jobs.every("ledger", Duration::from_secs(5), app, |app| async move { roll_up(&app).await });
         jobs.every("nonces", Duration::from_secs(60), app, |app| async move { forget_nonces(&app).await });
         jobs
     }
@@ -57,16 +75,43 @@ impl Jobs {
         }
     }
 
+    /// Runs once, as soon as no other process does.
     fn once<Run, Once>(&mut self, name: &'static str, app: &Data<App>, run: Run)
     where
-        Run: FnOnce(Data<App>) -> Once,
-        Once: Future<Output = Result<usize, Error>> + Send + 'static,
+        Run: Fn(Data<App>) -> Once + Send + 'static,
+        Once: Future<Output = Result<usize, Error>> + Send,
     {
-        let running = run(app.clone());
-        self.loops.push(tokio::spawn(async move { tell(name, running.await) }));
+        let (app, mut stop) = (app.clone(), self.stop.subscribe());
+        self.loops.push(tokio::spawn(async move {
+            while !*stop.borrow() {
+                match app.leases.hold(&app.db, name, run(app.clone())).await {
+                    Ok(Some(done)) => return tell(name, Ok(done)),
+                    Ok(None) => {}
+                    Err(error) => tell(name, Err(error)),
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(AGAIN) => {}
+                    changed = stop.changed() => if changed.is_err() { break },
+                }
+            }
+        }));
     }
 
+    /// Runs again and again, in one process at a time.
     fn every<Run, Once>(&mut self, name: &'static str, pause: Duration, app: &Data<App>, run: Run)
+    where
+        Run: Fn(Data<App>) -> Once + Send + Sync + 'static,
+        Once: Future<Output = Result<usize, Error>> + Send,
+    {
+        let run = Arc::new(run);
+        self.in_each(name, pause, app, move |app| {
+            let run = Arc::clone(&run);
+            async move { Ok(app.leases.hold(&app.db, name, run(app.clone())).await?.unwrap_or(0)) }
+        });
+    }
+
+    /// Runs again and again in each process.
+    fn in_each<Run, Once>(&mut self, name: &'static str, pause: Duration, app: &Data<App>, run: Run)
     where
         Run: Fn(Data<App>) -> Once + Send + 'static,
         Once: Future<Output = Result<usize, Error>> + Send,

@@ -19,6 +19,8 @@ use crate::protocol::wechat::sign::Stamp;
 /// Seconds from one delivery to the next; after the last of them the notification is given up.
 pub const SCHEDULE: [i64; 15] =
     [15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600];
+/// The longest pause of [`SCHEDULE`], and an hour for processes whose clocks differ, in seconds.
+const LONGEST: i64 = 21600 + 3600;
 /// Deliveries at the same time.
 const CONCURRENCY: usize = 16;
 /// Notifications taken up at a time.
@@ -44,8 +46,13 @@ pub async fn run_once(app: &App) -> Result<usize, Error> {
 
 /// Takes up what is due and writes down when it is due again.
 fn take_up(tx: &mut crate::db::Tx<'_>, now: i64) -> Result<Vec<Due>, Error> {
+    let mut due = store::due(tx, now, PAGE)?;
+    if due.is_empty() {
+        // No delivery is ever put off for longer: the clock was set back, and they would wait for it.
+        due = store::due_after(tx, now.saturating_add(LONGEST.saturating_mul(1_000_000)), PAGE)?;
+    }
     let mut taken = Vec::new();
-    for note in store::due(tx, now, PAGE)? {
+    for note in due {
         let next_at = now.saturating_add(pause_after(note.attempts).saturating_mul(1_000_000));
         if store::take_up(tx, &note, next_at)? {
             taken.push(note);

@@ -3,11 +3,11 @@ use crate::app::App;
 use crate::channels::wechat::Client;
 use crate::db::Tx;
 use crate::error::{Code, Error};
-use crate::institutions;
-use crate::institutions::exchange::{self, ExchangedFile};
+use crate::institutions::exchange::{self, Desk, ExchangedFile};
+use crate::institutions::{self, Institution};
 use crate::kernel::calendar::BusinessDay;
-use crate::kernel::digest::Digest;
-use crate::{reconciliation, settlement, splits};
+use crate::splits::{self, Cutting};
+use crate::{reconciliation, settlement};
 
 /// Seconds after the end of a business day at which its bill is ready: 10:00 in Asia/Shanghai.
 const BILL_READY: i64 = 10 * 3600;
@@ -18,17 +18,31 @@ const REACH: usize = 31;
 pub async fn run_once(app: &App) -> Result<usize, Error> {
     let mut made = 0_usize;
     for institution in app.db.read(institutions::all).await? {
-        let days = due(app, institution.id).await.unwrap_or_else(|error| {
-            tracing::error!(institution = institution.code, %error, "the days that are due are not known");
-            Vec::new()
-        });
-        for day in days {
-            match of_day(app, institution.id, day).await {
-                Ok(new) => made = made.saturating_add(new),
-                // One bad bill must keep neither another day nor another institution waiting.
-                Err(error) => {
-                    tracing::error!(institution = institution.code, %day, %error, "a day could not be cut or settled, it is tried again");
-                }
+        let lease = day_lease(&institution.code);
+        // None: another process is at work on them.
+        let held = app.leases.hold(&app.db, &lease, of_institution(app, &institution)).await?;
+        made = made.saturating_add(held.unwrap_or(0));
+    }
+    Ok(made)
+}
+
+/// Who cuts and settles the days of an institution holds this lease.
+pub fn day_lease(institution: &str) -> String {
+    format!("days of {institution}")
+}
+
+async fn of_institution(app: &App, institution: &Institution) -> Result<usize, Error> {
+    let days = due(app, institution.id).await.unwrap_or_else(|error| {
+        tracing::error!(institution = institution.code, %error, "the days that are due are not known");
+        Vec::new()
+    });
+    let mut made = 0_usize;
+    for day in days {
+        match of_day(app, institution.id, day).await {
+            Ok(new) => made = made.saturating_add(new),
+            // One bad bill must keep neither another day nor another institution waiting.
+            Err(error) => {
+                tracing::error!(institution = institution.code, %day, %error, "a day could not be cut or settled, it is tried again");
             }
         }
     }
@@ -69,9 +83,8 @@ async fn of_day(app: &App, institution: i64, day: BusinessDay) -> Result<usize, 
     let mut made = 0_usize;
     if cut != Cut::No {
         let client = app.channel(institution).await?.client;
-        if cut == Cut::Yes || differs(app, &client, institution, day).await? {
-            made =
-                unless_waiting(splits::cut(&app.db, &app.clock, &desk, &client, day).await.map(|r| r.made))?;
+        if cut == Cut::Yes || differs(app, &client, &desk, day).await? {
+            made = unless_waiting(cut_day(app, &desk, &client, day).await)?;
         } else {
             tracing::warn!(
                 institution = desk.institution.code, %day,
@@ -86,6 +99,11 @@ async fn of_day(app: &App, institution: i64, day: BusinessDay) -> Result<usize, 
     Ok(made)
 }
 
+async fn cut_day(app: &App, desk: &Desk, client: &Client, day: BusinessDay) -> Result<usize, Error> {
+    let report = splits::cut(&app.db, &app.clock, desk, client, day, &Cutting::default()).await?;
+    Ok(report.made)
+}
+
 /// Whether a day is to be cut now.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cut {
@@ -97,7 +115,7 @@ enum Cut {
 
 fn must_cut(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Cut, Error> {
     let (live, void) = splits::standing(tx, institution, day)?;
-    if live.is_empty() && void.is_empty() {
+    if live.is_empty() && void.is_empty() || splits::is_unfinished(tx, institution, day.to_i32())? {
         return Ok(Cut::Yes);
     }
     if settlement::must_repeat(tx, institution, day)? {
@@ -110,7 +128,8 @@ fn must_cut(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Cut, 
 }
 
 /// Whether the bundle in force or a bill of the day is another one than when the void file was cut.
-async fn differs(app: &App, client: &Client, institution: i64, day: BusinessDay) -> Result<bool, Error> {
+async fn differs(app: &App, client: &Client, desk: &Desk, day: BusinessDay) -> Result<bool, Error> {
+    let institution = desk.institution.id;
     let now = app.clock.now();
     let (bill, others) = app
         .db
@@ -130,8 +149,8 @@ async fn differs(app: &App, client: &Client, institution: i64, day: BusinessDay)
     if others {
         return Ok(true);
     }
-    match reconciliation::fetch(client, day).await {
-        Ok(bytes) => Ok(Digest::of(&bytes).to_string() != bill.sha256),
+    match reconciliation::fetch(client, desk, day).await {
+        Ok(fetched) => Ok(fetched.sha256().to_string() != bill.sha256),
         Err(Error::Refused { code: Code::BillUnavailable, .. }) => Ok(false),
         Err(error) => Err(error),
     }

@@ -30,6 +30,18 @@ pub(super) fn due(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<Due>, Err
         .load(tx.conn())?)
 }
 
+/// What is put off beyond `after`, the nearest first.
+pub(super) fn due_after(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Due>, Error> {
+    Ok(outbox::table
+        .filter(outbox::next_at.gt(after))
+        .filter(outbox::done_at.is_null())
+        .filter(outbox::given_up_at.is_null())
+        .order((outbox::next_at, outbox::id))
+        .limit(limit)
+        .select(Due::as_select())
+        .load(tx.conn())?)
+}
+
 /// Counts a delivery before it is tried. `false` when another process took it up meanwhile.
 pub(super) fn take_up(tx: &mut Tx<'_>, note: &Due, next_at: i64) -> Result<bool, Error> {
     let changed = diesel::update(outbox::table.find(note.id))

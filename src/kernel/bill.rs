@@ -1,4 +1,6 @@
 //! What the institution itself saw of a day: the rows that a BIL and a channel's own bill both become.
+use std::collections::BTreeMap;
+
 use super::calendar::{BusinessDay, Instant};
 use super::money::Fen;
 use super::split::OrderFacts;
@@ -10,6 +12,25 @@ pub struct BillOrder {
     pub facts: OrderFacts,
     /// The platform's own number, which it sent to the channel.
     pub order_no: String,
+}
+
+impl BillOrder {
+    /// Room for an order that a reader fills.
+    pub fn blank() -> Self {
+        let facts = OrderFacts {
+            inst_order_no: String::new(),
+            merchant: String::new(),
+            channel: String::new(),
+            product: String::new(),
+            tags: Vec::new(),
+            parties: BTreeMap::new(),
+            paid_at: Instant::new(0),
+            paid: Fen::ZERO,
+            fee: Fen::ZERO,
+            subsidy: Fen::ZERO,
+        };
+        Self { facts, order_no: String::new() }
+    }
 }
 
 /// A refund as the institution's bill states it.

@@ -6,8 +6,12 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Week
 
 /// China Standard Time is UTC+8 all year (no summer time since 1991, and no payment is older).
 const CST_SECONDS: i64 = 8 * 3600;
+const DAY_SECONDS: i64 = 24 * 3600;
 const EARLIEST: i64 = -62_167_305_600;
 const LATEST: i64 = 253_402_387_199;
+/// First and last second of the years 0 to 9999, counted where it is read.
+const FIRST_LOCAL: i64 = -62_167_219_200;
+const LAST_LOCAL: i64 = 253_402_300_799;
 
 /// A moment: seconds since 1970 in UTC, from the year 0 to the year 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +50,12 @@ impl Instant {
 
     /// `yyyy-MM-ddTHH:mm:ss+08:00`.
     pub fn to_cst(self) -> String {
-        format!("{}+08:00", self.local().format("%Y-%m-%dT%H:%M:%S"))
+        self.to_string()
+    }
+
+    /// Whether its year in Asia/Shanghai has four digits, so that [`Instant::to_cst`] can be read again.
+    pub fn is_writable(self) -> bool {
+        (FIRST_LOCAL..=LAST_LOCAL).contains(&self.0.saturating_add(CST_SECONDS))
     }
 
     /// The calendar day of this moment in Asia/Shanghai.
@@ -61,24 +70,71 @@ impl Instant {
 
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_cst())
+        let local = self.0.saturating_add(CST_SECONDS);
+        let (days, second) = (local.div_euclid(DAY_SECONDS), local.rem_euclid(DAY_SECONDS));
+        let (year, month, day) = civil_of(days);
+        let text =
+            two_digits([year / 100, year % 100, month, day, second / 3600, second / 60 % 60, second % 60]);
+        let [c, y, m, d, hour, minute, second] =
+            text.each_ref().map(|two| str::from_utf8(two).unwrap_or("??"));
+        for part in [c, y, "-", m, "-", d, "T", hour, ":", minute, ":", second] {
+            f.write_str(part)?;
+        }
+        f.write_str("+08:00")
     }
 }
 
-fn local_seconds(text: &str) -> Option<i64> {
-    let (date, time) = text.split_once('T')?;
-    let date = dashed_date(date)?;
-    let mut parts = time.split(':');
-    let (hour, minute, second) = (parts.next()?, parts.next()?, parts.next()?);
-    let time = NaiveTime::from_hms_opt(digits(hour, 2)?, digits(minute, 2)?, digits(second, 2)?)?;
-    Some(date.and_time(time).and_utc().timestamp())
+fn two_digits<const N: usize>(numbers: [i64; N]) -> [[u8; 2]; N] {
+    let digit =
+        |number: i64| u8::try_from(number.rem_euclid(10)).map_or(b'?', |digit| b'0'.saturating_add(digit));
+    numbers.map(|number| [digit(number / 10), digit(number)])
 }
 
-fn dashed_date(text: &str) -> Option<NaiveDate> {
-    let mut parts = text.split('-');
-    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    let year = i32::try_from(digits(year, 4)?).ok()?;
-    NaiveDate::from_ymd_opt(year, digits(month, 2)?, digits(day, 2)?)
+/// Year, month and day of the `days`th day after 1970-01-01, in the years 0 to 9999: years are counted from March on,
+/// so that the leap day is a year's last.
+fn civil_of(days: i64) -> (i64, i64, i64) {
+    let days = days.saturating_add(719_468);
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// The inverse of [`civil_of`]; `None` for a date that does not exist.
+fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
+    let shifted_year = year - i64::from(month <= 2);
+    let (era, of_era) = (shifted_year.div_euclid(400), shifted_year.rem_euclid(400));
+    let shifted = if month > 2 { month - 3 } else { month + 9 };
+    let of_year = (153 * shifted + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i64::from(leap),
+        _ => return None,
+    };
+    (1..=last).contains(&day).then_some(days)
+}
+
+fn local_seconds(text: &str) -> Option<i64> {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', i0, i1, b':', s0, s1] =
+        *text.as_bytes().first_chunk::<19>()?
+    else {
+        return None;
+    };
+    let date = days_of(two(y0, y1)? * 100 + two(y2, y3)?, two(m0, m1)?, two(d0, d1)?)?;
+    let (hour, minute, second) = (two(h0, h1)?, two(i0, i1)?, two(s0, s1)?);
+    let exists = hour < 24 && minute < 60 && second < 60;
+    exists.then_some(date * DAY_SECONDS + hour * 3600 + minute * 60 + second)
+}
+
+fn two(tens: u8, ones: u8) -> Option<i64> {
+    let digit = |byte: u8| byte.checked_sub(b'0').filter(|digit| *digit < 10).map(i64::from);
+    Some(digit(tens)? * 10 + digit(ones)?)
 }
 
 fn zone_seconds(text: &str) -> Option<i64> {
@@ -149,6 +205,12 @@ impl BusinessDay {
     pub fn start(self) -> Instant {
         let midnight = self.0.and_time(NaiveTime::MIN).and_utc().timestamp();
         Instant::new(midnight.saturating_sub(CST_SECONDS))
+    }
+
+    /// Whether the moment lies in it: it is [`Instant::business_day`]'s, without working that out.
+    pub fn contains(self, at: Instant) -> bool {
+        let since = at.0.saturating_sub(self.start().0);
+        (0..DAY_SECONDS).contains(&since)
     }
 
     /// When money of this day is due: see [`Cycle`].

@@ -1,5 +1,6 @@
 //! SHA-256 digests of rules, files and messages.
 use std::fmt;
+use std::io::{self, BufRead, Read};
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
@@ -85,5 +86,46 @@ impl Hasher {
     /// The digest of all bytes taken in.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
+    }
+}
+
+/// Hashes what is read from it.
+pub struct Hashed<R> {
+    source: R,
+    hasher: Hasher,
+}
+
+impl<R: BufRead> Hashed<R> {
+    /// Nothing read yet.
+    pub fn new(source: R) -> Self {
+        Self { source, hasher: Hasher::new() }
+    }
+
+    /// Reads whatever is left; the digest of all bytes.
+    pub fn finish(mut self) -> io::Result<Digest> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok(self.hasher.finish())
+    }
+}
+
+impl<R: BufRead> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.hasher.update(buffer.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Hashed<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.source.fill_buf()
+    }
+
+    fn consume(&mut self, taken: usize) {
+        // What was filled in stays until it is consumed, so that filling in again reads nothing.
+        if let Ok(chunk) = self.source.fill_buf() {
+            self.hasher.update(chunk.get(..taken).unwrap_or_default());
+        }
+        self.source.consume(taken);
     }
 }

@@ -3,15 +3,16 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use super::approvals::{Bundle, Merchant};
+use super::approvals::Bundle;
 use super::bill::BillOrder;
 use super::calendar::Instant;
 use super::digest::Digest;
 use super::file::spl::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, SplWriter};
 use super::file::{FileName, WriteError, field};
 use super::money::Fen;
-use super::rule::{RuleVersion, pick};
-use super::split::{BadFact, Line, MERCHANT_PATH, OrderFacts, Split, SplitError, compute};
+use super::rate::Ppm;
+use super::rule::RuleVersion;
+use super::split::{BadFact, Explain, Line, OrderFacts, PlainLine, Split, SplitError, lines};
 
 /// Why an order cannot be split, tested in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,52 +78,84 @@ impl Proposal {
     }
 }
 
+/// What [`Proposal`] says, borrowed from bundle and order, without the explanation: what `verify` looks at by the million.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Draft<'a> {
+    /// Split by this version into these lines, those of 0 included.
+    Split {
+        /// The version that applies.
+        rule: &'a Arc<RuleVersion>,
+        /// All lines.
+        lines: Vec<PlainLine<'a>>,
+    },
+    /// Not split, and why.
+    Unsplit(Reason),
+}
+
 /// The proposal for an order under a bundle. Fails only for facts outside `split.md`'s bounds: a bill that states such
 /// facts is unusable. A merchant that the institution's bill names by a number unknown to the bundle is empty here.
 pub fn propose(bundle: &Bundle, order: &OrderFacts) -> Result<Proposal, BadFact> {
-    let Some(merchant) = bundle.merchant_at(&order.merchant, order.paid_at) else {
-        return Ok(Proposal::Unsplit(Reason::Merchant));
-    };
-    let decision = bundle.decision(&order.inst_order_no);
-    let Some(picked) = pick(order, &bundle.rules_in_force(), decision) else {
-        return Ok(Proposal::Unsplit(Reason::NoRule));
-    };
-    let split = match compute(picked, order) {
-        Ok(split) => split,
-        Err(SplitError::InvalidInput(fact)) => return Err(fact),
-        Err(SplitError::Overflow) => return Ok(Proposal::Unsplit(Reason::Overflow)),
-        Err(SplitError::OverLimit) => return Ok(Proposal::Unsplit(Reason::OverLimit)),
-    };
-    if !split.lines.iter().all(|line| may_receive(bundle, order, line)) {
-        return Ok(Proposal::Unsplit(Reason::Receiver));
-    }
-    if is_over_cap(bundle, merchant, order, &split.lines) {
-        return Ok(Proposal::Unsplit(Reason::OverCap));
-    }
-    let approved = bundle.rules.iter().find(|approved| approved.rule.digest() == picked.digest());
-    Ok(match approved {
-        Some(approved) => Proposal::Split { rule: Arc::clone(&approved.rule), split },
-        None => Proposal::Unsplit(Reason::NoRule),
+    let mut explain = Vec::new();
+    Ok(match drafted(bundle, order, Some(&mut explain)) {
+        Draft::Unsplit(reason @ (Reason::Merchant | Reason::NoRule)) => Proposal::Unsplit(reason),
+        Draft::Unsplit(
+            reason @ (Reason::Overflow | Reason::OverLimit | Reason::Receiver | Reason::OverCap),
+        ) => {
+            order.check()?;
+            Proposal::Unsplit(reason)
+        }
+        Draft::Split { rule, lines } => {
+            order.check()?;
+            let lines = lines.iter().map(PlainLine::to_line).collect();
+            Proposal::Split { rule: Arc::clone(rule), split: Split { lines, explain } }
+        }
     })
 }
 
-fn may_receive(bundle: &Bundle, order: &OrderFacts, line: &Line) -> bool {
-    if line.amount == Fen::ZERO || &*line.path == MERCHANT_PATH {
-        return true;
-    }
-    bundle
-        .receiver_at(&line.receiver, order.paid_at)
-        .is_some_and(|receiver| receiver.merchants.to(&order.merchant) && receiver.role == *line.role)
+/// [`propose`] without the explanation, for an order whose facts are known to be within their bounds.
+pub fn draft<'a>(bundle: &'a Bundle, order: &'a OrderFacts) -> Draft<'a> {
+    drafted(bundle, order, None)
 }
 
-/// A sum beyond 64 bits or a cap that cannot be computed counts as exceeded.
-fn is_over_cap(bundle: &Bundle, merchant: &Merchant, order: &OrderFacts, lines: &[Line]) -> bool {
-    let others = || lines.iter().filter(|line| &*line.path != MERCHANT_PATH);
-    let platform = Fen::sum(others().filter(|l| bundle.is_platforms(&l.receiver)).map(|l| l.amount));
-    let all = Fen::sum(others().map(|l| l.amount));
-    let within = |sum: Option<Fen>, cap: Option<Fen>| sum.zip(cap).is_some_and(|(sum, cap)| sum <= cap);
-    !within(platform, bundle.platform_cap.floor_of(order.gross()))
-        || !within(all, merchant.max_ratio.floor_of(order.gross()))
+fn drafted<'a>(bundle: &'a Bundle, order: &'a OrderFacts, explain: Option<&mut Vec<Explain>>) -> Draft<'a> {
+    let Some(max_ratio) = bundle.trader_at(&order.merchant, order.paid_at) else {
+        return Draft::Unsplit(Reason::Merchant);
+    };
+    let Some(rule) = bundle.picked(order) else {
+        return Draft::Unsplit(Reason::NoRule);
+    };
+    let lines = match lines(rule, order, explain) {
+        Ok(lines) => lines,
+        Err(SplitError::InvalidInput(_) | SplitError::Overflow) => return Draft::Unsplit(Reason::Overflow),
+        Err(SplitError::OverLimit) => return Draft::Unsplit(Reason::OverLimit),
+    };
+    // What the others get, of it the platform; a sum beyond 64 bits counts as over the cap.
+    let (mut others, mut platform) = (Some(Fen::ZERO), Some(Fen::ZERO));
+    for line in lines.iter().filter(|line| line.amount != Fen::ZERO) {
+        let Some(key) = line.receiver.key() else { continue };
+        let Some(platforms) = may_receive(bundle, order, line, key) else {
+            return Draft::Unsplit(Reason::Receiver);
+        };
+        let joined = |sum: Option<Fen>| sum.and_then(|sum| sum.checked_add(line.amount));
+        others = joined(others);
+        platform = if platforms { joined(platform) } else { platform };
+    }
+    let within = |sum: Option<Fen>, cap: Ppm| {
+        sum.zip(cap.floor_of(order.gross())).is_some_and(|(sum, cap)| sum <= cap)
+    };
+    if !within(platform, bundle.platform_cap) || !within(others, max_ratio) {
+        return Draft::Unsplit(Reason::OverCap);
+    }
+    Draft::Split { rule, lines }
+}
+
+/// Whether a line above 0 is the platform's own; `None` when nobody may receive it.
+fn may_receive(bundle: &Bundle, order: &OrderFacts, line: &PlainLine<'_>, key: &str) -> Option<bool> {
+    let (receiver, platforms) = bundle.payee(key)?;
+    let may = receiver.is_active(order.paid_at)
+        && receiver.merchants.to(&order.merchant)
+        && *receiver.role == **line.role;
+    may.then_some(platforms)
 }
 
 /// What an SPL says besides its orders. The same draft and rows always give the same bytes.

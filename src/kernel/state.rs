@@ -85,3 +85,15 @@ states! {
         Bounced = "BOUNCED" => [],
     }
 }
+
+states! {
+    /// Where a custody day stands in the memo ledger (`domain.md` 7.1); reconciled is what opens its gate.
+    CustodyState {
+        /// It takes postings.
+        Open = "OPEN" => [Cut],
+        /// The institution's bill is posted, its proposals are made; results may still come.
+        Cut = "CUT" => [Closed],
+        /// Locked: what comes later is posted to the next open day.
+        Closed = "CLOSED" => [],
+    }
+}

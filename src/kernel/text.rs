@@ -52,13 +52,14 @@ pub fn is_channel(text: &str) -> bool {
 }
 
 fn is_word(text: &str, least: usize, most: usize) -> bool {
-    is_made_of(text, least, most, |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    is_made_of(text, least, most, |b| b.is_ascii_alphanumeric() | (b == b'_') | (b == b'-'))
 }
 
 fn is_lower(text: &str, most: usize) -> bool {
     is_made_of(text, 1, most, |b| b.is_ascii_lowercase())
 }
 
-fn is_made_of(text: &str, least: usize, most: usize, allowed: fn(u8) -> bool) -> bool {
-    (least..=most).contains(&text.len()) && text.bytes().all(allowed)
+/// Looks at every byte, so that many are looked at at once.
+fn is_made_of(text: &str, least: usize, most: usize, allowed: impl Fn(u8) -> bool) -> bool {
+    (least..=most).contains(&text.len()) && text.bytes().fold(true, |so_far, b| so_far & allowed(b))
 }

@@ -1,5 +1,5 @@
 //! Asking the institution about an order, closing it, and leaving `UNKNOWN`.
-use super::intake::{Outcome, PaymentFact, RawKind, RawMessage, submit};
+use super::intake::{Intake, Outcome, PaymentFact, RawKind, RawMessage};
 use super::place::{Placed, advance, resume};
 use super::{Event, Order, Standing, standing, store};
 use crate::channels::http::Guarded;
@@ -27,6 +27,8 @@ pub struct Outside<'a> {
     pub db: &'a Db,
     /// The time.
     pub clock: &'a Clock,
+    /// Takes the payments that the institution tells of.
+    pub intake: &'a Intake,
     /// The institution's channel.
     pub channel: &'a Channel,
 }
@@ -119,9 +121,10 @@ pub(super) async fn ask(outside: &Outside<'_>, order: &Order, merchant: &SubMerc
             let Some(fact) = fact_of(outside, order.institution_id, answer) else {
                 return Ok(Told::Unknown);
             };
-            let outcomes = submit(outside.db, vec![fact]).await?;
-            let stored = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Stored | Outcome::Known));
-            Ok(if stored { Told::Paid } else { Told::Unknown })
+            match outside.intake.submit(fact).await? {
+                Outcome::Stored | Outcome::Known => Ok(Told::Paid),
+                Outcome::Orphan | Outcome::Conflict => Ok(Told::Unknown),
+            }
         }
         TradeState::NotPay | TradeState::UserPaying | TradeState::Accept => Ok(Told::NotPaid),
         TradeState::Closed | TradeState::Revoked | TradeState::PayError => {

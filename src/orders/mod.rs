@@ -12,7 +12,7 @@ mod store;
 mod view;
 
 pub use flow::{Channel, Closed, Outside, close, payment_fact, refresh, resolve};
-pub use intake::{Outcome, PaymentFact, RawKind, RawMessage, submit};
+pub use intake::{Intake, Outcome, Pace, PaymentFact, RawKind, RawMessage};
 pub use list::{
     Cursor, Delivery, Detail, EVENTS, Evidence, Filter, PAGE, Page, REACH, Row, TimelineEntry, Totals,
     detail, list, paid_on, totals,

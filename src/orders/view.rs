@@ -5,22 +5,26 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::kernel::state::OrderState;
 use crate::merchants::SubMerchant;
-use crate::people::credentials;
+use crate::people::credentials::{self, PlatformMerchant};
 use crate::protocol::wechat::shapes::{CNY, OrderAmount, OrderView, TradeState};
 
 /// The order in WeChat's shape, under the merchant's own numbers.
 pub fn view(tx: &mut Tx<'_>, standing: &Standing, merchant: &SubMerchant) -> Result<OrderView, Error> {
+    let tenant = credentials::platform_merchant_by_id(tx, standing.order.platform_merchant_id)?;
+    Ok(seen(standing, merchant, &tenant))
+}
+
+fn seen(standing: &Standing, merchant: &SubMerchant, tenant: &PlatformMerchant) -> OrderView {
     let Standing { order, state, payment, .. } = standing;
-    let tenant = credentials::platform_merchant_by_id(tx, order.platform_merchant_id)?;
     let (trade_state, words) = match state {
         OrderState::Paid => (TradeState::Success, "支付成功"),
         OrderState::Closed => (TradeState::Closed, "订单已关闭"),
         OrderState::Created | OrderState::Paying | OrderState::Unknown => (TradeState::NotPay, "订单未支付"),
     };
     let paid = payment.as_ref();
-    Ok(OrderView {
-        sp_appid: tenant.sp_appid,
-        sp_mchid: tenant.sp_mchid,
+    OrderView {
+        sp_appid: tenant.sp_appid.clone(),
+        sp_mchid: tenant.sp_mchid.clone(),
         sub_appid: None,
         sub_mchid: merchant.merchant.clone(),
         out_trade_no: order.out_trade_no.clone(),
@@ -33,7 +37,7 @@ pub fn view(tx: &mut Tx<'_>, standing: &Standing, merchant: &SubMerchant) -> Res
         success_time: paid.map(|paid| clock::instant(paid.paid_at).to_cst()),
         payer: None,
         amount: Some(amount(order, standing)),
-    })
+    }
 }
 
 fn amount(order: &Order, standing: &Standing) -> OrderAmount {
@@ -48,9 +52,9 @@ fn amount(order: &Order, standing: &Standing) -> OrderAmount {
 
 /// The resource of the notification that tells a merchant of its payment.
 pub(super) fn notification(
-    tx: &mut Tx<'_>,
     standing: &Standing,
     merchant: &SubMerchant,
+    tenant: &PlatformMerchant,
 ) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(&view(tx, standing, merchant)?).map_err(Error::internal)
+    serde_json::to_vec(&seen(standing, merchant, tenant)).map_err(Error::internal)
 }

@@ -92,7 +92,8 @@ impl Doorkeeper {
     /// One attempt of each key costs an even share of a minute; whoever is a whole minute ahead waits.
     fn admit(&self, now: i64, login: &str, ip: &str) -> Result<(), Error> {
         let mut ahead = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        ahead.retain(|_, until| *until > now);
+        // More than a minute ahead: the clock was set back.
+        ahead.retain(|_, until| *until > now && *until <= now.saturating_add(MINUTE));
         let each = MINUTE / self.per_minute;
         for (key, cost) in [(format!("{ip} {login}"), each), (ip.to_string(), each / ADDRESS_FACTOR)] {
             let until = ahead.entry(key).or_insert(now);

@@ -68,7 +68,8 @@ pub async fn find(db: &Db, clock: &Clock, cookie: &str) -> Result<Session, Error
     let ended = || Error::refused(Code::SessionEnded, "log in again");
     let (principal, last_seen_at, expires_at) = found.ok_or_else(ended)?;
     let idle = now.saturating_sub(last_seen_at);
-    if idle >= IDLE || now >= expires_at {
+    // Seen well after now: the clock was set back, and nobody knows how long ago that was.
+    if !(-NOTED_EVERY..IDLE).contains(&idle) || now >= expires_at {
         return Err(ended());
     }
     if idle >= NOTED_EVERY {

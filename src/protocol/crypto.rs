@@ -219,6 +219,28 @@ pub fn sha1_hex(bytes: &[u8]) -> String {
     hex::encode(hash::digest(&hash::SHA1_FOR_LEGACY_USE_ONLY, bytes))
 }
 
+/// [`sha1_hex`] of what streams by.
+pub struct Sha1(hash::Context);
+
+impl Default for Sha1 {
+    fn default() -> Self {
+        Self(hash::Context::new(&hash::SHA1_FOR_LEGACY_USE_ONLY))
+    }
+}
+
+impl Sha1 {
+    /// Takes the next bytes in.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Lower-case hex over all bytes taken in.
+    #[must_use]
+    pub fn hex(self) -> String {
+        hex::encode(self.0.finish())
+    }
+}
+
 /// Standard base64, strict: padding required, no white space.
 #[must_use]
 pub fn base64(bytes: &[u8]) -> String {

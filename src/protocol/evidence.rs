@@ -1,10 +1,10 @@
 //! What the kernel's `verify` is handed: keys that check signatures over files, and a channel's own bill as evidence.
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 use super::crypto::PublicKey;
 use super::wechat::bill::{BillFault, Reader};
 use crate::kernel::bill::BillRow;
-use crate::kernel::digest::{Digest, Hasher};
+use crate::kernel::digest::{Digest, Hashed};
 use crate::kernel::verify::{Bill, ChannelBill, Given, MerchantByNo, SignatureCheck, Signer};
 
 /// The keys that sign files: the platform's for SPL, the institution's for bundles, results and its bill.
@@ -48,42 +48,13 @@ impl<R: BufRead> ChannelBill for WechatBill<R> {
             BillFault::Form { line, why } => (line, why.to_owned()),
             BillFault::Value { line, column, why } => (line, format!("{column}: {why}")),
         };
-        let mut hashed = Hashed { source: self.0, hasher: Hasher::new() };
+        let mut hashed = Hashed::new(self.0);
         let rows = Reader::new(&mut hashed, merchant).map_err(placed)?;
         // The header is line 1, and every row one line.
         for (line, row) in (2..).zip(rows) {
             each(line, row.map_err(placed)?);
         }
         // The signature is over every byte, also over those that the reader does not need.
-        io::copy(&mut hashed, &mut io::sink()).map_err(|error| (0, error.to_string()))?;
-        Ok(hashed.hasher.finish())
-    }
-}
-
-/// Hashes what is read from it.
-struct Hashed<R> {
-    source: R,
-    hasher: Hasher,
-}
-
-impl<R: BufRead> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(buffer)?;
-        self.hasher.update(buffer.get(..read).unwrap_or_default());
-        Ok(read)
-    }
-}
-
-impl<R: BufRead> BufRead for Hashed<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.source.fill_buf()
-    }
-
-    fn consume(&mut self, taken: usize) {
-        // What was filled in stays until it is consumed, so that filling in again reads nothing.
-        if let Ok(chunk) = self.source.fill_buf() {
-            self.hasher.update(chunk.get(..taken).unwrap_or_default());
-        }
-        self.source.consume(taken);
+        hashed.finish().map_err(|error| (0, error.to_string()))
     }
 }

@@ -2,4 +2,5 @@
 pub mod certificate;
 pub mod crypto;
 pub mod evidence;
+pub mod scratch;
 pub mod wechat;

@@ -1,38 +1,61 @@
-//! The channel's bill of a day: fetched, read whole or not at all, and kept with its digest.
-use std::collections::HashSet;
-use std::fs;
-use std::io::Write;
+//! The channel's bill of a day: fetched to disk, read as a stream, and kept with its digest and its orders' rows.
+use std::fs::{self, File, OpenOptions};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 
+use super::load::Loader;
+use super::order_store;
 use super::store::{self, BillRow};
 use crate::channels::wechat::{Answer, Client};
-use crate::db::Tx;
+use crate::db::{Tx, reserve_id};
 use crate::error::{Code, Error};
-use crate::institutions::exchange::{self, Desk, NewFile};
+use crate::institutions::exchange::{self, Desk, ExchangedFile, NewFile};
 use crate::kernel::approvals::Bundle;
-use crate::kernel::bill::{self, BillOrder};
+use crate::kernel::bill;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
 use crate::kernel::file::ReadError;
 use crate::kernel::file::bil::BilReader;
-use crate::kernel::money::Fen;
+use crate::protocol::crypto::random_nonce;
 use crate::protocol::wechat::bill::{BillFault, Reader};
 
 /// The kind under which a channel's own bill is recorded.
 pub const KIND: &str = "WXBILL";
 
-/// A bill that was read to its end and found usable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bill {
-    /// Its orders by (`paid_at`, `inst_order_no`).
-    pub orders: Vec<BillOrder>,
-    /// What was paid, in fen.
-    pub total_paid: Fen,
+/// A bill as it came, on disk and not yet read. It is gone when this is dropped, unless [`load`] kept it.
+#[derive(Debug)]
+pub struct Fetched {
+    path: PathBuf,
+    /// Held while the bill is ours: what nobody holds is a leftover of a crash.
+    _held: File,
+    sha256: Digest,
+    size: u64,
+}
+
+impl Fetched {
+    /// Over its bytes.
+    pub const fn sha256(&self) -> Digest {
+        self.sha256
+    }
+}
+
+impl Drop for Fetched {
+    fn drop(&mut self) {
+        // After it was kept there is nothing under this name.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 /// Fetches the bill of a day from the institution's channel; never inside a transaction.
-pub async fn fetch(client: &Client, day: BusinessDay) -> Result<Vec<u8>, Error> {
-    let why = match client.trade_bill(day).await {
-        Answer::Ok(bytes) => return Ok(bytes),
+pub async fn fetch(client: &Client, desk: &Desk, day: BusinessDay) -> Result<Fetched, Error> {
+    let inbox = desk.folder.inbox();
+    let (path, file) = staged(&inbox, day)?;
+    let mut fetched = Fetched { path, _held: file.try_clone()?, sha256: Digest::ZERO, size: 0 };
+    let why = match client.trade_bill(day, file).await {
+        Answer::Ok(downloaded) => {
+            (fetched.sha256, fetched.size) = (downloaded.sha256, downloaded.size);
+            return Ok(fetched);
+        }
         Answer::Refused { code, message, .. } => format!("{code} {message}"),
         Answer::Busy => "too many requests".to_owned(),
         Answer::Unknown(why) => why.to_string(),
@@ -40,84 +63,79 @@ pub async fn fetch(client: &Client, day: BusinessDay) -> Result<Vec<u8>, Error> 
     Err(Error::refused(Code::BillUnavailable, format!("bill of {day}: {why}")))
 }
 
-/// Reads a bill; merchants are named by the bundle. A bill with a fault, with an order of another day, or with an
-/// order twice is unusable as a whole.
-pub fn read(bytes: &[u8], bundle: &Bundle, day: BusinessDay) -> Result<Bill, Error> {
-    let broken = |fault: BillFault| unusable(day, &fault.to_string());
-    let merchant = |number: &str| bundle.merchant_by_inst_no(number).map(str::to_owned);
-    let mut orders = Vec::new();
-    for row in Reader::new(bytes, &merchant).map_err(broken)? {
-        match row.map_err(broken)? {
-            bill::BillRow::Order(order) => orders.push(order),
-            bill::BillRow::Refund(_) => {}
+/// A file of its own to download to; what crashes have left of the day goes.
+fn staged(inbox: &Path, day: BusinessDay) -> Result<(PathBuf, File), Error> {
+    fs::create_dir_all(inbox)?;
+    let begin = format!(".{KIND}_{day}.");
+    for entry in fs::read_dir(inbox)? {
+        let path = entry?.path();
+        let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&begin));
+        if ours && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            fs::remove_file(&path)?;
         }
     }
-    whole(orders, day)
+    let path = inbox.join(format!("{begin}{}.part", random_nonce(12).map_err(Error::internal)?));
+    let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+    file.try_lock().map_err(|e| Error::Io(e.into()))?;
+    Ok((path, file))
 }
 
-/// Adds what only the institution's own signed bills tell: the channel's bill of a day never changes, late rows come
-/// in a BIL.
-pub fn with_signed(tx: &mut Tx<'_>, desk: &Desk, bill: Bill, day: BusinessDay) -> Result<Bill, Error> {
-    let mut orders = bill.orders;
-    let mut known: HashSet<String> = orders.iter().map(|order| order.facts.inst_order_no.clone()).collect();
-    for file in exchange::of_day(tx, desk.institution.id, "BIL", day.to_i32())? {
-        let bytes = kept_bytes(desk, &file.name, &file.sha256)?;
-        let broken = |fault: ReadError| unusable(day, &format!("{}: {fault}", file.name));
-        let mut reader = BilReader::new(bytes.as_slice()).map_err(broken)?;
-        while let Some(row) = reader.next_row().map_err(broken)? {
-            if let bill::BillRow::Order(order) = row
-                && known.insert(order.facts.inst_order_no.clone())
-            {
-                orders.push(order);
-            }
-        }
-    }
-    whole(orders, day)
-}
-
-/// Orders of one day, each once, by (`paid_at`, `inst_order_no`).
-fn whole(mut orders: Vec<BillOrder>, day: BusinessDay) -> Result<Bill, Error> {
-    orders.sort_unstable_by(|a: &BillOrder, b: &BillOrder| {
-        (a.facts.paid_at, &a.facts.inst_order_no).cmp(&(b.facts.paid_at, &b.facts.inst_order_no))
-    });
-    let (mut numbers, mut order_numbers) = (HashSet::new(), HashSet::new());
-    for order in &orders {
-        let number = order.facts.inst_order_no.as_str();
-        if order.facts.paid_at.business_day() != day {
-            return Err(unusable(day, &format!("{number} was paid on another day")));
-        }
-        if !numbers.insert(number) || !order_numbers.insert(order.order_no.as_str()) {
-            return Err(unusable(day, &format!("{number} or its order {} stands twice", order.order_no)));
-        }
-    }
-    let total_paid = Fen::sum(orders.iter().map(|order| order.facts.paid))
-        .ok_or_else(|| unusable(day, "its total is beyond 64 bits"))?;
-    Ok(Bill { orders, total_paid })
-}
-
-fn unusable(day: BusinessDay, why: &str) -> Error {
-    Error::refused(Code::BillUnusable, format!("bill of {day}: {why}"))
-}
-
-/// Keeps a bill as evidence: its bytes beside the institution's files, its digest in the database. The same bill
-/// again is the row that is there.
-pub fn keep(
+/// Keeps a bill as evidence, its bytes beside the institution's files, its digest and its orders in the database, with
+/// what only the institution's own signed bills of the day tell: the channel's bill of a day never changes, late rows
+/// come in a BIL. What is loaded already stays; a bill with a fault, an order of another day or an order twice is
+/// unusable as a whole. Differences from our own record are noted.
+pub fn load(
     tx: &mut Tx<'_>,
     desk: &Desk,
     day: BusinessDay,
-    bytes: &[u8],
-    bill: &Bill,
+    fetched: &Fetched,
+    bundle: &Bundle,
     now: i64,
 ) -> Result<BillRow, Error> {
-    let sha256 = Digest::of(bytes).to_string();
+    let twice = |error: Error| match error.is_duplicate() {
+        true => unusable(day, "an order or its number stands twice"),
+        false => error,
+    };
+    exchange::lock_chain(tx, desk.institution.id)?;
     let known = store::bills(tx, desk.institution.id, day.to_i32())?;
-    if let Some(same) = known.iter().find(|row| row.sha256 == sha256) {
-        return Ok(same.clone());
+    let row = match known.iter().find(|row| row.sha256 == fetched.sha256.to_string()) {
+        Some(same) => {
+            if !order_store::has_source(tx, same.id, same.file_id)? {
+                channel_rows(tx, desk, day, fetched, bundle, same.id, now).map_err(twice)?;
+                order_store::add_source(tx, same.id, same.file_id)?;
+            }
+            same.clone()
+        }
+        None => keep(tx, desk, day, fetched, bundle, known.len(), now).map_err(twice)?,
+    };
+    for file in exchange::of_day(tx, desk.institution.id, "BIL", day.to_i32())? {
+        if !order_store::has_source(tx, row.id, file.id)? {
+            signed_rows(tx, desk, day, &file, &row, now).map_err(twice)?;
+            order_store::add_source(tx, row.id, file.id)?;
+        }
     }
-    let seq = known.len().saturating_add(1);
+    super::note_missing(tx, &row, now)?;
+    Ok(row)
+}
+
+fn keep(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    day: BusinessDay,
+    fetched: &Fetched,
+    bundle: &Bundle,
+    before: usize,
+    now: i64,
+) -> Result<BillRow, Error> {
+    let id = reserve_id(tx, "bill")?;
+    let (orders, total) = channel_rows(tx, desk, day, fetched, bundle, id, now)?;
+    let seq = before.saturating_add(1);
     let institution = &desk.institution;
     let name = format!("{KIND}_{}_{}_{day}_{seq:04}.csv", institution.code, institution.platform_code);
-    store_bytes(desk, &name, bytes)?;
+    let inbox = desk.folder.inbox();
+    // A name that was never recorded is free: whatever a crash left under it is written over.
+    fs::rename(&fetched.path, inbox.join(&name))?;
+    exchange::sync_dir(&inbox)?;
     let new = NewFile {
         institution_id: institution.id,
         direction: "IN",
@@ -125,47 +143,72 @@ pub fn keep(
         name,
         business_date: day.to_i32(),
         seq: i32::try_from(seq).map_err(|_| Error::Internal("too many bills of a day".into()))?,
-        sha256,
-        size: count(bytes.len()),
-        orders: count(bill.orders.len()),
+        sha256: fetched.sha256.to_string(),
+        size: i64::try_from(fetched.size).unwrap_or(i64::MAX),
+        orders,
         lines: 0,
-        total: bill.total_paid.get(),
+        total,
         previous_sha256: None,
         approvals_sha256: None,
         created_at: now,
         recorded_at: now,
     };
     let file = exchange::record(tx, &new)?;
-    store::add_bill(tx, &file)
+    let row = store::add_bill(tx, id, &file)?;
+    order_store::add_source(tx, row.id, file.id)?;
+    Ok(row)
 }
 
-/// The orders that a kept bill and the signed bills of its day tell; the bytes must be those that were kept.
-pub fn reload(tx: &mut Tx<'_>, desk: &Desk, row: &BillRow, bundle: &Bundle) -> Result<Bill, Error> {
-    let file = exchange::by_id(tx, row.file_id)?;
-    let bytes = kept_bytes(desk, &file.name, &row.sha256)?;
-    let day = BusinessDay::from_i32(row.business_date)
-        .ok_or_else(|| Error::Internal("a bill's stored day".into()))?;
-    with_signed(tx, desk, read(&bytes, bundle, day)?, day)
-}
-
-fn kept_bytes(desk: &Desk, name: &str, sha256: &str) -> Result<Vec<u8>, Error> {
-    let bytes = fs::read(desk.folder.inbox().join(name))?;
-    if Digest::of(&bytes).to_string() == sha256 {
-        return Ok(bytes);
+/// Loads the orders of the channel's bill; merchants are named by the bundle. Their number, and what was paid, fen.
+fn channel_rows(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    day: BusinessDay,
+    fetched: &Fetched,
+    bundle: &Bundle,
+    bill_id: i64,
+    now: i64,
+) -> Result<(i64, i64), Error> {
+    let broken = |fault: BillFault| unusable(day, &fault.to_string());
+    let merchant = |number: &str| bundle.merchant_by_inst_no(number).map(str::to_owned);
+    let source = BufReader::with_capacity(1 << 17, File::open(&fetched.path)?);
+    let mut loader = Loader::open(tx, desk.institution.id, day, bill_id, now)?;
+    for row in Reader::new(source, &merchant).map_err(broken)? {
+        match row.map_err(broken)? {
+            bill::BillRow::Order(order) => loader.take(tx, order)?,
+            bill::BillRow::Refund(_) => {}
+        }
     }
+    loader.close(tx)
+}
+
+/// Loads what an imported BIL tells and the bill does not.
+fn signed_rows(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    day: BusinessDay,
+    file: &ExchangedFile,
+    row: &BillRow,
+    now: i64,
+) -> Result<(), Error> {
+    let broken = |fault: ReadError| unusable(day, &format!("{}: {fault}", file.name));
+    let source = File::open(desk.folder.inbox().join(&file.name))?;
+    let mut reader = BilReader::new(BufReader::with_capacity(1 << 17, source)).map_err(broken)?;
+    let mut loader = Loader::open(tx, desk.institution.id, day, row.id, now)?;
+    while let Some(row) = reader.next_row().map_err(broken)? {
+        if let bill::BillRow::Order(order) = row {
+            loader.take(tx, order)?;
+        }
+    }
+    loader.close(tx)?;
+    if reader.finish().map_err(broken)?.digest.to_string() == file.sha256 {
+        return Ok(());
+    }
+    let name = &file.name;
     Err(Error::Internal(format!("{name} on disk is not the bill that was kept; run `mingfen check`")))
 }
 
-/// A name that was never recorded is free: whatever a crash left under it is written over.
-fn store_bytes(desk: &Desk, name: &str, bytes: &[u8]) -> Result<(), Error> {
-    let dir = desk.folder.inbox();
-    let mut file = exchange::stage(&dir, name)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(exchange::staged(&dir, name), dir.join(name))?;
-    Ok(fs::File::open(&dir)?.sync_all()?)
-}
-
-fn count(len: usize) -> i64 {
-    i64::try_from(len).unwrap_or(i64::MAX)
+/// The refusal of a bill that cannot be used.
+pub(super) fn unusable(day: BusinessDay, why: &str) -> Error {
+    Error::refused(Code::BillUnusable, format!("bill of {day}: {why}"))
 }

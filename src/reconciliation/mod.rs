@@ -3,23 +3,26 @@
 //! The bill decides what is split; where it differs from our record, the difference is work for people
 //! (`files.md`, "The day").
 mod bill;
+mod load;
+mod order_store;
 mod store;
 
-pub use bill::{Bill, KIND, fetch, keep, read, reload, with_signed};
-pub use store::{BillRow, Found, bill_by_id, bills, difference_count, differences, newest_differences};
-
-use std::collections::{HashMap, HashSet};
+pub use bill::{Fetched, KIND, fetch, load};
+pub use order_store::{BilledOrder, Sink, billed, order_count, orders};
+pub use store::{
+    BillRow, Found, bill_by_id, bills, day_difference_count, days_of, difference_count, differences,
+    elsewhere, newest_differences,
+};
 
 use crate::clock::instant;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::kernel::bill::BillOrder;
-use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::field;
 use crate::kernel::money::Fen;
 
-/// Orders that are looked up in one query.
-const BATCH: usize = 500;
+/// Payments that are looked at in one query.
+const BATCH: i64 = 500;
 
 /// How a bill and our record differ about a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,65 +97,22 @@ pub struct Ours {
     order_id: i64,
 }
 
-/// Our payments of these orders of a bill, by the institution's number.
-pub fn matching(
-    tx: &mut Tx<'_>,
-    institution: i64,
-    orders: &[BillOrder],
-) -> Result<HashMap<String, Ours>, Error> {
-    let mut found = HashMap::with_capacity(orders.len());
-    for batch in orders.chunks(BATCH) {
-        let numbers: Vec<&str> = batch.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
-        let ours = store::ours(tx, institution, &numbers)?;
-        found.extend(ours.into_iter().map(|one| (one.inst_order_no.clone(), one)));
-    }
-    Ok(found)
-}
-
-/// Compares a bill with our record of its day and keeps every difference; what is known already stays.
-pub fn reconcile(
-    tx: &mut Tx<'_>,
-    institution: i64,
-    day: BusinessDay,
-    orders: &[BillOrder],
-    found_at: i64,
-) -> Result<usize, Error> {
-    let mut found = Vec::new();
-    for batch in orders.chunks(BATCH) {
-        let ours = matching(tx, institution, batch)?;
-        for theirs in batch {
-            found.extend(compare(ours.get(&theirs.facts.inst_order_no), theirs));
-        }
-    }
-    found.extend(missing(tx, institution, day, orders)?);
-    store::add_differences(tx, institution, day.to_i32(), found_at, &found)?;
-    Ok(found.len())
-}
-
-/// Our payments of the day that the bill does not have.
-fn missing(
-    tx: &mut Tx<'_>,
-    institution: i64,
-    day: BusinessDay,
-    orders: &[BillOrder],
-) -> Result<Vec<Difference>, Error> {
-    let theirs: HashSet<&str> = orders.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
-    let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-    let mut found = Vec::new();
+/// Notes our payments of a bill's day that the bill does not have.
+fn note_missing(tx: &mut Tx<'_>, bill: &BillRow, found_at: i64) -> Result<(), Error> {
     let mut after = 0;
     loop {
-        let batch = store::ours_of_day(tx, institution, day.to_i32(), after, limit)?;
-        let Some(last) = batch.last() else { return Ok(found) };
+        let missing = store::missing(tx, bill, after, BATCH)?;
+        let Some(last) = missing.last() else { return Ok(()) };
         after = last.order_id;
-        found.extend(batch.into_iter().filter(|one| !theirs.contains(one.inst_order_no.as_str())).map(
-            |one| Difference {
-                kind: DifferenceKind::Short,
-                ours: Some(format!("paid={}", one.paid.get())),
-                inst_order_no: one.inst_order_no,
-                order_no: one.order_no,
-                theirs: None,
-            },
-        ));
+        let short = missing.into_iter().map(|one| Difference {
+            kind: DifferenceKind::Short,
+            ours: Some(format!("paid={}", one.paid.get())),
+            inst_order_no: one.inst_order_no,
+            order_no: one.order_no,
+            theirs: None,
+        });
+        let short: Vec<Difference> = short.collect();
+        store::add_differences(tx, bill.institution_id, bill.business_date, found_at, &short)?;
     }
 }
 

@@ -1,8 +1,11 @@
 //! Queries of the reconciliation room.
+use std::collections::HashMap;
+
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use super::{Difference, DifferenceKind, Ours};
-use crate::db::schema::{bill, difference, pay_order, payment, payment_key, sub_merchant};
+use crate::db::schema::{bill, bill_order, difference, pay_order, payment, payment_key, sub_merchant};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::kernel::money::Fen;
@@ -30,13 +33,15 @@ pub struct BillRow {
     pub recorded_at: i64,
 }
 
-/// Records a bill whose file is recorded.
+/// Records a bill whose file is recorded, under the key that was reserved for it.
 pub(super) fn add_bill(
     tx: &mut Tx<'_>,
+    id: i64,
     file: &crate::institutions::exchange::ExchangedFile,
 ) -> Result<BillRow, Error> {
     diesel::insert_into(bill::table)
         .values((
+            bill::id.eq(id),
             bill::institution_id.eq(file.institution_id),
             bill::business_date.eq(file.business_date),
             bill::file_id.eq(file.id),
@@ -46,7 +51,7 @@ pub(super) fn add_bill(
             bill::recorded_at.eq(file.recorded_at),
         ))
         .execute(tx.conn())?;
-    Ok(bill::table.filter(bill::file_id.eq(file.id)).select(BillRow::as_select()).first(tx.conn())?)
+    bill_by_id(tx, id)
 }
 
 /// The bill of this key.
@@ -129,20 +134,20 @@ pub(super) fn ours(tx: &mut Tx<'_>, institution: i64, numbers: &[&str]) -> Resul
     Ok(rows.into_iter().map(Ours::from).collect())
 }
 
-/// Our payments of a day after an order's key, at most `limit`.
-pub(super) fn ours_of_day(
-    tx: &mut Tx<'_>,
-    institution: i64,
-    day: i32,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<Ours>, Error> {
+/// Our payments of a bill's day that the bill lacks, after an order's key, at most `limit`.
+pub(super) fn missing(tx: &mut Tx<'_>, of: &BillRow, after: i64, limit: i64) -> Result<Vec<Ours>, Error> {
+    let theirs = bill_order::table
+        .filter(bill_order::business_date.eq(of.business_date))
+        .filter(bill_order::institution_id.eq(of.institution_id))
+        .filter(bill_order::bill_id.eq(of.id))
+        .filter(bill_order::inst_order_no.eq(payment::inst_order_no));
     let rows: Vec<OursTuple> = payment::table
         .inner_join(pay_order::table.on(pay_order::id.eq(payment::order_id)))
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(payment::sub_merchant_id)))
-        .filter(payment::institution_id.eq(institution))
-        .filter(payment::business_date.eq(day))
+        .filter(payment::institution_id.eq(of.institution_id))
+        .filter(payment::business_date.eq(of.business_date))
         .filter(payment::order_id.gt(after))
+        .filter(not(exists(theirs)))
         .order(payment::order_id.asc())
         .limit(limit)
         .select((
@@ -223,6 +228,62 @@ pub fn differences(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Vec<Di
             Ok(Difference { kind, inst_order_no, order_no, ours, theirs })
         })
         .collect()
+}
+
+/// How many differences were found for a day.
+pub fn day_difference_count(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<i64, Error> {
+    Ok(difference::table
+        .filter(difference::institution_id.eq(institution))
+        .filter(difference::business_date.eq(day))
+        .count()
+        .get_result(tx.conn())?)
+}
+
+/// The days whose bill differs from our record of an order.
+pub fn days_of(tx: &mut Tx<'_>, institution: i64, order_no: &str) -> Result<Vec<i32>, Error> {
+    Ok(difference::table
+        .filter(difference::order_no.eq(order_no))
+        .filter(difference::institution_id.eq(institution))
+        .select(difference::business_date)
+        .load(tx.conn())?)
+}
+
+/// Orders of a bill that may stand in another day's bill too, by that day: either bill differs from our record of the
+/// order then, because a payment of ours has one day.
+pub fn elsewhere(tx: &mut Tx<'_>, of: &BillRow) -> Result<HashMap<i32, Vec<String>>, Error> {
+    let theirs = bill_order::table
+        .filter(bill_order::business_date.eq(of.business_date))
+        .filter(bill_order::institution_id.eq(of.institution_id))
+        .filter(bill_order::bill_id.eq(of.id))
+        .filter(bill_order::inst_order_no.eq(difference::inst_order_no));
+    let mut pairs: Vec<(i32, String)> = difference::table
+        .filter(difference::institution_id.eq(of.institution_id))
+        .filter(difference::business_date.ne(of.business_date))
+        .filter(exists(theirs))
+        .select((difference::business_date, difference::inst_order_no))
+        .load(tx.conn())?;
+    let ours: Vec<(i32, String)> = difference::table
+        .inner_join(payment_key::table.on(payment_key::inst_order_no.eq(difference::inst_order_no)))
+        .filter(difference::institution_id.eq(of.institution_id))
+        .filter(difference::business_date.eq(of.business_date))
+        .filter(payment_key::business_date.ne(of.business_date))
+        .select((payment_key::business_date, difference::inst_order_no))
+        .load(tx.conn())?;
+    pairs.extend(ours);
+    let mut by_day: HashMap<i32, Vec<String>> = HashMap::new();
+    for (day, number) in pairs {
+        by_day.entry(day).or_default().push(number);
+    }
+    Ok(by_day)
+}
+
+/// Internal keys of an institution's sub-merchants.
+pub(super) fn sub_merchants(tx: &mut Tx<'_>, institution: i64) -> Result<HashMap<String, i64>, Error> {
+    let rows: Vec<(String, i64)> = sub_merchant::table
+        .filter(sub_merchant::institution_id.eq(institution))
+        .select((sub_merchant::merchant, sub_merchant::id))
+        .load(tx.conn())?;
+    Ok(rows.into_iter().collect())
 }
 
 /// A difference and the business day it was found for.

@@ -7,7 +7,7 @@ mod store;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use store::{StoredRule, by_digest};
+pub use store::{StoredRule, by_digest, kept};
 
 use crate::clock;
 use crate::db::Tx;

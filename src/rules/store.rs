@@ -1,4 +1,6 @@
 //! Queries of the rules room.
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use crate::clock;
@@ -6,6 +8,7 @@ use crate::db::Tx;
 use crate::db::schema::rule_version;
 use crate::error::Error;
 use crate::kernel::calendar::Instant;
+use crate::kernel::digest::Digest;
 use crate::kernel::rule::RuleVersion;
 
 /// A version as it is kept.
@@ -32,6 +35,16 @@ pub fn by_digest(tx: &mut Tx<'_>, institution: i64, digest: &str) -> Result<Opti
         .select(StoredRule::as_select())
         .first(tx.conn())
         .optional()?)
+}
+
+/// Internal keys of an institution's versions, by digest.
+pub fn kept(tx: &mut Tx<'_>, institution: i64) -> Result<HashMap<Digest, i64>, Error> {
+    let rows: Vec<(String, i64)> = rule_version::table
+        .filter(rule_version::institution_id.eq(institution))
+        .select((rule_version::digest, rule_version::id))
+        .load(tx.conn())?;
+    let parsed = rows.into_iter().map(|(digest, id)| digest.parse().map(|digest| (digest, id)));
+    parsed.collect::<Result<_, _>>().map_err(Error::internal)
 }
 
 pub(super) fn insert(

@@ -1,4 +1,5 @@
-//! The gate of a day: nothing is settled before the institution has executed the day's split files.
+//! The gate of a custody day: nothing is settled before it is cut in the ledger and the institution has executed its
+//! split files.
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
@@ -8,8 +9,8 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::institutions::exchange::{self, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
-use crate::kernel::state::FileState;
-use crate::splits;
+use crate::kernel::state::{CustodyState, FileState};
+use crate::{ledger, splits};
 
 /// What must happen before a day can be settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl fmt::Display for Missing {
 /// before it lists, so each of these must be executed: an earlier day that is closed keeps the later ones closed.
 pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
-    if exchange::of_day(tx, institution, "SPL", day.to_i32())?.is_empty() {
+    if ledger::state(tx, institution, day)? == CustodyState::Open {
         missing.push(Missing::Cut);
     }
     let mut void_days = BTreeSet::new();
@@ -56,7 +57,7 @@ pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<M
     }
     for day in void_days {
         let (live, void) = splits::standing(tx, institution, day)?;
-        missing.extend(unrepeated(tx, day, &live, &void)?.map(|file| Missing::Repeat(file.name.clone())));
+        missing.extend(unrepeated(tx, &live, &void)?.map(|file| Missing::Repeat(file.name.clone())));
     }
     if let Some(last) = last_valid(tx, institution)?
         && file_state(tx, &last)? == FileState::Published
@@ -82,24 +83,18 @@ pub(super) fn unsettled(
 /// Whether orders of a void file stand in no valid file of the day yet: cutting again repeats them.
 pub fn must_repeat(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<bool, Error> {
     let (live, void) = splits::standing(tx, institution, day)?;
-    Ok(unrepeated(tx, day, &live, &void)?.is_some())
+    Ok(unrepeated(tx, &live, &void)?.is_some())
 }
 
 /// The first void file with an order that no valid file of the day lists.
 fn unrepeated<'a>(
     tx: &mut Tx<'_>,
-    day: BusinessDay,
     live: &[ExchangedFile],
     void: &'a [ExchangedFile],
 ) -> Result<Option<&'a ExchangedFile>, Error> {
-    if void.is_empty() {
-        return Ok(None);
-    }
     let ids: Vec<i64> = live.iter().map(|file| file.id).collect();
-    let listed = splits::listed(tx, day.to_i32(), &ids)?;
     for file in void {
-        let repeated = splits::listed(tx, day.to_i32(), &[file.id])?.is_subset(&listed);
-        if !repeated || live.is_empty() {
+        if live.is_empty() || !splits::lists_all(tx, &ids, file)? {
             return Ok(Some(file));
         }
     }

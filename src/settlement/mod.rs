@@ -3,6 +3,7 @@
 //!
 //! Only an accepted file counts, and only a final result moves a line: a state here is always derived from signed
 //! files, never set.
+mod books;
 mod gate;
 mod net;
 mod results;

@@ -1,5 +1,5 @@
 //! Adding up what a settlement takes in, receiver by receiver.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::{self, Input, Requeue, SettlementLine};
 use super::{KIND, gate, stl};
@@ -26,6 +26,7 @@ pub(super) struct Gathered {
     /// I lines without the STL's key, each with its file's kind and key.
     listed: Vec<(String, i64, Input)>,
     positions: BTreeMap<String, Position>,
+    days: BTreeSet<i32>,
 }
 
 /// Takes in every SPL up to the day that was accepted and every final result that requeues, as far as no valid
@@ -34,7 +35,8 @@ pub(super) fn gather(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Res
     let before = gate::valid(tx, institution)?;
     let ids: Vec<i64> = before.iter().map(|stl| stl.id).collect();
     let listed = store::listed(tx, &ids)?;
-    let mut gathered = Gathered { listed: Vec::new(), positions: BTreeMap::new() };
+    let (listed_now, positions, days) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    let mut gathered = Gathered { listed: listed_now, positions, days };
     for file in gate::unsettled(tx, institution, day)? {
         if exchange::answer(tx, file.id)? == Answer::Accepted {
             gathered.take_split(tx, &file)?;
@@ -52,11 +54,12 @@ pub(super) fn gather(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Res
 
 impl Gathered {
     fn take_split(&mut self, tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<(), Error> {
-        for total in splits::receiver_totals(tx, file.business_date, file.id)? {
+        for total in splits::receiver_totals(tx, file)? {
             let position = self.positions.entry(total.receiver).or_default();
             add(&mut position.sums.splits, total.total)?;
             position.orders = position.orders.checked_add(total.orders).ok_or_else(overflow)?;
         }
+        self.days.insert(file.business_date);
         let (name, sha256) = (file.name.clone(), file.sha256.clone());
         let input = Input { file_id: 0, name, sha256, total: file.total };
         self.listed.push((file.kind.clone(), file.id, input));
@@ -91,6 +94,16 @@ impl Gathered {
             }
         }
         Ok(())
+    }
+
+    /// Business days of the split files, yyyymmdd.
+    pub fn days(&self) -> impl Iterator<Item = i32> + '_ {
+        self.days.iter().copied()
+    }
+
+    /// What the split files give each receiver, in fen.
+    pub fn splits(&self) -> BTreeMap<String, Fen> {
+        self.positions.iter().map(|(receiver, position)| (receiver.clone(), position.sums.splits)).collect()
     }
 
     /// The I lines in the order of the file.

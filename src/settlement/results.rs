@@ -1,7 +1,7 @@
 //! What the institution's files do when they come in, and the states that follow from its results.
 use std::collections::BTreeMap;
 
-use super::{KIND, store};
+use super::{KIND, books, store};
 use crate::db::Tx;
 use crate::error::{Code, Error};
 use crate::institutions::Institution;
@@ -64,6 +64,7 @@ fn receive_result(
             if imported.result.stage == "FINAL" {
                 answers_lines(tx, &imported)?;
             }
+            books::answered(tx, &imported, &incoming.name, now)?;
             Ok(Received::Result(imported.answered.name))
         }
     }
@@ -74,7 +75,7 @@ fn answers_lines(tx: &mut Tx<'_>, imported: &ImportedResult) -> Result<(), Error
     let amounts = if imported.answered.kind == KIND {
         settled_amounts(tx, imported.answered.id)?
     } else {
-        splits::order_amounts(tx, imported.answered.business_date, imported.answered.id)?
+        splits::order_amounts(tx, &imported.answered)?
     };
     let refuse = |line: &ResultLine, why: &str| {
         let detail = format!("{}: line {} {why}", imported.answered.name, line.n);
@@ -103,11 +104,7 @@ pub fn file_state(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<FileState, Er
         Answer::None => Ok(FileState::Published),
         Answer::Void(_) => Ok(FileState::Rejected),
         Answer::Accepted => {
-            let expected = if file.kind == KIND {
-                file.orders
-            } else {
-                splits::split_count(tx, file.business_date, file.id)?
-            };
+            let expected = if file.kind == KIND { file.orders } else { splits::split_count(tx, file)? };
             let finals = exchange::results_of(tx, file.id)?.iter().any(|result| result.stage == "FINAL");
             let states = fold_states(tx, file.id)?;
             let answered = i64::try_from(states.len()).unwrap_or(i64::MAX);

@@ -1,6 +1,6 @@
 //! `day settle`.
 use super::net::{bundle_at, gather};
-use super::{KIND, gate, stl, store};
+use super::{KIND, books, gate, stl, store};
 use crate::clock::{Clock, micros};
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
@@ -41,13 +41,17 @@ pub async fn settle(db: &Db, clock: &Clock, desk: &Desk, day: BusinessDay) -> Re
 /// Publishes every file of the day whose `.ok` is missing, the same bytes: a crash left it recorded only.
 pub fn publish_again(tx: &mut Tx<'_>, desk: &Desk, day: BusinessDay) -> Result<(), Error> {
     for kind in ["SPL", KIND] {
-        for file in exchange::of_day(tx, desk.institution.id, kind, day.to_i32())? {
+        let files = match kind {
+            KIND => exchange::of_day(tx, desk.institution.id, kind, day.to_i32())?,
+            _ => splits::recorded(tx, desk.institution.id, day)?,
+        };
+        for file in files {
             if exchange::is_published(&desk.folder.out(day), &file.name) {
                 continue;
             }
             desk.publish(&file, |out| match kind {
                 KIND => stl::write_recorded(tx, &file, out),
-                _ => splits::recompute(tx, desk, &file, out),
+                _ => splits::recompute(tx, &file, out),
             })?;
         }
     }
@@ -97,6 +101,7 @@ fn make(
     }
     store::add_inputs(tx, &inputs)?;
     store::add_lines(tx, &lines)?;
+    books::made(tx, &file, &gathered, &lines, now)?;
     Ok(file)
 }
 

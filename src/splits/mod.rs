@@ -1,13 +1,19 @@
 //! The cut: what the platform proposes for every order of the institution's bill, published as SPL.
 //!
-//! Read (the bill) → propose (the kernel, under the institution's newest bundle) → write (the SPL and its rows). A
-//! file is recorded before it is published, so that a crash between the two is mended by cutting again; a repeated
-//! cut makes the same bytes from the bill, the bundle and the time that were recorded with the first one.
+//! Read (the bill's orders, by key) → propose (the kernel, under the institution's newest bundle) → write (the SPL and
+//! its rows): three threads with a few pages between them, so that a day of any size takes the same memory. All files
+//! of a run are recorded before the first is published; a run that was interrupted is finished by the next one, with
+//! the time and the bundle that were recorded with it, and a file whose bytes are lost is written again from its rows.
 mod cut;
+mod pipeline;
+mod propose;
+mod row_store;
 mod store;
+mod write;
 
-pub use cut::{CutReport, cut, recompute, standing};
+pub use cut::{CutReport, Cutting, Progress, cut, cut_loaded, recompute, recorded, standing};
+pub use row_store::{SplitLine, SplitRow};
 pub use store::{
-    DayCut, Entry, ReceiverTotal, SplitLine, SplitOrder, Unsplit, cuts, entries, entry, listed,
-    order_amounts, places, receiver_totals, split_count, unsplit, unsplit_count, unsplit_newest,
+    DayCut, Entry, PickedRule, ReceiverTotal, Unsplit, answered_totals, cuts, entries, entry, is_unfinished,
+    lists_all, order_amounts, places, receiver_totals, split_count, unsplit_count, unsplit_newest,
 };

@@ -5,16 +5,19 @@ use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
+use super::row_store::{SplitLine, SplitRow};
 use crate::db::Tx;
 use crate::db::schema::{
-    day_cut, exchanged_file, file_result, pay_order, split_key, split_line, split_order, sub_merchant,
+    bill_order, day_cut, exchanged_file, file_result, pay_order, result_line, rule_version, split_line,
+    split_order,
 };
 use crate::error::Error;
-use crate::insert_rows;
+use crate::institutions::exchange::ExchangedFile;
 use crate::people::Scope;
+use crate::reconciliation::{self, BillRow, BilledOrder};
 
-/// Rows that go into one statement.
-const BATCH: usize = 400;
+/// Orders that are looked at in one query.
+const PAGE: i64 = 2000;
 
 /// What a repeated cut must use again.
 #[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
@@ -32,87 +35,31 @@ pub struct DayCut {
     pub approvals_sha256: String,
     /// The header's time, unix microseconds.
     pub created_at: i64,
+    /// 1 = its run had more orders to tell, in files after it.
+    pub more: i32,
 }
 
-/// An order as an SPL tells it: O with its lines, or X with its reason.
-#[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
-#[diesel(table_name = split_order, treat_none_as_default_value = false)]
-pub struct SplitOrder {
-    /// yyyymmdd.
-    pub business_date: i32,
-    /// The SPL.
-    pub file_id: i64,
-    /// Its place in the SPL, from 1.
-    pub n: i32,
-    /// `O` or `X`.
-    pub kind: String,
-    /// Why it could not be split, of an X.
-    pub reason: Option<String>,
-    /// Our number.
-    pub order_no: String,
-    /// The institution's number.
-    pub inst_order_no: String,
-    /// Whose day.
-    pub institution_id: i64,
-    /// Our sub-merchant, where we know it.
-    pub sub_merchant_id: Option<i64>,
-    /// The sub-merchant of the bill.
-    pub merchant: String,
-    /// Channel.
-    pub channel: String,
-    /// Product.
-    pub product: String,
-    /// Tags in the files' text form.
-    pub tags: String,
-    /// Parties in the files' text form.
-    pub parties: String,
-    /// Unix microseconds.
-    pub paid_at: i64,
-    /// Fen.
-    pub paid: i64,
-    /// Fen.
-    pub fee: i64,
-    /// Fen.
-    pub subsidy: i64,
-    /// Name of the rule that split it, of an O.
-    pub rule: Option<String>,
+/// The rule version that split an order.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = rule_version)]
+pub struct PickedRule {
+    /// Its name.
+    pub rule: String,
     /// Its version.
-    pub version: Option<i32>,
-    /// Its digest.
-    pub rule_digest: Option<String>,
-    /// The version that was shown at payment; another one than `rule_digest` is worth a look.
-    pub preview_digest: Option<String>,
-    /// Lines that follow.
-    pub lines: i32,
-}
-
-/// One receiver's part of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
-#[diesel(table_name = split_line, treat_none_as_default_value = false)]
-pub struct SplitLine {
-    /// yyyymmdd.
-    pub business_date: i32,
-    /// The SPL.
-    pub file_id: i64,
-    /// Its order's place in the SPL.
-    pub n: i32,
-    /// Its place among the order's lines, from 0.
-    pub idx: i32,
-    /// Place of the share in its rule.
-    pub path: String,
-    /// Role.
-    pub role: String,
-    /// Receiver key.
-    pub receiver: String,
-    /// Fen, above 0.
-    pub amount: i64,
+    pub version: i32,
+    /// Its digest; another one than the preview's is worth a look.
+    pub digest: String,
 }
 
 /// An order of an SPL with its lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// O or X.
-    pub order: SplitOrder,
+    pub order: SplitRow,
+    /// As its bill has it.
+    pub billed: BilledOrder,
+    /// Of an O.
+    pub rule: Option<PickedRule>,
     /// In the order in which the split made them; none of an X.
     pub lines: Vec<SplitLine>,
 }
@@ -126,6 +73,45 @@ pub struct ReceiverTotal {
     pub total: i64,
     /// Orders with a line for the receiver.
     pub orders: i64,
+}
+
+/// The bill's row of an order that a file tells.
+macro_rules! billed {
+    () => {
+        bill_order::table.on(bill_order::business_date
+            .eq(split_order::business_date)
+            .and(bill_order::institution_id.eq(split_order::institution_id))
+            .and(bill_order::bill_id.eq(split_order::bill_id))
+            .and(bill_order::paid_at.eq(split_order::paid_at))
+            .and(bill_order::inst_order_no.eq(split_order::inst_order_no)))
+    };
+}
+
+/// What files tell of orders by their numbers: `numbered!(institution, day, numbers)`. A number is found in its bill,
+/// and by its time in the files.
+macro_rules! numbered {
+    ($tx:expr, $institution:expr, $day:expr, $numbers:expr) => {{
+        let bills: Vec<i64> =
+            reconciliation::bills($tx, $institution, $day)?.iter().map(|bill| bill.id).collect();
+        split_order::table
+            .inner_join(billed!())
+            .filter(bill_order::business_date.eq($day))
+            .filter(bill_order::institution_id.eq($institution))
+            .filter(bill_order::bill_id.eq_any(bills))
+            .filter(bill_order::inst_order_no.eq_any($numbers))
+            .filter(split_order::business_date.eq($day))
+            .filter(split_order::institution_id.eq($institution))
+    }};
+}
+
+/// The orders of a file: `of!(split_order, file)`.
+macro_rules! of {
+    ($table:ident, $file:expr) => {
+        $table::table
+            .filter($table::business_date.eq($file.business_date))
+            .filter($table::institution_id.eq($file.institution_id))
+            .filter($table::file_id.eq($file.id))
+    };
 }
 
 /// The cuts of a day, by seq.
@@ -143,98 +129,100 @@ pub(super) fn add_cut(tx: &mut Tx<'_>, cut: &DayCut) -> Result<(), Error> {
     Ok(())
 }
 
-/// Stores the orders of a file that is recorded.
-pub(super) fn add_entries(tx: &mut Tx<'_>, entries: &[Entry]) -> Result<(), Error> {
-    for batch in entries.chunks(BATCH) {
-        let orders: Vec<&SplitOrder> = batch.iter().map(|entry| &entry.order).collect();
-        let keys: Vec<_> = orders
-            .iter()
-            .map(|order| {
-                (
-                    split_key::inst_order_no.eq(&order.inst_order_no),
-                    split_key::file_id.eq(order.file_id),
-                    split_key::business_date.eq(order.business_date),
-                    split_key::n.eq(order.n),
-                )
-            })
-            .collect();
-        insert_rows!(tx, split_order, orders.clone())?;
-        insert_rows!(tx, split_key, keys)?;
-        let lines: Vec<&SplitLine> = batch.iter().flat_map(|entry| &entry.lines).collect();
-        for lines in lines.chunks(BATCH) {
-            insert_rows!(tx, split_line, lines.to_vec())?;
-        }
-    }
-    Ok(())
+/// Whether the last run of a day stopped before its last file: none of its files may be published yet.
+pub fn is_unfinished(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<bool, Error> {
+    Ok(cuts(tx, institution, day)?.last().is_some_and(|last| last.more == 1))
 }
 
-/// The institution's numbers of all orders that these files list.
-pub fn listed(tx: &mut Tx<'_>, day: i32, files: &[i64]) -> Result<HashSet<String>, Error> {
-    let numbers: Vec<String> = split_order::table
-        .filter(split_order::business_date.eq(day))
-        .filter(split_order::file_id.eq_any(files))
-        .select(split_order::inst_order_no)
-        .load(tx.conn())?;
-    Ok(numbers.into_iter().collect())
-}
-
-/// The institution's numbers of the orders that these files tell as X and never as O.
-pub(super) fn listed_unsplit(tx: &mut Tx<'_>, day: i32, files: &[i64]) -> Result<HashSet<String>, Error> {
-    let rows: Vec<(String, bool)> = split_order::table
-        .filter(split_order::business_date.eq(day))
+/// Which of these numbers files of the bill's day tell, and whether one of them tells the order as O.
+pub(super) fn told(
+    tx: &mut Tx<'_>,
+    bill: &BillRow,
+    files: &[i64],
+    numbers: &[&str],
+) -> Result<HashMap<String, bool>, Error> {
+    let rows: Vec<(String, bool)> = numbered!(tx, bill.institution_id, bill.business_date, numbers)
         .filter(split_order::file_id.eq_any(files))
         .select((split_order::inst_order_no, split_order::reason.is_null()))
         .load(tx.conn())?;
-    let split: HashSet<&String> = rows.iter().filter(|(_, split)| *split).map(|(no, _)| no).collect();
-    Ok(rows.iter().map(|(no, _)| no).filter(|no| !split.contains(no)).cloned().collect())
+    let mut told = HashMap::with_capacity(rows.len());
+    for (number, split) in rows {
+        *told.entry(number).or_insert(false) |= split;
+    }
+    Ok(told)
 }
 
-/// The files that list an order of an institution, with its place there: numbers are the institution's own.
-pub fn places(tx: &mut Tx<'_>, institution: i64, inst_order_no: &str) -> Result<Vec<(i64, i32, i32)>, Error> {
-    Ok(split_key::table
-        .inner_join(exchanged_file::table.on(exchanged_file::id.eq(split_key::file_id)))
-        .filter(exchanged_file::institution_id.eq(institution))
-        .filter(split_key::inst_order_no.eq(inst_order_no))
-        .order(split_key::file_id.asc())
-        .select((split_key::file_id, split_key::business_date, split_key::n))
-        .load(tx.conn())?)
+/// Whether these files tell every order of a file of their day.
+pub fn lists_all(tx: &mut Tx<'_>, files: &[i64], of: &ExchangedFile) -> Result<bool, Error> {
+    let mut after = 0;
+    loop {
+        let page: Vec<(i32, String)> = of!(split_order, of)
+            .filter(split_order::n.gt(after))
+            .order(split_order::n.asc())
+            .limit(PAGE)
+            .select((split_order::n, split_order::inst_order_no))
+            .load(tx.conn())?;
+        let Some((last, _)) = page.last() else { return Ok(true) };
+        after = *last;
+        let numbers: Vec<&str> = page.iter().map(|(_, number)| number.as_str()).collect();
+        let told: HashSet<String> = numbered!(tx, of.institution_id, of.business_date, numbers)
+            .filter(split_order::file_id.eq_any(files))
+            .select(split_order::inst_order_no)
+            .load(tx.conn())?
+            .into_iter()
+            .collect();
+        if told.len() < page.len() {
+            return Ok(false);
+        }
+    }
 }
 
-/// Which of these orders of an institution a file of another day lists that is not void.
-pub(super) fn listed_elsewhere(
+/// The files of a day that tell an order of an institution, with its place there: numbers are the institution's own.
+pub fn places(
     tx: &mut Tx<'_>,
     institution: i64,
     day: i32,
-    numbers: &[&str],
-) -> Result<Vec<String>, Error> {
-    let void = file_result::table
-        .filter(file_result::file_id.eq(split_key::file_id))
-        .filter(file_result::stage.eq("FIRST"))
-        .filter(file_result::code.ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]));
-    Ok(split_key::table
-        .inner_join(exchanged_file::table.on(exchanged_file::id.eq(split_key::file_id)))
-        .filter(exchanged_file::institution_id.eq(institution))
-        .filter(not(exists(void)))
-        .filter(split_key::inst_order_no.eq_any(numbers))
-        .filter(split_key::business_date.ne(day))
-        .select(split_key::inst_order_no)
+    inst_order_no: &str,
+) -> Result<Vec<(i64, i32)>, Error> {
+    Ok(numbered!(tx, institution, day, [inst_order_no])
+        .order(split_order::file_id.asc())
+        .select((split_order::file_id, split_order::n))
         .load(tx.conn())?)
 }
 
+/// Which of these orders of an institution a file of this day tells that is not void.
+pub(super) fn told_on(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    day: i32,
+    numbers: &[String],
+) -> Result<Option<String>, Error> {
+    let void = file_result::table
+        .filter(file_result::file_id.eq(split_order::file_id))
+        .filter(file_result::stage.eq("FIRST"))
+        .filter(file_result::code.ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]));
+    Ok(numbered!(tx, institution, day, numbers)
+        .filter(not(exists(void)))
+        .select(split_order::inst_order_no)
+        .first(tx.conn())
+        .optional()?)
+}
+
 /// At most `limit` orders of a file after place `after`, with their lines.
-pub fn entries(tx: &mut Tx<'_>, day: i32, file: i64, after: i32, limit: i64) -> Result<Vec<Entry>, Error> {
-    let orders: Vec<SplitOrder> = split_order::table
-        .filter(split_order::business_date.eq(day))
-        .filter(split_order::file_id.eq(file))
+pub fn entries(tx: &mut Tx<'_>, file: &ExchangedFile, after: i32, limit: i64) -> Result<Vec<Entry>, Error> {
+    let orders: Vec<(SplitRow, BilledOrder, Option<PickedRule>)> = split_order::table
+        .inner_join(billed!())
+        .left_join(rule_version::table.on(rule_version::id.nullable().eq(split_order::rule_id)))
+        .filter(split_order::business_date.eq(file.business_date))
+        .filter(split_order::institution_id.eq(file.institution_id))
+        .filter(split_order::file_id.eq(file.id))
         .filter(split_order::n.gt(after))
         .order(split_order::n.asc())
         .limit(limit)
-        .select(SplitOrder::as_select())
+        .select((SplitRow::as_select(), BilledOrder::as_select(), Option::<PickedRule>::as_select()))
         .load(tx.conn())?;
-    let Some(last) = orders.last().map(|order| order.n) else { return Ok(Vec::new()) };
-    let lines: Vec<SplitLine> = split_line::table
-        .filter(split_line::business_date.eq(day))
-        .filter(split_line::file_id.eq(file))
+    let Some(last) = orders.last().map(|(order, ..)| order.n) else { return Ok(Vec::new()) };
+    let lines: Vec<SplitLine> = of!(split_line, file)
         .filter(split_line::n.gt(after))
         .filter(split_line::n.le(last))
         .order((split_line::n.asc(), split_line::idx.asc()))
@@ -243,55 +231,36 @@ pub fn entries(tx: &mut Tx<'_>, day: i32, file: i64, after: i32, limit: i64) -> 
     let mut lines = lines.into_iter().peekable();
     Ok(orders
         .into_iter()
-        .map(|order| {
+        .map(|(order, billed, rule)| {
             let lines = std::iter::from_fn(|| lines.next_if(|line| line.n <= order.n)).collect();
-            Entry { order, lines }
+            Entry { order, billed, rule, lines }
         })
         .collect())
 }
 
 /// One order of a file.
-pub fn entry(tx: &mut Tx<'_>, day: i32, file: i64, n: i32) -> Result<Option<Entry>, Error> {
-    Ok(entries(tx, day, file, n.saturating_sub(1), 1)?.into_iter().find(|entry| entry.order.n == n))
-}
-
-/// The orders of a file that could not be split.
-pub fn unsplit(tx: &mut Tx<'_>, day: i32, file: i64) -> Result<Vec<SplitOrder>, Error> {
-    Ok(split_order::table
-        .filter(split_order::business_date.eq(day))
-        .filter(split_order::file_id.eq(file))
-        .filter(split_order::kind.eq("X"))
-        .order(split_order::n.asc())
-        .select(SplitOrder::as_select())
-        .load(tx.conn())?)
+pub fn entry(tx: &mut Tx<'_>, file: &ExchangedFile, n: i32) -> Result<Option<Entry>, Error> {
+    Ok(entries(tx, file, n.saturating_sub(1), 1)?.into_iter().find(|entry| entry.order.n == n))
 }
 
 /// How many orders of a file were split.
-pub fn split_count(tx: &mut Tx<'_>, day: i32, file: i64) -> Result<i64, Error> {
-    Ok(split_order::table
-        .filter(split_order::business_date.eq(day))
-        .filter(split_order::file_id.eq(file))
-        .filter(split_order::kind.eq("O"))
-        .count()
-        .get_result(tx.conn())?)
+pub fn split_count(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<i64, Error> {
+    let split = of!(split_order, file).filter(split_order::reason.is_null());
+    Ok(split.count().get_result(tx.conn())?)
 }
 
 /// What the lines of each split order of a file add up to, in fen.
-pub fn order_amounts(tx: &mut Tx<'_>, day: i32, file: i64) -> Result<BTreeMap<i32, i64>, Error> {
-    let rows: Vec<(i32, i64)> = split_order::table
-        .filter(split_order::business_date.eq(day))
-        .filter(split_order::file_id.eq(file))
-        .filter(split_order::kind.eq("O"))
+pub fn order_amounts(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<BTreeMap<i32, i64>, Error> {
+    let rows: Vec<(i32, i64)> = of!(split_order, file)
+        .filter(split_order::reason.is_null())
         .select((split_order::n, sql::<BigInt>("paid + subsidy - fee")))
         .load(tx.conn())?;
     Ok(rows.into_iter().collect())
 }
 
 /// What each receiver gets from a file, by receiver.
-pub fn receiver_totals(tx: &mut Tx<'_>, day: i32, file: i64) -> Result<Vec<ReceiverTotal>, Error> {
-    let rows: Vec<(String, i64, i64)> = split_line::table
-        .filter(split_line::business_date.eq(day))
-        .filter(split_line::file_id.eq(file))
+pub fn receiver_totals(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<Vec<ReceiverTotal>, Error> {
+    let rows: Vec<(String, i64, i64)> = of!(split_line, file)
         .group_by(split_line::receiver)
         .order(split_line::receiver.asc())
         .select((
@@ -303,13 +272,23 @@ pub fn receiver_totals(tx: &mut Tx<'_>, day: i32, file: i64) -> Result<Vec<Recei
     Ok(rows.into_iter().map(|(receiver, total, orders)| ReceiverTotal { receiver, total, orders }).collect())
 }
 
-/// Internal keys of an institution's sub-merchants.
-pub(super) fn sub_merchants(tx: &mut Tx<'_>, institution: i64) -> Result<HashMap<String, i64>, Error> {
-    let rows: Vec<(String, i64)> = sub_merchant::table
-        .filter(sub_merchant::institution_id.eq(institution))
-        .select((sub_merchant::merchant, sub_merchant::id))
-        .load(tx.conn())?;
-    Ok(rows.into_iter().collect())
+/// What each receiver gets of those orders of a file that a result answered with this status, in fen.
+pub fn answered_totals(
+    tx: &mut Tx<'_>,
+    file: &ExchangedFile,
+    result: i64,
+    status: &str,
+) -> Result<Vec<(String, i64)>, Error> {
+    Ok(split_line::table
+        .inner_join(result_line::table.on(result_line::n.eq(split_line::n)))
+        .filter(split_line::business_date.eq(file.business_date))
+        .filter(split_line::institution_id.eq(file.institution_id))
+        .filter(split_line::file_id.eq(file.id))
+        .filter(result_line::file_result_id.eq(result))
+        .filter(result_line::status.eq(status))
+        .group_by(split_line::receiver)
+        .select((split_line::receiver, sql::<BigInt>("CAST(SUM(split_line.amount) AS BIGINT)")))
+        .load(tx.conn())?)
 }
 
 /// An order that no file of its day could split, with the file that tells it last.
@@ -335,17 +314,12 @@ pub struct Unsplit {
 macro_rules! standing_unsplit {
     ($scope:expr) => {{
         let (released, void) = diesel::alias!(split_order as released, file_result as void);
-        let released = split_key::table
-            .inner_join(
-                released.on(released
-                    .field(split_order::file_id)
-                    .eq(split_key::file_id)
-                    .and(released.field(split_order::business_date).eq(split_key::business_date))
-                    .and(released.field(split_order::n).eq(split_key::n))),
-            )
-            .filter(split_key::inst_order_no.eq(split_order::inst_order_no))
+        let released = released
+            .filter(released.field(split_order::business_date).eq(split_order::business_date))
             .filter(released.field(split_order::institution_id).eq(split_order::institution_id))
-            .filter(released.field(split_order::kind).eq("O"));
+            .filter(released.field(split_order::paid_at).eq(split_order::paid_at))
+            .filter(released.field(split_order::inst_order_no).eq(split_order::inst_order_no))
+            .filter(released.field(split_order::reason).is_null());
         let void = void
             .filter(void.field(file_result::file_id).eq(split_order::file_id))
             .filter(void.field(file_result::stage).eq("FIRST"))
@@ -353,8 +327,9 @@ macro_rules! standing_unsplit {
             // The offset keeps PostgreSQL from making a join of it that reads all results for each order.
             .offset(0);
         let query = split_order::table
+            .inner_join(billed!())
             .inner_join(exchanged_file::table.on(exchanged_file::id.eq(split_order::file_id)))
-            .left_join(pay_order::table.on(pay_order::order_no.eq(split_order::order_no)))
+            .left_join(pay_order::table.on(pay_order::order_no.eq(bill_order::order_no)))
             // Not by kind: a bound value would keep the index of unsplit orders from being used.
             .filter(split_order::reason.is_not_null())
             .filter(not(exists(released)))
@@ -363,7 +338,7 @@ macro_rules! standing_unsplit {
         match $scope {
             Scope::Platform => query,
             Scope::Institution(id) => query.filter(split_order::institution_id.eq(*id)),
-            Scope::Merchant(id) => query.filter(split_order::sub_merchant_id.eq(*id)),
+            Scope::Merchant(id) => query.filter(bill_order::sub_merchant_id.eq(*id)),
         }
     }};
 }
@@ -381,7 +356,7 @@ pub fn unsplit_newest(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<Vec<
         .order((split_order::business_date.desc(), split_order::file_id.desc(), split_order::n.desc()))
         .limit(limit)
         .select((
-            split_order::order_no,
+            bill_order::order_no,
             split_order::inst_order_no,
             pay_order::id.nullable(),
             split_order::paid_at,

@@ -1,7 +1,7 @@
 //! What goes wrong on a page, and the page that says so: always with a way out and the request id.
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
@@ -10,6 +10,7 @@ use askama::Template;
 use super::headers::RequestId;
 use super::lang::Lang;
 use super::shell::Frame;
+use crate::db::DbError;
 use crate::error;
 
 /// Why a page was not given.
@@ -45,6 +46,7 @@ impl ResponseError for Fault {
             Self::Room(error::Error::Refused { code, .. }) => {
                 StatusCode::from_u16(code.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY)
             }
+            Self::Room(error::Error::Db(DbError::Unavailable)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Room(_) | Self::Page(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -87,8 +89,11 @@ pub(super) async fn explain(
     }
     let page = page(answer.request(), status, fault);
     let html = page.render().map_err(Fault::Page)?;
-    let written =
-        HttpResponse::build(status).insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html);
+    let mut written = HttpResponse::build(status);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        written.insert_header((RETRY_AFTER, "5"));
+    }
+    let written = written.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html);
     Ok(answer.into_response(written))
 }
 

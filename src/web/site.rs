@@ -21,7 +21,7 @@ pub fn site(
     >,
 > {
     actix_web::App::new()
-        .app_data(app)
+        .app_data(Data::new(app.for_requests()))
         .wrap(from_fn(observe))
         .configure(gateway::wechat::routes)
         .configure(routes::configure)

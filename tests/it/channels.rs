@@ -4,6 +4,7 @@ use mingfen::channels::http::{Guarded, Limits, Outgoing, SendFault};
 use mingfen::channels::wechat::{Answer, BadSettings, Client, Settings, Why};
 use mingfen::clock::Clock;
 use mingfen::kernel::calendar::BusinessDay;
+use mingfen::kernel::digest::Digest;
 use mingfen::protocol::crypto::sha1_hex;
 use mingfen::protocol::wechat::errors::{ErrorBody, WechatCode};
 use mingfen::protocol::wechat::shapes::{NativeRequest, OrderOwner};
@@ -204,10 +205,18 @@ async fn a_bill_is_fetched_unsigned_and_believed_by_its_signed_hash_only() {
         ]
     });
     let client = client(&institution.base);
-    assert_eq!(client.trade_bill(day).await, Answer::Ok(bill.as_bytes().to_vec()));
-    assert_eq!(client.trade_bill(day).await, Answer::Unknown(Why::BillHash));
-    assert_eq!(client.trade_bill(day).await, Answer::Unknown(Why::Server(404)));
-    assert_eq!(client.trade_bill(day).await, Answer::Unknown(Why::Shape));
+    let mut kept = tempfile::tempfile().unwrap();
+    let fetch = || client.trade_bill(day, kept.try_clone().unwrap());
+    let Answer::Ok(downloaded) = fetch().await else { panic!("a sound bill") };
+    assert_eq!(downloaded.sha256, Digest::of(bill.as_bytes()));
+    assert_eq!((downloaded.size, downloaded.sha1), (bill.len() as u64, good.clone()));
+    assert_eq!(fetch().await, Answer::Unknown(Why::BillHash));
+    assert_eq!(fetch().await, Answer::Unknown(Why::Server(404)));
+    assert_eq!(fetch().await, Answer::Unknown(Why::Shape));
+    std::io::Seek::rewind(&mut kept).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut kept, &mut text).unwrap();
+    assert!(text.starts_with(bill), "{text}");
     let requests = institution.requests();
     assert!(
         requests[0].starts_with("GET /v3/bill/tradebill?bill_date=2026-01-01&bill_type=ALL HTTP/1.1\r\n")

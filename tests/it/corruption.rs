@@ -9,7 +9,7 @@ use crate::support::database::Raw;
 use crate::support::finished_day::FinishedDay;
 
 /// Runs statements with the append-only triggers of these tables out of the way, then puts them back.
-fn past_the_triggers(raw: &mut Raw, tables: &[&str], sql: &str) {
+pub fn past_the_triggers(raw: &mut Raw, tables: &[&str], sql: &str) {
     match raw {
         Raw::Sqlite(_) => {
             let mut triggers = Vec::new();
@@ -49,9 +49,46 @@ fn flip(path: &Path) {
 async fn check_finds_every_kind_of_change_made_past_the_product() {
     let finished = FinishedDay::new(40).await;
     let app = finished.world.app.clone();
+    mingfen::jobs::roll_up(&app).await.unwrap();
     assert_eq!(check::breaks(&app).unwrap(), Vec::<String>::new());
 
-    let changes: [(&str, &[&str], &str, &str); 12] = [
+    let changes: [(&str, &[&str], &str, &str); 18] = [
+        (
+            "an entry's evidence",
+            &["ledger_entry"],
+            "UPDATE ledger_entry SET evidence = 'x' || evidence",
+            "UPDATE ledger_entry SET evidence = substr(evidence, 2)",
+        ),
+        (
+            "one side of an entry",
+            &["posting"],
+            "UPDATE posting SET amount = amount + 7 WHERE account = 'CHANNEL_RECEIVABLE'",
+            "UPDATE posting SET amount = amount - 7 WHERE account = 'CHANNEL_RECEIVABLE'",
+        ),
+        (
+            "both sides of an entry",
+            &["posting"],
+            "UPDATE posting SET amount = amount * 2",
+            "UPDATE posting SET amount = amount / 2",
+        ),
+        (
+            "a link of the ledger's chain",
+            &["ledger_link"],
+            "UPDATE ledger_link SET sha256 = 'z' || substr(sha256, 2) WHERE sha256 LIKE 'a%'",
+            "UPDATE ledger_link SET sha256 = 'a' || substr(sha256, 2) WHERE sha256 LIKE 'z%'",
+        ),
+        (
+            "the sums of a custody day",
+            &["ledger_balance"],
+            "UPDATE ledger_day SET amount = amount + 1 WHERE account = 'CUSTODY_CASH'",
+            "UPDATE ledger_day SET amount = amount - 1 WHERE account = 'CUSTODY_CASH'",
+        ),
+        (
+            "a closed balance",
+            &["ledger_balance"],
+            "UPDATE ledger_balance SET amount = amount + 1 WHERE account = 'CUSTODY_CASH'",
+            "UPDATE ledger_balance SET amount = amount - 1 WHERE account = 'CUSTODY_CASH'",
+        ),
         (
             "a paid amount",
             &["payment"],

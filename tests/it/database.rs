@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use diesel::RunQueryDsl;
 use mingfen::config::{Config, LogFormat};
 use mingfen::db::{Create, Db, Tx};
 use mingfen::error::{Code, Error};
@@ -174,6 +175,21 @@ async fn a_savepoint_takes_back_its_own_part_only() {
         .await
         .unwrap();
     assert_eq!(app.row_counts()["audit"], before + 2);
+}
+
+#[actix_web::test]
+async fn a_caught_error_without_a_savepoint_is_no_silent_success() {
+    let app = TestApp::new();
+    let outcome = app.db.write(|tx| {
+        note(tx, "a")?;
+        let caught = diesel::sql_query("UPDATE audit SET at = 0").execute(tx.conn());
+        assert!(caught.unwrap_err().to_string().contains("append-only"));
+        Ok(())
+    });
+    // SQLite keeps what went well; PostgreSQL has nothing left to commit, and says so.
+    let kept = i64::from(outcome.await.is_ok());
+    assert_eq!(kept, i64::from(app.database_url().starts_with("sqlite")));
+    assert_eq!(app.row_counts()["audit"], kept);
 }
 
 #[actix_web::test]

@@ -20,16 +20,18 @@ use mingfen::kernel::state::FileState;
 use mingfen::protocol::crypto::PrivateKey;
 use mingfen::reconciliation::{self, DifferenceKind};
 use mingfen::settlement::{self, Received, SettlementLine};
-use mingfen::splits;
+use mingfen::splits::{self, Cutting};
 use serde_json::json;
 
+use crate::corruption::past_the_triggers;
+use crate::support::database::Raw;
 use crate::support::finished_day::FinishedDay;
 
 async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {
     let app = &f.world.app;
     let desk = app.desk(f.world.institution).await?;
     let client = app.channel(f.world.institution).await?.client;
-    splits::cut(&app.db, &app.clock, &desk, &client, day).await
+    splits::cut(&app.db, &app.clock, &desk, &client, day, &Cutting::default()).await
 }
 
 async fn settle(f: &FinishedDay, day: BusinessDay) -> Result<settlement::SettleReport, Error> {
@@ -126,6 +128,7 @@ async fn a_late_order_comes_in_the_next_file_of_its_day_and_differences_are_kept
     let mut sale = scenery::sale(&day.to_string(), 500);
     sale.out_trade_no = "LATE000001".to_owned();
     f.world.shop.sell(&sale).await.unwrap();
+    f.world.settle_messages().await.unwrap();
     bill(&f, day).await;
     assert_eq!(cut(&f, day).await.unwrap().made, 0);
 
@@ -148,34 +151,46 @@ async fn a_late_order_comes_in_the_next_file_of_its_day_and_differences_are_kept
     // The day is settled already: its late file waits for the next settlement.
     assert!(!settle(&f, day).await.unwrap().made);
 
-    // The same bill, but our record differs from it in every way.
-    let orders = app
-        .db
-        .read_blocking(|tx| {
-            let bundle = exchange::newest_bundle(tx, institution, i64::MAX)?.unwrap();
-            let bundle = exchange::parse_bundle("bundle", &bundle.body)?;
-            let row = reconciliation::bills(tx, institution, day.to_i32())?.pop().unwrap();
-            let folder = exchange::Folder::new(&app.config.data_dir, "SANDBOX");
-            let desk = exchange::Desk {
-                institution: institutions::by_id(tx, institution)?,
-                folder,
-                key: app.keys.files.private_key.clone(),
-            };
-            Ok(reconciliation::reload(tx, &desk, &row, &bundle)?.orders)
-        })
-        .unwrap();
-    let known = |n: usize| orders[n].facts.inst_order_no.clone();
-    let (missing, amount, facts) = (known(0), known(1), known(2));
-    let mut theirs = orders.clone();
-    theirs[1].facts.paid = Fen::new(theirs[1].facts.paid.get() + 1);
-    theirs[2].facts.tags = vec!["OTHER".to_owned()];
-    theirs.remove(0);
-    app.db.write_blocking(|tx| reconciliation::reconcile(tx, institution, day, &theirs, 1)).unwrap();
+    // Our record differs from the next day's bill in every way.
+    let today = app.clock.today();
+    let mut raw = f.database.raw();
+    let numbers = format!(
+        "SELECT inst_order_no AS v FROM payment WHERE business_date = {} ORDER BY order_id",
+        today.to_i32()
+    );
+    let [missing, amount, facts, ..] = &raw.texts(&numbers)[..] else { panic!("too few orders") };
+    past_the_triggers(
+        &mut raw,
+        &["payment", "payment_key", "pay_order"],
+        &format!(
+            "UPDATE payment SET inst_order_no = 'OURS0001' WHERE inst_order_no = '{missing}'; \
+             UPDATE payment_key SET inst_order_no = 'OURS0001' WHERE inst_order_no = '{missing}'; \
+             UPDATE payment SET paid = paid + 1 WHERE inst_order_no = '{amount}'; \
+             UPDATE pay_order SET tags = 'OTHER' \
+             WHERE id = (SELECT order_id FROM payment_key WHERE inst_order_no = '{facts}')"
+        ),
+    );
+    app.clock.set(today.next().start().plus(11 * 3600));
+    bill(&f, today).await;
+    // The payments' entry says what they were: a day whose ledger does not hold is not cut.
+    assert_eq!(code(cut(&f, today).await.unwrap_err()).0, Code::LedgerBroken);
+    let entry = format!("entry_id = (SELECT entry_id FROM payment WHERE inst_order_no = '{amount}')");
+    past_the_triggers(
+        &mut raw,
+        &["posting"],
+        &format!(
+            "UPDATE posting SET amount = amount + 1 WHERE account = 'CHANNEL_RECEIVABLE' AND {entry}; \
+             UPDATE posting SET amount = amount - 1 WHERE account = 'ORDER_PENDING_SPLIT' AND {entry}"
+        ),
+    );
+    let differences = cut(&f, today).await.unwrap().differences;
     let found =
-        app.db.read_blocking(|tx| reconciliation::differences(tx, institution, day.to_i32())).unwrap();
+        app.db.read_blocking(|tx| reconciliation::differences(tx, institution, today.to_i32())).unwrap();
+    assert_eq!((differences, found.len()), (4, 4), "{found:?}");
     let kinds: BTreeSet<(DifferenceKind, &str)> =
         found.iter().map(|d| (d.kind, d.inst_order_no.as_str())).collect();
-    assert!(kinds.contains(&(DifferenceKind::Short, missing.as_str())));
+    assert!(kinds.contains(&(DifferenceKind::Short, "OURS0001")));
+    assert!(kinds.contains(&(DifferenceKind::Long, missing.as_str())));
     assert!(kinds.contains(&(DifferenceKind::Amount, amount.as_str())));
     assert!(kinds.contains(&(DifferenceKind::Facts, facts.as_str())));
     assert_eq!(kinds.len(), 4);
@@ -244,7 +259,7 @@ fn receive(app: &App, institution: i64, incoming: &Incoming) -> Result<Received,
 }
 
 fn all_succeed(app: &App, spl: &ExchangedFile) -> Vec<(i32, RetStatus, i64)> {
-    let amounts = app.db.read_blocking(|tx| splits::order_amounts(tx, spl.business_date, spl.id)).unwrap();
+    let amounts = app.db.read_blocking(|tx| splits::order_amounts(tx, spl)).unwrap();
     amounts.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount)).collect()
 }
 
@@ -315,7 +330,7 @@ async fn a_void_file_is_repeated_the_gate_says_what_is_missing_and_amounts_are_c
         );
         assert_eq!(line.amount, line.splits + line.carried_in);
     }
-    let totals = app.db.read_blocking(|tx| splits::receiver_totals(tx, spl.business_date, spl.id)).unwrap();
+    let totals = app.db.read_blocking(|tx| splits::receiver_totals(tx, &spl)).unwrap();
     for total in totals {
         let line = &now[&total.receiver];
         assert_eq!((line.splits, line.order_count), (total.total, total.orders));
@@ -636,14 +651,8 @@ async fn a_decision_releases_an_unsplit_order_into_a_later_file_of_its_day_once(
     let order = app
         .db
         .read_blocking(|tx| {
-            let desk = exchange::Desk {
-                institution: institutions::by_id(tx, institution)?,
-                folder: exchange::Folder::new(&app.config.data_dir, "SANDBOX"),
-                key: app.keys.files.private_key.clone(),
-            };
             let row = reconciliation::bills(tx, institution, day.to_i32())?.pop().unwrap();
-            let bundle = exchange::parse_bundle("bundle", &body.body)?;
-            let orders = reconciliation::reload(tx, &desk, &row, &bundle)?.orders;
+            let orders = reconciliation::orders(tx, &row, None, 1000)?;
             Ok(orders.into_iter().find(|order| order.facts.inst_order_no == no).unwrap())
         })
         .unwrap();
@@ -680,18 +689,18 @@ async fn the_numbers_of_another_institution_are_not_ours() {
     };
     let before = unsplit();
     assert!(before > 0);
-    let columns = "n, order_no, inst_order_no, sub_merchant_id, merchant, channel, product, tags, parties, \
-                   paid_at, paid, fee, subsidy, lines";
     let mut raw = f.database.raw();
+    let number = day.to_i32();
+    if let Raw::Pg(_) = raw {
+        raw.execute(&format!(
+            "SELECT stage_partition('split_order', {number}, 999); \
+             SELECT attach_partition('split_order', {number}, 999)"
+        ))
+        .unwrap();
+    }
     raw.execute(&format!(
-        "INSERT INTO split_order (business_date, file_id, institution_id, kind, {columns}) \
-         SELECT 20260101, 999999, 999, 'O', {columns} FROM split_order WHERE file_id = {}",
-        void.id
-    ))
-    .unwrap();
-    raw.execute(&format!(
-        "INSERT INTO split_key (inst_order_no, file_id, business_date, n) \
-         SELECT inst_order_no, 999999, 20260101, n FROM split_key WHERE file_id = {}",
+        "INSERT INTO split_order SELECT {number}, 999, 999999, n, bill_id, paid_at, inst_order_no, paid, fee, \
+         subsidy, NULL, 1, lines FROM split_order WHERE file_id = {}",
         void.id
     ))
     .unwrap();
@@ -699,7 +708,7 @@ async fn the_numbers_of_another_institution_are_not_ours() {
     assert_eq!(unsplit(), before);
     let text = f.text(&void.name);
     let no = text.lines().find(|l| l.starts_with("O|")).unwrap().split('|').nth(3).unwrap();
-    assert_eq!(app.db.read_blocking(|tx| splits::places(tx, institution, no)).unwrap().len(), 1);
+    assert_eq!(app.db.read_blocking(|tx| splits::places(tx, institution, number, no)).unwrap().len(), 1);
     receive(&app, institution, &hand.result(&void, Stage::First, RetCode::Verify, &[])).unwrap();
     assert_eq!(cut(&f, day).await.unwrap().made, 1);
     f.stop().await;

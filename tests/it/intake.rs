@@ -1,10 +1,14 @@
 //! Notifications of the institution: what is stored, what is refused, and that nothing is stored twice.
+use mingfen::db::DbError;
+use mingfen::error::Error;
 use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::money::Fen;
-use mingfen::orders::{self, Outcome, PaymentFact, RawKind, RawMessage};
+use mingfen::orders::{Outcome, PaymentFact, RawKind, RawMessage};
 use mingfen::protocol::wechat::shapes::{OrderView, TradeState};
 
+use crate::support::database::Kind;
 use crate::support::institution::{Notice, view};
+use crate::support::sandbox_process::eventually;
 use crate::support::shop::{Shop, other_key};
 
 fn changed(notice: &Notice, header: &str, value: &str) -> Notice {
@@ -25,9 +29,10 @@ async fn a_verified_payment_is_stored_with_its_raw_message_and_a_note_for_the_me
     let notice = shop.institution.pay(&order_no);
     assert_eq!(shop.notify(&notice).await.status, 204);
     let mut expected = before;
-    for table in ["payment", "payment_key", "raw_message", "outbox"] {
+    for table in ["payment", "payment_key", "raw_message", "outbox", "ledger_entry"] {
         *expected.get_mut(table).unwrap() += 1;
     }
+    *expected.get_mut("posting").unwrap() += 2;
     assert_eq!(shop.rows().await, expected);
     assert_eq!(shop.state("ORDER-1").await, "PAID");
 
@@ -144,11 +149,39 @@ fn fact(shop: &Shop, order_no: &str, inst_order_no: &str, n: usize) -> PaymentFa
 }
 
 #[actix_web::test]
+async fn a_message_at_the_limit_of_size_is_taken_and_a_longer_one_is_not() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    shop.institution.pay(&order_no);
+    let mut said = view(&shop.institution.held(&order_no).unwrap());
+    said.attach = Some("x".repeat(45_000));
+    let sized = |length: usize| {
+        let mut body = shop.institution.notice_of(&said).body;
+        assert!(body.len() < length);
+        // JSON may end in white space.
+        body.resize(length, b' ');
+        shop.institution.notice_of_bytes(body)
+    };
+    let before = shop.rows().await;
+    assert_eq!(shop.notify(&sized(64 * 1024 + 1)).await.status, 413);
+    assert_eq!(shop.rows().await, before);
+    assert_eq!(shop.notify(&sized(64 * 1024)).await.status, 204);
+    assert_eq!(shop.state("ORDER-1").await, "PAID");
+}
+
+/// What became of payments that are submitted at the same time.
+async fn outcomes(shop: &Shop, facts: Vec<PaymentFact>) -> Vec<Outcome> {
+    let all = facts.into_iter().map(|fact| shop.app.intake.submit(fact));
+    let told = futures_util::future::join_all(all).await;
+    told.into_iter().map(Result::unwrap).collect()
+}
+
+#[actix_web::test]
 async fn ten_thousand_repeats_do_not_grow_a_table() {
     let shop = Shop::open().await;
     let order_no = shop.placed("ORDER-1").await;
-    orders::submit(&shop.app.db, vec![fact(&shop, &order_no, "T1", 0)]).await.unwrap();
-    orders::submit(&shop.app.db, vec![fact(&shop, "NOT-OURS", "T2", 0)]).await.unwrap();
+    let first = vec![fact(&shop, &order_no, "T1", 0), fact(&shop, "NOT-OURS", "T2", 0)];
+    assert_eq!(outcomes(&shop, first).await, [Outcome::Stored, Outcome::Orphan]);
     let before = shop.rows().await;
     for round in 0..10 {
         let batch = (0..1000)
@@ -158,14 +191,14 @@ async fn ten_thousand_repeats_do_not_grow_a_table() {
                 fact(&shop, order_no, number, round * 1000 + n)
             })
             .collect();
-        let outcomes = orders::submit(&shop.app.db, batch).await.unwrap();
+        let outcomes = outcomes(&shop, batch).await;
         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Known));
     }
     assert_eq!(shop.rows().await, before);
 }
 
 #[actix_web::test]
-async fn a_batch_is_one_transaction_and_tells_of_each_payment() {
+async fn payments_that_come_together_are_told_of_each() {
     let shop = Shop::open().await;
     let (first, second) = (shop.placed("ORDER-1").await, shop.placed("ORDER-2").await);
     let batch = vec![
@@ -175,9 +208,77 @@ async fn a_batch_is_one_transaction_and_tells_of_each_payment() {
         fact(&shop, "NOT-OURS", "T3", 4),
         fact(&shop, &second, "T1", 5),
     ];
-    let outcomes = orders::submit(&shop.app.db, batch).await.unwrap();
     use Outcome::{Conflict, Known, Orphan, Stored};
-    assert_eq!(outcomes, [Stored, Stored, Known, Orphan, Conflict]);
+    assert_eq!(outcomes(&shop, batch).await, [Stored, Stored, Known, Orphan, Conflict]);
+}
+
+/// Payments of so many orders that no other test's are like.
+async fn ready(shop: &Shop, count: usize) -> Vec<PaymentFact> {
+    let mut facts = Vec::new();
+    for n in 0..count {
+        let order_no = shop.left_behind(&format!("ORDER-{n}")).await;
+        facts.push(fact(shop, &order_no, &format!("T{n}"), n));
+    }
+    facts
+}
+
+#[actix_web::test]
+async fn a_payment_that_the_database_refuses_hurts_no_other() {
+    let shop = Shop::open().await;
+    let mut facts = ready(&shop, 40).await;
+    facts[20].paid = Fen::ZERO;
+    let told =
+        futures_util::future::join_all(facts.into_iter().map(|fact| shop.app.intake.submit(fact))).await;
+    for (n, outcome) in told.iter().enumerate() {
+        assert_eq!(outcome.as_ref().ok(), (n != 20).then_some(&Outcome::Stored), "{n}");
+    }
+    assert_eq!(shop.rows().await["payment"], 39);
+}
+
+#[actix_web::test]
+async fn a_full_queue_refuses_and_loses_nothing_that_it_took() {
+    let shop = Shop::open().await;
+    let count = 2 * (2_048 + 256) + 500;
+    let facts: Vec<PaymentFact> = (0..count).map(|n| fact(&shop, "NOT-OURS", &format!("T{n}"), n)).collect();
+    let order_no = shop.placed("ORDER-1").await;
+    let notice = shop.institution.pay(&order_no);
+    // Nobody can write for a while.
+    let mut elsewhere = shop.app.raw();
+    elsewhere
+        .execute(match Kind::of_this_run() {
+            Kind::Sqlite => "BEGIN IMMEDIATE",
+            Kind::Postgres => "BEGIN; LOCK TABLE orphan_payment IN ACCESS EXCLUSIVE MODE",
+        })
+        .unwrap();
+    let waiting: Vec<_> = facts
+        .into_iter()
+        .map(|fact| {
+            let intake = shop.app.intake.clone();
+            actix_web::rt::spawn(async move { intake.submit(fact).await })
+        })
+        .collect();
+    let lanes = if Kind::of_this_run() == Kind::Sqlite { 1 } else { 2 };
+    eventually("every lane is full", async || {
+        let refused = waiting.iter().filter(|one| one.is_finished()).count();
+        (refused >= count - lanes * (2_048 + 256)).then_some(())
+    })
+    .await;
+    let held = shop.notify(&notice).await;
+    assert_eq!((held.status, held.headers["retry-after"].to_str().unwrap()), (503, "5"));
+    elsewhere.execute("ROLLBACK").unwrap();
+    let mut stored = 0;
+    for outcome in waiting {
+        match outcome.await.unwrap() {
+            Ok(outcome) => {
+                assert_eq!(outcome, Outcome::Orphan);
+                stored += 1;
+            }
+            Err(error) => assert!(matches!(error, Error::Db(DbError::Unavailable)), "{error}"),
+        }
+    }
+    assert!((2_048..count).contains(&stored), "{stored}");
+    assert_eq!(shop.rows().await["orphan_payment"], i64::try_from(stored).unwrap());
+    assert_eq!(shop.notify(&notice).await.status, 204);
 }
 
 #[actix_web::test]
@@ -190,10 +291,10 @@ async fn copies_of_one_payment_at_the_same_time_are_one_payment() {
         if n % 2 == 1 {
             batch.reverse();
         }
-        orders::submit(&shop.app.db, batch)
+        outcomes(&shop, batch)
     });
     let outcomes = futures_util::future::join_all(batches).await;
-    let outcomes: Vec<Outcome> = outcomes.into_iter().flat_map(Result::unwrap).collect();
+    let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Stored).count(), 2);
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Known).count(), 14);
     let rows = shop.rows().await;

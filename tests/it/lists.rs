@@ -126,7 +126,9 @@ async fn crowded() -> Shop {
     record();
     let shop = Shop::open().await;
     let mut raw = Raw::open(shop.app.database_url());
-    let (series, day, pad): (fn(i64) -> String, _, fn(&str, i64) -> String) = match Kind::of_this_run() {
+    type Series = fn(i64) -> String;
+    type Pad = fn(&str, i64) -> String;
+    let (series, day, pad): (Series, _, Pad) = match Kind::of_this_run() {
         Kind::Postgres => (
             |to| format!("generate_series(CAST(1 AS BIGINT), {to}) AS t(i)"),
             "CAST(to_char(to_timestamp(created_at / 1000000 + 28800) AT TIME ZONE 'UTC', 'YYYYMMDD') AS INTEGER)",
@@ -295,7 +297,6 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
         "SELECT id FROM pay_order WHERE description = 'x'",
         "SELECT count(*) FROM order_event",
         "SELECT paid FROM payment WHERE received_at = 1",
-        "SELECT id FROM order_event WHERE order_event.kind = 'UNKNOWN' AND id = 5",
     ] {
         assert!(!walks(&mut raw, bad).is_empty(), "{bad}");
     }

@@ -20,6 +20,7 @@ mod kernel_verify;
 mod protocol_bill;
 mod protocol_shapes;
 mod protocol_wechat;
+mod verify_size;
 
 mod database;
 mod login;
@@ -31,15 +32,25 @@ mod tidy;
 mod delivery;
 mod gateway;
 mod intake;
+mod kills;
+mod ledger;
 mod lists;
 mod orders;
 mod sandbox;
 mod sandbox_alone;
 mod serve;
 
+mod backup;
+mod clock_back;
 mod corruption;
+mod cut_size;
 mod day;
 mod settle;
+
+mod outages;
+mod pgbouncer;
+mod processes;
+mod runtime_role;
 
 mod journeys;
 mod pages;

@@ -92,7 +92,7 @@ async fn filters_hold_together_and_days_are_shanghais() {
             body: vec![1],
         },
     };
-    orders::submit(&shop.app.db, vec![fact]).await.unwrap();
+    shop.app.intake.submit(fact).await.unwrap();
 
     let of_day = Filter { from: day("20260301"), to: day("20260301"), ..Filter::default() };
     let found = page(&shop, Scope::Platform, of_day.clone(), None).await;

@@ -218,17 +218,23 @@ async fn an_order_is_placed_once_and_its_payment_told_alike_by_query_bill_and_bi
     assert!(matches!(closed, Answer::Refused { .. }), "{closed:?}");
 
     let day = platform.clock.today();
-    let early = platform.client.trade_bill(day).await;
+    let mut kept = tempfile::tempfile().unwrap();
+    let fetch = || platform.client.trade_bill(day, kept.try_clone().unwrap());
+    let early = fetch().await;
     assert!(matches!(early, Answer::Refused { .. }), "the day is not over: {early:?}");
     platform.next_day().await;
-    let Answer::Ok(bill) = platform.client.trade_bill(day).await else { panic!("no bill") };
+    let Answer::Ok(fetched) = fetch().await else { panic!("no bill") };
+    let mut bill = Vec::new();
+    std::io::Seek::rewind(&mut kept).unwrap();
+    std::io::Read::read_to_end(&mut kept, &mut bill).unwrap();
     let bundle = platform.bundle();
     let merchant = |no: &str| bundle.merchant_by_inst_no(no).map(str::to_owned);
     let reader = mingfen::protocol::wechat::bill::Reader::new(bill.as_slice(), &merchant).unwrap();
     let rows: Vec<BillRow> = reader.map(|row| row.unwrap()).collect();
     let bil = platform.bil(&format!("BIL_SANDBOX_DEMO_{day}_0001.txt"));
     assert_eq!(rows, bil.into_iter().map(BillRow::Order).collect::<Vec<_>>());
-    assert_eq!(platform.client.trade_bill(day).await, Answer::Ok(bill), "a bill never changes");
+    let again = platform.client.trade_bill(day, tempfile::tempfile().unwrap()).await;
+    assert_eq!(again, Answer::Ok(fetched), "a bill never changes");
 }
 
 #[actix_web::test]

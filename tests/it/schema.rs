@@ -7,10 +7,12 @@ use mingfen::db::{Conn, Db};
 use crate::support::database::{Kind, Raw, TestDatabase, migration};
 
 /// Tables whose rows may change. Every other table in the catalogue is append-only.
-const MUTABLE: [&str; 10] = [
+const MUTABLE: [&str; 12] = [
     "app_user",
     "credential",
     "institution",
+    "job_lease",
+    "ledger_day",
     "outbox",
     "platform_key",
     "platform_merchant",
@@ -19,6 +21,9 @@ const MUTABLE: [&str; 10] = [
     "session",
     "sub_merchant",
 ];
+
+/// Tables whose rows are loaded by day and institution: on PostgreSQL each has a partition of its own.
+const BY_DAY: [&str; 3] = ["bill_order", "split_order", "split_line"];
 
 struct Table {
     name: String,
@@ -140,7 +145,8 @@ fn literal(sqlite_migration: &str, table: &str, column: &str, kind: &str) -> Str
 /// One row for a table: nullable columns stay empty unless a check wants them.
 fn row_of(table: &Table, sqlite_migration: &str, kind: Kind) -> String {
     let values = table.columns.iter().map(|(column, class, nullable)| {
-        let wanted = table.name == "settlement_line" && column == "settlement_id";
+        let wanted = table.name == "settlement_line" && column == "settlement_id"
+            || table.name == "split_order" && column == "rule_id";
         match (class.as_str(), *nullable && !wanted) {
             (_, true) => "NULL".to_string(),
             ("Binary", false) if kind == Kind::Sqlite => "x'00'".into(),
@@ -178,6 +184,13 @@ fn append_only_tables_found_in_the_catalogue_refuse_update_delete_and_replace() 
             Kind::Postgres => "SET session_replication_role = replica",
         })
         .unwrap();
+        if kind == Kind::Postgres {
+            for name in BY_DAY {
+                for make in ["stage", "attach"] {
+                    raw.execute(&format!("SELECT {make}_partition('{name}', 1, 1)")).unwrap();
+                }
+            }
+        }
         for name in names {
             let table = printed().into_iter().find(|t| t.name == name).unwrap();
             raw.execute(&row_of(&table, &sqlite_migration, kind)).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -204,11 +217,14 @@ fn attempts(table: &Table, kind: Kind) -> Vec<String> {
         Kind::Sqlite => all.push(format!("REPLACE INTO {name} SELECT * FROM {name}")),
         Kind::Postgres => {
             all.push(format!("TRUNCATE {name} CASCADE"));
-            if ["raw_message", "payment", "split_order", "split_line"].contains(&name.as_str()) {
-                all.push(format!("UPDATE {name}_default SET {last} = {last}"));
-                all.push(format!("DELETE FROM {name}_default"));
-                all.push(format!("TRUNCATE {name}_default"));
-            }
+            let partition = match name.as_str() {
+                "raw_message" | "payment" => format!("{name}_default"),
+                name if BY_DAY.contains(&name) => format!("{name}_1_1"),
+                _ => return all,
+            };
+            all.push(format!("UPDATE {partition} SET {last} = {last}"));
+            all.push(format!("DELETE FROM {partition}"));
+            all.push(format!("TRUNCATE {partition}"));
         }
     }
     all

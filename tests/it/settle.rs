@@ -1,4 +1,5 @@
 //! What a settlement takes in and what keeps its gate closed, when days overlap and results come late.
+use std::collections::BTreeMap;
 use std::fs;
 
 use mingfen::app::App;
@@ -11,7 +12,7 @@ use mingfen::kernel::file::{FileName, ResultName, Stage};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::FileState;
 use mingfen::protocol::crypto::PrivateKey;
-use mingfen::{settlement, splits};
+use mingfen::{ledger, settlement, splits};
 use serde_json::json;
 
 use crate::support::finished_day::FinishedDay;
@@ -86,8 +87,7 @@ impl<'a> Hand<'a> {
     }
 
     fn all_succeed(&self, spl: &ExchangedFile) -> Vec<Line> {
-        let (day, db) = (spl.business_date, &self.app.db);
-        let amounts = db.read_blocking(|tx| splits::order_amounts(tx, day, spl.id)).unwrap();
+        let amounts = self.app.db.read_blocking(|tx| splits::order_amounts(tx, spl)).unwrap();
         amounts.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount)).collect()
     }
 
@@ -96,7 +96,10 @@ impl<'a> Hand<'a> {
         self.f.world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
         let desk = self.app.desk(self.f.world.institution).await.unwrap();
         let client = self.app.channel(self.f.world.institution).await.unwrap().client;
-        let report = splits::cut(&self.app.db, &self.app.clock, &desk, &client, day).await.unwrap();
+        let report =
+            splits::cut(&self.app.db, &self.app.clock, &desk, &client, day, &splits::Cutting::default())
+                .await
+                .unwrap();
         report.files.last().unwrap().clone()
     }
 
@@ -108,6 +111,24 @@ impl<'a> Hand<'a> {
     async fn closed(&self, day: BusinessDay, why: &str) {
         let told = self.settle(day).await.unwrap_err().to_string();
         assert!(told.contains(why), "{told}");
+    }
+
+    /// The ledger's invariants; what each account holds, by its name and party.
+    async fn books(&self) -> BTreeMap<(String, String), i64> {
+        mingfen::jobs::roll_up(self.app).await.unwrap();
+        let institution = self.f.world.institution;
+        let (breaks, balances) = self
+            .app
+            .db
+            .read_blocking(|tx| {
+                let mut breaks = ledger::breaks(tx, institution)?;
+                breaks.extend(ledger::chain_breaks(tx)?);
+                Ok((breaks, ledger::balances(tx, institution)?))
+            })
+            .unwrap();
+        assert_eq!(breaks, Vec::<String>::new());
+        let told = balances.into_iter();
+        told.map(|((account, party), fen)| ((account.as_str().to_owned(), party), fen.get())).collect()
     }
 
     fn state(&self, file: &ExchangedFile) -> FileState {
@@ -140,7 +161,18 @@ async fn a_closed_day_keeps_the_days_after_it_closed_and_a_late_result_does_not_
 
     // One line fails, and only then is the next split file made.
     hand.answers(&stl, Stage::First, &[]);
+    let paid = |books: &BTreeMap<(String, String), i64>, account: &str, party: &str| {
+        books.get(&(account.to_owned(), party.to_owned())).copied().unwrap_or(0)
+    };
+    let line = hand.app.db.read_blocking(|tx| settlement::lines(tx, stl.id)).unwrap();
+    let line = line.iter().find(|line| line.kind == "S" && line.n == 1).unwrap().clone();
+    let before = hand.books().await;
+    assert_eq!(paid(&before, "PARTY_IN_SETTLEMENT", &line.receiver), -line.amount);
     hand.answers(&stl, Stage::Final(1), &[(1, RetStatus::Failed, 0)]);
+    let after = hand.books().await;
+    assert_eq!(paid(&after, "PARTY_IN_SETTLEMENT", &line.receiver), 0);
+    let settleable = |books| paid(books, "PARTY_SETTLEABLE", &line.receiver);
+    assert_eq!(settleable(&after), settleable(&before) - line.amount);
     morning_after(&f, third);
     let last = hand.cut(third).await;
     hand.executes(&last);
@@ -151,6 +183,7 @@ async fn a_closed_day_keeps_the_days_after_it_closed_and_a_late_result_does_not_
     };
     let failed = format!("{}.final.0001.ret", stl.name);
     assert_eq!(listed(f.text(&name)), [late.name.clone(), last.name, failed]);
+    hand.books().await;
     let before = fs::read(f.out(&name)).unwrap();
     for end in ["", ".sig", ".ok"] {
         fs::remove_file(f.out(&format!("{name}{end}"))).unwrap();

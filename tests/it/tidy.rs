@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Business rooms in the order of an order's journey: each may import only those before it.
-const JOURNEY: [&str; 9] = [
+const JOURNEY: [&str; 10] = [
     "people",
     "institutions",
+    "ledger",
     "merchants",
     "rules",
     "channels",

@@ -4,14 +4,15 @@
 //! same call again with the same `order_no`; a new number is never made up here.
 use reqwest::Method;
 use serde::de::DeserializeOwned;
+use std::fs::File;
 use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 
-use crate::channels::http::{Guarded, Limits, Outgoing, Received, SendFault};
+use crate::channels::http::{Downloaded, Guarded, Limits, Outgoing, Received, SendFault};
 use crate::clock::Clock;
 use crate::kernel::calendar::BusinessDay;
-use crate::protocol::crypto::{CryptoError, sha1_hex};
+use crate::protocol::crypto::CryptoError;
 use crate::protocol::wechat::errors::ErrorBody;
 use crate::protocol::wechat::shapes::{
     self, NativeAnswer, NativeRequest, OrderOwner, OrderView, TradeBillAnswer,
@@ -22,7 +23,7 @@ use crate::protocol::wechat::sign::{
 
 /// Bounds of a bill download; its rows are limited again when it is read.
 const BILL: Limits =
-    Limits { connect: Duration::from_secs(3), total: Duration::from_secs(300), body: 256 << 20 };
+    Limits { connect: Duration::from_secs(3), total: Duration::from_secs(3600), body: 8 << 30 };
 
 /// What an institution answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,27 +165,32 @@ impl Client {
         self.call(Method::POST, &target, body).await.and_then(|_| Answer::Ok(()))
     }
 
-    /// Fetches the trade bill (ALL) of a day, uncompressed; its bytes are those whose hash was signed.
-    pub async fn trade_bill(&self, day: BusinessDay) -> Answer<Vec<u8>> {
+    /// Fetches the trade bill (ALL) of a day, uncompressed, into a file; its bytes are those whose hash was signed.
+    /// What is in the file otherwise counts for nothing.
+    pub async fn trade_bill(&self, day: BusinessDay, file: File) -> Answer<Downloaded> {
         let target = format!("{}?bill_date={}&bill_type=ALL", shapes::TRADE_BILL_PATH, day.date());
         let described = self.call(Method::GET, &target, Vec::new()).await;
         match described.and_then(|received| read::<TradeBillAnswer>(&received)) {
-            Answer::Ok(bill) => self.download(&bill).await,
+            Answer::Ok(bill) => self.download(&bill, file).await,
             Answer::Refused { status, code, message } => Answer::Refused { status, code, message },
             Answer::Busy => Answer::Busy,
             Answer::Unknown(why) => Answer::Unknown(why),
         }
     }
 
-    async fn download(&self, bill: &TradeBillAnswer) -> Answer<Vec<u8>> {
+    async fn download(&self, bill: &TradeBillAnswer, file: File) -> Answer<Downloaded> {
         let url = match Url::parse(&bill.download_url) {
             // The answer that names the URL is signed; it must not lead from https to http all the same.
             Ok(url) if url.scheme() == self.base.scheme() => url,
             Ok(_) | Err(_) => return Answer::Unknown(Why::Shape),
         };
-        let received = match self.signed(Method::GET, url, Vec::new(), BILL).await {
-            Ok(received) => received,
+        let request = match self.outgoing(Method::GET, url, Vec::new()) {
+            Ok(request) => request,
             Err(why) => return Answer::Unknown(why),
+        };
+        let received = match self.http.download(request, BILL, file).await {
+            Ok(received) => received,
+            Err(fault) => return Answer::Unknown(fault.into()),
         };
         match received.status {
             200 => {}
@@ -193,18 +199,18 @@ impl Client {
         }
         let sha1 = bill.hash_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("SHA1"));
         match &bill.hash_value {
-            Some(hash) if sha1 && !hash.eq_ignore_ascii_case(&sha1_hex(&received.body)) => {
+            Some(hash) if sha1 && !hash.eq_ignore_ascii_case(&received.sha1) => {
                 Answer::Unknown(Why::BillHash)
             }
             Some(_) if !sha1 => Answer::Unknown(Why::Shape),
-            Some(_) | None => Answer::Ok(received.body),
+            Some(_) | None => Answer::Ok(received),
         }
     }
 
     /// One signed call whose answer must be signed; `Ok` is a believed 2xx.
     async fn call(&self, method: Method, target: &str, body: Vec<u8>) -> Answer<Received> {
         let Ok(url) = self.base.join(target) else { return Answer::Unknown(Why::Shape) };
-        let received = match self.signed(method, url, body, self.http.limits()).await {
+        let received = match self.signed(method, url, body).await {
             Ok(received) => received,
             Err(why) => return Answer::Unknown(why),
         };
@@ -219,8 +225,13 @@ impl Client {
         if received.status < 300 { Answer::Ok(received) } else { refused(&received) }
     }
 
-    /// Signs a request over exactly the bytes that go out, and sends it once.
-    async fn signed(&self, method: Method, url: Url, body: Vec<u8>, limits: Limits) -> Result<Received, Why> {
+    /// Sends a signed request once.
+    async fn signed(&self, method: Method, url: Url, body: Vec<u8>) -> Result<Received, Why> {
+        Ok(self.http.send(self.outgoing(method, url, body)?).await?)
+    }
+
+    /// Signs a request over exactly the bytes that go out.
+    fn outgoing(&self, method: Method, url: Url, body: Vec<u8>) -> Result<Outgoing, Why> {
         let target = url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
         let now = self.clock.instant();
         let authorization = Authorization::sign(&self.signer, now, method.as_str(), &target, &body)?;
@@ -232,7 +243,7 @@ impl Client {
         if let Some(first) = self.answer_keys.first() {
             headers.push((SERIAL, first.serial.clone()));
         }
-        Ok(self.http.send_within(Outgoing { method, url, headers, body }, limits).await?)
+        Ok(Outgoing { method, url, headers, body })
     }
 
     fn believe(&self, received: &Received) -> Result<(), Why> {

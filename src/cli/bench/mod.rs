@@ -26,7 +26,13 @@ pub struct Args {
     /// What is measured: H1 payments taken, H2 the cut, H4 verify, or pages at size
     what: What,
     /// An empty database, or one that an earlier bench began: `sqlite:PATH` or `postgres://…`
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        required = false,
+        required_if_eq_any([("what", "h1"), ("what", "h2"), ("what", "pages")]),
+        default_value_if("what", "h4", Some(""))
+    )]
     database: String,
     /// How many orders
     #[arg(long)]
@@ -40,6 +46,9 @@ pub struct Args {
     /// Where files are written; a directory of its own that is removed afterwards, unless it is named here
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// H4 with WeChat's own bill, which is in no order, instead of BIL files
+    #[arg(long)]
+    wechat: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,

@@ -9,7 +9,7 @@ use serde::Serialize;
 pub struct Report {
     /// `h1`, `h2`, `h4` or `pages`.
     pub bench: &'static str,
-    /// `sqlite` or `postgres`.
+    /// `sqlite`, `postgres`, or `files` where none is needed.
     pub database: &'static str,
     /// Orders of one round.
     pub orders: u64,
@@ -28,7 +28,7 @@ pub struct Report {
     /// Of each page, with `bench pages`; B14 is the worst p95 among them, in milliseconds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pages: BTreeMap<&'static str, Latency>,
-    /// The most memory that this process held, in bytes.
+    /// The most memory that the measured process held, in bytes.
     pub peak_rss_bytes: u64,
     /// What the product is held against.
     pub anchors: Vec<Anchor>,
@@ -131,7 +131,12 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 
 /// The most memory that this process has held so far, in bytes.
 pub fn peak_rss() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+    peak_rss_of("self")
+}
+
+/// The same of a process by its number; 0 once it has ended.
+pub fn peak_rss_of(process: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse::<u64>().ok());
     Ok(kib.unwrap_or_default().saturating_mul(1024))

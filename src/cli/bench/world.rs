@@ -1,5 +1,6 @@
 //! A platform to be measured: one institution whose keys the bench holds itself, merchants, and an approved rule that
 //! gives every order four lines.
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
@@ -9,7 +10,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::db::{Backend, Create};
-use crate::institutions::exchange::Incoming;
+use crate::institutions::exchange::{self, Incoming};
 use crate::institutions::{self, Institution, NewInstitution, ResultEncoding};
 use crate::kernel::rule;
 use crate::merchants::{self, NewSubMerchant};
@@ -102,6 +103,9 @@ fn found(
     let signature = base64(&key.sign_sha256(bundle.as_bytes())?);
     let name = format!("APR_{INSTITUTION}_{PLATFORM}_20260101_0001.json");
     let incoming = Incoming::new(&name, bundle.into_bytes(), &signature)?;
+    let inbox = exchange::Folder::new(&app.config.data_dir, INSTITUTION).inbox();
+    exchange::stage(&inbox, &name)?.write_all(&incoming.bytes)?;
+    exchange::publish(&inbox, &name, &incoming.digest(), &incoming.signature)?;
     let now = app.clock.now();
     let (master, actor) = (&app.master_key, Actor::shell());
     let made = app.db.write_blocking(|tx| {
@@ -157,7 +161,7 @@ fn found(
 }
 
 /// Approves every merchant, three receivers, and one rule: platform, agent and supplier beside the merchant.
-fn bundle(merchants: usize) -> anyhow::Result<String> {
+pub(super) fn bundle(merchants: usize) -> anyhow::Result<String> {
     let rule = json!({
         "rule": "market", "version": 1, "institution": INSTITUTION,
         "effective_from": ALWAYS, "effective_to": null,

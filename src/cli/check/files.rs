@@ -1,4 +1,5 @@
 //! Files on disk against the database: bytes, signatures, chains, and the rows that re-reading an SPL or STL gives.
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::BufReader;
 
@@ -41,7 +42,17 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Resu
         }
     }
     breaks.extend(carried(tx, institution)?);
+    breaks.extend(unknown(tx, desk)?);
     Ok(breaks)
+}
+
+/// What lies there as published and is recorded nowhere: after a restore, what was published since the backup.
+fn unknown(tx: &mut Tx<'_>, desk: &Desk) -> Result<Vec<String>, Error> {
+    let known: HashSet<String> =
+        exchange::all(tx, desk.institution.id)?.into_iter().map(|file| file.name).collect();
+    let names = desk.folder.published()?;
+    let unknown = names.into_iter().filter(|name| !known.contains(name));
+    Ok(unknown.map(|name| format!("{name}: is published, and not recorded")).collect())
 }
 
 /// The bytes, their signature and `.ok`. An answer that asked for the same bytes again has given its name away.
@@ -95,19 +106,16 @@ fn spl(tx: &mut Tx<'_>, file: &ExchangedFile, input: BufReader<File>) -> Result<
     if !same {
         return Ok(Some("its header is not what was recorded".to_owned()));
     }
-    let mut stored = Vec::new();
-    let mut after = 0;
-    loop {
-        let batch = splits::entries(tx, file.business_date, file.id, after, 500)?;
-        let Some(last) = batch.last() else { break };
-        after = last.order.n;
-        stored.extend(batch.iter().flat_map(flat));
-    }
-    let mut read = Vec::with_capacity(stored.len());
+    let mut rows = Rows { file, after: 0, ready: VecDeque::new() };
     loop {
         match reader.next_record() {
-            Ok(Some(record)) => read.push(flat_record(&record)),
             Ok(None) => break,
+            Ok(Some(record)) => {
+                let read = flat_record(&record);
+                if rows.next(tx)?.as_deref() != Some(read.as_str()) {
+                    return Ok(Some(format!("line {} is not what is stored", reader.line_number())));
+                }
+            }
             Err(error) => return told(error),
         }
     }
@@ -116,40 +124,52 @@ fn spl(tx: &mut Tx<'_>, file: &ExchangedFile, input: BufReader<File>) -> Result<
         Ok(Err(fault)) => return Ok(Some(fault.to_string())),
         Err(error) => return told(error),
     }
-    let differs = read.iter().zip(&stored).position(|(a, b)| a != b);
-    Ok(match differs {
-        Some(line) => Some(format!("line {} is not what is stored", line.saturating_add(2))),
-        None if read.len() != stored.len() => Some("other lines are stored than it has".to_owned()),
-        None => None,
-    })
+    Ok(rows.next(tx)?.map(|_| "more lines are stored than it has".to_owned()))
+}
+
+/// The rows of an SPL as they stream by.
+struct Rows<'a> {
+    file: &'a ExchangedFile,
+    after: i32,
+    ready: VecDeque<String>,
+}
+
+impl Rows<'_> {
+    fn next(&mut self, tx: &mut Tx<'_>) -> Result<Option<String>, Error> {
+        if self.ready.is_empty() {
+            let page = splits::entries(tx, self.file, self.after, 2000)?;
+            self.after = page.last().map_or(self.after, |last| last.order.n);
+            self.ready.extend(page.iter().flat_map(flat));
+        }
+        Ok(self.ready.pop_front())
+    }
 }
 
 /// The fields of a record in one text, from a row and from the file alike.
 fn flat(entry: &Entry) -> Vec<String> {
-    let o = &entry.order;
+    let Entry { order: o, billed, rule, lines } = entry;
     let at = instant(o.paid_at).to_cst();
     let head = match &o.reason {
-        Some(reason) => format!("X|{}|{}|{}|{at}|{}|{reason}", o.n, o.order_no, o.inst_order_no, o.paid),
+        Some(reason) => format!("X|{}|{}|{}|{at}|{}|{reason}", o.n, billed.order_no, o.inst_order_no, o.paid),
         None => format!(
             "O|{}|{}|{}|{}|{}|{}|{}|{}|{at}|{}|{}|{}|{}|{}|{}",
             o.n,
-            o.order_no,
+            billed.order_no,
             o.inst_order_no,
-            o.merchant,
-            o.channel,
-            o.product,
-            o.tags,
-            o.parties,
+            billed.merchant,
+            billed.channel,
+            billed.product,
+            billed.tags,
+            billed.parties,
             o.paid,
             o.fee,
             o.subsidy,
-            o.rule.as_deref().unwrap_or_default(),
-            o.version.unwrap_or_default(),
+            rule.as_ref().map(|rule| rule.rule.as_str()).unwrap_or_default(),
+            rule.as_ref().map(|rule| rule.version).unwrap_or_default(),
             o.lines
         ),
     };
-    let lines =
-        entry.lines.iter().map(|l| format!("L|{}|{}|{}|{}|{}", l.n, l.path, l.role, l.receiver, l.amount));
+    let lines = lines.iter().map(|l| format!("L|{}|{}|{}|{}|{}", l.n, l.path, l.role, l.receiver, l.amount));
     std::iter::once(head).chain(lines).collect()
 }
 

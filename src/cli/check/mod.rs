@@ -14,6 +14,7 @@ use crate::institutions::{self, Keys};
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
+use crate::ledger;
 use crate::protocol::wechat::notification;
 use crate::protocol::wechat::shapes::OrderView;
 
@@ -34,7 +35,12 @@ pub struct Args {
 /// Exit 0 = nothing is broken.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let app = App::open(args.settings.load()?, Clock::system(), Create::No)?;
-    let breaks = breaks(&app)?;
+    report(&app)
+}
+
+/// Tells what is broken. Exit 0 = nothing.
+pub(super) fn report(app: &App) -> anyhow::Result<ExitCode> {
+    let breaks = breaks(app)?;
     for found in breaks.iter().take(TOLD) {
         say(found)?;
     }
@@ -52,9 +58,12 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
         let mut breaks = store::unprotected(tx)?;
         breaks.extend(store::contradictions(tx)?);
         breaks.extend(raw_evidence(tx)?);
+        breaks.extend(ledger::chain_breaks(tx)?);
         for institution in institutions::all(tx)? {
             let keys = institutions::keys(tx, &app.master_key, &institution)?;
             breaks.extend(payments(tx, institution.id, &keys)?);
+            breaks.extend(ledger::breaks(tx, institution.id)?);
+            breaks.extend(ledger::snapshot_breaks(tx, institution.id)?);
             for (sha256, body) in store::bundles(tx, institution.id)? {
                 if Digest::of(&body).to_string() != sha256 {
                     breaks.push(format!("the bundle {sha256} has other bytes"));

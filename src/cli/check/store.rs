@@ -8,7 +8,7 @@ use crate::db::{Conn, Tx};
 use crate::error::Error;
 
 /// Tables whose rows never change; the database refuses it by triggers.
-const APPEND_ONLY: [&str; 20] = [
+const APPEND_ONLY: [&str; 26] = [
     "audit",
     "exchanged_file",
     "file_result",
@@ -24,15 +24,21 @@ const APPEND_ONLY: [&str; 20] = [
     "bill",
     "difference",
     "day_cut",
+    "bill_order",
+    "bill_source",
     "split_order",
-    "split_key",
     "split_line",
     "settlement_input",
     "settlement_line",
+    "ledger_entry",
+    "posting",
+    "ledger_link",
+    "ledger_balance",
+    "custody_day",
 ];
 
 /// Statements that must find nothing: what is broken, and a query that names each broken object in column `v`.
-const MUST_FIND_NOTHING: [(&str, &str); 14] = [
+const MUST_FIND_NOTHING: [(&str, &str); 15] = [
     ("a payment is not the one of its number", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN payment_key k ON k.inst_order_no = p.inst_order_no
       WHERE k.order_id IS NULL OR k.order_id <> p.order_id OR k.business_date <> p.business_date"),
@@ -42,28 +48,36 @@ const MUST_FIND_NOTHING: [(&str, &str); 14] = [
     ("a payment has no raw evidence", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN raw_message r ON r.business_date = p.raw_business_date AND r.sha256 = p.raw_sha256
       WHERE r.sha256 IS NULL"),
+    ("payments do not add up to their ledger entry", "SELECT CAST(e.id AS TEXT) AS v FROM ledger_entry e
+      LEFT JOIN (SELECT entry_id, COUNT(*) AS orders, SUM(paid) AS total FROM payment
+        WHERE entry_id IS NOT NULL GROUP BY entry_id) p ON p.entry_id = e.id
+      LEFT JOIN posting r ON r.entry_id = e.id AND r.account = 'CHANNEL_RECEIVABLE'
+      WHERE e.kind = 'PAID' AND (COALESCE(p.orders, 0) <> e.items OR COALESCE(p.total, 0) <> COALESCE(r.amount, 0))"),
     ("a payment is not of its order", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN pay_order o ON o.id = p.order_id
       WHERE o.id IS NULL OR o.sub_merchant_id <> p.sub_merchant_id OR o.institution_id <> p.institution_id
          OR o.channel <> p.channel OR o.product <> p.product"),
-    ("an order's lines do not add up to its pool", "SELECT s.order_no AS v FROM split_order s
-      LEFT JOIN (SELECT business_date, file_id, n, COUNT(*) AS lines, SUM(amount) AS total FROM split_line
-        GROUP BY business_date, file_id, n) l
-        ON l.business_date = s.business_date AND l.file_id = s.file_id AND l.n = s.n
+    ("an order's lines do not add up to its pool", "SELECT s.inst_order_no AS v FROM split_order s
+      LEFT JOIN (SELECT business_date, institution_id, file_id, n, COUNT(*) AS lines, SUM(amount) AS total
+        FROM split_line GROUP BY business_date, institution_id, file_id, n) l
+        ON l.business_date = s.business_date AND l.institution_id = s.institution_id AND l.file_id = s.file_id
+        AND l.n = s.n
       WHERE COALESCE(l.lines, 0) <> s.lines
-         OR (s.kind = 'O' AND COALESCE(l.total, 0) <> s.paid + s.subsidy - s.fee)"),
+         OR (s.reason IS NULL AND COALESCE(l.total, 0) <> s.paid + s.subsidy - s.fee)"),
     ("a split line has no order", "SELECT l.receiver AS v FROM split_line l
-      LEFT JOIN split_order s ON s.business_date = l.business_date AND s.file_id = l.file_id AND s.n = l.n
+      LEFT JOIN split_order s ON s.business_date = l.business_date AND s.institution_id = l.institution_id
+        AND s.file_id = l.file_id AND s.n = l.n
       WHERE s.n IS NULL"),
-    ("a split order has no key", "SELECT s.inst_order_no AS v FROM split_order s
-      LEFT JOIN split_key k ON k.inst_order_no = s.inst_order_no AND k.file_id = s.file_id
-      WHERE k.n IS NULL OR k.n <> s.n OR k.business_date <> s.business_date"),
-    ("a split key has no order", "SELECT k.inst_order_no AS v FROM split_key k
-      LEFT JOIN split_order s ON s.business_date = k.business_date AND s.file_id = k.file_id AND s.n = k.n
-      WHERE s.n IS NULL"),
-    ("an order's rule is not kept", "SELECT s.order_no AS v FROM split_order s
-      LEFT JOIN rule_version r ON r.institution_id = s.institution_id AND r.digest = s.rule_digest
-      WHERE s.kind = 'O' AND (r.id IS NULL OR r.rule <> s.rule OR r.version <> s.version)"),
+    ("a split order is not what its bill says", "SELECT s.inst_order_no AS v FROM split_order s
+      LEFT JOIN bill_order b ON b.business_date = s.business_date AND b.institution_id = s.institution_id
+        AND b.bill_id = s.bill_id AND b.paid_at = s.paid_at AND b.inst_order_no = s.inst_order_no
+      WHERE b.paid IS NULL OR b.paid <> s.paid OR b.fee <> s.fee OR b.subsidy <> s.subsidy"),
+    ("a bill's order is of no bill", "SELECT o.inst_order_no AS v FROM bill_order o
+      LEFT JOIN bill b ON b.id = o.bill_id
+      WHERE b.id IS NULL OR b.institution_id <> o.institution_id OR b.business_date <> o.business_date"),
+    ("an order's rule is not kept", "SELECT s.inst_order_no AS v FROM split_order s
+      LEFT JOIN rule_version r ON r.institution_id = s.institution_id AND r.id = s.rule_id
+      WHERE s.reason IS NULL AND r.id IS NULL"),
     ("a result's lines do not fit its totals", "SELECT f.name AS v FROM file_result r
       JOIN exchanged_file f ON f.id = r.ret_file_id
       LEFT JOIN (SELECT file_result_id, COUNT(*) AS lines, SUM(CASE WHEN status = 'S' THEN amount ELSE 0 END) AS total
@@ -119,11 +133,23 @@ pub(super) fn unprotected(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
     };
     let there: Vec<Named> = sql_query(query).load(tx.conn())?;
     let missing = APPEND_ONLY.iter().flat_map(|table| suffixes.map(|suffix| format!("{table}_{suffix}")));
-    Ok(missing
+    let mut missing: Vec<String> = missing
         .filter(|trigger| !there.iter().any(|one| one.v == *trigger))
         .map(|trigger| format!("the trigger {trigger} is missing or switched off"))
-        .collect())
+        .collect();
+    if let Conn::Pg(conn) = tx.conn() {
+        let bare: Vec<Named> = sql_query(UNPROTECTED_PARTITIONS).load(conn)?;
+        missing.extend(bare.iter().map(|part| format!("the partition {} can be truncated", part.v)));
+    }
+    Ok(missing)
 }
+
+/// Row triggers reach partitions, those of TRUNCATE do not.
+const UNPROTECTED_PARTITIONS: &str = "SELECT c.relname::text AS v FROM pg_class c
+    WHERE c.relispartition AND c.relkind = 'r' AND NOT EXISTS (
+      SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+      WHERE t.tgrelid = c.oid AND t.tgname = c.relname || '_no_truncate' AND t.tgenabled IN ('O', 'A')
+        AND p.proname = 'refuse_change')";
 
 /// A message as it was kept.
 pub(super) struct Raw {

@@ -10,6 +10,7 @@ use crate::institutions::exchange::{self, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::verify::Inputs;
 use crate::protocol::evidence::FileKeys;
+use crate::protocol::scratch::ScratchDir;
 use crate::{settlement, splits};
 
 /// The files of one day's `verify`.
@@ -42,7 +43,7 @@ pub async fn verify_all(world: &World, dir: &Path) -> anyhow::Result<usize> {
             results: verify::open_all(&papers.results)?,
             first: first == Some(stl.business_date),
         };
-        let report = crate::kernel::verify::verify(inputs, Some(&keys))?;
+        let report = crate::kernel::verify::verify(inputs, Some(&keys), &ScratchDir::default())?;
         ensure!(report.is_sound(), "verify of {} found {:?}", stl.business_date, report.violations);
     }
     Ok(settled.len())

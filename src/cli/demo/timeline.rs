@@ -137,7 +137,7 @@ pub async fn close(world: &World, day: BusinessDay) -> anyhow::Result<()> {
     world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await?;
     let desk = app.desk(institution).await?;
     let client = app.channel(institution).await?.client;
-    splits::cut(&app.db, &app.clock, &desk, &client, day).await?;
+    splits::cut(&app.db, &app.clock, &desk, &client, day, &splits::Cutting::default()).await?;
     let answered = world.exchange().await?;
     let missing = app.db.read(move |tx| settlement::gate(tx, institution, day)).await?;
     let told: Vec<String> = missing.iter().map(ToString::to_string).collect();

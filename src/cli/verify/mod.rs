@@ -2,7 +2,7 @@
 mod print;
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use anyhow::Context;
 use crate::kernel::verify::{Bill, Given, Inputs, SignatureCheck, verify};
 use crate::protocol::crypto::{PublicKey, from_base64};
 use crate::protocol::evidence::{self, FileKeys};
+use crate::protocol::scratch::ScratchDir;
 
 const EXAMPLE: &str = "Example, on what `mingfen demo` left for the very first day:
 
@@ -57,6 +58,9 @@ pub struct Args {
     /// For trying: check no signatures at all
     #[arg(long, conflicts_with_all = ["platform_key", "institution_key"])]
     no_signatures: bool,
+    /// Where what does not fit in memory is put, at most as much as the files themselves; nothing stays there
+    #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
+    temp: PathBuf,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -83,7 +87,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(keys) => Some(keys),
         None => None,
     };
-    let report = verify(inputs, signatures)?;
+    let scratch = ScratchDir::new(args.temp);
+    scratch.check()?;
+    let report = verify(inputs, signatures, &scratch)?;
     if args.json {
         print::json(&report)?
     } else {
@@ -114,8 +120,28 @@ fn open(path: &Path) -> anyhow::Result<Given<'static>> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.with_context(|| format!("{shown} is not the name of a file"))?.to_owned();
     let file = File::open(path).with_context(|| format!("cannot open {shown}; check the path"))?;
-    let content = Box::new(BufReader::with_capacity(64 * 1024, file));
+    let is_file = file.metadata().is_ok_and(|about| about.is_file());
+    let content: Box<dyn Read> =
+        if is_file { Box::new(Reopened { path: path.to_owned(), at: 0 }) } else { Box::new(file) };
+    let content = Box::new(BufReader::with_capacity(64 * 1024, content));
     Ok(Given { name, content, signature: signature(path)? })
+}
+
+/// A file that is opened anew for every piece that is read of it: a day may have more files than a process may hold
+/// open. One that is exchanged meanwhile has another digest than it says.
+struct Reopened {
+    path: PathBuf,
+    at: u64,
+}
+
+impl Read for Reopened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.at))?;
+        let read = file.read(buffer)?;
+        self.at = self.at.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        Ok(read)
+    }
 }
 
 /// What stands in `FILE.sig`; text that is no base64 is a signature that fits nothing.

@@ -76,9 +76,18 @@ fn write_totals(out: &mut impl Write, totals: &Totals) -> io::Result<()> {
         let tag = if tag.is_empty() { "(none)" } else { tag };
         writeln!(out, "  tag {tag}: {}", show(group))?;
     }
+    for (what, group) in [("rules", &totals.other_rules), ("tags", &totals.other_tags)] {
+        if group.orders > 0 {
+            writeln!(out, "  further {what}: {}", show(group))?;
+        }
+    }
     for order in totals.unsplit.values() {
         let (no, reason, pool) = (&order.inst_order_no, order.reason.as_str(), order.pool.yuan());
         writeln!(out, "  unsplit {no}: {reason}, {pool} yuan")?;
+    }
+    let Group { orders, pool, .. } = totals.other_unsplit;
+    if orders > 0 {
+        writeln!(out, "  … and {orders} more unsplit orders, {} yuan", pool.yuan())?;
     }
     Ok(())
 }
@@ -135,5 +144,14 @@ fn totals_json(totals: &Totals) -> Value {
         "by_rule": by_rule.collect::<Vec<_>>(),
         "by_tag": by_tag.collect::<Vec<_>>(),
         "unsplit_orders": unsplit.collect::<Vec<_>>(),
+        "unlisted": {
+            "rules": group_json(&totals.other_rules),
+            "tags": group_json(&totals.other_tags),
+            "unsplit_orders": group_json(&totals.other_unsplit),
+        },
     })
+}
+
+fn group_json(Group { orders, pool, others }: &Group) -> Value {
+    json!({"orders": orders, "pool": pool, "others": others})
 }

@@ -20,7 +20,7 @@ pub async fn close(
     let merchant = owner::merchant(&app, &signed, &asked).await?;
     let found = query::find(&app, &merchant, number.into_inner()).await?;
     let channel = app.channel(merchant.institution_id).await?;
-    let outside = orders::Outside { db: &app.db, clock: &app.clock, channel: &channel };
+    let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
     match orders::close(&outside, found).await? {
         Closed::Done => Ok(HttpResponse::NoContent().finish()),
         Closed::Paid => Err(Fault::new(WechatCode::InvalidRequest, "该订单已支付，不能关闭")),

@@ -2,6 +2,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 
+use crate::db::DbError;
 use crate::error::{Code, Error};
 use crate::protocol::wechat::errors::{ErrorBody, WechatCode};
 use crate::protocol::wechat::shapes::FieldFault;
@@ -10,18 +11,20 @@ use crate::protocol::wechat::shapes::FieldFault;
 #[derive(Debug)]
 pub struct Fault {
     code: WechatCode,
+    passing: bool,
     body: Box<ErrorBody>,
 }
 
 impl Fault {
     /// A refusal with a sentence for the caller.
     pub fn new(code: WechatCode, message: impl Into<String>) -> Self {
-        Self { code, body: Box::new(ErrorBody::new(code, message)) }
+        Self { code, passing: false, body: Box::new(ErrorBody::new(code, message)) }
     }
 
     /// `PARAM_ERROR` at a parameter of the body.
     pub fn parameter(field: &str, issue: &str) -> Self {
-        Self { code: WechatCode::ParamError, body: Box::new(ErrorBody::parameter(field, issue)) }
+        let body = Box::new(ErrorBody::parameter(field, issue));
+        Self { code: WechatCode::ParamError, passing: false, body }
     }
 
     /// 401: who calls is not proven.
@@ -32,6 +35,11 @@ impl Fault {
     /// 500: the outcome is not known; the same request may be sent again with the same number.
     pub fn system() -> Self {
         Self::new(WechatCode::SystemError, "系统繁忙，请用相同的单号稍后重试或先查询订单")
+    }
+
+    /// The same as 503 with `Retry-After`: we cannot do anything now.
+    fn passing() -> Self {
+        Self { passing: true, ..Self::system() }
     }
 }
 
@@ -49,6 +57,7 @@ impl From<Error> for Fault {
                 Self::new(WechatCode::OutTradeNoUsed, "商户订单号已用于其他内容的订单，请更换单号")
             }
             Error::Refused { detail, .. } => Self::new(WechatCode::InvalidRequest, detail),
+            Error::Db(DbError::Unavailable) => Self::passing(),
             error @ (Error::Db(_) | Error::Io(_) | Error::Internal(_)) => {
                 tracing::error!(%error, "the gateway could not answer");
                 Self::system()
@@ -65,10 +74,17 @@ impl std::fmt::Display for Fault {
 
 impl ResponseError for Fault {
     fn status_code(&self) -> StatusCode {
+        if self.passing {
+            return StatusCode::SERVICE_UNAVAILABLE;
+        }
         StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        HttpResponse::build(self.status_code()).content_type(super::JSON).json(&self.body)
+        let mut answer = HttpResponse::build(self.status_code());
+        if self.passing {
+            answer.insert_header(super::RETRY_AFTER);
+        }
+        answer.content_type(super::JSON).json(&self.body)
     }
 }

@@ -21,6 +21,8 @@ use fault::Fault;
 
 /// Content type of every JSON answer.
 const JSON: &str = "application/json; charset=utf-8";
+/// When a caller may come again after a 503, in seconds.
+const RETRY_AFTER: (&str, &str) = ("Retry-After", "5");
 /// The longest request body, in bytes.
 const BODY_MAX: usize = 64 * 1024;
 

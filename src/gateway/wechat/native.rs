@@ -44,7 +44,7 @@ pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse,
         notify_url: asked.notify_url,
         time_expire: asked.time_expire.as_deref().and_then(Instant::parse),
     };
-    let outside = orders::Outside { db: &app.db, clock: &app.clock, channel: &channel };
+    let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
     answer(orders::place(&outside, request).await?)
 }
 

@@ -66,7 +66,7 @@ async fn caller(app: &App, request: &HttpRequest, signed: &Signed) -> Result<Sub
 /// Asks the institution first when the order is not settled in our record.
 async fn answer(app: &App, found: Standing, merchant: SubMerchant) -> Result<HttpResponse, Fault> {
     let channel = app.channel(merchant.institution_id).await?;
-    let outside = orders::Outside { db: &app.db, clock: &app.clock, channel: &channel };
+    let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
     let known = orders::refresh(&outside, found).await?.ok_or_else(Fault::system)?;
     let view = app.db.read(move |tx| orders::view(tx, &known, &merchant)).await?;
     Ok(HttpResponse::Ok().content_type(JSON).json(view))

@@ -8,11 +8,13 @@ mod store;
 
 pub use import::{Imported, Incoming, import_approvals, import_bill, parse_bundle, read_incoming};
 pub use list::{Wanted, answered, by_digest, line_answer, newest, scoped, waiting};
-pub use publish::{Folder, digest_of, is_published, parse_signature, publish, signature_of, stage, staged};
+pub use publish::{
+    Folder, digest_of, is_published, parse_signature, publish, signature_of, stage, staged, sync_dir,
+};
 pub use results::{Answer, ImportedResult, answer, import_result, place};
 pub use store::{
     BundleRow, ExchangedFile, FileResult, NewFile, ResultLine, all, bundle, by_id, by_name, chain, known,
-    last, lock_chain, newest_bundle, newest_bundle_key, of_day, record, result_line, result_lines,
+    last, lock_chain, newest_bundle, newest_bundle_key, of_day, record, record_as, result_line, result_lines,
     results_of, succeeded,
 };
 
@@ -43,15 +45,30 @@ impl Desk {
         rewrite: impl FnOnce(File) -> Result<Digest, Error>,
     ) -> Result<(), Error> {
         let dir = self.folder.out_number(file.business_date)?;
-        let digest: Digest =
-            file.sha256.parse().map_err(|_| Error::Internal(format!("{}: no digest", file.name)))?;
+        let digest = digest_in(file)?;
         let there = |path: std::path::PathBuf| path.exists() && digest_of(&path).is_ok_and(|d| d == digest);
-        if !there(staged(&dir, &file.name)) && !there(dir.join(&file.name)) {
-            rewrite(stage(&dir, &file.name)?)?;
+        if is_published(&dir, &file.name) || there(dir.join(&file.name)) {
+            return publish(&dir, &file.name, &digest, &self.signature(&digest)?);
         }
-        let signature = self.key.sign_digest(&digest).map_err(|e| Error::Internal(e.to_string()))?;
-        publish(&dir, &file.name, &digest, &signature)
+        if !there(staged(&dir, &file.name)) && rewrite(stage(&dir, &file.name)?)? != digest {
+            return Err(publish::other_bytes(&file.name));
+        }
+        publish::put_out(&dir, &file.name, &self.signature(&digest)?)
     }
+
+    /// Publishes a recorded file that this very process has just staged.
+    pub fn publish_staged(&self, file: &ExchangedFile) -> Result<(), Error> {
+        let dir = self.folder.out_number(file.business_date)?;
+        publish::put_out(&dir, &file.name, &self.signature(&digest_in(file)?)?)
+    }
+
+    fn signature(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
+        self.key.sign_digest(digest).map_err(|e| Error::Internal(e.to_string()))
+    }
+}
+
+fn digest_in(file: &ExchangedFile) -> Result<Digest, Error> {
+    file.sha256.parse().map_err(|_| Error::Internal(format!("{}: no digest", file.name)))
 }
 
 /// A number as the database keeps it.

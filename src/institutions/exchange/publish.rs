@@ -31,6 +31,22 @@ impl Folder {
         Ok(self.out(day))
     }
 
+    /// Names of everything that lies under `out/` as published.
+    pub fn published(&self) -> Result<Vec<String>, Error> {
+        let (out, mut names) = (self.root.join("out"), Vec::new());
+        if !out.exists() {
+            return Ok(names);
+        }
+        for day in fs::read_dir(out)? {
+            for entry in fs::read_dir(day?.path())? {
+                let name = entry?.file_name().to_string_lossy().into_owned();
+                names.extend(name.strip_suffix(".ok").map(str::to_owned));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// Where the institution's files arrive.
     pub fn inbox(&self) -> PathBuf {
         self.root.join("in")
@@ -56,15 +72,24 @@ pub fn publish(dir: &Path, name: &str, digest: &Digest, signature: &[u8]) -> Res
         let there = digest_of(&dir.join(name))?;
         return if there == *digest { mend_signature(dir, name, signature) } else { Err(other_bytes(name)) };
     }
-    let staged = staged(dir, name);
-    if staged.exists() {
-        if digest_of(&staged)? != *digest {
+    let (staged, out) = (staged(dir, name), dir.join(name));
+    if !staged.exists() || digest_of(&staged)? != *digest {
+        if digest_of(&out)? != *digest {
             return Err(other_bytes(name));
         }
+        if staged.exists() {
+            fs::remove_file(&staged)?;
+        }
+    }
+    put_out(dir, name, signature)
+}
+
+/// [`publish`] of a staged file whose bytes are known to be the recorded ones.
+pub(super) fn put_out(dir: &Path, name: &str, signature: &[u8]) -> Result<(), Error> {
+    let staged = staged(dir, name);
+    if staged.exists() {
         File::open(&staged)?.sync_all()?;
         fs::rename(&staged, dir.join(name))?;
-    } else if digest_of(&dir.join(name))? != *digest {
-        return Err(other_bytes(name));
     }
     write_synced(&dir.join(format!("{name}.sig")), format!("{}\n", base64(signature)).as_bytes())?;
     sync_dir(dir)?;
@@ -96,7 +121,7 @@ pub(super) fn set_aside(dir: &Path, name: &str, aside: &str) -> Result<(), Error
 
 /// Whether the file's `.ok` is there: without it a file is not published.
 pub fn is_published(dir: &Path, name: &str) -> bool {
-    dir.join(format!("{name}.ok")).exists()
+    dir.join(format!("{name}.ok")).is_file()
 }
 
 /// SHA-256 of a file's bytes, read in pieces.
@@ -133,7 +158,7 @@ impl Write for HashingSink {
     }
 }
 
-fn other_bytes(name: &str) -> Error {
+pub(super) fn other_bytes(name: &str) -> Error {
     Error::Internal(format!("{name} on disk is not the file that was recorded; run `mingfen check`"))
 }
 
@@ -143,6 +168,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     Ok(file.sync_all()?)
 }
 
-fn sync_dir(dir: &Path) -> Result<(), Error> {
+/// Puts a directory's entries on disk.
+pub fn sync_dir(dir: &Path) -> Result<(), Error> {
     Ok(File::open(dir)?.sync_all()?)
 }

@@ -3,7 +3,7 @@ use diesel::prelude::*;
 
 use crate::db::schema::{approvals_bundle, exchanged_file, file_result, institution, result_line};
 use crate::db::{Conn, Tx};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::insert_rows;
 
 /// A file that was published or imported; nothing of it ever changes.
@@ -165,10 +165,31 @@ pub struct BundleRow {
     pub body: Vec<u8>,
 }
 
+/// One of ours is never dated before the one that it follows: after the clock was set back it would rest on an older
+/// bundle, too.
+fn follows(tx: &mut Tx<'_>, file: &NewFile) -> Result<(), Error> {
+    match last(tx, file.institution_id, file.kind)? {
+        Some(before) if file.direction == "OUT" && before.created_at > file.created_at => {
+            Err(Error::refused(Code::ClockBehind, before.name))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Records a file.
 pub fn record(tx: &mut Tx<'_>, file: &NewFile) -> Result<ExchangedFile, Error> {
+    follows(tx, file)?;
     diesel::insert_into(exchanged_file::table).values(file).execute(tx.conn())?;
     by_name(tx, file.institution_id, &file.name)?.ok_or(Error::NotFound)
+}
+
+/// Records a file under a key that was reserved for it (`db::reserve_id`).
+pub fn record_as(tx: &mut Tx<'_>, id: i64, file: &NewFile) -> Result<ExchangedFile, Error> {
+    follows(tx, file)?;
+    diesel::insert_into(exchanged_file::table)
+        .values((exchanged_file::id.eq(id), file))
+        .execute(tx.conn())?;
+    by_id(tx, id)
 }
 
 /// The file of this name.
@@ -187,12 +208,13 @@ pub fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<ExchangedFile, Error> {
 }
 
 /// Until the transaction ends no other writer reads the end of this institution's chains: on PostgreSQL two could
-/// follow the same file. SQLite has one writer anyway.
+/// follow the same file. SQLite has one writer anyway. Rows that only name the institution are not kept waiting.
 pub fn lock_chain(tx: &mut Tx<'_>, id: i64) -> Result<(), Error> {
     match tx.conn() {
         Conn::Sqlite(_) => Ok(()),
         Conn::Pg(conn) => {
-            let _: i64 = institution::table.find(id).select(institution::id).for_update().first(conn)?;
+            let _: i64 =
+                institution::table.find(id).select(institution::id).for_no_key_update().first(conn)?;
             Ok(())
         }
     }

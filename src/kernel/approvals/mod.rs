@@ -1,18 +1,19 @@
 //! The approvals bundle: everything that an institution has approved, signed by it (`files.md`, "Approvals bundle").
+mod bundle;
 mod past;
 mod read;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Deref;
 use std::sync::Arc;
 
 use super::calendar::{Calendar, Cycle, Instant};
 use super::digest::Digest;
 use super::money::Fen;
 use super::rate::Ppm;
-use super::rule::{Finding, InForce, RuleVersion};
+use super::rule::{InForce, RuleVersion};
 
+pub use bundle::Bundle;
 pub use past::check_successor;
 
 /// Role of the platform's own receivers, which the platform's cap is about.
@@ -95,6 +96,13 @@ pub struct Receiver {
     pub cycle: Cycle,
 }
 
+impl Receiver {
+    /// Whether it may receive at that moment.
+    pub fn is_active(&self, at: Instant) -> bool {
+        self.active.iter().any(|window| window.contains(at))
+    }
+}
+
 /// An approved rule version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovedRule {
@@ -106,6 +114,12 @@ pub struct ApprovedRule {
     pub suspended_at: Option<Instant>,
     /// The version itself.
     pub rule: Arc<RuleVersion>,
+}
+
+impl ApprovedRule {
+    fn in_force(&self) -> InForce<'_> {
+        InForce { rule: &self.rule, approved_at: self.approved_at, suspended_at: self.suspended_at }
+    }
 }
 
 /// The institution's decision that an order is split by this approved version.
@@ -170,18 +184,9 @@ impl Approvals {
         self.merchants.get(merchant).filter(|m| m.active.iter().any(|window| window.contains(at)))
     }
 
-    /// The receiver, if the bundle knows it and it may receive at that moment.
-    pub fn receiver_at(&self, receiver: &str, at: Instant) -> Option<&Receiver> {
-        self.receivers.get(receiver).filter(|r| r.active.iter().any(|window| window.contains(at)))
-    }
-
     /// All approved versions, for [`super::rule::pick`].
     pub fn rules_in_force(&self) -> Vec<InForce<'_>> {
-        let in_force = |approved| {
-            let ApprovedRule { approved_at, suspended_at, rule, .. }: &ApprovedRule = approved;
-            InForce { rule, approved_at: *approved_at, suspended_at: *suspended_at }
-        };
-        self.rules.iter().map(in_force).collect()
+        self.rules.iter().map(ApprovedRule::in_force).collect()
     }
 
     /// The institution's decision for this order, if it made one.
@@ -212,58 +217,5 @@ impl Approvals {
         }
         let Receiver { inst_receiver_no, role, min_settle, cycle, .. } = self.receivers.get(receiver)?;
         Some(SettleTerms { inst_receiver_no, role, min_settle: *min_settle, cycle: *cycle })
-    }
-}
-
-/// A checked bundle: [`Approvals`] without contradiction, and the digest that files name.
-#[derive(Debug, Clone)]
-pub struct Bundle {
-    approvals: Approvals,
-    digest: Digest,
-    merchant_by_inst_no: BTreeMap<String, String>,
-    platform_accounts: BTreeSet<String>,
-}
-
-impl Deref for Bundle {
-    type Target = Approvals;
-
-    fn deref(&self) -> &Approvals {
-        &self.approvals
-    }
-}
-
-impl Bundle {
-    /// Reads a bundle strictly; every finding at its path. An empty path means that it is no JSON document at all.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Vec<Finding>> {
-        let approvals = read::read(bytes)?;
-        let merchants = approvals.merchants.values();
-        let receivers = approvals.receivers.values();
-        Ok(Self {
-            digest: Digest::of(bytes),
-            merchant_by_inst_no: merchants
-                .map(|m| (m.inst_merchant_no.clone(), m.merchant.clone()))
-                .collect(),
-            platform_accounts: receivers
-                .filter(|r| r.role == PLATFORM_ROLE)
-                .map(|r| r.inst_receiver_no.clone())
-                .collect(),
-            approvals,
-        })
-    }
-
-    /// SHA-256 of the file, which SPL, RTN and STL name in their headers.
-    pub const fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    /// Whether money to this receiver is the platform's own: by role, or by a number that one of that role has too.
-    pub fn is_platforms(&self, receiver: &str) -> bool {
-        let account = |r: &Receiver| self.platform_accounts.contains(&r.inst_receiver_no);
-        self.receivers.get(receiver).is_some_and(account)
-    }
-
-    /// The merchant that the institution knows under this number.
-    pub fn merchant_by_inst_no(&self, inst_merchant_no: &str) -> Option<&str> {
-        self.merchant_by_inst_no.get(inst_merchant_no).map(String::as_str)
     }
 }

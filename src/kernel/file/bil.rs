@@ -1,4 +1,5 @@
 //! BIL: what the institution itself saw of a business day (`files.md`, "The institution's bill").
+use std::fmt::Write as _;
 use std::io::{BufRead, Write};
 
 use super::sheet::{Lines, Sheet, compare, header_name, note, require};
@@ -31,27 +32,39 @@ struct Tally {
     orders: u32,
     refunds: u32,
     total: Fen,
-    last: Option<(bool, Instant, String)>,
+    last: Option<(bool, Instant)>,
+    last_no: String,
 }
 
 impl Tally {
-    /// Takes a row in; what was expected instead, if it does not belong here.
-    fn take(&mut self, row: &BillRow) -> Option<String> {
-        let key = match row {
-            BillRow::Order(b) => {
-                self.orders = self.orders.saturating_add(1);
-                self.total = self.total.checked_add(b.facts.paid).unwrap_or(self.total);
-                (false, b.facts.paid_at, b.facts.inst_order_no.clone())
-            }
-            BillRow::Refund(f) => {
-                self.refunds = self.refunds.saturating_add(1);
-                (true, f.refunded_at, f.inst_refund_no.clone())
-            }
-        };
-        let ascending = self.last.as_ref().is_none_or(|last| *last < key);
-        self.last = Some(key);
-        (!ascending).then(|| "B lines, then F lines, each ascending by time and number".to_owned())
+    fn order(&mut self, order: &BillOrder) -> Option<&'static str> {
+        self.orders = self.orders.saturating_add(1);
+        self.total = self.total.checked_add(order.facts.paid).unwrap_or(self.total);
+        self.next((false, order.facts.paid_at), &order.facts.inst_order_no)
     }
+
+    fn refund(&mut self, refund: &BillRefund) -> Option<&'static str> {
+        self.refunds = self.refunds.saturating_add(1);
+        self.next((true, refund.refunded_at), &refund.inst_refund_no)
+    }
+
+    /// What was expected instead of a row that does not belong here.
+    fn next(&mut self, place: (bool, Instant), no: &str) -> Option<&'static str> {
+        let ascending = self.last.is_none_or(|last| (last, self.last_no.as_str()) < (place, no));
+        self.last = Some(place);
+        self.last_no.clear();
+        self.last_no.push_str(no);
+        (!ascending).then_some("B lines, then F lines, each ascending by time and number")
+    }
+}
+
+/// What [`BilReader::next_into`] met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BilRow {
+    /// A B line.
+    Order,
+    /// An F line.
+    Refund(BillRefund),
 }
 
 /// Reads a BIL from its first byte to its last.
@@ -86,6 +99,16 @@ impl<R: BufRead> BilReader<R> {
 
     /// The next B or F; `None` after the trailer. An error ends the reading.
     pub fn next_row(&mut self) -> Result<Option<BillRow>, ReadError> {
+        let mut order = BillOrder::blank();
+        let row = self.next_into(&mut order)?;
+        Ok(row.map(|row| match row {
+            BilRow::Order => BillRow::Order(order),
+            BilRow::Refund(refund) => BillRow::Refund(refund),
+        }))
+    }
+
+    /// [`Self::next_row`] with the room of an earlier order used again: a B's order is put in there.
+    pub fn next_into(&mut self, order: &mut BillOrder) -> Result<Option<BilRow>, ReadError> {
         if self.ended {
             return Ok(None);
         }
@@ -100,11 +123,16 @@ impl<R: BufRead> BilReader<R> {
             return Ok(None);
         }
         let text = self.lines.ascii()?;
-        let Some(row) = parse(text) else {
+        let (row, unexpected) = if parse_order(text, order).is_some() {
+            (BilRow::Order, self.tally.order(order))
+        } else if let Some(refund) = parse_refund(text) {
+            let unexpected = self.tally.refund(&refund);
+            (BilRow::Refund(refund), unexpected)
+        } else {
             return Err(self.lines.broken("a B, F or T line", text).into());
         };
-        if let Some(expected) = self.tally.take(&row) {
-            note(&mut self.faults, self.lines.broken(&expected, text));
+        if let Some(expected) = unexpected {
+            note(&mut self.faults, self.lines.broken(expected, text));
         }
         if self.tally.orders.max(self.tally.refunds) > MAX_ORDERS {
             return Err(self.lines.broken("at most 100000 orders", "more").into());
@@ -114,7 +142,7 @@ impl<R: BufRead> BilReader<R> {
 
     fn trailer(&mut self) -> Result<(), ReadError> {
         let text = self.lines.ascii()?;
-        let trailer = field::split::<5>(text, '|').and_then(|[_, orders, refunds, total, sha256]| {
+        let trailer = field::split::<5>(text, b'|').and_then(|[_, orders, refunds, total, sha256]| {
             Some((
                 field::count(orders)?,
                 field::count(refunds)?,
@@ -148,7 +176,7 @@ impl<R: BufRead> BilReader<R> {
 fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<BilHeader, ReadError> {
     let text = lines.ascii()?;
     let Some([h, f, k, inst, plat, day, seq, cny, orders, refunds, total, at]) =
-        field::split::<12>(text, '|')
+        field::split::<12>(text, b'|')
     else {
         return Err(lines.broken("a header of 12 fields", text).into());
     };
@@ -165,41 +193,65 @@ fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<BilHeader, ReadError> {
     Ok(rest().ok_or_else(|| lines.broken("B lines|F lines|total paid|created_at", text))?)
 }
 
-fn parse(text: &str) -> Option<BillRow> {
-    match text.split_once('|')?.0 {
-        "B" => parse_order(text).map(BillRow::Order),
-        "F" => parse_refund(text).map(BillRow::Refund),
-        _ => None,
-    }
+fn parse_order(text: &str, order: &mut BillOrder) -> Option<()> {
+    read_order(text, order)?;
+    is_sound(order).then_some(())
 }
 
-fn parse_order(text: &str) -> Option<BillOrder> {
-    let [_, no, order_no, merchant, channel, product, tags, parties, at, paid, fee, subsidy] =
-        field::split::<12>(text, '|')?;
-    let sound = text::is_order_no(order_no)
-        && text::is_inst_order_no(no)
-        && text::is_merchant(merchant)
-        && text::is_channel(channel)
-        && text::is_channel(product);
-    let facts = OrderFacts {
-        inst_order_no: no.to_owned(),
-        merchant: merchant.to_owned(),
-        channel: channel.to_owned(),
-        product: product.to_owned(),
-        tags: field::tags(tags)?,
-        parties: field::parties(parties)?,
-        paid_at: field::time(at)?,
-        paid: field::total(paid)?,
-        fee: field::total(fee)?,
-        subsidy: field::total(subsidy)?,
-    };
-    sound.then(|| BillOrder { facts, order_no: order_no.to_owned() })
+/// Reads what [`push_order`] wrote into the room of an earlier order. `None` for any other text, and then the order is
+/// a mixture of both.
+pub fn read_order(text: &str, order: &mut BillOrder) -> Option<()> {
+    let [b, no, order_no, merchant, channel, product, tags, parties, at, paid, fee, subsidy] =
+        field::split::<12>(text, b'|')?;
+    let BillOrder { facts, order_no: own } = order;
+    for (room, text) in [
+        (&mut facts.inst_order_no, no),
+        (&mut facts.merchant, merchant),
+        (&mut facts.channel, channel),
+        (&mut facts.product, product),
+        (own, order_no),
+    ] {
+        room.clear();
+        room.push_str(text);
+    }
+    field::read_tags(tags, &mut facts.tags)?;
+    field::read_parties(parties, &mut facts.parties)?;
+    facts.paid_at = field::time(at)?;
+    facts.paid = field::total(paid)?;
+    facts.fee = field::total(fee)?;
+    facts.subsidy = field::total(subsidy)?;
+    (b == "B").then_some(())
+}
+
+/// Appends an order as a B line without its LF.
+pub fn push_order(out: &mut String, BillOrder { facts, order_no }: &BillOrder) {
+    let OrderFacts { inst_order_no, merchant, channel, product, .. } = facts;
+    for text in ["B", inst_order_no, order_no, merchant, channel, product] {
+        out.push_str(text);
+        out.push('|');
+    }
+    field::push_tags(out, &facts.tags);
+    out.push('|');
+    field::push_parties(out, &facts.parties);
+    let (paid, fee, subsidy) = (facts.paid.get(), facts.fee.get(), facts.subsidy.get());
+    // Text that grows never fails to.
+    let _ = write!(out, "|{}|{paid}|{fee}|{subsidy}", facts.paid_at);
+}
+
+/// Whether the texts of an order are what a reader takes in their places; tags and parties apart.
+fn is_sound(BillOrder { facts, order_no }: &BillOrder) -> bool {
+    text::is_order_no(order_no)
+        && text::is_inst_order_no(&facts.inst_order_no)
+        && text::is_merchant(&facts.merchant)
+        && text::is_channel(&facts.channel)
+        && text::is_channel(&facts.product)
 }
 
 fn parse_refund(text: &str) -> Option<BillRefund> {
-    let [_, inst_refund_no, refund_no, inst_order_no, day, at, refund, fee_back] =
-        field::split::<8>(text, '|')?;
-    let sound = text::is_inst_order_no(inst_refund_no)
+    let [f, inst_refund_no, refund_no, inst_order_no, day, at, refund, fee_back] =
+        field::split::<8>(text, b'|')?;
+    let sound = f == "F"
+        && text::is_inst_order_no(inst_refund_no)
         && text::is_order_no(refund_no)
         && text::is_inst_order_no(inst_order_no);
     let refund = BillRefund {
@@ -219,8 +271,7 @@ pub struct BilWriter<W> {
     sheet: Sheet<W>,
     header: BilHeader,
     tally: Tally,
-    tags: String,
-    parties: String,
+    text: String,
 }
 
 impl<W: Write> BilWriter<W> {
@@ -241,30 +292,31 @@ impl<W: Write> BilWriter<W> {
             ),
             |_| true,
         )?;
-        Ok(Self { sheet, header, tally: Tally::default(), tags: String::new(), parties: String::new() })
+        Ok(Self { sheet, header, tally: Tally::default(), text: String::new() })
     }
 
     /// Writes one B or F. Refuses what a reader would refuse.
     pub fn row(&mut self, row: &BillRow) -> Result<(), WriteError> {
-        if let Some(expected) = self.tally.take(row) {
+        let unexpected = match row {
+            BillRow::Order(order) => self.tally.order(order),
+            BillRow::Refund(refund) => self.tally.refund(refund),
+        };
+        if let Some(expected) = unexpected {
             return Err(WriteError::Refused(format!("expected {expected}")));
         }
-        let same = |text: &str| parse(text).as_ref() == Some(row);
         match row {
-            BillRow::Order(BillOrder { facts, order_no }) => {
-                self.tags.clear();
-                self.parties.clear();
-                field::push_tags(&mut self.tags, &facts.tags);
-                field::push_parties(&mut self.parties, &facts.parties);
-                let OrderFacts { inst_order_no, merchant, channel, product, paid_at, .. } = facts;
-                let (tags, parties) = (&self.tags, &self.parties);
-                let (paid, fee, subsidy) = (facts.paid.get(), facts.fee.get(), facts.subsidy.get());
-                self.sheet.line(
-                    format_args!(
-                        "B|{inst_order_no}|{order_no}|{merchant}|{channel}|{product}|{tags}|{parties}|{paid_at}|{paid}|{fee}|{subsidy}"
-                    ),
-                    same,
-                )
+            BillRow::Order(order) => {
+                let facts = &order.facts;
+                self.text.clear();
+                push_order(&mut self.text, order);
+                let sound = |_: &str| {
+                    is_sound(order)
+                        && field::fit_tags(&facts.tags)
+                        && field::fit_parties(&facts.parties)
+                        && facts.paid_at.is_writable()
+                        && [facts.paid, facts.fee, facts.subsidy].iter().all(|fen| *fen >= Fen::ZERO)
+                };
+                self.sheet.line(format_args!("{}", self.text), sound)
             }
             BillRow::Refund(f) => {
                 let BillRefund { inst_refund_no, refund_no, inst_order_no, order_day, refunded_at, .. } = f;
@@ -276,7 +328,7 @@ impl<W: Write> BilWriter<W> {
                     format_args!(
                         "F|{inst_refund_no}|{refund_no}|{inst_order_no}|{day}|{refunded_at}|{amount}|{fee_back}"
                     ),
-                    same,
+                    |text| parse_refund(text).as_ref() == Some(f),
                 )
             }
         }

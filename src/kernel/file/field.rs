@@ -7,20 +7,27 @@ use crate::kernel::money::Fen;
 use crate::kernel::text::{is_party_name, is_receiver, is_tag};
 
 /// Exactly `N` parts of `line` between `separator`; no more, no fewer.
-pub fn split<const N: usize>(line: &str, separator: char) -> Option<[&str; N]> {
+pub fn split<const N: usize>(line: &str, separator: u8) -> Option<[&str; N]> {
     let mut parts = [""; N];
-    let mut rest = line.split(separator);
+    let mut ends = memchr::memchr_iter(separator, line.as_bytes()).chain([line.len()]);
+    let mut start = 0;
     for part in &mut parts {
-        *part = rest.next()?;
+        let end = ends.next()?;
+        *part = line.get(start..end)?;
+        start = end.saturating_add(1);
     }
-    rest.next().is_none().then_some(parts)
+    ends.next().is_none().then_some(parts)
 }
 
 /// `0|[1-9][0-9]*` within i64.
 pub fn number(text: &str) -> Option<i64> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let leading_zero = text.len() > 1 && text.starts_with('0');
-    if !digits || leading_zero { None } else { text.parse().ok() }
+    if text.is_empty() || text.len() > 1 && text.starts_with('0') {
+        return None;
+    }
+    text.bytes().try_fold(0_i64, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(i64::from(digit))
+    })
 }
 
 /// [`number`] with an optional leading `-`; there is no `-0`.
@@ -86,10 +93,36 @@ pub fn are_tags(text: &str) -> bool {
     text.is_empty() || tags().count() <= 8 && tags().all(is_tag) && tags().is_sorted_by(|a, b| a < b)
 }
 
+/// Whether these tags can be written: see [`are_tags`].
+pub fn fit_tags(tags: &[String]) -> bool {
+    tags.len() <= 8 && tags.iter().all(|tag| is_tag(tag)) && tags.is_sorted_by(|a, b| a < b)
+}
+
+/// Whether these parties can be written: see [`are_parties`].
+pub fn fit_parties(parties: &BTreeMap<String, String>) -> bool {
+    parties.len() <= 8 && parties.iter().all(|(name, key)| is_party_name(name) && is_receiver(key))
+}
+
 /// Tags as written in a file; see [`are_tags`].
 pub fn tags(text: &str) -> Option<Vec<String>> {
-    let tags = text.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned);
-    are_tags(text).then(|| tags.collect())
+    let mut tags = Vec::new();
+    read_tags(text, &mut tags).map(|()| tags)
+}
+
+/// Reads tags into the room of earlier ones; see [`are_tags`].
+pub fn read_tags(text: &str, tags: &mut Vec<String>) -> Option<()> {
+    if !are_tags(text) {
+        return None;
+    }
+    let listed = || text.split(',').filter(|tag| !tag.is_empty());
+    tags.truncate(listed().count());
+    let mut listed = listed();
+    for (room, tag) in tags.iter_mut().zip(&mut listed) {
+        room.clear();
+        room.push_str(tag);
+    }
+    tags.extend(listed.map(str::to_owned));
+    Some(())
 }
 
 fn party(pair: &str) -> Option<(&str, &str)> {
@@ -106,8 +139,19 @@ pub fn are_parties(text: &str) -> bool {
 
 /// Parties as written in a file; see [`are_parties`].
 pub fn parties(text: &str) -> Option<BTreeMap<String, String>> {
-    let pairs = text.split(',').filter_map(party).map(|(name, key)| (name.to_owned(), key.to_owned()));
-    are_parties(text).then(|| pairs.collect())
+    let mut parties = BTreeMap::new();
+    read_parties(text, &mut parties).map(|()| parties)
+}
+
+/// Reads parties in place of earlier ones; see [`are_parties`].
+pub fn read_parties(text: &str, parties: &mut BTreeMap<String, String>) -> Option<()> {
+    if !are_parties(text) {
+        return None;
+    }
+    parties.clear();
+    let listed = text.split(',').filter_map(party);
+    parties.extend(listed.map(|(name, key)| (name.to_owned(), key.to_owned())));
+    Some(())
 }
 
 /// Appends tags as a file writes them.

@@ -64,7 +64,7 @@ impl FileName {
     /// The name of this text, extension included; a folder is not part of it.
     pub fn parse(text: &str) -> Option<Self> {
         let (stem, extension) = text.rsplit_once('.')?;
-        let [kind, inst, plat, day, seq] = field::split::<5>(stem, '_')?;
+        let [kind, inst, plat, day, seq] = field::split::<5>(stem, b'_')?;
         let kind = FileKind::parse(kind)?;
         if extension != kind.extension() || !is_institution(inst) || !is_institution(plat) {
             return None;

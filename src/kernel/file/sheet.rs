@@ -8,10 +8,16 @@ use crate::kernel::digest::{Digest, Hasher};
 /// Most faults noted of one file.
 const MAX_FAULTS: usize = 1000;
 
-/// Lines of a file as they stream by. Holds one line, never more than [`MAX_LINE_BYTES`] and its LF.
+/// Bytes hashed at once: a hash of many short pieces costs more than one of few long ones.
+const BATCH: usize = 16 * 1024;
+
+/// Lines of a file as they stream by. Holds a few lines that wait to be hashed, never more than [`BATCH`] and one line of
+/// [`MAX_LINE_BYTES`] and its LF.
 pub(super) struct Lines<R> {
     input: R,
+    /// Bytes not hashed yet; the current line is the last of them, from `start` on, its LF included.
     buffer: Vec<u8>,
+    start: usize,
     number: u64,
     hasher: Hasher,
     before: Option<Digest>,
@@ -19,60 +25,70 @@ pub(super) struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     pub fn new(input: R) -> Self {
-        let buffer = Vec::with_capacity(MAX_LINE_BYTES);
-        Self { input, buffer, number: 0, hasher: Hasher::new(), before: None }
+        Self { input, buffer: Vec::new(), start: 0, number: 0, hasher: Hasher::new(), before: None }
     }
 
     /// Goes to the next line; false at the end of the file.
     pub fn advance(&mut self) -> Result<bool, ReadError> {
-        self.buffer.clear();
+        if self.buffer.len() > BATCH {
+            self.hash();
+        }
+        self.start = self.buffer.len();
         self.number = self.number.saturating_add(1);
         loop {
             let chunk = self.input.fill_buf()?;
             if chunk.is_empty() {
                 break;
             }
-            let (taken, ends) = match chunk.iter().position(|b| *b == b'\n') {
+            let (taken, ends) = match memchr::memchr(b'\n', chunk) {
                 Some(at) => (at.saturating_add(1), true),
                 None => (chunk.len(), false),
             };
-            if self.buffer.len().saturating_add(taken) > MAX_LINE_BYTES.saturating_add(usize::from(ends)) {
+            let held = self.buffer.len().saturating_sub(self.start);
+            if held.saturating_add(taken) > MAX_LINE_BYTES.saturating_add(usize::from(ends)) {
                 return Err(self.broken("a line of at most 1024 bytes, ended by LF", "a longer one").into());
             }
             self.buffer.extend_from_slice(chunk.get(..taken).unwrap_or_default());
             self.input.consume(taken);
             if ends {
-                return self.take_line();
+                self.at_trailer();
+                return Ok(true);
             }
         }
-        if self.buffer.is_empty() {
+        if self.buffer.len() == self.start {
             return Ok(false);
         }
         Err(self.broken("a line ended by LF", "the end of the file inside a line").into())
     }
 
-    fn take_line(&mut self) -> Result<bool, ReadError> {
-        if self.buffer.starts_with(b"T|") {
+    fn hash(&mut self) {
+        self.hasher.update(&self.buffer);
+        self.buffer.clear();
+        self.start = 0;
+    }
+
+    fn at_trailer(&mut self) {
+        if self.bytes().starts_with(b"T|") {
+            let (before, _) = self.buffer.split_at_checked(self.start).unwrap_or_default();
+            self.hasher.update(before);
+            self.buffer.drain(..self.start);
+            self.start = 0;
             self.before = Some(self.hasher.clone().finish());
         }
-        self.hasher.update(&self.buffer);
-        self.buffer.pop();
-        Ok(true)
     }
 
     /// The current line's bytes, without its LF.
     pub fn bytes(&self) -> &[u8] {
-        &self.buffer
+        let line = self.buffer.get(self.start..).unwrap_or_default();
+        line.strip_suffix(b"\n").unwrap_or(line)
     }
 
     /// The current line as printable ASCII without `\`.
     pub fn ascii(&self) -> Result<&str, ReadError> {
-        let printable = self.buffer.iter().all(|b| matches!(b, b' '..=b'~') && *b != b'\\');
-        match str::from_utf8(&self.buffer) {
-            Ok(text) if printable => Ok(text),
-            _ => Err(self
-                .broken("printable ASCII without `\\`", &String::from_utf8_lossy(&self.buffer))
-                .into()),
+        let line = self.bytes();
+        match str::from_utf8(line) {
+            Ok(text) if is_printable(line) => Ok(text),
+            _ => Err(self.broken("printable ASCII without `\\`", &String::from_utf8_lossy(line)).into()),
         }
     }
 
@@ -100,9 +116,15 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// What the file was, once read to its end.
-    pub fn seal(self, faults: Vec<Fault>) -> Seal {
+    pub fn seal(mut self, faults: Vec<Fault>) -> Seal {
+        self.hash();
         Seal { digest: self.hasher.finish(), faults }
     }
+}
+
+/// Whether all bytes are printable ASCII and none is `\`. Looks at every byte, so that many are looked at at once.
+fn is_printable(line: &[u8]) -> bool {
+    line.iter().fold(true, |so_far, b| so_far & matches!(b, b' '..=b'~') & (*b != b'\\'))
 }
 
 /// Notes a fault when `expected` and `found` differ.
@@ -145,8 +167,7 @@ impl<W: Write> Sheet<W> {
         reads_back: impl FnOnce(&str) -> bool,
     ) -> Result<(), WriteError> {
         self.fill(content)?;
-        let printable = self.line.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'\\');
-        if !printable || !reads_back(&self.line) {
+        if !is_printable(self.line.as_bytes()) || !reads_back(&self.line) {
             let text = self.line.escape_debug();
             return Err(WriteError::Refused(format!("a field does not fit its place: {text}")));
         }

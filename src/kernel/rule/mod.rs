@@ -14,7 +14,7 @@ use super::money::Fen;
 use super::rate::Ppm;
 
 pub use parse::{from_json, parse};
-pub use pick::{InForce, pick};
+pub use pick::{InForce, by_name_newest_first, pick, pick_sorted};
 pub use scope::{List, Scope, Unmet};
 
 /// One thing wrong with a document, and where: `shares[0].rate_ppm`.

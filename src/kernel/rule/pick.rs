@@ -1,5 +1,6 @@
 //! Which version applies to an order (`split.md`, "Which version applies").
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::sync::Arc;
 
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
@@ -34,18 +35,40 @@ pub fn pick<'a>(
     approved: &[InForce<'a>],
     decision: Option<Digest>,
 ) -> Option<&'a RuleVersion> {
+    let mut newest_first = approved.to_vec();
+    newest_first.sort_by_key(|version| by_name_newest_first(version.rule));
+    pick_sorted(order, newest_first.into_iter(), decision)
+}
+
+/// How [`pick_sorted`] wants them.
+pub fn by_name_newest_first(rule: &RuleVersion) -> (Arc<str>, Reverse<i64>) {
+    (Arc::clone(&rule.rule), Reverse(rule.version))
+}
+
+/// [`pick`] of versions in the order of [`by_name_newest_first`].
+pub fn pick_sorted<'a>(
+    order: &OrderFacts,
+    approved: impl Iterator<Item = InForce<'a>>,
+    decision: Option<Digest>,
+) -> Option<&'a RuleVersion> {
     if let Some(decided) = decision {
-        return approved.iter().map(|version| version.rule).find(|rule| rule.digest() == decided);
+        let mut rules = approved.map(|version| version.rule);
+        return rules.find(|rule| rule.digest() == decided);
     }
-    let mut newest: BTreeMap<&str, &RuleVersion> = BTreeMap::new();
-    for version in approved.iter().filter(|version| version.at(order.paid_at)) {
-        let known = newest.entry(&version.rule.rule).or_insert(version.rule);
-        if known.version < version.rule.version {
-            *known = version.rule;
+    let mut best: Option<&RuleVersion> = None;
+    let mut settled: Option<&str> = None;
+    for InForce { rule, .. } in approved.filter(|version| version.at(order.paid_at)) {
+        // The first in force of a name is the newest in force; older ones are replaced by it, in its scope or not.
+        if settled.replace(&rule.rule) == Some(&*rule.rule) || !rule.scope.matches(order) {
+            continue;
+        }
+        if best.is_none_or(|best| precedence(best) < precedence(rule)) {
+            best = Some(rule);
         }
     }
-    newest
-        .into_values()
-        .filter(|rule| rule.scope.matches(order))
-        .max_by_key(|rule| (rule.priority, rule.scope.named_lists(), rule.effective_from, rule.digest()))
+    best
+}
+
+fn precedence(rule: &RuleVersion) -> (i64, usize, Instant, Digest) {
+    (rule.priority, rule.scope.named_lists(), rule.effective_from, rule.digest())
 }

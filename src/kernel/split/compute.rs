@@ -5,8 +5,8 @@ use crate::kernel::money::Fen;
 use crate::kernel::rule::{Amount, Base, FeeBearer, RuleVersion, Share, Target, Tier, Value, WhenShort};
 
 use super::divide::divide;
-use super::{Clamp, Cut, Explain, Line, MerchantExplain, OrderFacts, PartExplain, ShareExplain, Split};
-use super::{MERCHANT_PATH, SplitError, Worth};
+use super::{Clamp, Cut, Explain, MerchantExplain, OrderFacts, PartExplain, ShareExplain, Split};
+use super::{MERCHANT_PATH, PlainLine, Receiver, SplitError, Worth};
 
 static PATH: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(MERCHANT_PATH));
 static ROLE: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("merchant"));
@@ -14,13 +14,21 @@ static ROLE: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("merchant"));
 /// Splits an order by a version (steps 1–7). The lines add up to the pool exactly.
 pub fn compute(rule: &RuleVersion, order: &OrderFacts) -> Result<Split, SplitError> {
     order.check()?;
+    let mut explain = Vec::with_capacity(rule.line_count());
+    let lines = lines(rule, order, Some(&mut explain))?;
+    Ok(Split { lines: lines.iter().map(PlainLine::to_line).collect(), explain })
+}
+
+/// The lines by the same arithmetic, and how each came about where somebody reads it. The facts must be within their
+/// bounds ([`OrderFacts::check`]), which is not looked at here.
+pub fn lines<'a>(
+    rule: &'a RuleVersion,
+    order: &'a OrderFacts,
+    explain: Option<&mut Vec<Explain>>,
+) -> Result<Vec<PlainLine<'a>>, SplitError> {
     let limit = rule.max_ratio.floor_of(order.gross()).ok_or(SplitError::Overflow)?.min(order.pool());
     let tops = top_level(rule, order, limit)?;
-    let mut splitter = Splitter {
-        order,
-        lines: Vec::with_capacity(rule.line_count()),
-        explain: Vec::with_capacity(rule.line_count()),
-    };
+    let mut splitter = Splitter { order, lines: Vec::with_capacity(rule.line_count()), explain };
     let mut left = order.pool();
     let mut fee_left = order.fee;
     for (share, top) in rule.shares.iter().zip(&tops) {
@@ -41,7 +49,7 @@ pub fn compute(rule: &RuleVersion, order: &OrderFacts) -> Result<Split, SplitErr
         shares: sub(order.pool(), left)?,
         fee_from_shares,
     })?;
-    Ok(Split { lines: splitter.lines, explain: splitter.explain })
+    Ok(splitter.lines)
 }
 
 /// What a share is worth and what it gets.
@@ -127,27 +135,29 @@ fn bears_fee(rule: &RuleVersion, share: &Share) -> bool {
     }
 }
 
-struct Splitter<'a> {
+struct Splitter<'a, 'e> {
     order: &'a OrderFacts,
-    lines: Vec<Line>,
-    explain: Vec<Explain>,
+    lines: Vec<PlainLine<'a>>,
+    /// How each line came about, when somebody reads it.
+    explain: Option<&'e mut Vec<Explain>>,
 }
 
-impl Splitter<'_> {
+impl<'a> Splitter<'a, '_> {
     /// The lines of a share and, cut in order out of it, of its nested shares (steps 4 and 5).
-    fn place(&mut self, share: &Share, valued: Valued) -> Result<(), SplitError> {
+    fn place(&mut self, share: &'a Share, valued: Valued) -> Result<(), SplitError> {
         let receiver = match &share.target {
-            Target::Receiver(key) => Arc::clone(key),
+            Target::Receiver(key) => Receiver::Named(key),
             Target::Party { written, name } => match self.order.parties.get(&**name) {
-                Some(key) => Arc::from(key.as_str()),
-                None => Arc::clone(written),
+                Some(key) => Receiver::Party(key),
+                None => Receiver::Named(written),
             },
             Target::Divide { .. } => return self.place_parts(share, valued),
         };
         let line = self.lines.len();
-        let explain =
-            ShareExplain { worth: valued.worth, cut: valued.cut(), nested: Fen::ZERO, fee: Fen::ZERO };
-        self.push(&share.path, &share.role, receiver, valued.amount, Explain::Share(explain));
+        self.push(&share.path, &share.role, receiver, valued.amount, || {
+            let (nested, fee) = (Fen::ZERO, Fen::ZERO);
+            Explain::Share(ShareExplain { worth: valued.worth, cut: valued.cut(), nested, fee })
+        });
         let mut left = valued.amount;
         for nested in &share.shares {
             let inner = self.nested(nested, valued, left)?;
@@ -156,7 +166,10 @@ impl Splitter<'_> {
         }
         self.amend(line, |amount, explain| {
             *amount = left;
-            explain.nested = sub(valued.amount, left)?;
+            let nested = sub(valued.amount, left)?;
+            if let Some(explain) = explain {
+                explain.nested = nested;
+            }
             Ok(())
         })
     }
@@ -173,22 +186,22 @@ impl Splitter<'_> {
         }
     }
 
-    fn place_parts(&mut self, share: &Share, valued: Valued) -> Result<(), SplitError> {
+    fn place_parts(&mut self, share: &'a Share, valued: Valued) -> Result<(), SplitError> {
         let Target::Divide { parts, total } = &share.target else {
             return Ok(());
         };
         let mut shared = divide(valued.amount, *total, &self.order.inst_order_no, &share.path);
         for part in parts {
-            let explain = PartExplain {
-                worth: valued.worth,
-                cut: valued.cut(),
-                divided: valued.amount,
-                weight: part.weight,
-                total_weight: *total,
-            };
             let amount = shared.next(part.weight).ok_or(SplitError::Overflow)?;
-            let receiver = Arc::clone(&part.receiver);
-            self.push(&part.path, &share.role, receiver, amount, Explain::Part(explain));
+            self.push(&part.path, &share.role, Receiver::Named(&part.receiver), amount, || {
+                Explain::Part(PartExplain {
+                    worth: valued.worth,
+                    cut: valued.cut(),
+                    divided: valued.amount,
+                    weight: part.weight,
+                    total_weight: *total,
+                })
+            });
         }
         Ok(())
     }
@@ -199,7 +212,9 @@ impl Splitter<'_> {
         self.amend(line, |amount, explain| {
             given = fee_left.min(*amount);
             *amount = sub(*amount, given)?;
-            explain.fee = given;
+            if let Some(explain) = explain {
+                explain.fee = given;
+            }
             Ok(())
         })?;
         Ok(given)
@@ -209,26 +224,39 @@ impl Splitter<'_> {
     fn merchant(&mut self, explain: MerchantExplain) -> Result<(), SplitError> {
         let rest = sub(explain.pool, explain.shares)?;
         let amount = rest.checked_add(explain.fee_from_shares).ok_or(SplitError::Overflow)?;
-        let receiver = Arc::from(format!("merchant:{}", self.order.merchant));
-        self.push(&PATH, &ROLE, receiver, amount, Explain::Merchant(explain));
+        let receiver = Receiver::Merchant(&self.order.merchant);
+        self.push(&PATH, &ROLE, receiver, amount, || Explain::Merchant(explain));
         Ok(())
     }
 
-    fn push(&mut self, path: &Arc<str>, role: &Arc<str>, receiver: Arc<str>, amount: Fen, explain: Explain) {
-        self.lines.push(Line { path: Arc::clone(path), role: Arc::clone(role), receiver, amount });
-        self.explain.push(explain);
+    fn push(
+        &mut self,
+        path: &'a Arc<str>,
+        role: &'a Arc<str>,
+        receiver: Receiver<'a>,
+        amount: Fen,
+        explain: impl FnOnce() -> Explain,
+    ) {
+        self.lines.push(PlainLine { path, role, receiver, amount });
+        if let Some(all) = &mut self.explain {
+            all.push(explain());
+        }
     }
 
     /// Changes the line of a share with one receiver.
     fn amend(
         &mut self,
         line: usize,
-        change: impl FnOnce(&mut Fen, &mut ShareExplain) -> Result<(), SplitError>,
+        change: impl FnOnce(&mut Fen, Option<&mut ShareExplain>) -> Result<(), SplitError>,
     ) -> Result<(), SplitError> {
-        match (self.lines.get_mut(line), self.explain.get_mut(line)) {
-            (Some(line), Some(Explain::Share(explain))) => change(&mut line.amount, explain),
-            (_, _) => Ok(()),
-        }
+        let explain = self.explain.as_mut().and_then(|all| all.get_mut(line));
+        let explain = match explain {
+            Some(Explain::Share(explain)) => Some(explain),
+            // The line of a `divide` is never amended.
+            Some(Explain::Part(_) | Explain::Merchant(_)) => return Ok(()),
+            None => None,
+        };
+        self.lines.get_mut(line).map_or(Ok(()), |line| change(&mut line.amount, explain))
     }
 }
 

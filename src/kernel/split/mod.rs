@@ -2,6 +2,7 @@
 mod compute;
 mod divide;
 mod explain;
+mod plain;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use super::calendar::Instant;
 use super::money::Fen;
 use super::text;
 
-pub use compute::compute;
+pub use compute::{compute, lines};
 pub use explain::{Clamp, Cut, Explain, MerchantExplain, PartExplain, ShareExplain, Worth};
+pub use plain::{PlainLine, Receiver};
 
 /// The path of the merchant's line.
 pub const MERCHANT_PATH: &str = "m";
@@ -78,7 +80,8 @@ impl OrderFacts {
         self.check_money()
     }
 
-    fn check_money(&self) -> Result<(), BadFact> {
+    /// Of the money alone, for facts whose texts a reader has looked at already.
+    pub fn check_money(&self) -> Result<(), BadFact> {
         let in_range = [self.paid, self.fee, self.subsidy, self.gross()].into_iter().all(Fen::is_fact_range);
         if !in_range || self.paid == Fen::ZERO {
             return Err(BadFact("paid"));

@@ -2,13 +2,17 @@
 use std::collections::BTreeMap;
 
 use super::bundles::Bundles;
-use super::orders::Day;
-use super::{Given, Run, Signer, Unusable, is_spl, link, read_whole, unreadable};
+use super::day::EARLIER;
+use super::orders::Judge;
+use super::pile::{Entry, Pile};
+use super::report::{Part, Step};
+use super::told::PREVIOUSLY;
+use super::{Given, Run, Signer, Unusable, is_spl, link, place, read_whole, unreadable};
 use crate::kernel::chain::Link;
-use crate::kernel::digest::Digest;
+use crate::kernel::digest::{Digest, Hashed};
 use crate::kernel::file::ret::{RetCode, RetEncoding, RetReader};
 use crate::kernel::file::spl::{SplReader, SplRecord};
-use crate::kernel::file::{Check, Fault, FileName, ResultName, Stage};
+use crate::kernel::file::{Check, FileName, ResultName, Stage};
 
 /// FIRST results by the answered file's digest. Where one file was answered twice (the same bytes asked for again), an
 /// answer that settles its fate goes before one that does not.
@@ -20,7 +24,8 @@ pub(super) fn results(
     given: Vec<Given<'_>>,
 ) -> Result<Results, Unusable> {
     let mut results = Results::new();
-    for Given { name: file, content, signature } in given {
+    for (index, Given { name: file, content, signature }) in (0..).zip(given) {
+        run.report.at((Step::Results, index, Part::Head));
         let bytes = read_whole(&file, content)?;
         run.signed(Signer::Institution, &file, &Digest::of(&bytes), signature.as_deref());
         let encoding = if str::from_utf8(&bytes).is_ok() { RetEncoding::Utf8 } else { RetEncoding::Gb18030 };
@@ -56,57 +61,68 @@ pub(super) fn results(
     Ok(results)
 }
 
-/// An earlier accepted SPL: its place in the chain, and none of the day's payments in it (V08).
+/// An earlier accepted SPL.
+pub(super) struct Earlier {
+    pub name: String,
+    /// Whether it could be read to its end, and is of another day and none of the day's files: then none of the day's
+    /// payments may be in it (V08).
+    pub counts: bool,
+}
+
+/// Reads an earlier accepted SPL: its place in the chain, and its payments into the piles.
 pub(super) fn previous(
     run: &mut Run<'_>,
     bundles: &Bundles,
     results: &Results,
-    day: &Day<'_>,
-    given: Given<'_>,
+    (numbers, judge): (&mut Pile<'_>, &mut Judge<'_, '_>),
+    (index, given): (u32, Given<'_>),
     known: &[Link],
-) -> Result<Option<Link>, Unusable> {
-    let Given { name: file, content, signature } = given;
+) -> Result<(Earlier, Option<Link>), Unusable> {
+    let Given { name, content, signature } = given;
+    run.report.at((Step::Previous, index, Part::Head));
+    let mut earlier = Earlier { name, counts: false };
+    let file = earlier.name.as_str();
     let mut reader = match SplReader::new(content) {
         Ok(reader) => reader,
-        Err(error) => return unreadable(run, &file, error).map(|()| None),
+        Err(error) => return unreadable(run, file, error).map(|()| (earlier, None)),
     };
     let header = reader.header().clone();
-    run.named(bundles, &file, &header.name);
+    run.named(bundles, file, &header.name);
     let own = header.name.day == run.day;
-    let mut twice = Vec::new();
     loop {
+        let at = place(index, reader.line_number().saturating_add(1));
         let record = match reader.next_record() {
             Ok(None) => break,
             Ok(Some(record)) => record,
-            Err(error) => return unreadable(run, &file, error).map(|()| None),
+            Err(error) => return unreadable(run, file, error).map(|()| (earlier, None)),
         };
         let (inst_order_no, order_no) = match record {
             SplRecord::Order(o) => (o.inst_order_no, o.order_no),
             SplRecord::Unsplit(x) => (x.inst_order_no, x.order_no),
             SplRecord::Line(_) => continue,
         };
-        if !own && day.tells(inst_order_no, order_no) {
-            let found = "an earlier file tells it already";
-            let fault = Fault::new(Check::V08, 0, "a payment that was not told before", found);
-            let fault = fault.of_order(inst_order_no);
-            twice.push(Fault { line: reader.line_number(), ..fault });
+        if !own {
+            let (at, text) = ([at, 0, 0, 0], inst_order_no);
+            numbers.push(&Entry { key: inst_order_no, kind: EARLIER, numbers: at, text: "" })?;
+            judge.order_nos.push(&Entry { key: order_no, kind: PREVIOUSLY, numbers: at, text })?;
         }
     }
+    run.report.at((Step::Previous, index, Part::Seal));
     let seal = match reader.finish() {
         Ok(seal) => seal,
-        Err(error) => return unreadable(run, &file, error).map(|()| None),
+        Err(error) => return unreadable(run, file, error).map(|()| (earlier, None)),
     };
     if known.iter().any(|link| link.digest == seal.digest) {
-        return Ok(None);
+        return Ok((earlier, None));
     }
-    run.report.faults(&file, twice);
-    run.report.faults(&file, seal.faults);
-    run.signed(Signer::Platform, &file, &seal.digest, signature.as_deref());
+    run.report.faults(file, seal.faults);
+    run.signed(Signer::Platform, file, &seal.digest, signature.as_deref());
     if own {
-        run.report.file(Check::V04, &file, "all files of the day under --spl", "one under --previous");
+        run.report.file(Check::V04, file, "all files of the day under --spl", "one under --previous");
     }
-    let accepted = answered(run, results, &file, &seal.digest, "ACCEPTED", |code| code == RetCode::Accepted);
-    Ok(accepted.then(|| link(header, seal.digest)))
+    let accepted = answered(run, results, file, &seal.digest, "ACCEPTED", |code| code == RetCode::Accepted);
+    earlier.counts = !own;
+    Ok((earlier, accepted.then(|| link(header, seal.digest))))
 }
 
 /// A void SPL: only its name and bytes count, and which orders it told as X as far as it can be read.
@@ -114,26 +130,28 @@ pub(super) fn void(
     run: &mut Run<'_>,
     bundles: &Bundles,
     results: &Results,
-    orders: &mut Day<'_>,
-    given: Given<'_>,
+    judge: &mut Judge<'_, '_>,
+    (index, given): (u32, Given<'_>),
 ) -> Result<Option<Link>, Unusable> {
     let Given { name: file, content, signature } = given;
+    run.report.at((Step::Void, index, Part::Head));
     if !is_spl(run, &file) {
         return Ok(None);
     }
     let Some(name) = FileName::parse(&file) else { return Ok(None) };
     run.of_parties(bundles, &file, &name);
-    let bytes = read_whole(&file, content)?;
-    let digest = Digest::of(&bytes);
-    run.signed(Signer::Platform, &file, &digest, signature.as_deref());
-    let void = answered(run, results, &file, &digest, "a code that makes it void", RetCode::makes_void);
-    if let Ok(mut reader) = SplReader::new(bytes.as_slice()) {
+    let mut bytes = Hashed::new(content);
+    if let Ok(mut reader) = SplReader::new(&mut bytes) {
         while let Ok(Some(record)) = reader.next_record() {
             if let SplRecord::Unsplit(unsplit) = record {
-                orders.told_by_void(unsplit.inst_order_no);
+                judge.told_by_void(&name, unsplit.inst_order_no);
             }
         }
     }
+    // Nothing needs to be in order in there, but every byte is in the digest.
+    let digest = bytes.finish().map_err(|source| Unusable::Io { file: file.clone(), source })?;
+    run.signed(Signer::Platform, &file, &digest, signature.as_deref());
+    let void = answered(run, results, &file, &digest, "a code that makes it void", RetCode::makes_void);
     Ok(void.then_some(Link { name, digest, place: None }))
 }
 

@@ -1,5 +1,5 @@
 //! What a run is given, and by whom.
-use std::io::BufRead;
+use std::io::{self, BufRead, Write};
 
 use crate::kernel::bill::BillRow;
 use crate::kernel::digest::Digest;
@@ -27,6 +27,31 @@ pub struct Given<'a> {
     pub content: Box<dyn BufRead + 'a>,
     /// The decoded signature beside it, if there is one.
     pub signature: Option<Vec<u8>>,
+}
+
+/// Room outside memory, the caller's: the kernel itself opens nothing.
+pub trait Scratch {
+    /// A new, empty piece of it, gone when it is dropped.
+    fn piece(&self) -> io::Result<Box<dyn Piece>>;
+}
+
+/// Written once from its beginning, then read once from there.
+pub trait Piece: Write {
+    /// What was written.
+    fn read(self: Box<Self>) -> io::Result<Box<dyn BufRead>>;
+}
+
+/// How much of a day is held in memory, in bytes. Whatever is chosen, the report is the same.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Of each collection that may grow with the day; what is more goes to the scratch room.
+    pub memory: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { memory: 8 * 1024 * 1024 }
+    }
 }
 
 /// Our merchant by the institution's number of it.

@@ -1,13 +1,21 @@
 //! The institution's own recomputation of a business day (`files.md`, "verify"): from its own bill and the rule versions
 //! that it approved itself, every fen of the platform's files is explained or refused.
 //!
-//! Here are the checks of SPL, bundles and bill, V01 to V16.
+//! Here are the checks of SPL, bundles and bill, V01 to V16. However large the day is, memory stays bounded: files and
+//! bill are sorted alike and merged ([`day`]), a bill that is not is sorted first ([`sort`]), and what can only be found
+//! by its number is put aside by that number ([`pile`]) and joined at the end ([`apart`]).
+mod apart;
 mod bills;
 mod bundles;
+mod day;
 mod earlier;
+mod front;
 mod inputs;
 mod orders;
+mod pile;
 mod report;
+mod sort;
+mod told;
 mod totals;
 
 use std::io::Read;
@@ -15,15 +23,19 @@ use std::io::Read;
 use super::calendar::BusinessDay;
 use super::chain::{Chain, Link, Place};
 use super::digest::Digest;
-use super::file::spl::{SplHeader, SplReader};
+use super::file::spl::SplHeader;
 use super::file::{Check, FileKind, FileName, ReadError};
-use bills::DayBill;
+use bills::Bills;
 use bundles::Bundles;
-use orders::Day;
+use orders::Judge;
+use pile::Pile;
+use report::{Part, Step};
 
-pub use inputs::{Bill, ChannelBill, Given, Inputs, MerchantByNo, SignatureCheck, Signer};
+pub use inputs::{
+    Bill, Bounds, ChannelBill, Given, Inputs, MerchantByNo, Piece, Scratch, SignatureCheck, Signer,
+};
 pub use report::{MAX_LISTED, NotChecked, Report, Violation};
-pub use totals::{Group, Totals, UnsplitOrder};
+pub use totals::{Group, MAX_GROUPS, MAX_UNSPLIT, Totals, UnsplitOrder};
 
 /// An input that nothing can be said about.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +58,9 @@ pub enum Unusable {
         /// Why.
         why: String,
     },
+    /// What was put aside could not be written or read.
+    #[error("there must be room for what does not fit in memory: {0}")]
+    Scratch(std::io::Error),
     /// No file's name says which day this is.
     #[error(
         "no SPL is named SPL_{{institution}}_{{platform}}_{{yyyyMMdd}}_{{seq}}.txt, so the business day is unknown"
@@ -53,50 +68,103 @@ pub enum Unusable {
     NoDay,
 }
 
-/// Recomputes a day. `signatures` is `None` only for trying: then nothing is authenticated.
-pub fn verify(inputs: Inputs<'_>, signatures: Option<&dyn SignatureCheck>) -> Result<Report, Unusable> {
+impl Unusable {
+    /// What was put aside is not there as it was written.
+    fn changed() -> Self {
+        Self::Scratch(std::io::Error::new(std::io::ErrorKind::InvalidData, "what was put aside is changed"))
+    }
+}
+
+/// Recomputes a day. `signatures` is `None` only for trying: then nothing is authenticated. However large the day is,
+/// a bounded part of it is in memory, and the rest in `scratch`.
+pub fn verify(
+    inputs: Inputs<'_>,
+    signatures: Option<&dyn SignatureCheck>,
+    scratch: &dyn Scratch,
+) -> Result<Report, Unusable> {
+    verify_within(Bounds::default(), inputs, signatures, scratch)
+}
+
+/// [`verify`] with other bounds.
+pub fn verify_within(
+    bounds: Bounds,
+    inputs: Inputs<'_>,
+    signatures: Option<&dyn SignatureCheck>,
+    scratch: &dyn Scratch,
+) -> Result<Report, Unusable> {
     let Inputs { mut spl, approvals, bills, previous, void, results, first } = inputs;
     spl.sort_by_key(|given| FileName::parse(&given.name));
     let names = spl.iter().filter_map(|given| FileName::parse(&given.name));
     let day = names.map(|name| name.day).next().ok_or(Unusable::NoDay)?;
-    let mut run = Run { report: Report::default(), signatures, day };
+    let mut run = Run { report: Report::default(), signatures, day, bills: Bills::default() };
     run.report.authenticated = signatures.is_some();
     run.report.day = Some(day);
 
     let bundles = Bundles::load(&mut run, approvals)?;
     run.report.institution = bundles.parties().map(|(institution, _)| institution.to_owned());
     run.report.platform = bundles.parties().map(|(_, platform)| platform.to_owned());
-    let bill = DayBill::load(&mut run, &bundles, bills)?;
-    let mut orders = Day::new(bill);
-    let mut links = Vec::new();
-    for given in spl {
-        links.extend(read_spl(&mut run, &bundles, &mut orders, given)?);
-    }
-    orders.untold(&mut run.report);
+    let bills = bills::open(&mut run, &bundles, bills, (scratch, bounds))?;
+    let (streams, files) = day::open(&mut run, &bundles, spl)?;
+    let mut judge = Judge::new(day, files, Pile::new(scratch, bounds));
+    let mut numbers = Pile::new(scratch, bounds);
+    let mut links = day::merge(&mut run, &mut judge, bills, streams, &mut numbers)?;
 
     let results = earlier::results(&mut run, &bundles, results)?;
-    for given in previous {
-        links.extend(earlier::previous(&mut run, &bundles, &results, &orders, given, &links)?);
+    let mut earlier = Vec::new();
+    for given in (0..).zip(previous) {
+        let piles = (&mut numbers, &mut judge);
+        let (file, link) = earlier::previous(&mut run, &bundles, &results, piles, given, &links)?;
+        earlier.push(file);
+        links.extend(link);
     }
-    for given in void {
-        links.extend(earlier::void(&mut run, &bundles, &results, &mut orders, given)?);
+    apart::join(&mut run, &mut judge, numbers, &earlier)?;
+    for given in (0..).zip(void) {
+        links.extend(earlier::void(&mut run, &bundles, &results, &mut judge, given)?);
     }
-    orders.silent(&mut run.report);
-    for broken in Chain::new(day, &links, first).breaks() {
+    judge.silent(&mut run.report);
+    for (index, broken) in (0..).zip(Chain::new(day, &links, first).breaks()) {
+        run.report.at((Step::Chain, index, Part::Head));
         run.report.file(Check::V04, &broken.name.to_string(), broken.expected, &broken.found);
     }
-    run.report.leave_out("V20-V24", "no STL is given");
-    Ok(run.report)
+    Ok(run.close())
 }
+
+/// A place that can be put aside: the number of a file and a line in it.
+fn place(file: u32, line: u64) -> u64 {
+    u64::from(file) << LINE_BITS | line
+}
+
+/// What [`place`] was made of.
+fn place_of(place: u64) -> (u32, u64) {
+    (u32::try_from(place >> LINE_BITS).unwrap_or(u32::MAX), place & ((1 << LINE_BITS) - 1))
+}
+
+/// A file has at most 2^40 lines, and there are at most 2^24 files.
+const LINE_BITS: u32 = 40;
 
 /// What all steps of a run share.
 struct Run<'s> {
     report: Report,
     signatures: Option<&'s dyn SignatureCheck>,
     day: BusinessDay,
+    bills: Bills,
 }
 
 impl Run<'_> {
+    fn close(mut self) -> Report {
+        let Self { report, bills, .. } = &mut self;
+        if bills.broken {
+            report.leave_out("V05-V12", "orders that only a broken bill tells");
+        }
+        if bills.refunds > 0 {
+            let why = format!("{} refunds of the bill: no RTN is given", bills.refunds);
+            report.leave_out("V17-V19", why);
+        }
+        report.leave_out("V20-V24", "no STL is given");
+        report.close();
+        self.report
+    }
+
     /// V02.
     fn signed(&mut self, signer: Signer, file: &str, digest: &Digest, signature: Option<&[u8]>) {
         let Some(check) = self.signatures else { return };
@@ -144,47 +212,6 @@ fn unreadable(run: &mut Run<'_>, file: &str, error: ReadError) -> Result<(), Unu
         }
         ReadError::Io(source) => Err(Unusable::Io { file: file.to_owned(), source }),
     }
-}
-
-/// One of the day's SPL, from its first byte to its last; its place in the chain, if it could be read.
-fn read_spl<'b>(
-    run: &mut Run<'_>,
-    bundles: &'b Bundles,
-    orders: &mut Day<'b>,
-    given: Given<'_>,
-) -> Result<Option<Link>, Unusable> {
-    let Given { name: file, content, signature } = given;
-    let mut reader = match SplReader::new(content) {
-        Ok(reader) => reader,
-        Err(error) => return unreadable(run, &file, error).map(|()| None),
-    };
-    let header = reader.header().clone();
-    run.named(bundles, &file, &header.name);
-    if header.name.day != run.day {
-        let day = format!("the business day {}: one day a run", run.day);
-        run.report.file(Check::V14, &file, day, &header.name.day.to_string());
-    }
-    let bundle = bundles.of_file(&mut run.report, &file, &header);
-    let mut judge = orders.file(&file, run.day, bundle);
-    loop {
-        match reader.next_record() {
-            Ok(None) => break,
-            Ok(Some(record)) => judge.record(&mut run.report, &record),
-            Err(error) => {
-                judge.end(&mut run.report);
-                return unreadable(run, &file, error).map(|()| None);
-            }
-        }
-        judge.line = reader.line_number().saturating_add(1);
-    }
-    judge.end(&mut run.report);
-    let seal = match reader.finish() {
-        Ok(seal) => seal,
-        Err(error) => return unreadable(run, &file, error).map(|()| None),
-    };
-    run.report.faults(&file, seal.faults);
-    run.signed(Signer::Platform, &file, &seal.digest, signature.as_deref());
-    Ok(Some(link(header, seal.digest)))
 }
 
 fn link(header: SplHeader, digest: Digest) -> Link {

@@ -1,295 +1,266 @@
 //! Every order of the day's files against the bill and the recomputed proposal: V05 to V12, V16.
-use std::collections::HashMap;
 use std::fmt;
 
-use super::Report;
-use super::bills::DayBill;
+use super::pile::Pile;
+use super::report::{Part, Step};
+use super::told::Silent;
 use super::totals::add;
+use super::{Report, Unusable, place};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::bill::BillOrder;
 use crate::kernel::calendar::{BusinessDay, Instant};
-use crate::kernel::file::spl::{SplLine, SplOrder, SplRecord, SplUnsplit};
+use crate::kernel::file::spl::{SplLine, SplOrder, SplUnsplit};
 use crate::kernel::file::{Check, Fault, field};
 use crate::kernel::money::Fen;
-use crate::kernel::proposal::{Proposal, Reason, propose};
-use crate::kernel::split::{Line, MERCHANT_PATH, OrderFacts};
+use crate::kernel::proposal::{Draft, Reason, draft};
+use crate::kernel::split::{MERCHANT_PATH, OrderFacts, PlainLine};
 
-/// The day's orders as its files tell them, in the order of `seq`.
-pub(super) struct Day<'b> {
-    bill: DayBill,
-    /// File and kind in which an order was told last, by `inst_order_no`.
-    told: HashMap<String, Told>,
-    /// `inst_order_no` by `order_no`.
-    by_order_no: HashMap<String, String>,
-    /// The newest bundle under which a file of the day was made.
-    newest: Option<&'b Bundle>,
-    /// The bundles of the day's files so far.
-    bundles: Vec<&'b Bundle>,
-    /// Released orders that no file told as X, with the file of their O.
-    silent: Vec<(String, String)>,
+/// One of the day's files.
+pub(super) struct DayFile<'b> {
+    pub name: String,
+    /// Its number, as its name says it.
+    pub seq: u16,
+    /// The bundle under which it is judged.
+    pub bundle: Option<&'b Bundle>,
 }
 
-struct Told {
-    file: String,
-    split: bool,
-}
-
-impl<'b> Day<'b> {
-    pub fn new(bill: DayBill) -> Self {
-        let (told, by_order_no, bundles, silent) = (HashMap::new(), HashMap::new(), Vec::new(), Vec::new());
-        Self { bill, told, by_order_no, newest: None, bundles, silent }
-    }
-
-    /// Begins a file of the day, judged under `bundle`.
-    pub fn file<'d>(
-        &'d mut self,
-        file: &'d str,
-        day: BusinessDay,
-        bundle: Option<&'b Bundle>,
-    ) -> Judge<'d, 'b> {
-        let Self { bill, told, by_order_no, newest, bundles, silent } = self;
-        *newest = [*newest, bundle].into_iter().flatten().max_by_key(|bundle| bundle.issued_at);
-        bundles.extend(bundle);
-        Judge { bill, told, by_order_no, bundles, silent, file, day, bundle, line: 2, current: None }
-    }
-
-    /// Whether the day's files tell this payment, by either number.
-    pub fn tells(&self, inst_order_no: &str, order_no: &str) -> bool {
-        self.told.contains_key(inst_order_no) || self.by_order_no.contains_key(order_no)
-    }
-
-    /// V06: orders of the bill that no file tells, and X that no file releases although the institution decided so
-    /// before the day's last file was made.
-    pub fn untold(&self, report: &mut Report) {
-        self.unreleased(report);
-        let untold = self.bill.orders.iter().filter(|(no, _)| !self.told.contains_key(*no));
-        let mut untold: Vec<(Instant, &String)> = untold.map(|(no, o)| (o.facts.paid_at, no)).collect();
-        untold.sort();
-        for (_, no) in untold {
-            let fault = Fault::new(Check::V06, 0, "the order as O or X in a file of the day", "none");
-            report.fault(&self.bill.names, fault.of_order(no));
-        }
-    }
-
-    /// A void file told this order as X.
-    pub fn told_by_void(&mut self, inst_order_no: &str) {
-        self.silent.retain(|(_, no)| no != inst_order_no);
-    }
-
-    /// V06: O released by a decision although no file told them as X before it, when one was due to.
-    pub fn silent(&self, report: &mut Report) {
-        for (file, no) in &self.silent {
-            let due = "the order as X in an earlier file, before it was decided";
-            report.fault(file, Fault::new(Check::V06, 0, due, "O only").of_order(no));
-        }
-    }
-
-    fn unreleased(&self, report: &mut Report) {
-        let Some(bundle) = self.newest else { return };
-        for no in bundle.decisions.keys() {
-            let (Some(told), Some(known)) = (self.told.get(no), self.bill.orders.get(no)) else { continue };
-            if let (false, Ok(Proposal::Split { rule, .. })) = (told.split, propose(bundle, &known.facts)) {
-                let due = format!("O by {} version {}, as decided", rule.rule, rule.version);
-                report.fault(&told.file, Fault::new(Check::V06, 0, due, "X only").of_order(no));
-            }
-        }
-    }
-}
-
-/// Judges the records of one file as they stream by.
-pub(super) struct Judge<'d, 'b> {
-    bill: &'d DayBill,
-    told: &'d mut HashMap<String, Told>,
-    by_order_no: &'d mut HashMap<String, String>,
-    bundles: &'d [&'b Bundle],
-    silent: &'d mut Vec<(String, String)>,
-    file: &'d str,
-    day: BusinessDay,
-    bundle: Option<&'b Bundle>,
-    /// Number of the line that comes next.
+/// Where an order is told, and as what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    /// Which of the day's files.
+    pub file: u32,
+    /// Its line.
     pub line: u64,
-    current: Option<Current>,
+    /// O, not X.
+    pub split: bool,
 }
 
-/// The O whose lines stream by.
-struct Current {
-    inst_order_no: String,
-    /// What its lines must be; `None` when that cannot be said.
-    due: Option<Vec<Line>>,
-    next: usize,
-    told_difference: bool,
-    others: Fen,
+impl Told {
+    /// Comparable with other places of the day's files.
+    pub fn place(&self) -> u64 {
+        place(self.file, self.line)
+    }
 }
 
-impl Judge<'_, '_> {
-    /// Takes the next record in.
-    pub fn record(&mut self, report: &mut Report, record: &SplRecord<'_>) {
-        match record {
-            SplRecord::Order(order) => {
-                self.end(report);
-                self.order(report, order);
-            }
-            SplRecord::Unsplit(unsplit) => {
-                self.end(report);
-                self.unsplit(report, unsplit);
-            }
-            SplRecord::Line(line) => self.order_line(report, line),
+/// What the bill knows of an order that a file tells.
+#[derive(Clone, Copy)]
+pub(super) enum Known<'o> {
+    /// Its facts; whether only a later seq of the bill tells it.
+    Bill(&'o BillOrder, bool),
+    /// It was told already as the bill has it, paid at this time; told again, nothing else is looked at.
+    Again(Instant, bool),
+    /// Nothing: the bill has no such order.
+    Nothing,
+    /// Nothing, but the bill is broken.
+    Unknown,
+}
+
+impl Known<'_> {
+    pub fn is_late(self) -> bool {
+        match self {
+            Self::Bill(_, late) | Self::Again(_, late) => late,
+            Self::Nothing | Self::Unknown => false,
         }
     }
+}
 
-    /// Ends the last order: lines that should have followed.
-    pub fn end(&mut self, report: &mut Report) {
-        let Some(current) = self.current.take() else { return };
-        let missing = current.due.as_ref().and_then(|due| due.get(current.next));
-        if let Some(line) = missing.filter(|_| !current.told_difference) {
-            self.wrong(report, Check::V10, &current.inst_order_no, show(line), "no further line");
-        }
+/// Judges the orders of the day.
+pub(super) struct Judge<'b, 's> {
+    pub files: Vec<DayFile<'b>>,
+    pub day: BusinessDay,
+    /// Who told which `order_no`.
+    pub order_nos: Pile<'s>,
+    /// Released orders that no file told as X.
+    pub silent: Vec<Silent>,
+}
+
+impl<'b, 's> Judge<'b, 's> {
+    pub fn new(day: BusinessDay, files: Vec<DayFile<'b>>, order_nos: Pile<'s>) -> Self {
+        Self { files, day, order_nos, silent: Vec::new() }
     }
 
-    fn wrong(&self, report: &mut Report, check: Check, no: &str, expected: impl Into<String>, found: &str) {
-        report.fault(self.file, Fault::new(check, self.line, expected, found).of_order(no));
+    pub fn file(&self, file: u32) -> Option<&DayFile<'b>> {
+        usize::try_from(file).ok().and_then(|file| self.files.get(file))
     }
 
-    fn order(&mut self, report: &mut Report, order: &SplOrder<'_>) {
+    pub fn bundle(&self, file: u32) -> Option<&'b Bundle> {
+        self.file(file).and_then(|file| file.bundle)
+    }
+
+    /// Notes what is wrong with an order at a line of its file.
+    pub fn wrong(
+        &self,
+        report: &mut Report,
+        (check, at, no): (Check, Told, &str),
+        expected: impl Into<String>,
+        found: &str,
+    ) {
+        let Some(file) = self.file(at.file) else { return };
+        report.at((Step::Spl, at.file, Part::Orders));
+        report.fault(&file.name, Fault::new(check, at.line, expected, found).of_order(no));
+    }
+
+    /// An O; its lines are judged as they come.
+    pub fn order<'o>(
+        &mut self,
+        report: &mut Report,
+        (told, order): (Told, &SplOrder<'_>),
+        known: Known<'o>,
+        before: Option<Told>,
+    ) -> Result<Current<'o>, Unusable>
+    where
+        'b: 'o,
+    {
         let no = order.inst_order_no;
-        self.once(report, no, order.order_no, true);
-        self.on_day(report, no, order.paid_at);
-        let bill = self.bill;
-        let mut current = Current {
-            inst_order_no: no.to_owned(),
-            due: None,
-            next: 0,
-            told_difference: false,
-            others: Fen::ZERO,
-        };
-        if let Some(known) = bill.orders.get(no) {
-            self.facts(report, order, known);
-            let proposal = self.bundle.and_then(|bundle| propose(bundle, &known.facts).ok());
-            current.due = proposal.and_then(|proposal| self.proposed(report, order, proposal));
-            let due = current.due.iter().flatten();
-            current.others = others(due);
-            report.totals.split_order(&known.facts, order.rule, order.version, current.others);
-        } else if bill.whole {
-            self.wrong(
-                report,
-                Check::V05,
-                no,
-                "an order of the bill",
-                "an order that the bill does not have",
-            );
+        self.telling(report, (told, no, order.order_no), known, before)?;
+        self.on_day(report, told, no, order.paid_at);
+        let mut current = Current { told, no: "", due: None, next: 0, told_difference: false };
+        match known {
+            Known::Bill(known, _) => {
+                self.facts(report, told, order, known);
+                current.no = &known.facts.inst_order_no;
+                current.due = self.due(report, told, order, known);
+                let others = current.due.as_deref().map_or(Fen::ZERO, others);
+                report.totals.split_order(&known.facts, order.rule, order.version, others);
+            }
+            Known::Again(paid_at, _) => {
+                let mut facts = Facts { judge: self, report, told, no };
+                facts.same("paid_at", &paid_at, &order.paid_at);
+            }
+            Known::Nothing => self.stranger(report, told, no),
+            Known::Unknown => {}
         }
-        self.current = Some(current);
+        Ok(current)
     }
 
-    /// The lines that an O must have, or what it should have been instead.
-    fn proposed(&self, report: &mut Report, order: &SplOrder<'_>, proposal: Proposal) -> Option<Vec<Line>> {
+    fn stranger(&self, report: &mut Report, told: Told, no: &str) {
+        let found = "an order that the bill does not have";
+        self.wrong(report, (Check::V05, told, no), "an order of the bill", found);
+    }
+
+    /// The lines that an O must have, without those of 0, or what it should have been instead.
+    fn due<'o>(
+        &self,
+        report: &mut Report,
+        told: Told,
+        order: &SplOrder<'_>,
+        known: &'o BillOrder,
+    ) -> Option<Vec<PlainLine<'o>>>
+    where
+        'b: 'o,
+    {
         let no = order.inst_order_no;
-        let found = format!("O by {} version {}", order.rule, order.version);
-        match proposal {
-            Proposal::Unsplit(reason) => {
+        let found = || format!("O by {} version {}", order.rule, order.version);
+        match draft(self.bundle(told.file)?, &known.facts) {
+            Draft::Unsplit(reason) => {
                 let check = match reason {
                     Reason::Merchant | Reason::Receiver => Check::V11,
                     Reason::NoRule => Check::V09,
                     Reason::Overflow | Reason::OverLimit => Check::V10,
                     Reason::OverCap => Check::V12,
                 };
-                self.wrong(report, check, no, format!("X with {}", reason.as_str()), &found);
+                self.wrong(report, (check, told, no), format!("X with {}", reason.as_str()), &found());
                 None
             }
-            Proposal::Split { rule, split } => {
+            Draft::Split { rule, mut lines } => {
                 if *rule.rule != *order.rule || rule.version != order.version {
                     let due = format!("O by {} version {} ({})", rule.rule, rule.version, rule.digest());
-                    self.wrong(report, Check::V09, no, due, &found);
+                    self.wrong(report, (Check::V09, told, no), due, &found());
                 }
-                Some(split.lines.into_iter().filter(|line| line.amount > Fen::ZERO).collect())
+                lines.retain(|line| line.amount > Fen::ZERO);
+                Some(lines)
             }
         }
     }
 
-    fn order_line(&mut self, report: &mut Report, line: &SplLine<'_>) {
+    /// Lines that belong to no O.
+    pub fn nobodys(&self, told: Told) -> Current<'static> {
+        Current { told, no: "", due: None, next: 0, told_difference: false }
+    }
+
+    /// A line of an O.
+    pub fn line(&self, report: &mut Report, at: u64, current: &mut Current<'_>, line: &SplLine<'_>) {
         add(&mut report.totals.lines, line.amount);
-        if self.bundle.is_some_and(|bundle| bundle.is_platforms(line.receiver)) && line.path != MERCHANT_PATH
-        {
+        let bundle = self.bundle(current.told.file);
+        if line.path != MERCHANT_PATH && bundle.is_some_and(|bundle| bundle.is_platforms(line.receiver)) {
             add(&mut report.totals.platform, line.amount);
         }
-        let Some(current) = &mut self.current else { return };
         let Some(due) = current.due.as_ref().map(|due| due.get(current.next)) else { return };
         current.next = current.next.saturating_add(1);
         let same = due.is_some_and(|due| {
-            *due.path == *line.path
-                && *due.role == *line.role
-                && *due.receiver == *line.receiver
-                && due.amount == line.amount
+            due.amount == line.amount
+                && **due.path == *line.path
+                && **due.role == *line.role
+                && due.receiver.is(line.receiver)
         });
         if same || current.told_difference {
             return;
         }
         current.told_difference = true;
-        let expected = due.map_or_else(|| "no further line".to_owned(), show);
+        let expected = due.map_or_else(|| "no further line".to_owned(), PlainLine::to_string);
         let found = format!("{}|{}|{}|{}", line.path, line.role, line.receiver, line.amount.get());
-        let no = current.inst_order_no.clone();
-        self.wrong(report, Check::V10, &no, expected, &found);
+        let told = Told { line: at, ..current.told };
+        self.wrong(report, (Check::V10, told, current.no), expected, &found);
     }
 
-    fn unsplit(&mut self, report: &mut Report, unsplit: &SplUnsplit<'_>) {
+    /// After the last line of an O, at the line that came next: lines that should have followed.
+    pub fn end(&self, report: &mut Report, at: u64, current: &Current<'_>) {
+        let missing = current.due.as_ref().and_then(|due| due.get(current.next));
+        if let Some(line) = missing.filter(|_| !current.told_difference) {
+            let told = Told { line: at, ..current.told };
+            self.wrong(report, (Check::V10, told, current.no), line.to_string(), "no further line");
+        }
+    }
+
+    /// An X.
+    pub fn unsplit(
+        &mut self,
+        report: &mut Report,
+        (told, unsplit): (Told, &SplUnsplit<'_>),
+        known: Known<'_>,
+        before: Option<Told>,
+    ) -> Result<(), Unusable> {
         let no = unsplit.inst_order_no;
-        self.once(report, no, unsplit.order_no, false);
-        self.on_day(report, no, unsplit.paid_at);
-        let bill = self.bill;
-        let Some(known) = bill.orders.get(no) else {
-            if bill.whole {
-                let found = "an order that the bill does not have";
-                self.wrong(report, Check::V05, no, "an order of the bill", found);
+        self.telling(report, (told, no, unsplit.order_no), known, before)?;
+        self.on_day(report, told, no, unsplit.paid_at);
+        let known = match known {
+            Known::Bill(known, _) => known,
+            Known::Again(paid_at, _) => {
+                let mut facts = Facts { judge: self, report, told, no };
+                facts.same("paid_at", &paid_at, &unsplit.paid_at);
+                return Ok(());
             }
-            return;
+            Known::Nothing => {
+                self.stranger(report, told, no);
+                return Ok(());
+            }
+            Known::Unknown => return Ok(()),
         };
-        let mut facts = Facts { judge: self, report, no };
+        let mut facts = Facts { judge: self, report, told, no };
         facts.same("order_no", &known.order_no.as_str(), &unsplit.order_no);
         facts.same("paid_at", &known.facts.paid_at, &unsplit.paid_at);
         facts.same("paid", &known.facts.paid.get(), &unsplit.paid.get());
-        report.totals.unsplit_order(&known.facts, unsplit.reason);
-        let Some(Ok(proposal)) = self.bundle.map(|bundle| propose(bundle, &known.facts)) else { return };
-        let due = match proposal {
-            Proposal::Unsplit(reason) if reason == unsplit.reason => return,
-            Proposal::Unsplit(reason) => format!("X with {}", reason.as_str()),
-            Proposal::Split { rule, .. } => format!("O by {} version {}", rule.rule, rule.version),
+        let Some(bundle) = self.bundle(told.file) else { return Ok(()) };
+        let due = match draft(bundle, &known.facts) {
+            Draft::Unsplit(reason) if reason == unsplit.reason => return Ok(()),
+            Draft::Unsplit(reason) => format!("X with {}", reason.as_str()),
+            Draft::Split { rule, .. } => format!("O by {} version {}", rule.rule, rule.version),
         };
-        self.wrong(report, Check::V06, no, due, &format!("X with {}", unsplit.reason.as_str()));
+        self.wrong(report, (Check::V06, told, no), due, &format!("X with {}", unsplit.reason.as_str()));
+        Ok(())
     }
 
-    /// V08: told once, unless a decision released an X of an earlier file.
-    fn once(&mut self, report: &mut Report, no: &str, order_no: &str, split: bool) {
-        let now = Told { file: self.file.to_owned(), split };
-        let decided = self.bundle.is_some_and(|bundle| bundle.decision(no).is_some());
-        let before = self.told.insert(no.to_owned(), now);
-        let was_due = !self.bill.late.contains(no) && self.bundles.iter().any(|b| b.decision(no).is_none());
-        if split && decided && was_due && before.is_none() {
-            self.silent.push((self.file.to_owned(), no.to_owned()));
-        }
-        if let Some(before) = before {
-            let released = split && !before.split && before.file != self.file && decided;
-            if !released {
-                let found = format!("it is in {} already", before.file);
-                self.wrong(report, Check::V08, no, "an order that was not told before", &found);
-            }
-        }
-        let other = self.by_order_no.insert(order_no.to_owned(), no.to_owned());
-        if let Some(other) = other.filter(|other| other != no) {
-            let found = format!("{order_no}, which is {other}'s already");
-            self.wrong(report, Check::V08, no, "an order_no of its own", &found);
-        }
-    }
-
-    fn on_day(&self, report: &mut Report, no: &str, paid_at: Instant) {
-        if paid_at.business_day() != self.day {
-            self.wrong(report, Check::V16, no, format!("paid_at on {}", self.day), &paid_at.to_cst());
+    fn on_day(&self, report: &mut Report, told: Told, no: &str, paid_at: Instant) {
+        if !self.day.contains(paid_at) {
+            let due = format!("paid_at on {}", self.day);
+            self.wrong(report, (Check::V16, told, no), due, &paid_at.to_cst());
         }
     }
 
     /// V07.
-    fn facts(&self, report: &mut Report, order: &SplOrder<'_>, known: &BillOrder) {
+    fn facts(&self, report: &mut Report, told: Told, order: &SplOrder<'_>, known: &BillOrder) {
         let OrderFacts { merchant, channel, product, paid_at, paid, fee, subsidy, .. } = &known.facts;
-        let mut facts = Facts { judge: self, report, no: order.inst_order_no };
+        let mut facts = Facts { judge: self, report, told, no: order.inst_order_no };
         facts.same("order_no", &known.order_no.as_str(), &order.order_no);
         facts.same("merchant", &merchant.as_str(), &order.merchant);
         facts.same("channel", &channel.as_str(), &order.channel);
@@ -305,12 +276,38 @@ impl Judge<'_, '_> {
         field::push_parties(&mut text, &known.facts.parties);
         facts.same("parties", &text.as_str(), &order.parties);
     }
+
+    /// After the last telling of an order of the bill. V06: an X that no file releases although the institution decided
+    /// so before the day's last file was made.
+    pub fn last(&self, report: &mut Report, known: &BillOrder, last: (Told, Option<Reason>)) {
+        let (told, Some(reason)) = last else { return };
+        report.totals.unsplit_order(&known.facts, reason);
+        let no = &known.facts.inst_order_no;
+        let newest = self.files.iter().filter_map(|file| file.bundle).max_by_key(|b| b.issued_at);
+        let Some(bundle) = newest.filter(|bundle| bundle.decision(no).is_some()) else { return };
+        if let (Draft::Split { rule, .. }, Some(file)) = (draft(bundle, &known.facts), self.file(told.file)) {
+            let due = format!("O by {} version {}, as decided", rule.rule, rule.version);
+            report.at((Step::Decisions, 0, Part::Orders));
+            report.fault(&file.name, Fault::new(Check::V06, 0, due, "X only").of_order(no));
+        }
+    }
+}
+
+/// The O whose lines come.
+pub(super) struct Current<'o> {
+    told: Told,
+    no: &'o str,
+    /// What its lines must be; `None` when that cannot be said.
+    due: Option<Vec<PlainLine<'o>>>,
+    next: usize,
+    told_difference: bool,
 }
 
 /// Compares the facts of one order, V07.
-struct Facts<'j, 'd, 'b> {
-    judge: &'j Judge<'d, 'b>,
+struct Facts<'j, 'b, 's> {
+    judge: &'j Judge<'b, 's>,
     report: &'j mut Report,
+    told: Told,
     no: &'j str,
 }
 
@@ -318,19 +315,15 @@ impl Facts<'_, '_, '_> {
     fn same<T: PartialEq + fmt::Display>(&mut self, what: &str, bill: &T, file: &T) {
         if bill != file {
             let (expected, found) = (format!("{what} {bill} as the bill"), format!("{what} {file}"));
-            self.judge.wrong(self.report, Check::V07, self.no, expected, &found);
+            self.judge.wrong(self.report, (Check::V07, self.told, self.no), expected, &found);
         }
     }
 }
 
-fn others<'l>(lines: impl Iterator<Item = &'l Line>) -> Fen {
+fn others(lines: &[PlainLine<'_>]) -> Fen {
     let mut sum = Fen::ZERO;
-    for line in lines.filter(|line| *line.path != *MERCHANT_PATH) {
+    for line in lines.iter().filter(|line| !line.is_merchants()) {
         add(&mut sum, line.amount);
     }
     sum
-}
-
-fn show(line: &Line) -> String {
-    format!("{}|{}|{}|{}", line.path, line.role, line.receiver, line.amount.get())
 }

@@ -7,6 +7,34 @@ use super::totals::Totals;
 /// Violations beyond this many are counted, not listed.
 pub const MAX_LISTED: usize = 1000;
 
+/// The steps of a run in the order in which the report tells what they found, in whatever order it was met.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    #[default]
+    Bundles,
+    Bills,
+    Spl,
+    Decisions,
+    Untold,
+    Results,
+    Previous,
+    Void,
+    Silent,
+    Chain,
+}
+
+/// The parts of a file in their order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    #[default]
+    Head,
+    Orders,
+    Seal,
+}
+
+/// Where findings stand in the report: by step, by file within it, by part of the file.
+pub(super) type Place = (Step, u32, Part);
+
 /// One thing wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -44,7 +72,7 @@ pub struct Report {
     pub day: Option<BusinessDay>,
     /// False when signatures were not checked at all.
     pub authenticated: bool,
-    /// What is wrong, in the order it was met, at most [`MAX_LISTED`].
+    /// What is wrong, step by step, file by file, line by line; the first [`MAX_LISTED`].
     pub violations: Vec<Violation>,
     /// How many violations there are beyond those listed.
     pub unlisted: u64,
@@ -52,6 +80,22 @@ pub struct Report {
     pub not_checked: Vec<NotChecked>,
     /// Where every fen of the bill is.
     pub totals: Totals,
+    place: Place,
+    found: Vec<Found>,
+}
+
+#[derive(Debug)]
+struct Found {
+    place: Place,
+    /// Line, or time of payment, within the place.
+    within: i64,
+    violation: Violation,
+}
+
+impl Found {
+    fn rank(&self) -> (Place, i64, Option<&str>) {
+        (self.place, self.within, self.violation.order.as_deref())
+    }
 }
 
 impl Report {
@@ -60,12 +104,29 @@ impl Report {
         self.violations.is_empty()
     }
 
-    pub(super) fn add(&mut self, violation: Violation) {
-        if self.violations.len() < MAX_LISTED {
-            self.violations.push(violation);
-        } else {
-            self.unlisted = self.unlisted.saturating_add(1);
+    /// What is found from now on stands here in the report.
+    pub(super) const fn at(&mut self, place: Place) {
+        self.place = place;
+    }
+
+    fn add(&mut self, within: i64, violation: Violation) {
+        self.found.push(Found { place: self.place, within, violation });
+        if self.found.len() >= MAX_LISTED.saturating_mul(2) {
+            self.trim();
         }
+    }
+
+    fn trim(&mut self) {
+        self.found.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        let beyond = self.found.len().saturating_sub(MAX_LISTED);
+        self.unlisted = self.unlisted.saturating_add(u64::try_from(beyond).unwrap_or(u64::MAX));
+        self.found.truncate(MAX_LISTED);
+    }
+
+    /// Lists what was found.
+    pub(super) fn close(&mut self) {
+        self.trim();
+        self.violations = std::mem::take(&mut self.found).into_iter().map(|found| found.violation).collect();
     }
 
     /// Notes something wrong with a file as a whole.
@@ -74,9 +135,14 @@ impl Report {
     }
 
     pub(super) fn fault(&mut self, file: &str, fault: Fault) {
+        self.fault_within(i64::try_from(fault.line).unwrap_or(i64::MAX), file, fault);
+    }
+
+    /// A fault that stands by something else than its line.
+    pub(super) fn fault_within(&mut self, within: i64, file: &str, fault: Fault) {
         let Fault { check, line, order, expected, found } = fault;
         let line = (line > 0).then_some(line);
-        self.add(Violation { check, file: file.to_owned(), line, order, expected, found });
+        self.add(within, Violation { check, file: file.to_owned(), line, order, expected, found });
     }
 
     pub(super) fn faults(&mut self, file: &str, faults: Vec<Fault>) {

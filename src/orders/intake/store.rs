@@ -1,15 +1,26 @@
-//! Queries of the intake.
+//! Queries of the intake: lookups of a whole batch, and its rows.
+use std::collections::HashMap;
+
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
 
 use super::PaymentFact;
+use crate::bulk_rows;
 use crate::clock;
-use crate::db::Tx;
-use crate::db::schema::{orphan_payment, outbox, pay_order, payment, payment_key, raw_message};
+use crate::db::schema::{
+    order_event, orphan_payment, outbox, pay_order, payment, payment_key, platform_merchant, raw_message,
+    sub_merchant,
+};
+use crate::db::{Conn, Tx};
 use crate::error::Error;
-use crate::orders::{CHANNEL, Order, RawRef};
+use crate::merchants::SubMerchant;
+use crate::orders::store::OrderRow;
+use crate::orders::{CHANNEL, Event, Order, RawRef};
+use crate::people::credentials::PlatformMerchant;
 use crate::rules::Preview;
 
-/// A payment kept before under the institution's number, of an order of ours or not.
+/// A payment kept under the institution's number, of an order of ours or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KnownPayment {
     pub institution_id: i64,
     pub order_no: String,
@@ -17,136 +28,286 @@ pub(super) struct KnownPayment {
     pub paid_at: i64,
 }
 
-/// Looks the institution's number up in everything kept.
-pub(super) fn known_payment(tx: &mut Tx<'_>, inst_order_no: &str) -> Result<Option<KnownPayment>, Error> {
-    let paid: Option<(i64, String, i64, i64)> = payment_key::table
+impl KnownPayment {
+    pub fn of(fact: &PaymentFact) -> Self {
+        Self {
+            institution_id: fact.institution_id,
+            order_no: fact.order_no.clone(),
+            paid: fact.paid.get(),
+            paid_at: clock::micros(fact.paid_at),
+        }
+    }
+}
+
+type KnownTuple = (String, i64, String, i64, i64);
+
+/// Looks the institution's numbers up in everything kept.
+pub(super) fn known_payments(
+    tx: &mut Tx<'_>,
+    numbers: &[&str],
+) -> Result<HashMap<String, KnownPayment>, Error> {
+    let paid = payment_key::table
         .inner_join(
             payment::table.on(payment::business_date
                 .eq(payment_key::business_date)
                 .and(payment::order_id.eq(payment_key::order_id))),
         )
         .inner_join(pay_order::table.on(pay_order::id.eq(payment_key::order_id)))
-        .filter(payment_key::inst_order_no.eq(inst_order_no))
-        .select((payment::institution_id, pay_order::order_no, payment::paid, payment::paid_at))
-        .first(tx.conn())
-        .optional()?;
-    let known = match paid {
-        Some(known) => Some(known),
-        None => orphan_payment::table
-            .find(inst_order_no)
-            .select((
-                orphan_payment::institution_id,
-                orphan_payment::order_no,
-                orphan_payment::paid,
-                orphan_payment::paid_at,
-            ))
-            .first(tx.conn())
-            .optional()?,
+        .filter(payment_key::inst_order_no.eq_any(numbers))
+        .select((
+            payment::inst_order_no,
+            payment::institution_id,
+            pay_order::order_no,
+            payment::paid,
+            payment::paid_at,
+        ));
+    let orphans = orphan_payment::table.filter(orphan_payment::inst_order_no.eq_any(numbers)).select((
+        orphan_payment::inst_order_no,
+        orphan_payment::institution_id,
+        orphan_payment::order_no,
+        orphan_payment::paid,
+        orphan_payment::paid_at,
+    ));
+    let both = paid.union_all(orphans);
+    let known: Vec<KnownTuple> = match tx.conn() {
+        Conn::Sqlite(conn) => both.load(conn)?,
+        Conn::Pg(conn) => both.load(conn)?,
     };
-    Ok(known.map(|(institution_id, order_no, paid, paid_at)| KnownPayment {
-        institution_id,
-        order_no,
-        paid,
-        paid_at,
-    }))
+    let known = known.into_iter().map(|(number, institution_id, order_no, paid, paid_at)| {
+        (number, KnownPayment { institution_id, order_no, paid, paid_at })
+    });
+    Ok(known.collect())
 }
 
-/// Keeps the signed message under its digest.
-pub(super) fn keep_raw(tx: &mut Tx<'_>, fact: &PaymentFact, raw: &RawRef) -> Result<(), Error> {
-    let kept = raw_message::table
-        .find((raw.business_date, raw.sha256.as_str()))
-        .count()
-        .get_result::<i64>(tx.conn())?;
-    if kept == 0 {
-        diesel::insert_into(raw_message::table)
-            .values((
-                raw_message::business_date.eq(raw.business_date),
-                raw_message::sha256.eq(raw.sha256.as_str()),
-                raw_message::institution_id.eq(fact.institution_id),
-                raw_message::kind.eq(fact.raw.kind.as_str()),
-                raw_message::received_at.eq(fact.raw.received_at),
-                raw_message::headers.eq(fact.raw.headers.as_str()),
-                raw_message::body.eq(fact.raw.body.as_slice()),
-            ))
-            .execute(tx.conn())?;
+/// An order under the number that a payment names.
+pub(super) struct Awaited {
+    pub order: Order,
+    pub merchant: SubMerchant,
+    pub tenant: PlatformMerchant,
+    pub is_paid: bool,
+    /// Why it was closed, if it was.
+    pub closed: Option<String>,
+}
+
+/// A sub-merchant's number, its number at the institution, its name; a tenant's number, application and name.
+type Names = (String, String, String, String, String, String);
+
+/// The orders of these numbers of ours.
+pub(super) fn awaited(tx: &mut Tx<'_>, numbers: &[&str]) -> Result<HashMap<String, Awaited>, Error> {
+    // Only a payment comes after CLOSED.
+    let closed = order_event::order_id.eq(pay_order::id).and(order_event::kind.eq("CLOSED"));
+    let rows: Vec<(OrderRow, Names, Option<i64>, Option<String>)> = pay_order::table
+        .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
+        .inner_join(platform_merchant::table.on(platform_merchant::id.eq(pay_order::platform_merchant_id)))
+        .left_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
+        .left_join(order_event::table.on(closed))
+        .filter(pay_order::order_no.eq_any(numbers))
+        .select((
+            OrderRow::as_select(),
+            (
+                sub_merchant::merchant,
+                sub_merchant::inst_merchant_no,
+                sub_merchant::name,
+                platform_merchant::sp_mchid,
+                platform_merchant::sp_appid,
+                platform_merchant::name,
+            ),
+            payment_key::order_id.nullable(),
+            order_event::detail.nullable(),
+        ))
+        .load(tx.conn())?;
+    let awaited = rows.into_iter().map(|(order, names, paid, closed)| {
+        let order = Order::from(order);
+        let (merchant, inst_merchant_no, name, sp_mchid, sp_appid, tenant_name) = names;
+        let merchant = SubMerchant {
+            id: order.sub_merchant_id,
+            merchant,
+            platform_merchant_id: order.platform_merchant_id,
+            institution_id: order.institution_id,
+            inst_merchant_no,
+            name,
+        };
+        let tenant =
+            PlatformMerchant { id: order.platform_merchant_id, sp_mchid, sp_appid, name: tenant_name };
+        (order.order_no.clone(), Awaited { order, merchant, tenant, is_paid: paid.is_some(), closed })
+    });
+    Ok(awaited.collect())
+}
+
+bulk_rows! {
+    /// The signed message.
+    RawRow<'a> of raw_message {
+        business_date: i32 as Integer,
+        sha256: &'a str as Text,
+        institution_id: i64 as BigInt,
+        kind: &'a str as Text,
+        received_at: i64 as BigInt,
+        headers: &'a str as Text,
+        body: &'a [u8] as Binary,
     }
-    Ok(())
 }
 
-/// Stores the payment under its key, which no other payment and no other order may have.
-pub(super) fn insert_payment(
-    tx: &mut Tx<'_>,
-    fact: &PaymentFact,
-    order: &Order,
-    preview: Option<&Preview>,
-    raw: &RawRef,
-) -> Result<(), Error> {
-    diesel::insert_into(payment_key::table)
-        .values((
-            payment_key::inst_order_no.eq(fact.inst_order_no.as_str()),
-            payment_key::order_id.eq(order.id),
-            payment_key::business_date.eq(raw.business_date),
-        ))
-        .execute(tx.conn())?;
-    diesel::insert_into(payment::table)
-        .values((
-            payment::business_date.eq(raw.business_date),
-            payment::order_id.eq(order.id),
-            payment::inst_order_no.eq(fact.inst_order_no.as_str()),
-            payment::institution_id.eq(order.institution_id),
-            payment::sub_merchant_id.eq(order.sub_merchant_id),
-            payment::platform_merchant_id.eq(order.platform_merchant_id),
-            payment::channel.eq(CHANNEL),
-            payment::product.eq(fact.product.as_str()),
-            payment::paid.eq(fact.paid.get()),
-            payment::paid_at.eq(clock::micros(fact.paid_at)),
-            payment::received_at.eq(fact.raw.received_at),
-            payment::preview_rule.eq(preview.map(|preview| preview.rule.as_str())),
-            payment::preview_digest.eq(preview.map(|preview| preview.digest.as_str())),
-            payment::raw_business_date.eq(raw.business_date),
-            payment::raw_sha256.eq(raw.sha256.as_str()),
-        ))
-        .execute(tx.conn())?;
-    Ok(())
+impl<'a> RawRow<'a> {
+    pub(super) fn of(fact: &'a PaymentFact, raw: &'a RawRef) -> Self {
+        Self {
+            business_date: raw.business_date,
+            sha256: &raw.sha256,
+            institution_id: fact.institution_id,
+            kind: fact.raw.kind.as_str(),
+            received_at: fact.raw.received_at,
+            headers: &fact.raw.headers,
+            body: &fact.raw.body,
+        }
+    }
 }
 
-/// Keeps a payment that no order of ours awaits.
-pub(super) fn insert_orphan(tx: &mut Tx<'_>, fact: &PaymentFact, raw: &RawRef) -> Result<(), Error> {
-    diesel::insert_into(orphan_payment::table)
-        .values((
-            orphan_payment::inst_order_no.eq(fact.inst_order_no.as_str()),
-            orphan_payment::institution_id.eq(fact.institution_id),
-            orphan_payment::order_no.eq(fact.order_no.as_str()),
-            orphan_payment::paid.eq(fact.paid.get()),
-            orphan_payment::paid_at.eq(clock::micros(fact.paid_at)),
-            orphan_payment::received_at.eq(fact.raw.received_at),
-            orphan_payment::raw_business_date.eq(raw.business_date),
-            orphan_payment::raw_sha256.eq(raw.sha256.as_str()),
-        ))
-        .execute(tx.conn())?;
-    Ok(())
+bulk_rows! {
+    /// The key that no other payment and no other order may have.
+    KeyRow<'a> of payment_key {
+        inst_order_no: &'a str as Text,
+        order_id: i64 as BigInt,
+        business_date: i32 as Integer,
+    }
 }
 
-/// Puts the merchant's notification into the outbox, to be delivered from now on under one id.
-pub(super) fn add_notification(
-    tx: &mut Tx<'_>,
-    order: &Order,
-    now: i64,
-    event_id: &str,
-    body: &[u8],
-) -> Result<(), Error> {
-    diesel::insert_into(outbox::table)
-        .values((
-            outbox::kind.eq("MERCHANT_NOTIFY"),
-            outbox::order_id.eq(order.id),
-            outbox::event_id.eq(event_id),
-            outbox::url.eq(order.notify_url.as_str()),
-            outbox::body.eq(body),
-            outbox::credential_id.eq(order.credential_id),
-            outbox::created_at.eq(now),
-            outbox::attempts.eq(0),
-            outbox::next_at.eq(now),
-        ))
-        .execute(tx.conn())?;
-    Ok(())
+impl<'a> KeyRow<'a> {
+    pub(super) fn of(fact: &'a PaymentFact, order: &Order, raw: &RawRef) -> Self {
+        Self { inst_order_no: &fact.inst_order_no, order_id: order.id, business_date: raw.business_date }
+    }
+}
+
+bulk_rows! {
+    /// The payment.
+    PaymentRow<'a> of payment {
+        business_date: i32 as Integer,
+        order_id: i64 as BigInt,
+        inst_order_no: &'a str as Text,
+        institution_id: i64 as BigInt,
+        sub_merchant_id: i64 as BigInt,
+        platform_merchant_id: i64 as BigInt,
+        channel: &'a str as Text,
+        product: &'a str as Text,
+        paid: i64 as BigInt,
+        paid_at: i64 as BigInt,
+        received_at: i64 as BigInt,
+        preview_rule: Option<&'a str> as Nullable<Text>,
+        preview_digest: Option<&'a str> as Nullable<Text>,
+        raw_business_date: i32 as Integer,
+        raw_sha256: &'a str as Text,
+        entry_id: Option<i64> as Nullable<BigInt>,
+    }
+}
+
+impl<'a> PaymentRow<'a> {
+    pub(super) fn of(
+        fact: &'a PaymentFact,
+        order: &Order,
+        preview: Option<&'a Preview>,
+        raw: &'a RawRef,
+        entry_id: Option<i64>,
+    ) -> Self {
+        Self {
+            business_date: raw.business_date,
+            order_id: order.id,
+            inst_order_no: &fact.inst_order_no,
+            institution_id: order.institution_id,
+            sub_merchant_id: order.sub_merchant_id,
+            platform_merchant_id: order.platform_merchant_id,
+            channel: CHANNEL,
+            product: &fact.product,
+            paid: fact.paid.get(),
+            paid_at: clock::micros(fact.paid_at),
+            received_at: fact.raw.received_at,
+            preview_rule: preview.map(|preview| preview.rule.as_str()),
+            preview_digest: preview.map(|preview| preview.digest.as_str()),
+            raw_business_date: raw.business_date,
+            raw_sha256: &raw.sha256,
+            entry_id,
+        }
+    }
+}
+
+bulk_rows! {
+    /// A payment that no order of ours awaits.
+    OrphanRow<'a> of orphan_payment {
+        inst_order_no: &'a str as Text,
+        institution_id: i64 as BigInt,
+        order_no: &'a str as Text,
+        paid: i64 as BigInt,
+        paid_at: i64 as BigInt,
+        received_at: i64 as BigInt,
+        raw_business_date: i32 as Integer,
+        raw_sha256: &'a str as Text,
+    }
+}
+
+impl<'a> OrphanRow<'a> {
+    pub(super) fn of(fact: &'a PaymentFact, raw: &'a RawRef) -> Self {
+        Self {
+            inst_order_no: &fact.inst_order_no,
+            institution_id: fact.institution_id,
+            order_no: &fact.order_no,
+            paid: fact.paid.get(),
+            paid_at: clock::micros(fact.paid_at),
+            received_at: fact.raw.received_at,
+            raw_business_date: raw.business_date,
+            raw_sha256: &raw.sha256,
+        }
+    }
+}
+
+bulk_rows! {
+    /// A remark in an order's timeline.
+    EventRow<'a> of order_event {
+        order_id: i64 as BigInt,
+        at: i64 as BigInt,
+        kind: &'a str as Text,
+        detail: String as Text,
+        raw_business_date: Option<i32> as Nullable<Integer>,
+        raw_sha256: Option<&'a str> as Nullable<Text>,
+    }
+}
+
+impl<'a> EventRow<'a> {
+    pub(super) fn of(order_id: i64, at: i64, event: &Event, raw: &'a RawRef) -> Self {
+        Self {
+            order_id,
+            at,
+            kind: event.kind(),
+            detail: event.detail().to_owned(),
+            raw_business_date: Some(raw.business_date),
+            raw_sha256: Some(&raw.sha256),
+        }
+    }
+}
+
+bulk_rows! {
+    /// A merchant's notification.
+    NoteRow<'a> of outbox {
+        kind: &'a str as Text,
+        order_id: i64 as BigInt,
+        event_id: String as Text,
+        url: &'a str as Text,
+        body: Vec<u8> as Binary,
+        credential_id: i64 as BigInt,
+        created_at: i64 as BigInt,
+        attempts: i32 as Integer,
+        next_at: i64 as BigInt,
+    }
+}
+
+impl<'a> NoteRow<'a> {
+    pub(super) fn of(order: &'a Order, now: i64, event_id: String, body: Vec<u8>) -> Self {
+        Self {
+            kind: "MERCHANT_NOTIFY",
+            order_id: order.id,
+            event_id,
+            url: &order.notify_url,
+            body,
+            credential_id: order.credential_id,
+            created_at: now,
+            attempts: 0,
+            next_at: now,
+        }
+    }
 }

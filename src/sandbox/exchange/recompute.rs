@@ -11,6 +11,7 @@ use crate::kernel::file::ret::RetCode;
 use crate::kernel::file::{FileKind, Stage};
 use crate::kernel::verify::{Bill, Given, Inputs, SignatureCheck, Signer, Violation, verify};
 use crate::protocol::crypto::PublicKey;
+use crate::protocol::scratch::ScratchDir;
 use crate::sandbox::{Sandbox, SandboxError, trade};
 
 struct Keys {
@@ -46,7 +47,7 @@ pub(super) fn recompute(
     let mut inputs = evidence(sandbox, file.name.day, created_at)?;
     inputs.spl.push(given(file));
     inputs.spl.extend(same_day.iter().map(|other| given(other)));
-    let report = verify(inputs, Some(&keys)).map_err(|error| unusable(&error))?;
+    let report = verify(inputs, Some(&keys), &ScratchDir::default()).map_err(|error| unusable(&error))?;
 
     let (name, is_last) = (file.name.to_string(), same_day.is_empty());
     let ours = |v: &&Violation| {

@@ -81,8 +81,7 @@ pub async fn show(
         })
         .await?;
     let order = &detail.standing.order;
-    let mut tags = vec![state_tag(detail.standing.state, s.w)];
-    tags.extend(shown.tag.clone());
+    let tags = std::iter::once(state_tag(detail.standing.state, s.w)).chain(shown.tag.clone()).collect();
     let no_split_next = match (&shown.unsplit, &detail.standing.payment) {
         (Some(_), _) => s.w.no_split_exception,
         (None, Some(_)) => s.w.no_split_rule,

@@ -18,7 +18,7 @@ use crate::orders::{Detail, Payment};
 use crate::splits::{self, Entry};
 use crate::web::format::{Yuan, percent_of_ppm};
 use crate::web::lang::Lang;
-use crate::{merchants, rules};
+use crate::{merchants, reconciliation, rules};
 
 /// A line of the order's timeline that a file tells.
 pub struct Told {
@@ -68,9 +68,9 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error
     let Some(payment) = &detail.standing.payment else { return Ok(Shown::default()) };
     let mut shown = Shown::default();
     let mut standing = None;
-    for (file, day, n) in splits::places(tx, detail.standing.order.institution_id, &payment.inst_order_no)? {
+    for (file, n) in places(tx, detail, payment)? {
         let file = exchange::by_id(tx, file)?;
-        let Some(entry) = splits::entry(tx, day, file.id, n)? else { continue };
+        let Some(entry) = splits::entry(tx, &file, n)? else { continue };
         if !tell(tx, lang, &file, &entry, &mut shown.told)? {
             standing = Some((entry, file));
         }
@@ -86,6 +86,20 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error
         None => preview(tx, lang, detail, payment, &mut shown)?,
     }
     Ok(shown)
+}
+
+/// The order's places in files: of the day of our record, or where a bill had it on another one.
+fn places(tx: &mut Tx<'_>, detail: &Detail, payment: &Payment) -> Result<Vec<(i64, i32)>, Error> {
+    let order = &detail.standing.order;
+    let mut days = reconciliation::days_of(tx, order.institution_id, &order.order_no)?;
+    days.push(clock::instant(payment.paid_at).business_day().to_i32());
+    days.sort_unstable();
+    days.dedup();
+    let mut places = Vec::new();
+    for day in days {
+        places.extend(splits::places(tx, order.institution_id, day, &payment.inst_order_no)?);
+    }
+    Ok(places)
 }
 
 /// Tells a file and what its results say of the order; answers whether the file is void.
@@ -140,14 +154,14 @@ fn final_words(lang: Lang, status: &str) -> (&'static str, String) {
 }
 
 fn facts_of(entry: &Entry) -> OrderFacts {
-    let order = &entry.order;
+    let Entry { order, billed, .. } = entry;
     OrderFacts {
         inst_order_no: order.inst_order_no.clone(),
-        merchant: order.merchant.clone(),
-        channel: order.channel.clone(),
-        product: order.product.clone(),
-        tags: field::tags(&order.tags).unwrap_or_default(),
-        parties: field::parties(&order.parties).unwrap_or_default(),
+        merchant: billed.merchant.clone(),
+        channel: billed.channel.clone(),
+        product: billed.product.clone(),
+        tags: field::tags(&billed.tags).unwrap_or_default(),
+        parties: field::parties(&billed.parties).unwrap_or_default(),
         paid_at: clock::instant(order.paid_at),
         paid: Fen::new(order.paid),
         fee: Fen::new(order.fee),
@@ -170,13 +184,12 @@ fn of_file(
         receiver: line.receiver.clone(),
         amount: Fen::new(line.amount),
     });
-    let digest = entry.order.rule_digest.as_deref().unwrap_or_default();
-    let version = rules::by_digest(tx, file.institution_id, digest)?;
+    let picked = entry.rule.as_ref().ok_or_else(|| Error::Internal("an order without its rule".into()))?;
+    let version = rules::by_digest(tx, file.institution_id, &picked.digest)?;
     let version = version.and_then(|stored| rule::parse(&stored.canonical).ok());
     let receivers: BTreeSet<&str> = entry.lines.iter().map(|line| line.receiver.as_str()).collect();
     let names = merchants::receiver_names(tx, detail.standing.order.institution_id, &receivers)?;
-    let (rule, number) =
-        (entry.order.rule.as_deref().unwrap_or_default(), entry.order.version.unwrap_or_default());
+    let (rule, number) = (&picked.rule, picked.version);
     let (name, n) = (&file.name, entry.order.n);
     shown.fee_note = lang.words().fee_of_bill.to_owned();
     let drawn = Drawn {

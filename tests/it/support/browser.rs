@@ -87,9 +87,9 @@ impl Browser {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// The text that a reader sees in the first element.
+    /// The text that a reader sees in the first element, once the page has it.
     pub async fn text(&self, element: &str) -> String {
-        let found = self.client.find(Locator::Css(element)).await;
+        let found = self.client.wait().for_element(Locator::Css(element)).await;
         found.unwrap_or_else(|error| panic!("{element}: {error}")).text().await.unwrap()
     }
 

@@ -1,7 +1,7 @@
 //! An approvals bundle as an institution would sign it, with one rule.
 use mingfen::app::App;
 use mingfen::institutions;
-use mingfen::institutions::exchange::Incoming;
+use mingfen::institutions::exchange::{Folder, Incoming};
 use mingfen::kernel::rule;
 use mingfen::protocol::crypto::base64;
 use mingfen::settlement::{self, Received};
@@ -55,6 +55,11 @@ pub fn approve(app: &App, institution: &Institution, institution_id: i64, mercha
     .to_string();
     let signature = institution.key.sign_sha256(body.as_bytes()).unwrap();
     let name = "APR_SANDBOX_DEMO_20260101_0001.json";
+    let inbox = Folder::new(&app.config.data_dir, "SANDBOX").inbox();
+    std::fs::create_dir_all(&inbox).unwrap();
+    for (end, bytes) in [("", body.as_str()), (".sig", &base64(&signature)), (".ok", "")] {
+        std::fs::write(inbox.join(format!("{name}{end}")), bytes).unwrap();
+    }
     let incoming = Incoming::new(name, body.into_bytes(), &base64(&signature)).unwrap();
     let now = app.clock.now();
     let received = app.db.write_blocking(|tx| {

@@ -28,6 +28,11 @@ impl FinishedDay {
 
     /// [`FinishedDay::new`] at another moment.
     pub async fn at(orders: usize, now: &str) -> Self {
+        Self::on(orders, now, str::to_owned).await
+    }
+
+    /// [`FinishedDay::at`] on the database that this makes of the URL of a fresh one.
+    pub async fn on(orders: usize, now: &str, url: impl FnOnce(&str) -> String) -> Self {
         let database = TestDatabase::new(Kind::of_this_run());
         let clock = Clock::system();
         let now = Instant::parse(now).unwrap();
@@ -35,7 +40,7 @@ impl FinishedDay {
         std::fs::create_dir_all(&dir).unwrap();
         let setup = Setup {
             dir,
-            database_url: database.url().to_owned(),
+            database_url: url(database.url()),
             master_key: hex::encode(MASTER_KEY),
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
             sandbox_listener: TcpListener::bind("127.0.0.1:0").unwrap(),

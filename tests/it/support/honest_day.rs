@@ -21,6 +21,7 @@ use mingfen::kernel::split::OrderFacts;
 use mingfen::kernel::verify::{Given, Inputs, Report, SignatureCheck, Unusable, verify};
 use mingfen::protocol::crypto::PrivateKey;
 use mingfen::protocol::evidence::{self, FileKeys};
+use mingfen::protocol::scratch::ScratchDir;
 use mingfen::protocol::wechat::attach::Declared;
 use mingfen::protocol::wechat::bill::{Entry, Settled, Writer};
 use proptest::collection::vec;
@@ -104,7 +105,11 @@ impl HonestDay {
     }
 
     pub fn verify_with(&self, signatures: Option<&dyn SignatureCheck>) -> Result<Report, Unusable> {
-        let inputs = Inputs {
+        verify(self.inputs(), signatures, &ScratchDir::default())
+    }
+
+    pub fn inputs(&self) -> Inputs<'_> {
+        Inputs {
             spl: given(&self.spl),
             approvals: given(&self.approvals),
             bills: self.bills.iter().map(|bill| evidence::bill(bill.given()).unwrap()).collect(),
@@ -112,8 +117,7 @@ impl HonestDay {
             void: given(&self.void),
             results: given(&self.results),
             first: self.first,
-        };
-        verify(inputs, signatures)
+        }
     }
 
     /// O or X by `inst_order_no`, as the day's last word.

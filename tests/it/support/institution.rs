@@ -7,13 +7,14 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use mingfen::clock::Clock;
 use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::money::Fen;
-use mingfen::protocol::crypto::PrivateKey;
+use mingfen::protocol::crypto::{PrivateKey, sha1_hex};
 use mingfen::protocol::wechat::errors::{ErrorBody, WechatCode};
 use mingfen::protocol::wechat::notification::{self, ApiV3Key, Event, TRANSACTION_SUCCESS};
 use mingfen::protocol::wechat::shapes::{
     CNY, NativeAnswer, NativeRequest, OrderAmount, OrderView, TradeState,
 };
 use mingfen::protocol::wechat::sign::Stamp;
+use serde_json::json;
 
 /// The institution's key, made once for all tests.
 static KEY: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::generate().unwrap());
@@ -56,6 +57,7 @@ struct Inner {
     orders: BTreeMap<String, Held>,
     calls: Vec<String>,
     next_id: u64,
+    bill: Vec<u8>,
 }
 
 /// The running institution.
@@ -91,6 +93,7 @@ impl Institution {
                 orders: BTreeMap::new(),
                 calls: Vec::new(),
                 next_id: 1,
+                bill: Vec::new(),
             })),
         };
         let state = web::Data::new(institution.clone());
@@ -100,6 +103,8 @@ impl Institution {
                 .route("/v3/pay/partner/transactions/native", web::post().to(native))
                 .route("/v3/pay/partner/transactions/out-trade-no/{no}", web::get().to(query))
                 .route("/v3/pay/partner/transactions/out-trade-no/{no}/close", web::post().to(close))
+                .route("/v3/bill/tradebill", web::get().to(bill))
+                .route("/v3/billdownload/file", web::get().to(download))
         })
         .workers(1)
         .disable_signals()
@@ -108,6 +113,11 @@ impl Institution {
         .run();
         actix_web::rt::spawn(server);
         institution
+    }
+
+    /// From now on this is its bill of every day.
+    pub fn set_bill(&self, bytes: Vec<u8>) {
+        self.inner.lock().unwrap().bill = bytes;
     }
 
     pub fn misbehave(&self, how: Misbehave) {
@@ -168,7 +178,15 @@ impl Institution {
             original_type: "transaction",
             plain: &plain,
         };
-        let body = notification::seal(&self.apiv3_key, &event).unwrap();
+        self.signed_at(notification::seal(&self.apiv3_key, &event).unwrap(), at)
+    }
+
+    /// A notification of these very bytes.
+    pub fn notice_of_bytes(&self, body: Vec<u8>) -> Notice {
+        self.signed_at(body, self.clock.instant())
+    }
+
+    fn signed_at(&self, body: Vec<u8>, at: Instant) -> Notice {
         let stamp = Stamp::sign(&self.serial, &self.key, at, &body).unwrap();
         Notice { headers: stamp.headers().to_vec(), body }
     }
@@ -291,4 +309,16 @@ async fn close(this: web::Data<Institution>, request: HttpRequest) -> HttpRespon
         inner.orders.get_mut(&order_no).unwrap().state = TradeState::Closed;
     }
     this.answer(how, 204, Vec::new()).await
+}
+
+async fn bill(this: web::Data<Institution>) -> HttpResponse {
+    let how = this.begin("bill", "");
+    let hash_value = sha1_hex(&this.inner.lock().unwrap().bill);
+    let download_url = format!("{}/v3/billdownload/file?token=t", this.base_url);
+    let answer = json!({"hash_type": "SHA1", "hash_value": hash_value, "download_url": download_url});
+    this.answer(how, 200, answer.to_string().into_bytes()).await
+}
+
+async fn download(this: web::Data<Institution>) -> HttpResponse {
+    HttpResponse::Ok().body(this.inner.lock().unwrap().bill.clone())
 }

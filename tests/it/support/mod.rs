@@ -6,8 +6,10 @@ pub mod database;
 pub mod finished_day;
 pub mod honest_day;
 pub mod institution;
+pub mod load;
 pub mod pair;
 pub mod played;
+pub mod postgres;
 pub mod receiver;
 pub mod rules;
 pub mod sandbox_process;
@@ -64,7 +66,8 @@ impl TestApp {
         let database = TestDatabase::new(Kind::of_this_run());
         let mut config = settings(&database);
         change(&mut config);
-        let db = Db::open(&config.database_url, Create::No).unwrap();
+        // A database that a test brings along may be empty still.
+        let db = Db::open(&config.database_url, Create::Yes).unwrap();
         let app = App::new(db, Clock::system(), config, MasterKey::from(MASTER_KEY)).unwrap();
         TestApp { app, database }
     }
@@ -85,6 +88,11 @@ impl TestApp {
         let user = users::NewUser { login, name: login, role, scope, password_hash: &HASH };
         let at = self.clock.now();
         self.db.write_blocking(|tx| users::add(tx, at, &Actor::shell(), &user)).unwrap()
+    }
+
+    /// A look past the product at the database that it was made for.
+    pub fn raw(&self) -> database::Raw {
+        self.database.raw()
     }
 
     /// How many rows each table holds.

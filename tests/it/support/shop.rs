@@ -59,7 +59,7 @@ impl Drop for Shop {
 }
 
 struct Wishes {
-    settings: fn(&mut Config),
+    settings: Box<dyn FnOnce(&mut Config)>,
     limits: Option<Limits>,
     mode: AnswerMode,
 }
@@ -67,12 +67,18 @@ struct Wishes {
 impl Shop {
     /// A platform with one institution, whose bundle lets `sub_mchid` trade.
     pub async fn open() -> Self {
-        Self::with(Wishes { settings: |_| {}, limits: None, mode: AnswerMode::Certificate }).await
+        Self::on(str::to_owned).await
+    }
+
+    /// Stands on the database that this makes of the URL of a fresh one.
+    pub async fn on(url: impl FnOnce(&str) -> String + 'static) -> Self {
+        let settings = Box::new(|config: &mut Config| config.database_url = url(&config.database_url));
+        Self::with(Wishes { settings, limits: None, mode: AnswerMode::Certificate }).await
     }
 
     /// As in production: no private addresses.
     pub async fn open_strict() -> Self {
-        let settings = |config: &mut Config| config.allow_private_addresses = false;
+        let settings = Box::new(|config: &mut Config| config.allow_private_addresses = false);
         Self::with(Wishes { settings, limits: None, mode: AnswerMode::Certificate }).await
     }
 
@@ -80,12 +86,13 @@ impl Shop {
     pub async fn open_impatient() -> Self {
         let limits = Limits { total: Duration::from_millis(500), ..Limits::default() };
         let mode = AnswerMode::Certificate;
-        Self::with(Wishes { settings: |_| {}, limits: Some(limits), mode }).await
+        Self::with(Wishes { settings: Box::new(|_| {}), limits: Some(limits), mode }).await
     }
 
     /// Answers are signed as the public-key pair.
     pub async fn open_in_public_key_mode() -> Self {
-        Self::with(Wishes { settings: |_| {}, limits: None, mode: AnswerMode::PublicKey }).await
+        let mode = AnswerMode::PublicKey;
+        Self::with(Wishes { settings: Box::new(|_| {}), limits: None, mode }).await
     }
 
     async fn with(wishes: Wishes) -> Self {
@@ -150,7 +157,8 @@ fn serve(app: &App, listener: std::net::TcpListener) -> ServerHandle {
     handle
 }
 
-fn tenant(app: &App, number: &str) -> i64 {
+/// Makes a platform merchant.
+pub fn tenant(app: &App, number: &str) -> i64 {
     let at = app.clock.now();
     app.db
         .write_blocking(|tx| {
@@ -166,7 +174,8 @@ fn tenant(app: &App, number: &str) -> i64 {
         .unwrap()
 }
 
-fn sub_merchant(app: &App, institution_id: i64, merchant: &str, tenant: i64, number: &str) {
+/// Makes a sub-merchant.
+pub fn sub_merchant(app: &App, institution_id: i64, merchant: &str, tenant: i64, number: &str) {
     let new = NewSubMerchant {
         merchant,
         platform_merchant_id: tenant,
@@ -191,7 +200,8 @@ fn credential(app: &App, tenant: i64, signer: &Signer, apiv3_key: &ApiV3Key, ans
     app.db.write_blocking(|tx| credentials::create(tx, &app.master_key, at, &Actor::shell(), &new)).unwrap();
 }
 
-fn set_up_institution(app: &App, institution: &Institution) -> i64 {
+/// Makes the institution known to a platform.
+pub fn set_up_institution(app: &App, institution: &Institution) -> i64 {
     let public = institution.key.public_key().unwrap().to_pem().unwrap();
     let new = NewInstitution {
         code: "SANDBOX",
@@ -280,15 +290,29 @@ impl Shop {
         Authorization::sign(&self.signer, self.app.clock.instant(), method, target, body).unwrap()
     }
 
+    /// Delivers it to a site of this platform.
+    pub async fn notify_site(&self, base_url: &str, notice: &Notice) -> Answered {
+        self.send_to(base_url, told_at("/notify/SANDBOX/wechat", notice)).await
+    }
+
     pub async fn send(&self, call: Call) -> Answered {
+        self.send_to(&self.base_url, call).await
+    }
+
+    async fn send_to(&self, base_url: &str, call: Call) -> Answered {
+        self.try_send_to(base_url, call).await.unwrap()
+    }
+
+    /// The same where the platform may be gone.
+    async fn try_send_to(&self, base_url: &str, call: Call) -> Result<Answered, reqwest::Error> {
         let mut request =
-            self.http.request(call.method, format!("{}{}", self.base_url, call.target)).body(call.body);
+            self.http.request(call.method, format!("{base_url}{}", call.target)).body(call.body);
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
-        let answer = request.send().await.unwrap();
+        let answer = request.send().await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Answered { status, headers, body: answer.bytes().await.unwrap().to_vec() }
+        Ok(Answered { status, headers, body: answer.bytes().await?.to_vec() })
     }
 
     pub async fn place(&self, order: &Value) -> Answered {
@@ -343,13 +367,12 @@ impl Shop {
     }
 
     pub async fn notify_at(&self, target: &str, notice: &Notice) -> Answered {
-        self.send(Call {
-            method: Method::POST,
-            target: target.to_owned(),
-            body: notice.body.clone(),
-            headers: notice.headers.clone(),
-        })
-        .await
+        self.send(told_at(target, notice)).await
+    }
+
+    /// Delivers a notification to a platform that may be gone.
+    pub async fn try_notify(&self, notice: &Notice) -> Result<Answered, reqwest::Error> {
+        self.try_send_to(&self.base_url, told_at("/notify/SANDBOX/wechat", notice)).await
     }
 
     /// What the pages show of the merchant's order.
@@ -415,6 +438,15 @@ impl Shop {
             headers: vec![("Authorization", authorization.to_string()), (SERIAL, serial.to_owned())],
         })
         .await
+    }
+}
+
+fn told_at(target: &str, notice: &Notice) -> Call {
+    Call {
+        method: Method::POST,
+        target: target.to_owned(),
+        body: notice.body.clone(),
+        headers: notice.headers.clone(),
     }
 }
 

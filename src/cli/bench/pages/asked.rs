@@ -15,6 +15,9 @@ pub struct Asked {
     pub shows: Vec<String>,
 }
 
+/// What is asked for in a variant of a visit, by its number.
+type Ask = Box<dyn Fn(&Fill, u64) -> Asked>;
+
 /// A page in one of its variants.
 pub struct Visit {
     /// The route, by which times are told.
@@ -22,7 +25,7 @@ pub struct Visit {
     /// Who reads it.
     pub login: &'static str,
     /// What is asked for at the `n`th time.
-    pub ask: Box<dyn Fn(&Fill, u64) -> Asked>,
+    pub ask: Ask,
 }
 
 /// A row of a list of orders.
@@ -56,7 +59,7 @@ fn deep(fill: &Fill, n: u64, salt: u64) -> String {
 pub fn visits(platform: &Platform) -> anyhow::Result<Vec<Visit>> {
     let [ops, big, small, inst] = LOGINS;
     let mut all = Vec::new();
-    let mut add = |page, login, ask: Box<dyn Fn(&Fill, u64) -> Asked>| all.push(Visit { page, login, ask });
+    let mut add = |page, login, ask: Ask| all.push(Visit { page, login, ask });
     for (page, path, login, shows) in [
         ("/admin", "/admin", ops, "<h1"),
         ("/admin/rules", "/admin/rules", ops, "market"),
@@ -103,7 +106,7 @@ pub fn visits(platform: &Platform) -> anyhow::Result<Vec<Visit>> {
 fn lists(all: &mut Vec<Visit>) {
     let [ops, big, small, _] = LOGINS;
     for (page, login) in [("/admin/orders", ops), ("/merchant/orders", big)] {
-        let mut add = |ask: Box<dyn Fn(&Fill, u64) -> Asked>| all.push(Visit { page, login, ask });
+        let mut add = |ask: Ask| all.push(Visit { page, login, ask });
         add(Box::new(move |_, _| asked(page, &[ROW])));
         add(Box::new(move |fill, n| asked(format!("{page}?after={}", deep(fill, n, 3)), &[ROW])));
         for (state, shows) in
@@ -125,7 +128,7 @@ fn lists(all: &mut Vec<Visit>) {
         }));
         add(Box::new(move |_, _| asked(format!("{page}?id=T999999999999"), &["<h1"])));
     }
-    let mut add = |login, ask: Box<dyn Fn(&Fill, u64) -> Asked>| {
+    let mut add = |login, ask: Ask| {
         let page = if login == ops { "/admin/orders" } else { "/merchant/orders" };
         all.push(Visit { page, login, ask });
     };

@@ -104,11 +104,7 @@ impl Fill {
                  {detail} FROM pay_order o WHERE {below} AND {which} ORDER BY o.id"
             )
         };
-        let paid_day = d.day("o.created_at + 20000000");
-        let inst_order_no = format!("'42' || {}", d.pad("o.id", 20));
-        let digest = format!("'5e' || {}", d.pad("o.id", 62));
-        let paid = format!("{below} AND {CLASS} < 8500");
-        vec![
+        let mut all = vec![
             format!(
                 "INSERT INTO pay_order (id, order_no, platform_merchant_id, out_trade_no, content_sha256, \
                  sub_merchant_id, institution_id, credential_id, channel, product, tags, parties, amount, \
@@ -137,6 +133,19 @@ impl Fill {
                 "'closed by the merchant'",
                 &format!("{CLASS} BETWEEN 9000 AND 9004"),
             ),
+        ];
+        all.extend(self.payments(&below));
+        all
+    }
+
+    /// Statements that pay most of the orders, with all that comes of a payment.
+    fn payments(&self, below: &str) -> Vec<String> {
+        let d = self.dialect;
+        let paid_day = d.day("o.created_at + 20000000");
+        let inst_order_no = format!("'42' || {}", d.pad("o.id", 20));
+        let digest = format!("'5e' || {}", d.pad("o.id", 62));
+        let paid = format!("{below} AND {CLASS} < 8500");
+        vec![
             format!(
                 "INSERT INTO payment_key (inst_order_no, order_id, business_date) \
                  SELECT {inst_order_no}, o.id, {paid_day} FROM pay_order o WHERE {paid}"

@@ -68,7 +68,7 @@ impl<R: BufRead> RetReader<R> {
 
     fn trailer(&mut self) -> Result<(), ReadError> {
         let text = self.lines.ascii()?;
-        let trailer = field::split::<4>(text, '|').and_then(|[_, lines, total, sha256]| {
+        let trailer = field::split::<4>(text, b'|').and_then(|[_, lines, total, sha256]| {
             Some((field::count(lines)?, field::total(total)?, field::digest(sha256)?))
         });
         let Some((lines, total, sha256)) = trailer else {
@@ -96,7 +96,7 @@ impl<R: BufRead> RetReader<R> {
 fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<RetHeader, ReadError> {
     let text = lines.ascii()?;
     let Some([h, format, kind, inst, plat, file, sha256, stage, code, count, total, at]) =
-        field::split::<12>(text, '|')
+        field::split::<12>(text, b'|')
     else {
         return Err(lines.broken("a header of 12 fields", text).into());
     };
@@ -149,7 +149,7 @@ fn parse(text: Cow<'_, str>) -> Option<RetLine<'_>> {
 
 pub(super) fn parse_fields(text: &str) -> Option<RetLine<'_>> {
     let [mark, n, status, amount, inst_serial, path, done_at, err_code, err_msg] =
-        field::split::<9>(text, '|')?;
+        field::split::<9>(text, b'|')?;
     let done_at = if done_at.is_empty() { None } else { Some(field::time(done_at)?) };
     let line = RetLine {
         n: field::count(n).filter(|n| *n > 0)?,

@@ -1,14 +1,17 @@
 //! SPL: split instructions (`files.md`, "SPL").
+mod body;
 mod read;
 mod write;
 
-use super::{Check, FileName, MAX_ORDER_LINES, MAX_ORDERS};
+use super::{Check, FileName, MAX_ORDER_LINES, MAX_ORDERS, field};
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
+use crate::kernel::text;
 
-pub use read::SplReader;
+pub use body::{SplBody, seal};
+pub use read::{SplReader, parse};
 pub use write::SplWriter;
 
 /// `H`: what the file is, its totals and its place in the chain.
@@ -106,6 +109,75 @@ pub enum SplRecord<'a> {
     Line(SplLine<'a>),
     /// X.
     Unsplit(SplUnsplit<'a>),
+}
+
+impl SplOrder<'_> {
+    /// The same without its texts.
+    fn numbers(self) -> SplOrder<'static> {
+        let Self { n, paid_at, paid, fee, subsidy, version, lines, .. } = self;
+        let (order_no, inst_order_no, merchant, channel, product) = ("", "", "", "", "");
+        let (tags, parties, rule) = ("", "", "");
+        SplOrder {
+            n,
+            order_no,
+            inst_order_no,
+            merchant,
+            channel,
+            product,
+            tags,
+            parties,
+            paid_at,
+            paid,
+            fee,
+            subsidy,
+            rule,
+            version,
+            lines,
+        }
+    }
+}
+
+impl SplUnsplit<'_> {
+    /// The same without its texts.
+    fn numbers(self) -> SplUnsplit<'static> {
+        let Self { n, paid_at, paid, reason, .. } = self;
+        SplUnsplit { n, order_no: "", inst_order_no: "", paid_at, paid, reason }
+    }
+}
+
+impl SplRecord<'_> {
+    /// Whether every field is what a reader takes in its place: what the reader asks, and the writer before it writes.
+    fn is_sound(&self) -> bool {
+        match self {
+            Self::Order(o) => {
+                text::is_order_no(o.order_no)
+                    && text::is_inst_order_no(o.inst_order_no)
+                    && text::is_merchant(o.merchant)
+                    && text::is_channel(o.channel)
+                    && text::is_channel(o.product)
+                    && field::are_tags(o.tags)
+                    && field::are_parties(o.parties)
+                    && o.paid_at.is_writable()
+                    && [o.paid, o.fee, o.subsidy].into_iter().all(Fen::is_fact_range)
+                    && text::is_rule_name(o.rule)
+                    && o.version > 0
+                    && o.lines <= MAX_ORDER_LINES
+            }
+            Self::Line(l) => {
+                field::is_path(l.path)
+                    && text::is_role(l.role)
+                    && text::is_receiver(l.receiver)
+                    && l.amount > Fen::ZERO
+                    && l.amount.is_fact_range()
+            }
+            Self::Unsplit(x) => {
+                text::is_order_no(x.order_no)
+                    && text::is_inst_order_no(x.inst_order_no)
+                    && x.paid_at.is_writable()
+                    && x.paid.is_fact_range()
+            }
+        }
+    }
 }
 
 /// Counts and order as they stream by, the same for reading and writing.

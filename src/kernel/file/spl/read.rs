@@ -3,10 +3,8 @@ use std::io::BufRead;
 
 use super::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, Tally};
 use crate::kernel::file::sheet::{Lines, compare, header_name, note};
-use crate::kernel::file::{Check, Fault, FileKind, MAX_ORDER_LINES, ReadError, Seal, field};
-use crate::kernel::money::Fen;
+use crate::kernel::file::{Check, Fault, FileKind, ReadError, Seal, field};
 use crate::kernel::proposal::Reason;
-use crate::kernel::text;
 
 /// Reads an SPL from its first byte to its last.
 pub struct SplReader<R> {
@@ -15,6 +13,8 @@ pub struct SplReader<R> {
     tally: Tally,
     faults: Vec<Fault>,
     ended: bool,
+    /// The numbers of the last O or X; its texts stand in the line.
+    head: Option<SplRecord<'static>>,
 }
 
 impl<R: BufRead> SplReader<R> {
@@ -25,7 +25,7 @@ impl<R: BufRead> SplReader<R> {
             return Err(lines.broken("a header", "an empty file").into());
         }
         let header = read_header(&lines)?;
-        Ok(Self { lines, header, tally: Tally::default(), faults: Vec::new(), ended: false })
+        Ok(Self { lines, header, tally: Tally::default(), faults: Vec::new(), ended: false, head: None })
     }
 
     /// The header.
@@ -64,12 +64,63 @@ impl<R: BufRead> SplReader<R> {
         if self.tally.is_beyond_limits() {
             return Err(self.lines.broken("at most 100000 orders of at most 51 lines", "more").into());
         }
+        self.head = match record {
+            SplRecord::Order(order) => Some(SplRecord::Order(order.numbers())),
+            SplRecord::Unsplit(unsplit) => Some(SplRecord::Unsplit(unsplit.numbers())),
+            SplRecord::Line(_) => None,
+        };
         Ok(Some(record))
+    }
+
+    /// The O or X that [`Self::next_record`] gave last, for whoever had to look at other files first.
+    pub fn last_head(&self) -> Option<SplRecord<'_>> {
+        let line = str::from_utf8(self.lines.bytes()).ok()?;
+        match self.head? {
+            SplRecord::Order(numbers) => {
+                let texts = field::split::<16>(line, b'|')?;
+                let [
+                    _,
+                    _,
+                    order_no,
+                    inst_order_no,
+                    merchant,
+                    channel,
+                    product,
+                    tags,
+                    parties,
+                    ..,
+                    rule,
+                    _,
+                    _,
+                ] = texts;
+                Some(SplRecord::Order(SplOrder {
+                    order_no,
+                    inst_order_no,
+                    merchant,
+                    channel,
+                    product,
+                    tags,
+                    parties,
+                    rule,
+                    ..numbers
+                }))
+            }
+            SplRecord::Unsplit(numbers) => {
+                let [_, _, order_no, inst_order_no, ..] = field::split::<7>(line, b'|')?;
+                Some(SplRecord::Unsplit(SplUnsplit { order_no, inst_order_no, ..numbers }))
+            }
+            SplRecord::Line(_) => None,
+        }
+    }
+
+    /// The line of it, as it stands in the file.
+    pub fn last_line(&self) -> &[u8] {
+        self.lines.bytes()
     }
 
     fn trailer(&mut self) -> Result<(), ReadError> {
         let text = self.lines.ascii()?;
-        let trailer = field::split::<5>(text, '|').and_then(|[_, orders, lines, total, sha256]| {
+        let trailer = field::split::<5>(text, b'|').and_then(|[_, orders, lines, total, sha256]| {
             Some((field::count(orders)?, field::count(lines)?, field::total(total)?, field::digest(sha256)?))
         });
         let Some((orders, lines, total, sha256)) = trailer else {
@@ -99,7 +150,7 @@ impl<R: BufRead> SplReader<R> {
 fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<SplHeader, ReadError> {
     let text = lines.ascii()?;
     let Some([h, f, k, inst, plat, day, seq, cny, orders, count, total, at, approvals, prev]) =
-        field::split::<14>(text, '|')
+        field::split::<14>(text, b'|')
     else {
         return Err(lines.broken("a header of 14 fields", text).into());
     };
@@ -118,13 +169,15 @@ fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<SplHeader, ReadError> {
     Ok(rest().ok_or_else(|| lines.broken("orders|lines|total|created_at|approvals|prev", text))?)
 }
 
-pub(super) fn parse(text: &str) -> Option<SplRecord<'_>> {
-    match text.split_once('|')?.0 {
-        "O" => parse_order(text).map(SplRecord::Order),
-        "L" => parse_line(text).map(SplRecord::Line),
-        "X" => parse_unsplit(text).map(SplRecord::Unsplit),
+/// The record of one line; `None` for any other line.
+pub fn parse(text: &str) -> Option<SplRecord<'_>> {
+    let record = match text.as_bytes().first_chunk()? {
+        b"O|" => parse_order(text).map(SplRecord::Order),
+        b"L|" => parse_line(text).map(SplRecord::Line),
+        b"X|" => parse_unsplit(text).map(SplRecord::Unsplit),
         _ => None,
-    }
+    };
+    record.filter(SplRecord::is_sound)
 }
 
 fn parse_order(text: &str) -> Option<SplOrder<'_>> {
@@ -145,16 +198,8 @@ fn parse_order(text: &str) -> Option<SplOrder<'_>> {
         rule,
         version,
         lines,
-    ] = field::split::<16>(text, '|')?;
-    let sound = text::is_order_no(order_no)
-        && text::is_inst_order_no(inst_order_no)
-        && text::is_merchant(merchant)
-        && text::is_channel(channel)
-        && text::is_channel(product)
-        && field::are_tags(tags)
-        && field::are_parties(parties)
-        && text::is_rule_name(rule);
-    let order = SplOrder {
+    ] = field::split::<16>(text, b'|')?;
+    Some(SplOrder {
         n: field::count(n)?,
         order_no,
         inst_order_no,
@@ -164,33 +209,28 @@ fn parse_order(text: &str) -> Option<SplOrder<'_>> {
         tags,
         parties,
         paid_at: field::time(at)?,
-        paid: field::amount(paid)?,
-        fee: field::amount(fee)?,
-        subsidy: field::amount(subsidy)?,
+        paid: field::total(paid)?,
+        fee: field::total(fee)?,
+        subsidy: field::total(subsidy)?,
         rule,
-        version: field::number(version).filter(|v| *v > 0)?,
-        lines: field::count(lines).filter(|lines| *lines <= MAX_ORDER_LINES)?,
-    };
-    sound.then_some(order)
+        version: field::number(version)?,
+        lines: field::count(lines)?,
+    })
 }
 
 fn parse_line(text: &str) -> Option<SplLine<'_>> {
-    let [_, n, path, role, receiver, amount] = field::split::<6>(text, '|')?;
-    let sound = field::is_path(path) && text::is_role(role) && text::is_receiver(receiver);
-    let amount = field::amount(amount).filter(|fen| *fen > Fen::ZERO)?;
-    let line = SplLine { n: field::count(n)?, path, role, receiver, amount };
-    sound.then_some(line)
+    let [_, n, path, role, receiver, amount] = field::split::<6>(text, b'|')?;
+    Some(SplLine { n: field::count(n)?, path, role, receiver, amount: field::total(amount)? })
 }
 
 fn parse_unsplit(text: &str) -> Option<SplUnsplit<'_>> {
-    let [_, n, order_no, inst_order_no, at, paid, reason] = field::split::<7>(text, '|')?;
-    let unsplit = SplUnsplit {
+    let [_, n, order_no, inst_order_no, at, paid, reason] = field::split::<7>(text, b'|')?;
+    Some(SplUnsplit {
         n: field::count(n)?,
         order_no,
         inst_order_no,
         paid_at: field::time(at)?,
-        paid: field::amount(paid)?,
+        paid: field::total(paid)?,
         reason: Reason::parse(reason)?,
-    };
-    (text::is_order_no(order_no) && text::is_inst_order_no(inst_order_no)).then_some(unsplit)
+    })
 }

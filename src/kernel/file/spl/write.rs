@@ -1,7 +1,6 @@
 //! Writing an SPL.
 use std::io::Write;
 
-use super::read::parse;
 use super::{SplHeader, SplRecord, Tally};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::sheet::{Sheet, require};
@@ -34,7 +33,7 @@ impl<W: Write> SplWriter<W> {
         if let Some((_, expected)) = self.tally.take(record) {
             return Err(WriteError::Refused(format!("expected {expected}")));
         }
-        let same = |text: &str| parse(text).as_ref() == Some(record);
+        let sound = |_: &str| record.is_sound();
         match record {
             SplRecord::Order(o) => self.sheet.line(
                 format_args!(
@@ -55,11 +54,12 @@ impl<W: Write> SplWriter<W> {
                     o.version,
                     o.lines
                 ),
-                same,
+                sound,
             ),
             SplRecord::Line(l) => {
                 let amount = l.amount.get();
-                self.sheet.line(format_args!("L|{}|{}|{}|{}|{amount}", l.n, l.path, l.role, l.receiver), same)
+                self.sheet
+                    .line(format_args!("L|{}|{}|{}|{}|{amount}", l.n, l.path, l.role, l.receiver), sound)
             }
             SplRecord::Unsplit(x) => {
                 let (paid, reason) = (x.paid.get(), x.reason.as_str());
@@ -68,7 +68,7 @@ impl<W: Write> SplWriter<W> {
                         "X|{}|{}|{}|{}|{paid}|{reason}",
                         x.n, x.order_no, x.inst_order_no, x.paid_at
                     ),
-                    same,
+                    sound,
                 )
             }
         }

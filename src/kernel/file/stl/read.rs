@@ -62,7 +62,7 @@ impl<R: BufRead> StlReader<R> {
 
     fn trailer(&mut self) -> Result<(), ReadError> {
         let text = self.lines.ascii()?;
-        let trailer = field::split::<5>(text, '|').and_then(|[_, settled, carried, total, sha256]| {
+        let trailer = field::split::<5>(text, b'|').and_then(|[_, settled, carried, total, sha256]| {
             Some((
                 field::count(settled)?,
                 field::count(carried)?,
@@ -96,7 +96,7 @@ impl<R: BufRead> StlReader<R> {
 fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<StlHeader, ReadError> {
     let text = lines.ascii()?;
     let Some([h, f, k, inst, plat, day, seq, cny, settled, carried, total, at, approvals, prev]) =
-        field::split::<14>(text, '|')
+        field::split::<14>(text, b'|')
     else {
         return Err(lines.broken("a header of 14 fields", text).into());
     };
@@ -125,7 +125,7 @@ pub(super) fn parse(text: &str, file: &FileName) -> Option<StlRecord> {
 }
 
 fn parse_input(text: &str) -> Option<StlInput> {
-    let [_, name, sha256, total] = field::split::<4>(text, '|')?;
+    let [_, name, sha256, total] = field::split::<4>(text, b'|')?;
     let known = FileName::parse(name).is_some() || ResultName::parse(name).is_some();
     let input =
         StlInput { name: name.to_owned(), digest: field::digest(sha256)?, total: field::total(total)? };
@@ -159,7 +159,7 @@ fn parse_settled(text: &str, file: &FileName) -> Option<StlSettled> {
         amount,
         orders,
         date,
-    ] = field::split::<14>(text, '|')?;
+    ] = field::split::<14>(text, b'|')?;
     let settled = StlSettled {
         n: field::count(n)?,
         receiver: receiver.to_owned(),
@@ -179,7 +179,7 @@ fn parse_settled(text: &str, file: &FileName) -> Option<StlSettled> {
 
 fn parse_carried(text: &str) -> Option<StlCarried> {
     let [_, receiver, splits, returns, debts, carried_in, requeued, out, reason] =
-        field::split::<9>(text, '|')?;
+        field::split::<9>(text, b'|')?;
     let carried = StlCarried {
         receiver: receiver.to_owned(),
         sums: parse_sums([splits, returns, debts, carried_in, requeued])?,

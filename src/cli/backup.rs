@@ -1,0 +1,127 @@
+//! `mingfen backup`: everything that a restore needs but the master key, in one file, taken while others go on.
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+
+use super::settings::{Settings, say};
+use crate::db::{Create, Db};
+use crate::institutions;
+use crate::institutions::exchange::{self, Folder};
+use crate::kernel::calendar::BusinessDay;
+
+/// Name of the database in the archive.
+pub(super) const DATABASE: &str = "mingfen.db";
+/// Directory of the exchanged files, in the archive and below `data_dir`.
+pub(super) const FILES: &str = "files";
+/// What is told where the database is PostgreSQL's.
+pub(super) const POSTGRES: &str = "on PostgreSQL use pg_dump (or pg_basebackup) and then copy data_dir; after \
+     restoring both run `mingfen check` (README, Backup)";
+
+/// Write everything but the master key into one new file, while the platform goes on (SQLite)
+///
+/// FILE is a tar archive, readable by its owner alone: the database as of one moment, the files that were published
+/// until then, and all that institutions sent. The master key is not in it: keep it elsewhere, nothing opens without.
+/// Example: `mingfen backup --config mingfen.toml /backup/mingfen-20260101.tar`
+#[derive(clap::Args)]
+pub struct Args {
+    /// The archive to write; it must not exist
+    #[arg(value_name = "FILE")]
+    archive: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Exit 0 = written and on disk.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (config, db) = args.settings.open()?;
+    let file = &args.archive;
+    ensure!(!file.exists(), "{} is there already: a backup never goes over another", file.display());
+    let (copy, part) = (beside(file, "db"), beside(file, "part"));
+    let written = copy_database(&db, &copy).and_then(|()| archive(&copy, &part, &config.data_dir));
+    let _ = std::fs::remove_file(&copy);
+    match written.and_then(|files| publish(&part, file).map(|()| files)) {
+        Ok(files) => {
+            let size = std::fs::metadata(file)?.len();
+            say(format_args!("{}: the database and {files} files, {size} bytes", file.display()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            let _ = std::fs::remove_file(&part);
+            Err(error.context(format!("{} was not written", file.display())))
+        }
+    }
+}
+
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    file.with_file_name(format!(".{name}.{ending}"))
+}
+
+/// The copy is private before a byte of it is written.
+fn copy_database(db: &Db, copy: &Path) -> anyhow::Result<()> {
+    let _ = std::fs::remove_file(copy);
+    private(copy)?;
+    ensure!(db.copy_to(copy)?, POSTGRES);
+    Ok(())
+}
+
+pub(super) fn private(path: &Path) -> anyhow::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.with_context(|| format!("{} cannot be made", path.display()))
+}
+
+/// The database first: a file that it does not know yet was published after its moment and is left out.
+fn archive(copy: &Path, part: &Path, data_dir: &Path) -> anyhow::Result<usize> {
+    let _ = std::fs::remove_file(part);
+    let mut tar = tar::Builder::new(BufWriter::new(private(part)?));
+    tar.append_path_with_name(copy, DATABASE)?;
+    let root = data_dir.canonicalize().unwrap_or_else(|_| data_dir.to_path_buf());
+    let mut files = 0_usize;
+    for path in to_keep(copy, &root)? {
+        let name = path.strip_prefix(&root)?;
+        tar.append_path_with_name(&path, name).with_context(|| format!("{}", path.display()))?;
+        files = files.saturating_add(1);
+    }
+    let mut out = tar.into_inner()?;
+    out.flush()?;
+    out.get_ref().sync_all()?;
+    Ok(files)
+}
+
+/// Published files that the copied database knows, and whole inboxes.
+fn to_keep(copy: &Path, data_dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let known = Db::open(&format!("sqlite:{}", copy.display()), Create::No)?;
+    let mut keep = Vec::new();
+    known.read_blocking(|tx| {
+        for institution in institutions::all(tx)? {
+            let folder = Folder::new(data_dir, &institution.code);
+            for file in exchange::all(tx, institution.id)?.iter().filter(|file| file.direction == "OUT") {
+                let Some(day) = BusinessDay::from_i32(file.business_date) else { continue };
+                // `.ok` first: where it is, the others are complete.
+                keep.extend(
+                    [".ok", ".sig", ""].map(|end| folder.out(day).join(format!("{}{end}", file.name))),
+                );
+            }
+            if folder.inbox().exists() {
+                for entry in std::fs::read_dir(folder.inbox())? {
+                    keep.push(entry?.path());
+                }
+            }
+        }
+        Ok(())
+    })?;
+    keep.retain(|path| path.is_file());
+    Ok(keep)
+}
+
+/// Gives the finished archive its name, for good.
+fn publish(part: &Path, file: &Path) -> anyhow::Result<()> {
+    ensure!(!file.exists(), "{} is there already", file.display());
+    std::fs::rename(part, file)?;
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(File::open(dir)?.sync_all()?)
+}

@@ -1,6 +1,0 @@
-//! H4: `verify` of a published day.
-use super::{Args, Report};
-
-pub(super) fn run(_args: &Args) -> anyhow::Result<Report> {
-    anyhow::bail!("not measured yet")
-}

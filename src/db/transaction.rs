@@ -1,0 +1,92 @@
+use diesel::Connection;
+use diesel::connection::{
+    AnsiTransactionManager, SimpleConnection, TransactionManager, TransactionManagerStatus,
+};
+
+use super::conn::Conn;
+use crate::error::Error;
+
+/// An open transaction: what commands and queries take. It is committed or rolled back by [`Db`](super::Db) alone.
+pub struct Tx<'a> {
+    conn: &'a mut Conn,
+}
+
+impl Tx<'_> {
+    /// For store files: the connection that Diesel's queries run on.
+    pub fn conn(&mut self) -> &mut Conn {
+        self.conn
+    }
+
+    /// Runs a part that may fail without spoiling the rest: after a caught error a PostgreSQL transaction is dead
+    /// unless it goes back to a savepoint.
+    pub fn savepoint<T>(&mut self, part: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.conn.transaction(|conn| part(&mut Tx { conn }))
+    }
+}
+
+pub(super) fn begin(conn: &mut Conn, sqlite: &str, postgres: &str) -> Result<(), Error> {
+    match conn {
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, sqlite)?,
+        Conn::Pg(conn) => AnsiTransactionManager::begin_transaction_sql(conn, postgres)?,
+    }
+    Ok(())
+}
+
+/// Not fit for another transaction: its server is gone, or one is open.
+pub(super) fn is_broken(conn: &mut Conn) -> bool {
+    !matches!(status(conn).transaction_depth(), Ok(None))
+}
+
+fn status(conn: &mut Conn) -> &mut TransactionManagerStatus {
+    match conn {
+        Conn::Sqlite(conn) => AnsiTransactionManager::transaction_manager_status_mut(conn),
+        Conn::Pg(conn) => AnsiTransactionManager::transaction_manager_status_mut(conn),
+    }
+}
+
+/// Does the work on a connection that [`begin`] was called on; commits when it ends well.
+pub(super) fn run<T>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut open = Open { conn, done: false };
+    let outcome = work(&mut Tx { conn: open.conn });
+    if outcome.is_ok() {
+        open.commit()?;
+    }
+    outcome
+}
+
+/// Rolls back when it is dropped uncommitted, also when the work panics.
+struct Open<'a> {
+    conn: &'a mut Conn,
+    done: bool,
+}
+
+impl Open<'_> {
+    fn commit(&mut self) -> Result<(), Error> {
+        match self.conn {
+            Conn::Sqlite(conn) => AnsiTransactionManager::commit_transaction(conn)?,
+            // After a caught error a bare COMMIT would roll back and be answered like a success; SELECT fails then.
+            Conn::Pg(conn) => conn.batch_execute("SELECT 1; COMMIT")?,
+        }
+        self.done = true;
+        Ok(())
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        // Where nothing is open any more, or the server is gone, there is nothing to roll back.
+        if self.done || !matches!(status(self.conn).transaction_depth(), Ok(Some(_))) {
+            return;
+        }
+        let ended = match self.conn {
+            Conn::Sqlite(conn) => AnsiTransactionManager::rollback_transaction(conn),
+            Conn::Pg(conn) => AnsiTransactionManager::rollback_transaction(conn),
+        };
+        if let Err(error) = ended {
+            tracing::warn!(%error, "a transaction could not be rolled back");
+        }
+    }
+}

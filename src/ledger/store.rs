@@ -1,0 +1,320 @@
+//! Queries of the ledger.
+use std::collections::BTreeMap;
+
+use diesel::dsl::{max, sql};
+use diesel::pg::{Pg, PgConnection};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Integer, Text};
+use diesel::upsert::excluded;
+
+use super::{Account, Kind, NewEntry};
+use crate::db::schema::{ledger_day, ledger_entry, ledger_link, posting};
+use crate::db::{Conn, Tx};
+use crate::error::Error;
+use crate::kernel::money::Fen;
+use crate::{bulk_rows, insert_returning_id, insert_rows};
+
+/// Amounts by account and party.
+pub(super) type Sums = BTreeMap<(Account, String), Fen>;
+
+/// Names the ledger among the advisory locks; those of orders have one number only.
+macro_rules! lock_of_the_ledger {
+    ($function:literal) => {
+        concat!("SELECT ", $function, "(7411, 0)")
+    };
+}
+
+/// Rows of one statement.
+const BATCH: usize = 400;
+
+/// Many may post at a time; whoever closes a day or reads how far entries go waits for them. SQLite has one writer.
+pub(super) fn share(tx: &mut Tx<'_>) -> Result<(), Error> {
+    lock(tx, lock_of_the_ledger!("pg_advisory_xact_lock_shared"))
+}
+
+/// Until the transaction ends nobody posts.
+pub(super) fn alone(tx: &mut Tx<'_>) -> Result<(), Error> {
+    lock(tx, lock_of_the_ledger!("pg_advisory_xact_lock"))
+}
+
+fn lock(tx: &mut Tx<'_>, statement: &'static str) -> Result<(), Error> {
+    if let Conn::Pg(conn) = tx.conn() {
+        Prepared(statement).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// A statement of PostgreSQL that stays prepared.
+struct Prepared(&'static str);
+
+impl QueryId for Prepared {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<PgConnection> for Prepared {}
+
+impl QueryFragment<Pg> for Prepared {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(self.0);
+        Ok(())
+    }
+}
+
+/// Stores an entry with its postings.
+pub(super) fn insert(tx: &mut Tx<'_>, entry: &NewEntry, day: i32) -> Result<i64, Error> {
+    let id = insert_returning_id!(
+        tx,
+        ledger_entry,
+        (
+            ledger_entry::institution_id.eq(entry.institution),
+            ledger_entry::business_date.eq(day),
+            ledger_entry::of_date.eq(entry.of.to_i32()),
+            ledger_entry::kind.eq(entry.kind.as_str()),
+            ledger_entry::evidence.eq(entry.evidence.as_str()),
+            ledger_entry::items.eq(entry.items),
+            ledger_entry::created_at.eq(entry.at),
+        )
+    )?;
+    let rows: Vec<NewPosting<'_>> = (0_i32..)
+        .zip(&entry.postings)
+        .map(|(idx, one)| NewPosting {
+            entry_id: id,
+            idx,
+            account: one.account.as_str(),
+            party: &one.party,
+            amount: one.amount.get(),
+        })
+        .collect();
+    NewPosting::insert(tx, &rows)?;
+    Ok(id)
+}
+
+bulk_rows! {
+    /// One side of an entry.
+    NewPosting<'a> of posting {
+        entry_id: i64 as BigInt,
+        idx: i32 as Integer,
+        account: &'a str as Text,
+        party: &'a str as Text,
+        amount: i64 as BigInt,
+    }
+}
+
+/// An entry as it is stored.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = ledger_entry)]
+pub(super) struct EntryRow {
+    pub id: i64,
+    pub institution_id: i64,
+    pub business_date: i32,
+    pub of_date: i32,
+    pub kind: String,
+    pub evidence: String,
+    pub items: i64,
+    pub created_at: i64,
+}
+
+/// A posting as it is stored.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = posting)]
+pub(super) struct PostingRow {
+    pub entry_id: i64,
+    pub account: String,
+    pub party: String,
+    pub amount: i64,
+}
+
+/// At most `limit` entries after a key and up to another, by key, with their postings.
+pub(super) fn entries(
+    tx: &mut Tx<'_>,
+    (after, upto): (i64, i64),
+    limit: i64,
+) -> Result<Vec<(EntryRow, Vec<PostingRow>)>, Error> {
+    let rows: Vec<EntryRow> = ledger_entry::table
+        .filter(ledger_entry::id.gt(after))
+        .filter(ledger_entry::id.le(upto))
+        .order(ledger_entry::id.asc())
+        .limit(limit)
+        .select(EntryRow::as_select())
+        .load(tx.conn())?;
+    with_postings(tx, rows)
+}
+
+/// The entries of a kind that rest on a file.
+pub(super) fn resting_on(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    of: i32,
+    kind: Kind,
+    evidence: &str,
+) -> Result<Vec<(EntryRow, Vec<PostingRow>)>, Error> {
+    let rows: Vec<EntryRow> = ledger_entry::table
+        .filter(ledger_entry::institution_id.eq(institution))
+        .filter(ledger_entry::of_date.eq(of))
+        .filter(ledger_entry::kind.eq(kind.as_str()))
+        .filter(ledger_entry::evidence.eq(evidence))
+        .order(ledger_entry::id.asc())
+        .select(EntryRow::as_select())
+        .load(tx.conn())?;
+    with_postings(tx, rows)
+}
+
+fn with_postings(tx: &mut Tx<'_>, rows: Vec<EntryRow>) -> Result<Vec<(EntryRow, Vec<PostingRow>)>, Error> {
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let postings: Vec<PostingRow> = posting::table
+        .filter(posting::entry_id.eq_any(ids))
+        .order((posting::entry_id.asc(), posting::idx.asc()))
+        .select(PostingRow::as_select())
+        .load(tx.conn())?;
+    let mut postings = postings.into_iter().peekable();
+    let take = |row: EntryRow| {
+        let own = std::iter::from_fn(|| postings.next_if(|posting| posting.entry_id == row.id)).collect();
+        (row, own)
+    };
+    Ok(rows.into_iter().map(take).collect())
+}
+
+/// What entries of these kinds posted for a day's money, wherever they stand.
+pub(super) fn of_day(tx: &mut Tx<'_>, institution: i64, of: i32, kinds: &[Kind]) -> Result<Sums, Error> {
+    let kinds = kinds.iter().map(|kind| kind.as_str());
+    let rows: Vec<(String, String, i64)> = posting::table
+        .inner_join(ledger_entry::table)
+        .filter(ledger_entry::institution_id.eq(institution))
+        .filter(ledger_entry::of_date.eq(of))
+        .filter(ledger_entry::kind.eq_any(kinds))
+        .group_by((posting::account, posting::party))
+        .select((posting::account, posting::party, sql::<BigInt>("CAST(SUM(amount) AS BIGINT)")))
+        .load(tx.conn())?;
+    sums(rows)
+}
+
+/// Rows of account, party and amount as sums.
+pub(super) fn sums(rows: Vec<(String, String, i64)>) -> Result<Sums, Error> {
+    let mut sums = Sums::new();
+    for (account, party, amount) in rows {
+        let account =
+            Account::parse(&account).ok_or_else(|| Error::Internal(format!("ledger account {account}")))?;
+        let sum = sums.entry((account, party)).or_insert(Fen::ZERO);
+        *sum = super::total([*sum, Fen::new(amount)])?;
+    }
+    Ok(sums)
+}
+
+/// The greatest key of an entry, 0 of none.
+pub(super) fn newest(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    let newest: Option<i64> = ledger_entry::table.select(max(ledger_entry::id)).first(tx.conn())?;
+    Ok(newest.unwrap_or(0))
+}
+
+/// The greatest key of a chained entry, 0 of none.
+pub(super) fn newest_linked(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    let newest: Option<i64> = ledger_link::table.select(max(ledger_link::entry_id)).first(tx.conn())?;
+    Ok(newest.unwrap_or(0))
+}
+
+/// A link of a day's chain.
+#[derive(Clone, Debug, Insertable, Queryable, Selectable)]
+#[diesel(table_name = ledger_link)]
+pub(super) struct Link {
+    pub institution_id: i64,
+    pub business_date: i32,
+    pub seq: i64,
+    pub entry_id: i64,
+    pub sha256: String,
+}
+
+/// The end of a day's chain.
+pub(super) fn last_link(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Option<Link>, Error> {
+    Ok(ledger_link::table
+        .filter(ledger_link::institution_id.eq(institution))
+        .filter(ledger_link::business_date.eq(day))
+        .order(ledger_link::seq.desc())
+        .select(Link::as_select())
+        .first(tx.conn())
+        .optional()?)
+}
+
+/// At most `limit` links after an entry, by entry.
+pub(super) fn links(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Link>, Error> {
+    Ok(ledger_link::table
+        .filter(ledger_link::entry_id.gt(after))
+        .order(ledger_link::entry_id.asc())
+        .limit(limit)
+        .select(Link::as_select())
+        .load(tx.conn())?)
+}
+
+pub(super) fn add_links(tx: &mut Tx<'_>, links: &[Link]) -> Result<(), Error> {
+    for batch in links.chunks(BATCH) {
+        insert_rows!(tx, ledger_link, batch)?;
+    }
+    Ok(())
+}
+
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = ledger_day)]
+struct DayRow<'a> {
+    institution_id: i64,
+    business_date: i32,
+    account: &'a str,
+    party: &'a str,
+    amount: i64,
+}
+
+/// Adds to the sums of a day.
+pub(super) fn add_to_day(tx: &mut Tx<'_>, institution: i64, day: i32, sums: &Sums) -> Result<(), Error> {
+    let rows: Vec<DayRow<'_>> = sums
+        .iter()
+        .map(|((account, party), amount)| DayRow {
+            institution_id: institution,
+            business_date: day,
+            account: account.as_str(),
+            party,
+            amount: amount.get(),
+        })
+        .collect();
+    let key = (ledger_day::institution_id, ledger_day::business_date, ledger_day::account, ledger_day::party);
+    for row in rows {
+        let insert = diesel::insert_into(ledger_day::table).values(row).on_conflict(key).do_update();
+        let add = ledger_day::amount.eq(ledger_day::amount + excluded(ledger_day::amount));
+        match tx.conn() {
+            Conn::Sqlite(conn) => insert.set(add).execute(conn)?,
+            Conn::Pg(conn) => insert.set(add).execute(conn)?,
+        };
+    }
+    Ok(())
+}
+
+/// The sums of days after one, all days together.
+pub(super) fn days_after(tx: &mut Tx<'_>, institution: i64, closed: i32) -> Result<Sums, Error> {
+    let rows: Vec<(String, String, i64)> = ledger_day::table
+        .filter(ledger_day::institution_id.eq(institution))
+        .filter(ledger_day::business_date.gt(closed))
+        .select((ledger_day::account, ledger_day::party, ledger_day::amount))
+        .load(tx.conn())?;
+    sums(rows)
+}
+
+/// The sums of one day.
+pub(super) fn day(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Sums, Error> {
+    let rows: Vec<(String, String, i64)> = ledger_day::table
+        .filter(ledger_day::institution_id.eq(institution))
+        .filter(ledger_day::business_date.eq(day))
+        .select((ledger_day::account, ledger_day::party, ledger_day::amount))
+        .load(tx.conn())?;
+    sums(rows)
+}
+
+/// What entries that no chain has yet posted for an institution.
+pub(super) fn unlinked(tx: &mut Tx<'_>, institution: i64) -> Result<Sums, Error> {
+    let linked = newest_linked(tx)?;
+    let rows: Vec<(String, String, i64)> = posting::table
+        .inner_join(ledger_entry::table)
+        .filter(posting::entry_id.gt(linked))
+        .filter(ledger_entry::institution_id.eq(institution))
+        .select((posting::account, posting::party, posting::amount))
+        .load(tx.conn())?;
+    sums(rows)
+}

@@ -1,0 +1,131 @@
+//! Loading a bill's orders: matched with our own payments batch by batch, in bounded memory.
+use std::collections::{HashMap, HashSet};
+
+use super::bill::unusable;
+use super::order_store::{self, BilledOrder, Sink};
+use super::{compare, store};
+use crate::clock;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::kernel::bill::BillOrder;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::file::field;
+use crate::kernel::money::Fen;
+
+/// Orders that are matched in one query.
+const BATCH: usize = 1000;
+
+/// Takes the orders of one source of a bill, in any order.
+pub(super) struct Loader {
+    institution: i64,
+    day: BusinessDay,
+    bill_id: i64,
+    now: i64,
+    /// Whether the bill has orders already: what it has stays, what it lacks is added.
+    adds: bool,
+    merchants: HashMap<String, i64>,
+    sink: Sink,
+    batch: Vec<BillOrder>,
+    orders: i64,
+    total: Fen,
+}
+
+impl Loader {
+    pub(super) fn open(
+        tx: &mut Tx<'_>,
+        institution: i64,
+        day: BusinessDay,
+        bill_id: i64,
+        now: i64,
+    ) -> Result<Self, Error> {
+        let sink = Sink::open(tx, day.to_i32(), institution)?;
+        Ok(Self {
+            institution,
+            day,
+            bill_id,
+            now,
+            adds: order_store::has_orders(tx, institution, day.to_i32(), bill_id)?,
+            merchants: store::sub_merchants(tx, institution)?,
+            sink,
+            batch: Vec::with_capacity(BATCH),
+            orders: 0,
+            total: Fen::ZERO,
+        })
+    }
+
+    pub(super) fn take(&mut self, tx: &mut Tx<'_>, order: BillOrder) -> Result<(), Error> {
+        let facts = &order.facts;
+        if facts.paid_at.business_day() != self.day {
+            return Err(unusable(self.day, &format!("{} was paid on another day", facts.inst_order_no)));
+        }
+        self.orders = self.orders.saturating_add(1);
+        self.total = self
+            .total
+            .checked_add(facts.paid)
+            .ok_or_else(|| unusable(self.day, "its total is beyond 64 bits"))?;
+        self.batch.push(order);
+        if self.batch.len() < BATCH { Ok(()) } else { self.flush(tx) }
+    }
+
+    fn flush(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let mut batch = std::mem::take(&mut self.batch);
+        let day = self.day.to_i32();
+        if self.adds {
+            let numbers: Vec<&str> = batch.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
+            let known: HashSet<String> =
+                order_store::known(tx, self.institution, day, self.bill_id, &numbers)?.into_iter().collect();
+            batch.retain(|order| !known.contains(&order.facts.inst_order_no));
+        }
+        let numbers: Vec<&str> = batch.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
+        let ours = store::ours(tx, self.institution, &numbers)?;
+        let ours: HashMap<&str, _> = ours.iter().map(|one| (one.inst_order_no.as_str(), one)).collect();
+        let (mut differences, mut rows) = (Vec::new(), Vec::with_capacity(batch.len()));
+        for theirs in &batch {
+            let ours = ours.get(theirs.facts.inst_order_no.as_str()).copied();
+            differences.extend(compare(ours, theirs));
+            let mut row = self.row(theirs);
+            if let Some(ours) = ours {
+                row.sub_merchant_id = Some(ours.sub_merchant_id);
+                row.preview_digest.clone_from(&ours.preview_digest);
+            }
+            rows.push(row);
+        }
+        store::add_differences(tx, self.institution, day, self.now, &differences)?;
+        self.sink.add(tx, &rows)?;
+        batch.clear();
+        self.batch = batch;
+        Ok(())
+    }
+
+    fn row(&self, order: &BillOrder) -> BilledOrder {
+        let facts = &order.facts;
+        let (mut tags, mut parties) = (String::new(), String::new());
+        field::push_tags(&mut tags, &facts.tags);
+        field::push_parties(&mut parties, &facts.parties);
+        BilledOrder {
+            business_date: self.day.to_i32(),
+            institution_id: self.institution,
+            bill_id: self.bill_id,
+            paid_at: clock::micros(facts.paid_at),
+            inst_order_no: facts.inst_order_no.clone(),
+            order_no: order.order_no.clone(),
+            merchant: facts.merchant.clone(),
+            channel: facts.channel.clone(),
+            product: facts.product.clone(),
+            tags,
+            parties,
+            paid: facts.paid.get(),
+            fee: facts.fee.get(),
+            subsidy: facts.subsidy.get(),
+            sub_merchant_id: self.merchants.get(&facts.merchant).copied(),
+            preview_digest: None,
+        }
+    }
+
+    /// How many orders the source had, and what was paid in them, fen.
+    pub(super) fn close(mut self, tx: &mut Tx<'_>) -> Result<(i64, i64), Error> {
+        self.flush(tx)?;
+        self.sink.close(tx)?;
+        Ok((self.orders, self.total.get()))
+    }
+}

@@ -1,0 +1,84 @@
+//! What settlements and the institution's results post to the memo ledger.
+use std::collections::BTreeMap;
+
+use super::KIND;
+use super::net::Gathered;
+use super::store::{self, SettlementLine};
+use crate::db::Tx;
+use crate::error::Error;
+use crate::institutions::exchange::{ExchangedFile, ImportedResult, ResultLine};
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::file::ret::RetCode;
+use crate::kernel::money::Fen;
+use crate::ledger::{self, ByParty, Told};
+use crate::splits;
+
+/// A settlement was made: the days that it takes in are cleared, what it pays is frozen, and its custody day is closed.
+pub(super) fn made(
+    tx: &mut Tx<'_>,
+    file: &ExchangedFile,
+    gathered: &Gathered,
+    lines: &[SettlementLine],
+    at: i64,
+) -> Result<(), Error> {
+    let mut told = told(file, &file.name, at)?;
+    let settled_day = told.of;
+    for day in gathered.days() {
+        told.of = business_day(day)?;
+        ledger::cleared(tx, told)?;
+    }
+    told.of = settled_day;
+    let pays: ByParty = lines
+        .iter()
+        .filter(|line| line.kind == "S")
+        .map(|line| (line.receiver.clone(), Fen::new(line.amount)))
+        .collect();
+    told.items = i64::try_from(pays.len()).unwrap_or(i64::MAX);
+    ledger::frozen(tx, told, &gathered.splits(), &pays)?;
+    ledger::close(tx, file.institution_id, settled_day, &file.name, at)
+}
+
+/// A result was taken in: what it says happened to the money.
+pub(super) fn answered(tx: &mut Tx<'_>, imported: &ImportedResult, name: &str, at: i64) -> Result<(), Error> {
+    let ImportedResult { answered, result, lines } = imported;
+    let mut told = told(answered, name, at)?;
+    told.items = result.lines;
+    match (result.stage.as_str(), answered.kind.as_str()) {
+        ("FINAL", KIND) => settled(tx, told, answered.id, lines),
+        ("FINAL", _) => {
+            for (status, sign) in [("S", 1), ("B", -1)] {
+                let totals = splits::answered_totals(tx, answered, result.id, status)?.into_iter();
+                let parties: ByParty =
+                    totals.map(|(party, fen)| (party, Fen::new(fen.saturating_mul(sign)))).collect();
+                ledger::split(tx, told, &parties)?;
+            }
+            Ok(())
+        }
+        ("FIRST", KIND) if RetCode::parse(&result.code).is_some_and(RetCode::makes_void) => {
+            ledger::undone(tx, Told { evidence: &answered.name, ..told })
+        }
+        (_, _) => Ok(()),
+    }
+}
+
+fn settled(tx: &mut Tx<'_>, told: Told<'_>, stl: i64, lines: &[ResultLine]) -> Result<(), Error> {
+    let known = store::lines(tx, stl)?;
+    let known: BTreeMap<i32, &SettlementLine> =
+        known.iter().filter(|line| line.kind == "S").map(|line| (line.n, line)).collect();
+    let with = |status: &str| -> ByParty {
+        let lines = lines.iter().filter(|line| line.status == status);
+        let lines = lines.filter_map(|line| known.get(&line.n));
+        lines.map(|line| (line.receiver.clone(), Fen::new(line.amount))).collect()
+    };
+    ledger::settled(tx, told, &with("S"), &with("B"))?;
+    ledger::failed(tx, told, &with("F"))
+}
+
+fn told<'a>(file: &ExchangedFile, evidence: &'a str, at: i64) -> Result<Told<'a>, Error> {
+    let (institution, of) = (file.institution_id, business_day(file.business_date)?);
+    Ok(Told { institution, of, evidence, items: file.orders, at })
+}
+
+fn business_day(day: i32) -> Result<BusinessDay, Error> {
+    BusinessDay::from_i32(day).ok_or_else(|| Error::Internal("a stored day".into()))
+}
