@@ -6,3 +6,6 @@ CREATE INDEX order_event_by_kind ON order_event (kind, order_id, at);
 
 -- The platform's list of files of a day, whatever institution they are of.
 CREATE INDEX exchanged_file_of_day ON exchanged_file (business_date, id);
+
+-- An institution's inbox: what we published for it, newest first, without sorting all that was ever exchanged.
+CREATE INDEX exchanged_file_by_direction ON exchanged_file (institution_id, direction, id);

@@ -11,6 +11,8 @@ pub const DAYS: i64 = 90;
 const FILE_DAYS: i64 = 1_000;
 /// How many days ago the day is of which splits are stored.
 pub const SPLIT_DAY: i64 = 3;
+/// How many days ago the oldest day is of which orders stand unsplit.
+const UNSPLIT_DAY: i64 = SPLIT_DAY + 60;
 const DAY: i64 = 86_400_000_000;
 
 /// Where the two databases differ.
@@ -259,63 +261,87 @@ impl Fill {
     }
 
     /// Statements for the splits of one day and its result, and for orders of sixty days that could not be split.
-    pub fn splits(&self, rule_digest: &str, with_keys: bool) -> Vec<String> {
-        let d = self.dialect;
+    pub fn splits(&self) -> Vec<String> {
+        let (d, institution) = (self.dialect, self.institution);
         let day = self.day(SPLIT_DAY).to_i32();
-        let file = format!("FROM exchanged_file f WHERE f.kind = 'SPL' AND f.business_date = {day}");
-        let columns = "business_date, file_id, n, kind, reason, order_no, inst_order_no, institution_id, \
-             sub_merchant_id, merchant, channel, product, tags, parties, paid_at, paid, fee, subsidy, rule, version, \
-             rule_digest, preview_digest, lines";
+        let mut made = self.partitions();
         let line = |idx: i64, path: &str, role: &str, receiver: &str, amount: &str| {
             format!(
-                "INSERT INTO split_line (business_date, file_id, n, idx, path, role, receiver, amount) \
-                 SELECT business_date, file_id, n, {idx}, '{path}', '{role}', {receiver}, {amount} FROM split_order \
-                 WHERE kind = 'O' AND business_date = {day}"
+                "INSERT INTO split_line (business_date, institution_id, file_id, n, idx, path, role, receiver, amount) \
+                 SELECT s.business_date, s.institution_id, s.file_id, s.n, {idx}, '{path}', '{role}', {receiver}, {amount} \
+                 FROM split_order s JOIN bill_order b ON b.business_date = s.business_date \
+                 AND b.institution_id = s.institution_id AND b.bill_id = s.bill_id AND b.paid_at = s.paid_at \
+                 AND b.inst_order_no = s.inst_order_no WHERE s.business_date = {day} AND s.reason IS NULL"
             )
         };
-        let oldest = self.day(SPLIT_DAY.saturating_add(60)).to_i32();
-        let mut made = vec![
+        let billed = "INSERT INTO bill_order (business_date, institution_id, bill_id, paid_at, inst_order_no, order_no, \
+             merchant, channel, product, tags, parties, paid, fee, subsidy, sub_merchant_id)";
+        let split = "INSERT INTO split_order (business_date, institution_id, file_id, n, bill_id, paid_at, \
+             inst_order_no, paid, fee, subsidy, reason, rule_id, lines)";
+        // Orders of the older days: 50 a day, which no rule could split.
+        let (oldest, newest) =
+            (self.day(UNSPLIT_DAY).to_i32(), self.day(SPLIT_DAY.saturating_add(1)).to_i32());
+        let unsplit = format!(
+            "FROM exchanged_file f JOIN bill b ON b.institution_id = f.institution_id \
+             AND b.business_date = f.business_date CROSS JOIN {fifty} \
+             WHERE f.kind = 'SPL' AND f.business_date BETWEEN {oldest} AND {newest}",
+            fifty = d.series("0", "50"),
+        );
+        let (no, inst) = (d.pad("f.id * 50 + i", 26), d.pad("f.id * 50 + i", 20));
+        made.extend([
             format!(
-                "INSERT INTO split_order ({columns}) SELECT {day}, (SELECT f.id {file}), \
-                 row_number() OVER (ORDER BY p.inst_order_no), 'O', NULL, o.order_no, p.inst_order_no, p.institution_id, \
-                 p.sub_merchant_id, s.merchant, p.channel, p.product, '', '', p.paid_at, p.paid, p.paid * 38 / 10000, 0, \
-                 'market', 1, '{rule_digest}', NULL, 4 FROM payment p JOIN pay_order o ON o.id = p.order_id \
-                 JOIN sub_merchant s ON s.id = p.sub_merchant_id WHERE p.business_date = {day}"
+                "{billed} SELECT p.business_date, p.institution_id, (SELECT id FROM bill WHERE business_date = {day}), \
+                 p.paid_at, p.inst_order_no, o.order_no, m.merchant, p.channel, p.product, '', '', p.paid, \
+                 p.paid * 38 / 10000, 0, p.sub_merchant_id FROM payment p JOIN pay_order o ON o.id = p.order_id \
+                 JOIN sub_merchant m ON m.id = p.sub_merchant_id WHERE p.business_date = {day}"
             ),
-            line(0, "0", "platform", "'platform'", "paid * 6 / 1000"),
-            line(1, "1", "agent", "'agent:A1'", "paid * 3 / 1000"),
-            line(2, "2", "supplier", "'supplier:S1'", "paid * 12 / 100"),
+            format!(
+                "{split} SELECT b.business_date, b.institution_id, f.id, \
+                 row_number() OVER (ORDER BY b.paid_at, b.inst_order_no), b.bill_id, b.paid_at, b.inst_order_no, \
+                 b.paid, b.fee, 0, NULL, (SELECT max(id) FROM rule_version), 4 FROM bill_order b \
+                 JOIN exchanged_file f ON f.kind = 'SPL' AND f.business_date = b.business_date \
+                 WHERE b.business_date = {day}"
+            ),
+            line(0, "0", "platform", "'platform'", "s.paid * 6 / 1000"),
+            line(1, "1", "agent", "'agent:A1'", "s.paid * 3 / 1000"),
+            line(2, "2", "supplier", "'supplier:S1'", "s.paid * 12 / 100"),
             line(
                 3,
                 MERCHANT_PATH,
                 "merchant",
-                "'merchant:' || merchant",
-                "paid - fee - paid * 6 / 1000 - paid * 3 / 1000 - paid * 12 / 100",
-            ),
-            format!(
-                "INSERT INTO split_order ({columns}) SELECT f.business_date, f.id, 2000000 + i, 'X', 'NO_RULE', \
-                 'BN' || {no}, '43' || {inst}, f.institution_id, {big}, 'B000001', 'wechat', 'native', '', '', \
-                 f.created_at - 86400000000, 5000, 19, 0, NULL, NULL, NULL, NULL, 0 \
-                 FROM exchanged_file f CROSS JOIN {fifty} \
-                 WHERE f.kind = 'SPL' AND f.business_date BETWEEN {oldest} AND {day}",
-                no = d.pad("f.id * 50 + i", 26),
-                inst = d.pad("f.id * 50 + i", 20),
-                big = self.first_merchant,
-                fifty = d.series("0", "50"),
+                "'merchant:' || b.merchant",
+                "s.paid - s.fee - s.paid * 6 / 1000 - s.paid * 3 / 1000 - s.paid * 12 / 100",
             ),
             format!(
                 "INSERT INTO result_line (file_result_id, n, status, amount, inst_serial, path, done_at, err_code, \
                  err_msg) SELECT r.id, s.n, 'S', s.paid, '', '', '', '', '' FROM split_order s \
-                 JOIN file_result r ON r.file_id = s.file_id AND r.stage = 'FINAL' \
-                 WHERE s.kind = 'O' AND s.business_date = {day}"
+                 JOIN file_result r ON r.file_id = s.file_id AND r.stage = 'FINAL' WHERE s.business_date = {day}"
             ),
-        ];
-        if with_keys {
-            made.push(
-                "INSERT INTO split_key (inst_order_no, file_id, business_date, n) \
-                 SELECT inst_order_no, file_id, business_date, n FROM split_order"
-                    .to_owned(),
-            );
+            format!(
+                "{billed} SELECT f.business_date, {institution}, b.id, f.created_at - {DAY} - i * 1000000, '43' || {inst}, 'BN' || {no}, \
+                 'B000001', 'wechat', 'native', '', '', 5000, 19, 0, {big} {unsplit}",
+                big = self.first_merchant,
+            ),
+            format!(
+                "{split} SELECT f.business_date, {institution}, f.id, i + 1, b.id, f.created_at - {DAY} - i * 1000000, '43' || {inst}, \
+                 5000, 19, 0, 'NO_RULE', NULL, 0 {unsplit}"
+            ),
+        ]);
+        made
+    }
+
+    /// Where PostgreSQL keeps the days that are cut.
+    fn partitions(&self) -> Vec<String> {
+        let mut made = Vec::new();
+        if self.dialect == Dialect::Postgres {
+            for ago in SPLIT_DAY..=UNSPLIT_DAY {
+                let of_day = format!("{}, {}", self.day(ago).to_i32(), self.institution);
+                for table in ["bill_order", "split_order", "split_line"] {
+                    for step in ["stage_partition", "attach_partition"] {
+                        made.push(format!("SELECT {step}('{table}', {of_day})"));
+                    }
+                }
+            }
         }
         made
     }

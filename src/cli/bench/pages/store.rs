@@ -57,9 +57,7 @@ impl Filler {
         for index in indexes {
             self.execute(&index)?;
         }
-        let digest = self.texts("SELECT digest AS v FROM rule_version")?.pop().unwrap_or_default();
-        let with_keys = self.has_split_key()?;
-        self.transaction(&fill.splits(&digest, with_keys))?;
+        self.transaction(&fill.splits())?;
         self.transaction(&fill.differences())?;
         self.finish()
     }
@@ -76,14 +74,6 @@ impl Filler {
                 self.execute("CHECKPOINT")
             }
         }
-    }
-
-    fn has_split_key(&mut self) -> anyhow::Result<bool> {
-        let query = match &self.0 {
-            Conn::Sqlite(_) => "SELECT name AS v FROM sqlite_schema WHERE name = 'split_key'",
-            Conn::Pg(_) => "SELECT relname::text AS v FROM pg_class WHERE relname = 'split_key'",
-        };
-        Ok(!self.texts(query)?.is_empty())
     }
 
     /// Drops the big tables' secondary indexes; the statements that make them again.
