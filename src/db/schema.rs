@@ -397,26 +397,9 @@ table! {
         bill_id -> BigInt,
         paid_at -> BigInt,
         inst_order_no -> Text,
-        paid -> BigInt,
-        fee -> BigInt,
-        subsidy -> BigInt,
         reason -> Nullable<Text>,
         rule_id -> Nullable<BigInt>,
-        lines -> Integer,
-    }
-}
-
-table! {
-    split_line (file_id, n, idx, business_date, institution_id) {
-        business_date -> Integer,
-        institution_id -> BigInt,
-        file_id -> BigInt,
-        n -> Integer,
-        idx -> Integer,
-        path -> Text,
-        role -> Text,
-        receiver -> Text,
-        amount -> BigInt,
+        lines -> Text,
     }
 }
 
@@ -574,7 +557,6 @@ allow_tables_to_appear_in_same_query!(
     bill_order,
     bill_source,
     split_order,
-    split_line,
     settlement_input,
     settlement_line,
     ledger_entry,

@@ -49,7 +49,7 @@ pub(super) fn answered(tx: &mut Tx<'_>, imported: &ImportedResult, name: &str, a
             for (status, sign) in [("S", 1), ("B", -1)] {
                 let totals = splits::answered_totals(tx, answered, result.id, status)?.into_iter();
                 let parties: ByParty =
-                    totals.map(|(party, fen)| (party, Fen::new(fen.saturating_mul(sign)))).collect();
+                    totals.map(|sum| (sum.receiver, Fen::new(sum.total.saturating_mul(sign)))).collect();
                 ledger::split(tx, told, &parties)?;
             }
             Ok(())

@@ -13,7 +13,7 @@ use crate::institutions::exchange::{self, Answer, Desk, ExchangedFile, broken_re
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
-use crate::kernel::file::spl::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, SplWriter};
+use crate::kernel::file::spl::{SplHeader, SplOrder, SplRecord, SplUnsplit, SplWriter};
 use crate::kernel::file::{FileName, MAX_ORDERS};
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
@@ -285,9 +285,10 @@ pub fn recompute(tx: &mut Tx<'_>, file: &ExchangedFile, out: File) -> Result<Dig
 
 /// The records of an order as its file tells it.
 fn records(entry: &Entry, mut take: impl FnMut(&SplRecord<'_>) -> Result<(), Error>) -> Result<(), Error> {
-    let Entry { order, billed, rule, lines } = entry;
+    let Entry { order, billed, rule } = entry;
+    let lines = entry.lines()?;
     let n = u32::try_from(order.n).map_err(Error::internal)?;
-    let (paid_at, paid) = (clock::instant(order.paid_at), Fen::new(order.paid));
+    let (paid_at, paid) = (clock::instant(order.paid_at), Fen::new(billed.paid));
     let (order_no, inst_order_no) = (billed.order_no.as_str(), order.inst_order_no.as_str());
     match (&order.reason, rule) {
         (Some(reason), _) => {
@@ -305,19 +306,15 @@ fn records(entry: &Entry, mut take: impl FnMut(&SplRecord<'_>) -> Result<(), Err
             parties: &billed.parties,
             paid_at,
             paid,
-            fee: Fen::new(order.fee),
-            subsidy: Fen::new(order.subsidy),
+            fee: Fen::new(billed.fee),
+            subsidy: Fen::new(billed.subsidy),
             rule: &rule.rule,
             version: i64::from(rule.version),
-            lines: u32::try_from(order.lines).map_err(Error::internal)?,
+            lines: u32::try_from(lines.len()).map_err(Error::internal)?,
         }))?,
         (None, None) => return Err(Error::Internal(format!("the rule of {inst_order_no} is not kept"))),
     }
-    for line in lines {
-        let (path, role, receiver) = (line.path.as_str(), line.role.as_str(), line.receiver.as_str());
-        take(&SplRecord::Line(SplLine { n, path, role, receiver, amount: Fen::new(line.amount) }))?;
-    }
-    Ok(())
+    lines.into_iter().try_for_each(|line| take(&SplRecord::Line(line)))
 }
 
 pub(super) fn digest(text: &str) -> Result<Digest, Error> {

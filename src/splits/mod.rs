@@ -12,7 +12,7 @@ mod store;
 mod write;
 
 pub use cut::{CutReport, Cutting, Progress, cut, cut_loaded, recompute, recorded, standing};
-pub use row_store::{SplitLine, SplitRow};
+pub use row_store::SplitRow;
 pub use store::{
     DayCut, Entry, PickedRule, ReceiverTotal, Unsplit, answered_totals, cuts, entries, entry, is_unfinished,
     lists_all, order_amounts, places, receiver_totals, split_count, unsplit_count, unsplit_newest,

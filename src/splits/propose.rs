@@ -2,17 +2,18 @@
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::pipeline::{Page, Plan};
-use super::row_store::{NewLine, NewOrder, Rows};
+use super::row_store::{NewRow, Rows};
 use crate::clock;
 use crate::db::Backend;
 use crate::error::{Code, Error};
 use crate::institutions::exchange::{broken_record, row_number};
 use crate::kernel::bill::BillOrder;
 use crate::kernel::file::field;
-use crate::kernel::file::spl::{SplBody, SplLine, SplOrder, SplRecord, SplUnsplit};
+use crate::kernel::file::spl::{SplBody, SplLine, SplOrder, SplRecord, SplUnsplit, push_share};
 use crate::kernel::money::Fen;
-use crate::kernel::proposal::{Proposal, propose};
-use crate::kernel::split::Line;
+use crate::kernel::proposal::{Draft, Reason, draft};
+use crate::kernel::rule::RuleVersion;
+use crate::kernel::split::PlainLine;
 
 /// What is known of a file when its last order is written down.
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +38,12 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, order: &BillOrder, proposal: &Proposal) -> Option<()> {
+    fn add(&mut self, order: &BillOrder, draft: &Draft<'_>) -> Option<()> {
         let facts = &order.facts;
         self.paid = self.paid.checked_add(facts.paid)?;
         self.fee = self.fee.checked_add(facts.fee)?;
         self.subsidy = self.subsidy.checked_add(facts.subsidy)?;
-        if matches!(proposal, Proposal::Unsplit(_)) {
+        if matches!(draft, Draft::Unsplit(_)) {
             self.unsplit = self.unsplit.checked_add(facts.pool())?;
         }
         Some(())
@@ -110,6 +111,8 @@ struct Proposer<'a> {
     files: u32,
     tags: String,
     parties: String,
+    merchant: String,
+    shares: Vec<u8>,
 }
 
 impl<'a> Proposer<'a> {
@@ -124,6 +127,8 @@ impl<'a> Proposer<'a> {
             files: 0,
             tags: String::new(),
             parties: String::new(),
+            merchant: String::new(),
+            shares: Vec::new(),
         }
     }
 
@@ -135,20 +140,16 @@ impl<'a> Proposer<'a> {
     }
 
     fn page(&mut self, page: Page, ready: &mut Vec<Batch>) -> Result<(), Error> {
-        for order in page.orders {
-            let number = &order.facts.inst_order_no;
-            let proposal = propose(&self.plan.bundle, &order.facts).map_err(|fact| {
-                let detail = format!("{number}: {fact} is out of bounds");
-                Error::refused(Code::BillUnusable, detail)
-            })?;
-            if matches!(proposal, Proposal::Unsplit(_)) && page.waiting.contains(number) {
+        for order in &page.orders {
+            let draft = self.draft(order)?;
+            if matches!(draft, Draft::Unsplit(_)) && page.waiting.contains(&order.facts.inst_order_no) {
                 continue;
             }
             if self.body.orders() >= self.plan.most {
                 let whole = self.end(true);
                 ready.push(whole);
             }
-            self.order(&order, &proposal)?;
+            self.order(order, &draft)?;
         }
         if self.body.orders() > 0 {
             let so_far = self.take_batch();
@@ -173,82 +174,110 @@ impl<'a> Proposer<'a> {
         batch
     }
 
-    fn order(&mut self, order: &BillOrder, proposal: &Proposal) -> Result<(), Error> {
-        let lines = u32::try_from(proposal.paid_lines().count()).unwrap_or(u32::MAX);
+    /// A bill that states facts out of their bounds is unusable; of an order that no version applies to none is looked at.
+    fn draft<'o>(&self, order: &'o BillOrder) -> Result<Draft<'o>, Error>
+    where
+        'a: 'o,
+    {
+        let facts = &order.facts;
+        let draft = draft(&self.plan.bundle, facts);
+        let is_looked_at = match &draft {
+            Draft::Unsplit(Reason::Merchant | Reason::NoRule) => false,
+            Draft::Unsplit(Reason::Overflow | Reason::OverLimit | Reason::Receiver | Reason::OverCap)
+            | Draft::Split { .. } => true,
+        };
+        match facts.check() {
+            Err(fact) if is_looked_at => {
+                let detail = format!("{}: {fact} is out of bounds", facts.inst_order_no);
+                Err(Error::refused(Code::BillUnusable, detail))
+            }
+            Ok(()) | Err(_) => Ok(draft),
+        }
+    }
+
+    fn order(&mut self, order: &BillOrder, draft: &Draft<'_>) -> Result<(), Error> {
         let n = self.body.orders().saturating_add(1);
         let too_much = || Error::Internal("the amounts of a file are beyond 64 bits".into());
-        self.sums.add(order, proposal).ok_or_else(too_much)?;
+        self.sums.add(order, draft).ok_or_else(too_much)?;
         let facts = &order.facts;
-        let (order_no, inst_order_no) = (order.order_no.as_str(), facts.inst_order_no.as_str());
-        let (paid_at, paid) = (facts.paid_at, facts.paid);
-        let (record, reason, rule_id) = match proposal {
-            Proposal::Unsplit(reason) => {
-                let unsplit = SplUnsplit { n, order_no, inst_order_no, paid_at, paid, reason: *reason };
-                (SplRecord::Unsplit(unsplit), Some(reason.as_str()), None)
+        let (reason, rule_id) = match draft {
+            Draft::Unsplit(reason) => {
+                self.unsplit(n, order, *reason)?;
+                (Some(reason.as_str()), None)
             }
-            Proposal::Split { rule, .. } => {
-                self.tags.clear();
-                self.parties.clear();
-                field::push_tags(&mut self.tags, &facts.tags);
-                field::push_parties(&mut self.parties, &facts.parties);
-                let told = SplOrder {
-                    n,
-                    order_no,
-                    inst_order_no,
-                    merchant: &facts.merchant,
-                    channel: &facts.channel,
-                    product: &facts.product,
-                    tags: &self.tags,
-                    parties: &self.parties,
-                    paid_at,
-                    paid,
-                    fee: facts.fee,
-                    subsidy: facts.subsidy,
-                    rule: &rule.rule,
-                    version: rule.version,
-                    lines,
-                };
+            Draft::Split { rule, lines } => {
+                self.split(n, order, rule, lines)?;
                 let kept = self.plan.rules.get(&rule.digest()).copied();
                 let kept = kept.ok_or_else(|| Error::Internal(format!("rule {} is not kept", rule.rule)))?;
-                (SplRecord::Order(told), None, Some(kept))
+                (None, Some(kept))
             }
         };
-        self.body.record(&mut self.batch.text, &record).map_err(broken_record)?;
         let bill = &self.plan.bill;
-        self.batch.rows.order(&NewOrder {
+        self.batch.rows.push(&NewRow {
             business_date: bill.business_date,
             institution_id: bill.institution_id,
             n: row_number(n)?,
             bill_id: bill.id,
-            paid_at: clock::micros(paid_at),
-            inst_order_no,
-            paid: paid.get(),
-            fee: facts.fee.get(),
-            subsidy: facts.subsidy.get(),
+            paid_at: clock::micros(facts.paid_at),
+            inst_order_no: &facts.inst_order_no,
             reason,
             rule_id,
-            lines: row_number(lines)?,
+            lines: str::from_utf8(&self.shares).map_err(Error::internal)?,
         });
-        for (idx, line) in proposal.paid_lines().enumerate() {
-            self.line(n, idx, line)?;
-        }
+        self.shares.clear();
         Ok(())
     }
 
-    fn line(&mut self, n: u32, idx: usize, line: &Line) -> Result<(), Error> {
-        let Line { path, role, receiver, amount } = line;
-        let record = SplRecord::Line(SplLine { n, path, role, receiver, amount: *amount });
-        self.body.record(&mut self.batch.text, &record).map_err(broken_record)?;
-        self.batch.rows.line(&NewLine {
-            business_date: self.plan.bill.business_date,
-            institution_id: self.plan.bill.institution_id,
-            n: row_number(n)?,
-            idx: row_number(idx)?,
-            path,
-            role,
-            receiver,
-            amount: amount.get(),
-        });
+    fn unsplit(&mut self, n: u32, order: &BillOrder, reason: Reason) -> Result<(), Error> {
+        let BillOrder { order_no, facts, .. } = order;
+        let (inst_order_no, paid_at, paid) = (&facts.inst_order_no, facts.paid_at, facts.paid);
+        let told = SplUnsplit { n, order_no, inst_order_no, paid_at, paid, reason };
+        self.body.record(&mut self.batch.text, &SplRecord::Unsplit(told)).map_err(broken_record)
+    }
+
+    fn split(
+        &mut self,
+        n: u32,
+        order: &BillOrder,
+        rule: &RuleVersion,
+        lines: &[PlainLine<'_>],
+    ) -> Result<(), Error> {
+        let paid = || lines.iter().filter(|line| line.amount > Fen::ZERO);
+        let facts = &order.facts;
+        self.tags.clear();
+        self.parties.clear();
+        self.merchant.clear();
+        field::push_tags(&mut self.tags, &facts.tags);
+        field::push_parties(&mut self.parties, &facts.parties);
+        self.merchant.push_str("merchant:");
+        self.merchant.push_str(&facts.merchant);
+        let told = SplOrder {
+            n,
+            order_no: &order.order_no,
+            inst_order_no: &facts.inst_order_no,
+            merchant: &facts.merchant,
+            channel: &facts.channel,
+            product: &facts.product,
+            tags: &self.tags,
+            parties: &self.parties,
+            paid_at: facts.paid_at,
+            paid: facts.paid,
+            fee: facts.fee,
+            subsidy: facts.subsidy,
+            rule: &rule.rule,
+            version: rule.version,
+            lines: u32::try_from(paid().count()).unwrap_or(u32::MAX),
+        };
+        self.body.record(&mut self.batch.text, &SplRecord::Order(told)).map_err(broken_record)?;
+        for line in paid() {
+            let receiver = line.receiver.key().unwrap_or(&self.merchant);
+            let line = SplLine { n, path: line.path, role: line.role, receiver, amount: line.amount };
+            self.body.record(&mut self.batch.text, &SplRecord::Line(line)).map_err(broken_record)?;
+            if !self.shares.is_empty() {
+                self.shares.push(b'\n');
+            }
+            push_share(&mut self.shares, &line);
+        }
         Ok(())
     }
 }

@@ -1,18 +1,18 @@
 //! Queries of the splits room.
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use diesel::dsl::{exists, not, sql};
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 
-use super::row_store::{SplitLine, SplitRow};
+use super::row_store::SplitRow;
 use crate::db::Tx;
 use crate::db::schema::{
-    bill_order, day_cut, exchanged_file, file_result, pay_order, result_line, rule_version, split_line,
-    split_order,
+    bill_order, day_cut, exchanged_file, file_result, pay_order, result_line, rule_version, split_order,
 };
 use crate::error::Error;
 use crate::institutions::exchange::ExchangedFile;
+use crate::kernel::file::spl::{SplLine, shares};
+use crate::kernel::money::Fen;
 use crate::people::Scope;
 use crate::reconciliation::{self, BillRow, BilledOrder};
 
@@ -60,8 +60,18 @@ pub struct Entry {
     pub billed: BilledOrder,
     /// Of an O.
     pub rule: Option<PickedRule>,
+}
+
+impl Entry {
     /// In the order in which the split made them; none of an X.
-    pub lines: Vec<SplitLine>,
+    pub fn lines(&self) -> Result<Vec<SplLine<'_>>, Error> {
+        lines_of(self.order.n, &self.order.lines)
+    }
+}
+
+fn lines_of(n: i32, text: &str) -> Result<Vec<SplLine<'_>>, Error> {
+    let n = u32::try_from(n).map_err(Error::internal)?;
+    shares(n, text).ok_or_else(|| Error::Internal(format!("the stored lines of order {n}")))
 }
 
 /// What one receiver gets from an SPL.
@@ -210,7 +220,7 @@ pub(super) fn told_on(
 
 /// At most `limit` orders of a file after place `after`, with their lines.
 pub fn entries(tx: &mut Tx<'_>, file: &ExchangedFile, after: i32, limit: i64) -> Result<Vec<Entry>, Error> {
-    let orders: Vec<(SplitRow, BilledOrder, Option<PickedRule>)> = split_order::table
+    let rows: Vec<(SplitRow, BilledOrder, Option<PickedRule>)> = split_order::table
         .inner_join(billed!())
         .left_join(rule_version::table.on(rule_version::id.nullable().eq(split_order::rule_id)))
         .filter(split_order::business_date.eq(file.business_date))
@@ -221,21 +231,7 @@ pub fn entries(tx: &mut Tx<'_>, file: &ExchangedFile, after: i32, limit: i64) ->
         .limit(limit)
         .select((SplitRow::as_select(), BilledOrder::as_select(), Option::<PickedRule>::as_select()))
         .load(tx.conn())?;
-    let Some(last) = orders.last().map(|(order, ..)| order.n) else { return Ok(Vec::new()) };
-    let lines: Vec<SplitLine> = of!(split_line, file)
-        .filter(split_line::n.gt(after))
-        .filter(split_line::n.le(last))
-        .order((split_line::n.asc(), split_line::idx.asc()))
-        .select(SplitLine::as_select())
-        .load(tx.conn())?;
-    let mut lines = lines.into_iter().peekable();
-    Ok(orders
-        .into_iter()
-        .map(|(order, billed, rule)| {
-            let lines = std::iter::from_fn(|| lines.next_if(|line| line.n <= order.n)).collect();
-            Entry { order, billed, rule, lines }
-        })
-        .collect())
+    Ok(rows.into_iter().map(|(order, billed, rule)| Entry { order, billed, rule }).collect())
 }
 
 /// One order of a file.
@@ -251,44 +247,90 @@ pub fn split_count(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<i64, Error> 
 
 /// What the lines of each split order of a file add up to, in fen.
 pub fn order_amounts(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<BTreeMap<i32, i64>, Error> {
-    let rows: Vec<(i32, i64)> = of!(split_order, file)
-        .filter(split_order::reason.is_null())
-        .select((split_order::n, sql::<BigInt>("paid + subsidy - fee")))
-        .load(tx.conn())?;
-    Ok(rows.into_iter().collect())
+    let mut amounts = BTreeMap::new();
+    each_split(tx, file, None, |n, lines| {
+        let sum = Fen::sum(lines.iter().map(|line| line.amount)).ok_or_else(too_much)?;
+        amounts.insert(n, sum.get());
+        Ok(())
+    })?;
+    Ok(amounts)
 }
 
 /// What each receiver gets from a file, by receiver.
 pub fn receiver_totals(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<Vec<ReceiverTotal>, Error> {
-    let rows: Vec<(String, i64, i64)> = of!(split_line, file)
-        .group_by(split_line::receiver)
-        .order(split_line::receiver.asc())
-        .select((
-            split_line::receiver,
-            sql::<BigInt>("CAST(SUM(amount) AS BIGINT)"),
-            sql::<BigInt>("COUNT(DISTINCT n)"),
-        ))
-        .load(tx.conn())?;
-    Ok(rows.into_iter().map(|(receiver, total, orders)| ReceiverTotal { receiver, total, orders }).collect())
+    totals(tx, file, None)
 }
 
-/// What each receiver gets of those orders of a file that a result answered with this status, in fen.
+/// What each receiver gets of those orders of a file that a result answered with this status.
 pub fn answered_totals(
     tx: &mut Tx<'_>,
     file: &ExchangedFile,
     result: i64,
     status: &str,
-) -> Result<Vec<(String, i64)>, Error> {
-    Ok(split_line::table
-        .inner_join(result_line::table.on(result_line::n.eq(split_line::n)))
-        .filter(split_line::business_date.eq(file.business_date))
-        .filter(split_line::institution_id.eq(file.institution_id))
-        .filter(split_line::file_id.eq(file.id))
-        .filter(result_line::file_result_id.eq(result))
-        .filter(result_line::status.eq(status))
-        .group_by(split_line::receiver)
-        .select((split_line::receiver, sql::<BigInt>("CAST(SUM(split_line.amount) AS BIGINT)")))
-        .load(tx.conn())?)
+) -> Result<Vec<ReceiverTotal>, Error> {
+    totals(tx, file, Some((result, status)))
+}
+
+fn totals(
+    tx: &mut Tx<'_>,
+    file: &ExchangedFile,
+    answered: Option<(i64, &str)>,
+) -> Result<Vec<ReceiverTotal>, Error> {
+    /// Fen, orders, and the last order that was counted.
+    type Sum = (i64, i64, i32);
+    let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
+    each_split(tx, file, answered, |n, lines| {
+        for line in lines {
+            let sum = match sums.get_mut(line.receiver) {
+                Some(sum) => sum,
+                None => sums.entry(line.receiver.to_owned()).or_default(),
+            };
+            sum.0 = sum.0.checked_add(line.amount.get()).ok_or_else(too_much)?;
+            if std::mem::replace(&mut sum.2, n) != n {
+                sum.1 = sum.1.saturating_add(1);
+            }
+        }
+        Ok(())
+    })?;
+    let totals =
+        sums.into_iter().map(|(receiver, (total, orders, _))| ReceiverTotal { receiver, total, orders });
+    Ok(totals.collect())
+}
+
+fn too_much() -> Error {
+    Error::Internal("the lines of a file are beyond 64 bits".into())
+}
+
+/// Gives the lines of every split order of a file, or of those that a result answered with a status, by place.
+fn each_split(
+    tx: &mut Tx<'_>,
+    file: &ExchangedFile,
+    answered: Option<(i64, &str)>,
+    mut take: impl FnMut(i32, &[SplLine<'_>]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut after = 0;
+    loop {
+        let mut page = of!(split_order, file)
+            .filter(split_order::reason.is_null())
+            .filter(split_order::n.gt(after))
+            .order(split_order::n.asc())
+            .limit(PAGE)
+            .select((split_order::n, split_order::lines))
+            .into_boxed();
+        if let Some((result, status)) = answered {
+            let said = result_line::table
+                .filter(result_line::file_result_id.eq(result))
+                .filter(result_line::status.eq(status))
+                .select(result_line::n);
+            page = page.filter(split_order::n.eq_any(said));
+        }
+        let page: Vec<(i32, String)> = page.load(tx.conn())?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = *last;
+        for (n, lines) in &page {
+            take(*n, &lines_of(*n, lines)?)?;
+        }
+    }
 }
 
 /// An order that no file of its day could split, with the file that tells it last.
@@ -360,7 +402,7 @@ pub fn unsplit_newest(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<Vec<
             split_order::inst_order_no,
             pay_order::id.nullable(),
             split_order::paid_at,
-            split_order::paid,
+            bill_order::paid,
             split_order::reason,
             exchanged_file::name,
         ))

@@ -145,12 +145,22 @@ impl Rows<'_> {
     }
 }
 
-/// The fields of a record in one text, from a row and from the file alike.
+/// The fields of a record in one text, from a row and from the file alike; no record where the row is no whole one.
 fn flat(entry: &Entry) -> Vec<String> {
-    let Entry { order: o, billed, rule, lines } = entry;
+    let Entry { order: o, billed, rule } = entry;
+    let Ok(lines) = entry.lines() else { return vec![format!("the lines of order {} are broken", o.n)] };
+    let due = match o.reason {
+        Some(_) => Some(0),
+        None => billed.paid.checked_add(billed.subsidy).and_then(|gross| gross.checked_sub(billed.fee)),
+    };
+    if Fen::sum(lines.iter().map(|line| line.amount)).map(Fen::get) != due {
+        return vec![format!("the lines of order {} are not its pool", o.n)];
+    }
     let at = instant(o.paid_at).to_cst();
     let head = match &o.reason {
-        Some(reason) => format!("X|{}|{}|{}|{at}|{}|{reason}", o.n, billed.order_no, o.inst_order_no, o.paid),
+        Some(reason) => {
+            format!("X|{}|{}|{}|{at}|{}|{reason}", o.n, billed.order_no, o.inst_order_no, billed.paid)
+        }
         None => format!(
             "O|{}|{}|{}|{}|{}|{}|{}|{}|{at}|{}|{}|{}|{}|{}|{}",
             o.n,
@@ -161,15 +171,16 @@ fn flat(entry: &Entry) -> Vec<String> {
             billed.product,
             billed.tags,
             billed.parties,
-            o.paid,
-            o.fee,
-            o.subsidy,
+            billed.paid,
+            billed.fee,
+            billed.subsidy,
             rule.as_ref().map(|rule| rule.rule.as_str()).unwrap_or_default(),
             rule.as_ref().map(|rule| rule.version).unwrap_or_default(),
-            o.lines
+            lines.len()
         ),
     };
-    let lines = lines.iter().map(|l| format!("L|{}|{}|{}|{}|{}", l.n, l.path, l.role, l.receiver, l.amount));
+    let lines =
+        lines.iter().map(|l| format!("L|{}|{}|{}|{}|{}", l.n, l.path, l.role, l.receiver, l.amount.get()));
     std::iter::once(head).chain(lines).collect()
 }
 

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use super::Tag;
 use super::flow::{self, Flow, Part, color};
+use crate::kernel::file::spl::SplLine;
 use crate::kernel::money::Fen;
 use crate::kernel::split::{Line, MERCHANT_PATH, OrderFacts};
 use crate::web::format::Yuan;
@@ -24,6 +25,13 @@ impl From<&Line> for Amount {
     fn from(line: &Line) -> Self {
         let (path, role, receiver) =
             (line.path.to_string(), line.role.to_string(), line.receiver.to_string());
+        Self { path, role, receiver, amount: line.amount }
+    }
+}
+
+impl From<&SplLine<'_>> for Amount {
+    fn from(line: &SplLine<'_>) -> Self {
+        let (path, role, receiver) = (line.path.to_owned(), line.role.to_owned(), line.receiver.to_owned());
         Self { path, role, receiver, amount: line.amount }
     }
 }

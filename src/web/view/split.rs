@@ -163,9 +163,9 @@ fn facts_of(entry: &Entry) -> OrderFacts {
         tags: field::tags(&billed.tags).unwrap_or_default(),
         parties: field::parties(&billed.parties).unwrap_or_default(),
         paid_at: clock::instant(order.paid_at),
-        paid: Fen::new(order.paid),
-        fee: Fen::new(order.fee),
-        subsidy: Fen::new(order.subsidy),
+        paid: Fen::new(billed.paid),
+        fee: Fen::new(billed.fee),
+        subsidy: Fen::new(billed.subsidy),
     }
 }
 
@@ -178,16 +178,11 @@ fn of_file(
     shown: &mut Shown,
 ) -> Result<(), Error> {
     let facts = facts_of(entry);
-    let stored = entry.lines.iter().map(|line| Amount {
-        path: line.path.clone(),
-        role: line.role.clone(),
-        receiver: line.receiver.clone(),
-        amount: Fen::new(line.amount),
-    });
+    let lines = entry.lines()?;
     let picked = entry.rule.as_ref().ok_or_else(|| Error::Internal("an order without its rule".into()))?;
     let version = rules::by_digest(tx, file.institution_id, &picked.digest)?;
     let version = version.and_then(|stored| rule::parse(&stored.canonical).ok());
-    let receivers: BTreeSet<&str> = entry.lines.iter().map(|line| line.receiver.as_str()).collect();
+    let receivers: BTreeSet<&str> = lines.iter().map(|line| line.receiver).collect();
     let names = merchants::receiver_names(tx, detail.standing.order.institution_id, &receivers)?;
     let (rule, number) = (&picked.rule, picked.version);
     let (name, n) = (&file.name, entry.order.n);
@@ -195,7 +190,7 @@ fn of_file(
     let drawn = Drawn {
         tag: file_tag(lang, false),
         words: version.map(|rule| in_words(lang, &rule, &facts)).unwrap_or_default(),
-        lines: stored.collect(),
+        lines: lines.iter().map(Amount::from).collect(),
         names: &names,
         fee_how: lang.words().fee_bill_how.to_owned(),
         basis: lang.pick(

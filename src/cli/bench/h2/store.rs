@@ -12,10 +12,12 @@ use diesel::result::Error as Diesel;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
 
-use crate::db::schema::{bill, split_line};
-use crate::db::{Backend, Conn, Db, Tx};
+use crate::db::schema::{bill, split_order};
+use crate::db::{Backend, BinaryRows, Conn, Db, Tx, copy_into};
 use crate::error::Error;
+use crate::insert_chunks;
 use crate::institutions::exchange::{self, ExchangedFile, NewFile};
+use crate::kernel::file::spl::shares;
 use crate::reconciliation::{self, BillRow};
 
 /// Records a bill whose orders the bench makes.
@@ -59,55 +61,146 @@ pub(super) fn add_bill(
     reconciliation::bills(tx, institution, day)?.pop().ok_or(Error::NotFound)
 }
 
-/// What the rows of a file add up to.
-#[derive(QueryableByName)]
-pub(super) struct Sums {
-    #[diesel(sql_type = BigInt)]
-    pub orders: i64,
-    #[diesel(sql_type = BigInt)]
-    pub lines: i64,
-    #[diesel(sql_type = BigInt)]
-    pub total: i64,
-    #[diesel(sql_type = BigInt)]
-    pub pools: i64,
-}
-
-pub(super) fn sums(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<Sums, Error> {
+/// What the bill gives the orders of a file to be split, in fen.
+pub(super) fn pools(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<i64, Error> {
     let ExchangedFile { id, business_date, institution_id, .. } = file;
-    let of = format!(
-        "WHERE business_date = {business_date} AND institution_id = {institution_id} AND file_id = {id}"
-    );
-    let query = format!(
-        "SELECT (SELECT COUNT(*) FROM split_order {of}) AS orders, (SELECT COUNT(*) FROM split_line {of}) AS lines,
-           (SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM split_line {of}) AS total,
-           (SELECT CAST(COALESCE(SUM(paid + subsidy - fee), 0) AS BIGINT) FROM split_order {of}
-             AND reason IS NULL) AS pools"
-    );
-    Ok(sql_query(query).get_result(tx.conn())?)
+    let pools: Sum = sql_query(format!(
+        "SELECT CAST(COALESCE(SUM(b.paid + b.subsidy - b.fee), 0) AS BIGINT) AS v FROM split_order s
+         JOIN bill_order b ON b.business_date = s.business_date AND b.institution_id = s.institution_id
+           AND b.bill_id = s.bill_id AND b.paid_at = s.paid_at AND b.inst_order_no = s.inst_order_no
+         WHERE s.business_date = {business_date} AND s.institution_id = {institution_id} AND s.file_id = {id}
+           AND s.reason IS NULL"
+    ))
+    .get_result(tx.conn())?;
+    Ok(pools.v)
 }
 
-/// Stores the lines of a day again in simpler ways; the seconds of each.
-pub(super) fn anchors(db: &Db, dir: &Path, of: &BillRow) -> Result<Vec<f64>, Error> {
-    let day = format!(
-        "split_line WHERE business_date = {} AND institution_id = {} ORDER BY file_id, n, idx",
-        of.business_date, of.institution_id
-    );
-    let sqlite = db.write_blocking(|tx| match tx.conn() {
-        Conn::Pg(_) => Ok(None),
-        Conn::Sqlite(conn) => insert_select(conn, &day).map(Some),
-    })?;
-    if let Some(seconds) = sqlite {
-        db.write_blocking(|tx| run(tx, "DROP TABLE anchor"))?;
-        return Ok(vec![seconds]);
+#[derive(QueryableByName)]
+struct Sum {
+    #[diesel(sql_type = BigInt)]
+    v: i64,
+}
+
+table! {
+    anchor_source (file_id, n, idx) {
+        business_date -> Integer,
+        institution_id -> BigInt,
+        file_id -> BigInt,
+        n -> Integer,
+        idx -> Integer,
+        path -> Text,
+        role -> Text,
+        receiver -> Text,
+        amount -> BigInt,
     }
+}
+
+/// A line as a row of its own: what the anchors store.
+#[derive(Insertable)]
+#[diesel(table_name = anchor_source)]
+struct Line {
+    business_date: i32,
+    institution_id: i64,
+    file_id: i64,
+    n: i32,
+    idx: i32,
+    path: String,
+    role: String,
+    receiver: String,
+    amount: i64,
+}
+
+const COLUMNS: &[&str] =
+    &["business_date", "institution_id", "file_id", "n", "idx", "path", "role", "receiver", "amount"];
+const KEY: &str = "PRIMARY KEY (file_id, n, idx, business_date, institution_id)";
+
+/// A table for lines, as strict as the product's own.
+fn create(name: &str, key: &str, sqlite: bool) -> String {
+    let (text, end) = if sqlite { ("TEXT", " STRICT, WITHOUT ROWID") } else { ("TEXT COLLATE \"C\"", "") };
+    let (int, big) = if sqlite { ("INT", "INTEGER") } else { ("INTEGER", "BIGINT") };
+    format!(
+        "CREATE TABLE {name} (business_date {int} NOT NULL, institution_id {big} NOT NULL, file_id {big} NOT NULL,
+         n {int} NOT NULL, idx {int} NOT NULL, path {text} NOT NULL, role {text} NOT NULL, receiver {text} NOT NULL,
+         amount {big} NOT NULL CHECK (amount > 0){key}){end}"
+    )
+}
+
+/// Writes the lines of a day into `anchor_source`, a row each.
+fn lay_out(tx: &mut Tx<'_>, of: &BillRow) -> Result<(), Error> {
+    let sqlite = matches!(tx.conn(), Conn::Sqlite(_));
+    run(tx, &create("anchor_source", if sqlite { ", PRIMARY KEY (file_id, n, idx)" } else { "" }, sqlite))?;
+    let mut after = (0, 0);
+    loop {
+        let page: Vec<(i64, i32, String)> = split_order::table
+            .filter(split_order::business_date.eq(of.business_date))
+            .filter(split_order::institution_id.eq(of.institution_id))
+            .filter(split_order::file_id.ge(after.0))
+            .filter(split_order::file_id.gt(after.0).or(split_order::n.gt(after.1)))
+            .order((split_order::file_id.asc(), split_order::n.asc()))
+            .limit(5000)
+            .select((split_order::file_id, split_order::n, split_order::lines))
+            .load(tx.conn())?;
+        let Some((file_id, n, _)) = page.last() else { return Ok(()) };
+        after = (*file_id, *n);
+        let mut rows = Vec::new();
+        for (file_id, n, lines) in &page {
+            let lines = shares(1, lines).ok_or_else(|| Error::Internal("stored lines".into()))?;
+            rows.extend(lines.iter().zip(0..).map(|(line, idx)| Line {
+                business_date: of.business_date,
+                institution_id: of.institution_id,
+                file_id: *file_id,
+                n: *n,
+                idx,
+                path: line.path.to_owned(),
+                role: line.role.to_owned(),
+                receiver: line.receiver.to_owned(),
+                amount: line.amount.get(),
+            }));
+        }
+        add(tx, &rows)?;
+    }
+}
+
+fn add(tx: &mut Tx<'_>, lines: &[Line]) -> Result<(), Error> {
+    match tx.conn() {
+        Conn::Sqlite(conn) => insert_chunks!(conn, anchor_source, lines),
+        Conn::Pg(conn) => {
+            let mut rows = BinaryRows::default();
+            for line in lines {
+                rows.row(9);
+                rows.int(line.business_date);
+                rows.big(line.institution_id);
+                rows.big(line.file_id);
+                rows.int(line.n);
+                rows.int(line.idx);
+                rows.text(&line.path);
+                rows.text(&line.role);
+                rows.text(&line.receiver);
+                rows.big(line.amount);
+            }
+            copy_into(conn, "anchor_source", COLUMNS, &rows)?;
+        }
+    }
+    Ok(())
+}
+
+/// Stores the lines of a day again in simpler ways, a row each; the seconds of each way.
+pub(super) fn anchors(db: &Db, dir: &Path, of: &BillRow) -> Result<Vec<f64>, Error> {
+    db.write_blocking(|tx| lay_out(tx, of))?;
+    let taken = match db.backend() {
+        Backend::Sqlite(_) => vec![insert_select(db)?],
+        Backend::Postgres(_) => copies(db, dir)?,
+    };
+    db.write_blocking(|tx| run(tx, "DROP TABLE anchor_source"))?;
+    Ok(taken)
+}
+
+fn copies(db: &Db, dir: &Path) -> Result<Vec<f64>, Error> {
     let mut taken = Vec::new();
-    for (format, key) in [
-        (CopyFormat::Binary, ""),
-        (CopyFormat::Csv, ", PRIMARY KEY (file_id, n, idx, business_date, institution_id)"),
-    ] {
+    for (format, key) in [(CopyFormat::Binary, String::new()), (CopyFormat::Csv, format!(", {KEY}"))] {
         let path = dir.join("anchor");
-        copy_out(db, &format!("(SELECT * FROM {day})"), format, &path)?;
-        db.write_blocking(|tx| run(tx, &format!("CREATE TABLE anchor (LIKE split_line{key})")))?;
+        copy_out(db, "(SELECT * FROM anchor_source ORDER BY file_id, n, idx)", format, &path)?;
+        db.write_blocking(|tx| run(tx, &create("anchor", &key, false)))?;
         let begun = Stopwatch::now();
         db.write_blocking(|tx| match tx.conn() {
             Conn::Pg(conn) => copy_in(conn, format, &path),
@@ -126,7 +219,7 @@ pub(super) fn forget(db: &Db, of: &BillRow) -> Result<(), Error> {
         if let Conn::Sqlite(_) = tx.conn() {
             return Ok(());
         }
-        for parent in ["bill_order", "split_order", "split_line"] {
+        for parent in ["bill_order", "split_order"] {
             run(tx, &format!("DROP TABLE {parent}_{}_{}", of.business_date, of.institution_id))?;
         }
         Ok(())
@@ -138,19 +231,15 @@ fn run(tx: &mut Tx<'_>, statement: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn insert_select(conn: &mut SqliteConnection, day: &str) -> Result<f64, Error> {
-    let made: Made =
-        sql_query("SELECT sql AS text FROM sqlite_schema WHERE name = 'split_line'").get_result(conn)?;
-    sql_query(made.text.replacen("split_line", "anchor", 1)).execute(conn)?;
+fn insert_select(db: &Db) -> Result<f64, Error> {
+    db.write_blocking(|tx| run(tx, &create("anchor", &format!(", {KEY}"), true)))?;
     let begun = Stopwatch::now();
-    sql_query(format!("INSERT INTO anchor SELECT * FROM {day}")).execute(conn)?;
-    Ok(begun.elapsed().as_secs_f64())
-}
-
-#[derive(QueryableByName)]
-struct Made {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    text: String,
+    db.write_blocking(|tx| {
+        run(tx, "INSERT INTO anchor SELECT * FROM anchor_source ORDER BY file_id, n, idx")
+    })?;
+    let taken = begun.elapsed().as_secs_f64();
+    db.write_blocking(|tx| run(tx, "DROP TABLE anchor"))?;
+    Ok(taken)
 }
 
 thread_local! {
@@ -160,8 +249,8 @@ thread_local! {
 struct Named;
 
 impl CopyTarget for Named {
-    type Table = split_line::table;
-    type SqlType = split_line::SqlType;
+    type Table = anchor_source::table;
+    type SqlType = anchor_source::SqlType;
 
     fn walk_target(mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
         TARGET.with_borrow(|target| pass.push_sql(target));
@@ -187,7 +276,7 @@ fn copy_out(db: &Db, query: &str, format: CopyFormat, path: &Path) -> Result<(),
 fn copy_in(conn: &mut PgConnection, format: CopyFormat, path: &Path) -> Result<(), Error> {
     use diesel::ExecuteCopyFromDsl;
     TARGET.set("anchor".to_owned());
-    diesel::copy_from(split_line::table)
+    diesel::copy_from(anchor_source::table)
         .from_raw_data(Named, |out: &mut dyn Write| -> Result<(), Diesel> {
             let mut file = File::open(path).map_err(broken)?;
             let mut piece = vec![0; 1 << 17];

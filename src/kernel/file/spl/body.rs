@@ -1,14 +1,12 @@
 //! Writing an SPL whose totals are known last: its body first, then header, body and trailer in one pass.
 use std::io::{Read, Write};
 
+use super::shares::push_share;
 use super::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, Tally};
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::{Digest, Hasher};
-use crate::kernel::file::{
-    FileKind, FileName, MAX_LINE_BYTES, MAX_ORDER_LINES, MAX_ORDERS, WriteError, field,
-};
+use crate::kernel::file::{FileKind, FileName, MAX_LINE_BYTES, MAX_ORDERS, WriteError};
 use crate::kernel::money::Fen;
-use crate::kernel::text;
 
 /// Writes records between header and trailer, and counts them. Refuses what a reader would refuse.
 #[derive(Default)]
@@ -49,8 +47,8 @@ impl SplBody {
         {
             return Err(WriteError::Refused("a total beyond 64 bits".to_owned()));
         }
-        let (fits, begin) = (fits(record), out.len());
-        if !fits || self.tally.is_beyond_limits() {
+        let begin = out.len();
+        if !record.is_sound() || self.tally.is_beyond_limits() {
             return Err(WriteError::Refused(format!("a field does not fit its place: {record:?}")));
         }
         match record {
@@ -102,35 +100,6 @@ pub fn seal<W: Write>(
     Ok((out, hasher.finish()))
 }
 
-/// The same bounds as reading sets, tested on the fields.
-fn fits(record: &SplRecord<'_>) -> bool {
-    match record {
-        SplRecord::Order(o) => {
-            text::is_order_no(o.order_no)
-                && text::is_inst_order_no(o.inst_order_no)
-                && text::is_merchant(o.merchant)
-                && text::is_channel(o.channel)
-                && text::is_channel(o.product)
-                && field::are_tags(o.tags)
-                && field::are_parties(o.parties)
-                && text::is_rule_name(o.rule)
-                && [o.paid, o.fee, o.subsidy].into_iter().all(Fen::is_fact_range)
-                && o.version > 0
-                && o.lines <= MAX_ORDER_LINES
-        }
-        SplRecord::Line(l) => {
-            field::is_path(l.path)
-                && text::is_role(l.role)
-                && text::is_receiver(l.receiver)
-                && l.amount.is_fact_range()
-                && l.amount > Fen::ZERO
-        }
-        SplRecord::Unsplit(x) => {
-            text::is_order_no(x.order_no) && text::is_inst_order_no(x.inst_order_no) && x.paid.is_fact_range()
-        }
-    }
-}
-
 fn push_order(out: &mut Vec<u8>, o: &SplOrder<'_>, times: &mut Times) {
     out.extend_from_slice(b"O|");
     push_number(out, i64::from(o.n));
@@ -152,11 +121,8 @@ fn push_order(out: &mut Vec<u8>, o: &SplOrder<'_>, times: &mut Times) {
 fn push_line(out: &mut Vec<u8>, l: &SplLine<'_>) {
     out.extend_from_slice(b"L|");
     push_number(out, i64::from(l.n));
-    for text in [l.path, l.role, l.receiver] {
-        push_text(out, text);
-    }
     out.push(b'|');
-    push_number(out, l.amount.get());
+    push_share(out, l);
 }
 
 fn push_unsplit(out: &mut Vec<u8>, x: &SplUnsplit<'_>, times: &mut Times) {
@@ -176,7 +142,7 @@ fn push_text(out: &mut Vec<u8>, text: &str) {
 }
 
 /// A number that is not negative, in digits.
-fn push_number(out: &mut Vec<u8>, number: i64) {
+pub(super) fn push_number(out: &mut Vec<u8>, number: i64) {
     let (mut digits, mut rest, mut at) = ([b'0'; 20], number.unsigned_abs(), 20_usize);
     loop {
         at = at.saturating_sub(1);

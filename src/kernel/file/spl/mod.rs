@@ -1,6 +1,7 @@
 //! SPL: split instructions (`files.md`, "SPL").
 mod body;
 mod read;
+mod shares;
 mod write;
 
 use super::{Check, FileName, MAX_ORDER_LINES, MAX_ORDERS, field};
@@ -12,6 +13,7 @@ use crate::kernel::text;
 
 pub use body::{SplBody, seal};
 pub use read::{SplReader, parse};
+pub use shares::{push_share, shares};
 pub use write::SplWriter;
 
 /// `H`: what the file is, its totals and its place in the chain.
