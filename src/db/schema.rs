@@ -404,6 +404,21 @@ table! {
 }
 
 table! {
+    unsplit_order (file_id, n) {
+        file_id -> BigInt,
+        n -> Integer,
+        institution_id -> BigInt,
+        business_date -> Integer,
+        sub_merchant_id -> Nullable<BigInt>,
+        order_no -> Text,
+        inst_order_no -> Text,
+        paid_at -> BigInt,
+        paid -> BigInt,
+        reason -> Text,
+    }
+}
+
+table! {
     settlement_input (file_id, name) {
         file_id -> BigInt,
         name -> Text,
@@ -557,6 +572,7 @@ allow_tables_to_appear_in_same_query!(
     bill_order,
     bill_source,
     split_order,
+    unsplit_order,
     settlement_input,
     settlement_line,
     ledger_entry,

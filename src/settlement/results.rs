@@ -65,6 +65,9 @@ fn receive_result(
                 answers_lines(tx, &imported)?;
             }
             books::answered(tx, &imported, &incoming.name, now)?;
+            if imported.result.stage == "FIRST" && imported.answered.kind == "SPL" {
+                splits::list_unsplit(tx, institution.id, imported.answered.business_date)?;
+            }
             Ok(Received::Result(imported.answered.name))
         }
     }

@@ -9,11 +9,13 @@ mod pipeline;
 mod propose;
 mod row_store;
 mod store;
+mod unsplit_store;
 mod write;
 
 pub use cut::{CutReport, Cutting, Progress, cut, cut_loaded, recompute, recorded, standing};
 pub use row_store::SplitRow;
 pub use store::{
-    DayCut, Entry, PickedRule, ReceiverTotal, Unsplit, answered_totals, cuts, entries, entry, is_unfinished,
-    lists_all, order_amounts, places, receiver_totals, split_count, unsplit_count, unsplit_newest,
+    DayCut, Entry, PickedRule, ReceiverTotal, answered_totals, cuts, entries, entry, is_unfinished,
+    lists_all, order_amounts, places, receiver_totals, split_count,
 };
+pub use unsplit_store::{Unsplit, list_unsplit, unsplit_breaks, unsplit_count, unsplit_newest};

@@ -6,14 +6,11 @@ use diesel::prelude::*;
 
 use super::row_store::SplitRow;
 use crate::db::Tx;
-use crate::db::schema::{
-    bill_order, day_cut, exchanged_file, file_result, pay_order, result_line, rule_version, split_order,
-};
+use crate::db::schema::{bill_order, day_cut, file_result, result_line, rule_version, split_order};
 use crate::error::Error;
 use crate::institutions::exchange::ExchangedFile;
 use crate::kernel::file::spl::{SplLine, shares};
 use crate::kernel::money::Fen;
-use crate::people::Scope;
 use crate::reconciliation::{self, BillRow, BilledOrder};
 
 /// Orders that are looked at in one query.
@@ -194,7 +191,22 @@ pub fn places(
     day: i32,
     inst_order_no: &str,
 ) -> Result<Vec<(i64, i32)>, Error> {
-    Ok(numbered!(tx, institution, day, [inst_order_no])
+    let bills: Vec<i64> = reconciliation::bills(tx, institution, day)?.iter().map(|bill| bill.id).collect();
+    let mut times: Vec<i64> = bill_order::table
+        .filter(bill_order::business_date.eq(day))
+        .filter(bill_order::institution_id.eq(institution))
+        .filter(bill_order::bill_id.eq_any(bills))
+        .filter(bill_order::inst_order_no.eq(inst_order_no))
+        .select(bill_order::paid_at)
+        .load(tx.conn())?;
+    times.sort_unstable();
+    times.dedup();
+    // Step by step, for a plan that knows nothing of the day would read it through.
+    Ok(split_order::table
+        .filter(split_order::business_date.eq(day))
+        .filter(split_order::institution_id.eq(institution))
+        .filter(split_order::paid_at.eq_any(times))
+        .filter(split_order::inst_order_no.eq(inst_order_no))
         .order(split_order::file_id.asc())
         .select((split_order::file_id, split_order::n))
         .load(tx.conn())?)
@@ -331,85 +343,4 @@ fn each_split(
             take(*n, &lines_of(*n, lines)?)?;
         }
     }
-}
-
-/// An order that no file of its day could split, with the file that tells it last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsplit {
-    /// Our number, as the bill has it.
-    pub order_no: String,
-    /// The institution's number.
-    pub inst_order_no: String,
-    /// Whether the order is one of ours.
-    pub known: bool,
-    /// Unix microseconds.
-    pub paid_at: i64,
-    /// Fen.
-    pub paid: i64,
-    /// The reason in the file.
-    pub reason: String,
-    /// The file.
-    pub file: String,
-}
-
-/// X lines that still stand, within a scope: their file is not void, and no other file tells the order as O.
-macro_rules! standing_unsplit {
-    ($scope:expr) => {{
-        let (released, void) = diesel::alias!(split_order as released, file_result as void);
-        let released = released
-            .filter(released.field(split_order::business_date).eq(split_order::business_date))
-            .filter(released.field(split_order::institution_id).eq(split_order::institution_id))
-            .filter(released.field(split_order::paid_at).eq(split_order::paid_at))
-            .filter(released.field(split_order::inst_order_no).eq(split_order::inst_order_no))
-            .filter(released.field(split_order::reason).is_null());
-        let void = void
-            .filter(void.field(file_result::file_id).eq(split_order::file_id))
-            .filter(void.field(file_result::stage).eq("FIRST"))
-            .filter(void.field(file_result::code).ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]))
-            // The offset keeps PostgreSQL from making a join of it that reads all results for each order.
-            .offset(0);
-        let query = split_order::table
-            .inner_join(billed!())
-            .inner_join(exchanged_file::table.on(exchanged_file::id.eq(split_order::file_id)))
-            .left_join(pay_order::table.on(pay_order::order_no.eq(bill_order::order_no)))
-            // Not by kind: a bound value would keep the index of unsplit orders from being used.
-            .filter(split_order::reason.is_not_null())
-            .filter(not(exists(released)))
-            .filter(not(exists(void)))
-            .into_boxed();
-        match $scope {
-            Scope::Platform => query,
-            Scope::Institution(id) => query.filter(split_order::institution_id.eq(*id)),
-            Scope::Merchant(id) => query.filter(bill_order::sub_merchant_id.eq(*id)),
-        }
-    }};
-}
-
-/// How many orders stand unsplit, counted up to `most`.
-pub fn unsplit_count(tx: &mut Tx<'_>, scope: &Scope, most: i64) -> Result<i64, Error> {
-    let some: Vec<i32> = standing_unsplit!(scope).select(split_order::n).limit(most).load(tx.conn())?;
-    Ok(i64::try_from(some.len()).unwrap_or(most))
-}
-
-/// The orders that stand unsplit, newest first, at most `limit`.
-pub fn unsplit_newest(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<Vec<Unsplit>, Error> {
-    type Row = (String, String, Option<i64>, i64, i64, Option<String>, String);
-    let rows: Vec<Row> = standing_unsplit!(scope)
-        .order((split_order::business_date.desc(), split_order::file_id.desc(), split_order::n.desc()))
-        .limit(limit)
-        .select((
-            bill_order::order_no,
-            split_order::inst_order_no,
-            pay_order::id.nullable(),
-            split_order::paid_at,
-            bill_order::paid,
-            split_order::reason,
-            exchanged_file::name,
-        ))
-        .load(tx.conn())?;
-    let found = rows.into_iter().map(|(order_no, inst_order_no, known, paid_at, paid, reason, file)| {
-        let (known, reason) = (known.is_some(), reason.unwrap_or_default());
-        Unsplit { order_no, inst_order_no, known, paid_at, paid, reason, file }
-    });
-    Ok(found.collect())
 }

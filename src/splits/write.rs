@@ -9,6 +9,7 @@ use super::pipeline::{Plan, files_there};
 use super::propose::{Batch, End};
 use super::row_store::RowSink;
 use super::store::{self, DayCut};
+use super::unsplit_store::list_unsplit;
 use crate::clock;
 use crate::db::{Backend, Db, Tx, reserve_id};
 use crate::error::Error;
@@ -85,6 +86,7 @@ impl Writer<'_> {
         }
         self.cutting.tell(Progress::Keys);
         sink.close(tx)?;
+        list_unsplit(tx, institution, day)?;
         Ok(Made { files, more })
     }
 

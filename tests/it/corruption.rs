@@ -52,7 +52,7 @@ async fn check_finds_every_kind_of_change_made_past_the_product() {
     mingfen::jobs::roll_up(&app).await.unwrap();
     assert_eq!(check::breaks(&app).unwrap(), Vec::<String>::new());
 
-    let changes: [(&str, &[&str], &str, &str); 18] = [
+    let changes: [(&str, &[&str], &str, &str); 19] = [
         (
             "an entry's evidence",
             &["ledger_entry"],
@@ -109,27 +109,33 @@ async fn check_finds_every_kind_of_change_made_past_the_product() {
         ),
         (
             "a split line",
-            &["split_line"],
-            "UPDATE split_line SET amount = amount + 1 WHERE path = 'm'",
-            "UPDATE split_line SET amount = amount - 1 WHERE path = 'm'",
+            &["split_order"],
+            "UPDATE split_order SET lines = '9' || lines WHERE lines <> ''",
+            "UPDATE split_order SET lines = substr(lines, 2) WHERE lines <> ''",
         ),
         (
             "whose a line is",
-            &["split_line"],
-            "UPDATE split_line SET receiver = 'agent:B1' WHERE receiver = 'agent:A1'",
-            "UPDATE split_line SET receiver = 'agent:A1' WHERE receiver = 'agent:B1'",
+            &["split_order"],
+            "UPDATE split_order SET lines = replace(lines, 'agent:A1', 'agent:B1')",
+            "UPDATE split_order SET lines = replace(lines, 'agent:B1', 'agent:A1')",
         ),
         (
-            "a split order's fact",
-            &["split_order"],
-            "UPDATE split_order SET fee = fee + 1, paid = paid + 1",
-            "UPDATE split_order SET fee = fee - 1, paid = paid - 1",
+            "a fee that a file told",
+            &["bill_order"],
+            "UPDATE bill_order SET fee = fee + 1, paid = paid + 1",
+            "UPDATE bill_order SET fee = fee - 1, paid = paid - 1",
         ),
         (
             "a reason",
             &["split_order"],
             "UPDATE split_order SET reason = 'OVER_CAP' WHERE reason = 'NO_RULE'",
             "UPDATE split_order SET reason = 'NO_RULE' WHERE reason = 'OVER_CAP'",
+        ),
+        (
+            "what is listed as unsplit",
+            &[],
+            "UPDATE unsplit_order SET paid = paid + 1",
+            "UPDATE unsplit_order SET paid = paid - 1",
         ),
         (
             "a settled amount",

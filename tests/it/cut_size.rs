@@ -275,7 +275,7 @@ async fn late_orders_come_in_the_next_files_and_an_attached_day_is_never_touched
     }
     };
     let mut raw = platform.database.raw();
-    let (files_before, lines_before) = (stored(&mut raw), raw.count("split_line"));
+    let (files_before, orders_before) = (stored(&mut raw), raw.count("split_order"));
 
     let mut told: Vec<BillOrder> = late.iter().chain(&in_time[..5]).cloned().collect();
     told.sort_by(|a, b| {
@@ -308,7 +308,7 @@ async fn late_orders_come_in_the_next_files_and_an_attached_day_is_never_touched
     let after = platform.published();
     assert!(before.iter().all(|(name, bytes)| after.get(name) == Some(bytes)));
     assert_eq!(stored(&mut raw), files_before);
-    assert!(raw.count("split_line") > lines_before);
+    assert!(raw.count("split_order") > orders_before);
     assert_eq!(platform.cut(20).await.unwrap().made, 0);
     platform.check();
 }
@@ -500,16 +500,16 @@ fn what_was_cut_before_stands_in_the_new_tables() {
             })
             .unwrap();
         let [split, unsplit] = &entries[..] else { panic!("{entries:?}") };
-        assert_eq!((split.order.bill_id, split.order.paid, split.order.reason.as_deref()), (3, 100, None));
+        assert_eq!((split.order.bill_id, split.billed.paid, split.order.reason.as_deref()), (3, 100, None));
         assert_eq!((split.billed.order_no.as_str(), split.billed.tags.as_str()), ("SB0001", "A"));
         assert_eq!(
             (split.billed.sub_merchant_id, split.billed.preview_digest.as_deref()),
             (Some(8), Some(&*"5".repeat(64)))
         );
         assert_eq!(split.rule.as_ref().map(|rule| (rule.rule.as_str(), rule.version)), Some(("market", 2)));
-        assert_eq!(split.lines.iter().map(|line| line.amount).collect::<Vec<_>>(), [1, 99]);
+        assert_eq!(split.lines().unwrap().iter().map(|line| line.amount.get()).collect::<Vec<_>>(), [1, 99]);
         assert_eq!(unsplit.order.reason.as_deref(), Some("NO_RULE"));
-        assert_eq!((unsplit.rule.as_ref(), unsplit.lines.len(), unsplit.billed.fee), (None, 0, 1));
+        assert_eq!((unsplit.rule.as_ref(), unsplit.lines().unwrap().len(), unsplit.billed.fee), (None, 0, 1));
     }
 }
 

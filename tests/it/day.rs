@@ -17,6 +17,7 @@ use mingfen::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetSt
 use mingfen::kernel::file::{FileName, ResultName, Stage};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::FileState;
+use mingfen::people::Scope;
 use mingfen::protocol::crypto::PrivateKey;
 use mingfen::reconciliation::{self, DifferenceKind};
 use mingfen::settlement::{self, Received, SettlementLine};
@@ -673,6 +674,20 @@ async fn a_decision_releases_an_unsplit_order_into_a_later_file_of_its_day_once(
     assert_eq!(told.len(), 1);
     assert!(told[0].starts_with("O|") && told[0].contains(no), "{}", told[0]);
     assert_eq!(cut(&f, day).await.unwrap().made, 0);
+    // What only a void file tells as split stands unsplit, until the next file tells it again.
+    let listed = || {
+        app.db.read_blocking(|tx| {
+            assert_eq!(splits::unsplit_breaks(tx)?, Vec::<String>::new());
+            let listed = splits::unsplit_newest(tx, &Scope::Institution(institution), 100)?;
+            Ok(listed.into_iter().map(|one| one.inst_order_no).collect::<Vec<_>>())
+        })
+    };
+    assert_eq!(listed().unwrap(), Vec::<String>::new());
+    let refused = hand.result(&report.files[1], Stage::First, RetCode::Verify, &[]);
+    receive(&app, institution, &refused).unwrap();
+    assert_eq!(listed().unwrap(), [no]);
+    assert_eq!(cut(&f, day).await.unwrap().made, 1);
+    assert_eq!(listed().unwrap(), Vec::<String>::new());
     f.stop().await;
 }
 
@@ -684,9 +699,7 @@ async fn the_numbers_of_another_institution_are_not_ours() {
     let hand = Hand::over(&f);
     bill(&f, day).await;
     let void = cut(&f, day).await.unwrap().files.remove(0);
-    let unsplit = || {
-        app.db.read_blocking(|tx| splits::unsplit_count(tx, &mingfen::people::Scope::Platform, 100)).unwrap()
-    };
+    let unsplit = || app.db.read_blocking(|tx| splits::unsplit_count(tx, &Scope::Platform, 100)).unwrap();
     let before = unsplit();
     assert!(before > 0);
     let mut raw = f.database.raw();
@@ -699,17 +712,21 @@ async fn the_numbers_of_another_institution_are_not_ours() {
         .unwrap();
     }
     raw.execute(&format!(
-        "INSERT INTO split_order SELECT {number}, 999, 999999, n, bill_id, paid_at, inst_order_no, paid, fee, \
-         subsidy, NULL, 1, lines FROM split_order WHERE file_id = {}",
+        "INSERT INTO split_order (business_date, institution_id, file_id, n, bill_id, paid_at, inst_order_no, rule_id, \
+         lines) SELECT {number}, 999, 999999, n, bill_id, paid_at, inst_order_no, 1, lines FROM split_order \
+         WHERE file_id = {}",
         void.id
     ))
     .unwrap();
     drop(raw);
+    app.db.write_blocking(|tx| splits::list_unsplit(tx, institution, number)).unwrap();
     assert_eq!(unsplit(), before);
     let text = f.text(&void.name);
     let no = text.lines().find(|l| l.starts_with("O|")).unwrap().split('|').nth(3).unwrap();
     assert_eq!(app.db.read_blocking(|tx| splits::places(tx, institution, number, no)).unwrap().len(), 1);
     receive(&app, institution, &hand.result(&void, Stage::First, RetCode::Verify, &[])).unwrap();
+    assert_eq!(unsplit(), 0);
     assert_eq!(cut(&f, day).await.unwrap().made, 1);
+    assert_eq!(unsplit(), before);
     f.stop().await;
 }

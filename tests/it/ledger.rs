@@ -61,7 +61,8 @@ async fn a_finished_day_leaves_what_its_files_say() {
         .number(&format!("SELECT CAST(SUM(paid) AS BIGINT) AS v FROM payment WHERE business_date = {today}"));
     assert_eq!(of(&books, Account::ChannelReceivable), waiting);
     let unsplit = raw.number(
-        "SELECT CAST(COALESCE(SUM(paid + subsidy - fee), 0) AS BIGINT) AS v FROM split_order WHERE reason IS NOT NULL",
+        "SELECT CAST(COALESCE(SUM(b.paid + b.subsidy - b.fee), 0) AS BIGINT) AS v FROM split_order s \
+         JOIN bill_order b ON b.bill_id = s.bill_id AND b.inst_order_no = s.inst_order_no WHERE s.reason IS NOT NULL",
     );
     assert_eq!(of(&books, Account::OrderPendingSplit), -(waiting + unsplit));
     assert_eq!(of(&books, Account::CustodyCash), carried + unsplit);

@@ -19,7 +19,7 @@ use crate::support::shop::Shop;
 
 const ORDERS: i64 = 24_000;
 /// Tables that grow with the orders, and that the tests fill.
-const LARGE: [&str; 9] = [
+const LARGE: [&str; 10] = [
     "pay_order",
     "order_event",
     "payment_key",
@@ -29,6 +29,7 @@ const LARGE: [&str; 9] = [
     "outbox",
     "difference",
     "settlement_line",
+    "unsplit_order",
 ];
 
 /// Statements by the database that they were sent to, for those that are watched.
@@ -210,6 +211,12 @@ async fn crowded() -> Shop {
              requeued, amount, order_count) SELECT f.id, i, 'S', f.id || '-' || i, \
              CASE i WHEN 1 THEN 'merchant:M1001' ELSE 'merchant:X' || i END, 1, 0, 0, 0, 0, 1, 1 \
              FROM exchanged_file f CROSS JOIN {all} WHERE f.kind = 'STL'",
+            all = series(100),
+        ),
+        format!(
+            "INSERT INTO unsplit_order SELECT f.id, i, {institution}, f.business_date, \
+             CASE i WHEN 1 THEN (SELECT id FROM sub_merchant WHERE merchant = 'M1001') END, 'U' || i, 'U' || i, 1, 1, \
+             'NO_RULE' FROM exchanged_file f CROSS JOIN {all} WHERE f.kind = 'STL'",
             all = series(100),
         ),
     ] {

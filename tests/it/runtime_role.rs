@@ -63,9 +63,9 @@ fn every_way_to_spoil_the_record_is_refused(url: &str) {
     let mut runtime = Raw::open(url);
     // Days that were attached belong to the owner like all else.
     let attached = runtime.texts(
-        "SELECT inhrelid::regclass::text AS v FROM pg_inherits WHERE inhparent = 'split_line'::regclass",
+        "SELECT inhrelid::regclass::text AS v FROM pg_inherits WHERE inhparent = 'split_order'::regclass",
     );
-    for table in ["payment", "payment_default", "split_line", "audit", "session"]
+    for table in ["payment", "payment_default", "split_order", "audit", "session"]
         .into_iter()
         .chain(attached.iter().map(String::as_str))
     {
@@ -86,7 +86,7 @@ fn every_way_to_spoil_the_record_is_refused(url: &str) {
     for (table, column) in [
         ("payment", "paid"),
         ("payment_default", "paid"),
-        ("split_line", "amount"),
+        ("split_order", "n"),
         ("audit", "at"),
         ("pay_order", "amount"),
         ("exchanged_file", "size"),

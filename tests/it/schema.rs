@@ -7,7 +7,7 @@ use mingfen::db::{Conn, Db};
 use crate::support::database::{Kind, Raw, TestDatabase, migration};
 
 /// Tables whose rows may change. Every other table in the catalogue is append-only.
-const MUTABLE: [&str; 12] = [
+const MUTABLE: [&str; 13] = [
     "app_user",
     "credential",
     "institution",
@@ -20,10 +20,11 @@ const MUTABLE: [&str; 12] = [
     "request_nonce",
     "session",
     "sub_merchant",
+    "unsplit_order",
 ];
 
 /// Tables whose rows are loaded by day and institution: on PostgreSQL each has a partition of its own.
-const BY_DAY: [&str; 3] = ["bill_order", "split_order", "split_line"];
+const BY_DAY: [&str; 2] = ["bill_order", "split_order"];
 
 struct Table {
     name: String,

@@ -17,6 +17,7 @@ use crate::kernel::money::Fen;
 use crate::ledger;
 use crate::protocol::wechat::notification;
 use crate::protocol::wechat::shapes::OrderView;
+use crate::splits;
 
 /// How many breaks are told.
 const TOLD: usize = 20;
@@ -57,6 +58,7 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
     app.db.read_blocking(|tx| {
         let mut breaks = store::unprotected(tx)?;
         breaks.extend(store::contradictions(tx)?);
+        breaks.extend(splits::unsplit_breaks(tx)?);
         breaks.extend(raw_evidence(tx)?);
         breaks.extend(ledger::chain_breaks(tx)?);
         for institution in institutions::all(tx)? {

@@ -41,6 +41,13 @@ impl Dialect {
         }
     }
 
+    const fn line_end(self) -> &'static str {
+        match self {
+            Self::Postgres => "chr(10)",
+            Self::Sqlite => "char(10)",
+        }
+    }
+
     /// The business day of unix microseconds.
     fn day(self, micros: &str) -> String {
         match self {
@@ -265,19 +272,17 @@ impl Fill {
         let (d, institution) = (self.dialect, self.institution);
         let day = self.day(SPLIT_DAY).to_i32();
         let mut made = self.partitions();
-        let line = |idx: i64, path: &str, role: &str, receiver: &str, amount: &str| {
-            format!(
-                "INSERT INTO split_line (business_date, institution_id, file_id, n, idx, path, role, receiver, amount) \
-                 SELECT s.business_date, s.institution_id, s.file_id, s.n, {idx}, '{path}', '{role}', {receiver}, {amount} \
-                 FROM split_order s JOIN bill_order b ON b.business_date = s.business_date \
-                 AND b.institution_id = s.institution_id AND b.bill_id = s.bill_id AND b.paid_at = s.paid_at \
-                 AND b.inst_order_no = s.inst_order_no WHERE s.business_date = {day} AND s.reason IS NULL"
-            )
-        };
         let billed = "INSERT INTO bill_order (business_date, institution_id, bill_id, paid_at, inst_order_no, order_no, \
              merchant, channel, product, tags, parties, paid, fee, subsidy, sub_merchant_id)";
         let split = "INSERT INTO split_order (business_date, institution_id, file_id, n, bill_id, paid_at, \
-             inst_order_no, paid, fee, subsidy, reason, rule_id, lines)";
+             inst_order_no, reason, rule_id, lines)";
+        let lines = format!(
+            "'0|platform|platform|' || (b.paid * 6 / 1000) || {line} || '1|agent|agent:A1|' || (b.paid * 3 / 1000) \
+             || {line} || '2|supplier|supplier:S1|' || (b.paid * 12 / 100) || {line} \
+             || '{MERCHANT_PATH}|merchant|merchant:' || b.merchant || '|' \
+             || (b.paid - b.fee - b.paid * 6 / 1000 - b.paid * 3 / 1000 - b.paid * 12 / 100)",
+            line = d.line_end(),
+        );
         // Orders of the older days: 50 a day, which no rule could split.
         let (oldest, newest) =
             (self.day(UNSPLIT_DAY).to_i32(), self.day(SPLIT_DAY.saturating_add(1)).to_i32());
@@ -298,23 +303,15 @@ impl Fill {
             format!(
                 "{split} SELECT b.business_date, b.institution_id, f.id, \
                  row_number() OVER (ORDER BY b.paid_at, b.inst_order_no), b.bill_id, b.paid_at, b.inst_order_no, \
-                 b.paid, b.fee, 0, NULL, (SELECT max(id) FROM rule_version), 4 FROM bill_order b \
+                 NULL, (SELECT max(id) FROM rule_version), {lines} FROM bill_order b \
                  JOIN exchanged_file f ON f.kind = 'SPL' AND f.business_date = b.business_date \
                  WHERE b.business_date = {day}"
             ),
-            line(0, "0", "platform", "'platform'", "s.paid * 6 / 1000"),
-            line(1, "1", "agent", "'agent:A1'", "s.paid * 3 / 1000"),
-            line(2, "2", "supplier", "'supplier:S1'", "s.paid * 12 / 100"),
-            line(
-                3,
-                MERCHANT_PATH,
-                "merchant",
-                "'merchant:' || b.merchant",
-                "s.paid - s.fee - s.paid * 6 / 1000 - s.paid * 3 / 1000 - s.paid * 12 / 100",
-            ),
             format!(
                 "INSERT INTO result_line (file_result_id, n, status, amount, inst_serial, path, done_at, err_code, \
-                 err_msg) SELECT r.id, s.n, 'S', s.paid, '', '', '', '', '' FROM split_order s \
+                 err_msg) SELECT r.id, s.n, 'S', b.paid, '', '', '', '', '' FROM split_order s \
+                 JOIN bill_order b ON b.business_date = s.business_date AND b.institution_id = s.institution_id \
+                 AND b.bill_id = s.bill_id AND b.paid_at = s.paid_at AND b.inst_order_no = s.inst_order_no \
                  JOIN file_result r ON r.file_id = s.file_id AND r.stage = 'FINAL' WHERE s.business_date = {day}"
             ),
             format!(
@@ -324,8 +321,14 @@ impl Fill {
             ),
             format!(
                 "{split} SELECT f.business_date, {institution}, f.id, i + 1, b.id, f.created_at - {DAY} - i * 1000000, '43' || {inst}, \
-                 5000, 19, 0, 'NO_RULE', NULL, 0 {unsplit}"
+                 'NO_RULE', NULL, '' {unsplit}"
             ),
+            "INSERT INTO unsplit_order SELECT s.file_id, s.n, s.institution_id, s.business_date, b.sub_merchant_id, \
+             b.order_no, s.inst_order_no, s.paid_at, b.paid, s.reason FROM split_order s \
+             JOIN bill_order b ON b.business_date = s.business_date AND b.institution_id = s.institution_id \
+             AND b.bill_id = s.bill_id AND b.paid_at = s.paid_at AND b.inst_order_no = s.inst_order_no \
+             WHERE s.reason IS NOT NULL"
+                .to_owned(),
         ]);
         made
     }
@@ -336,7 +339,7 @@ impl Fill {
         if self.dialect == Dialect::Postgres {
             for ago in SPLIT_DAY..=UNSPLIT_DAY {
                 let of_day = format!("{}, {}", self.day(ago).to_i32(), self.institution);
-                for table in ["bill_order", "split_order", "split_line"] {
+                for table in ["bill_order", "split_order"] {
                     for step in ["stage_partition", "attach_partition"] {
                         made.push(format!("SELECT {step}('{table}', {of_day})"));
                     }

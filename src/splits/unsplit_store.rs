@@ -1,0 +1,131 @@
+//! The orders that stand unsplit: X of a file that is not void, told as O by no other. They are few of many days, so that
+//! they are listed apart; the list follows from the files, day by day, and `check` compares.
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Text;
+
+use crate::db::Tx;
+use crate::db::schema::{exchanged_file, pay_order, unsplit_order};
+use crate::error::Error;
+use crate::people::Scope;
+
+/// An order that no file of its day could split, with the file that tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsplit {
+    /// Our number, as the bill has it.
+    pub order_no: String,
+    /// The institution's number.
+    pub inst_order_no: String,
+    /// Whether the order is one of ours.
+    pub known: bool,
+    /// Unix microseconds.
+    pub paid_at: i64,
+    /// Fen.
+    pub paid: i64,
+    /// The reason in the file.
+    pub reason: String,
+    /// The file.
+    pub file: String,
+}
+
+const COLUMNS: &str = "file_id, n, institution_id, business_date, sub_merchant_id, order_no, inst_order_no, paid_at, paid, reason";
+
+/// What the files say: of all days, or of one of an institution.
+fn standing(of: Option<(i64, i32)>) -> String {
+    let of = of.map_or_else(String::new, |(institution, day)| {
+        format!("AND x.institution_id = {institution} AND x.business_date = {day}")
+    });
+    let void = |file: &str| {
+        format!(
+            "EXISTS (SELECT 1 FROM file_result r WHERE r.file_id = {file} AND r.stage = 'FIRST'
+               AND r.code NOT IN ('ACCEPTED', 'E_SIGN', 'E_DIGEST'))"
+        )
+    };
+    format!(
+        "SELECT x.file_id, x.n, x.institution_id, x.business_date, b.sub_merchant_id, b.order_no, x.inst_order_no,
+           x.paid_at, b.paid, x.reason
+         FROM split_order x
+         JOIN bill_order b ON b.business_date = x.business_date AND b.institution_id = x.institution_id
+           AND b.bill_id = x.bill_id AND b.paid_at = x.paid_at AND b.inst_order_no = x.inst_order_no
+         WHERE x.reason IS NOT NULL {of} AND NOT {void}
+           AND NOT EXISTS (SELECT 1 FROM split_order o WHERE o.business_date = x.business_date
+             AND o.institution_id = x.institution_id AND o.paid_at = x.paid_at
+             AND o.inst_order_no = x.inst_order_no AND o.reason IS NULL AND NOT {released_in_void})",
+        void = void("x.file_id"),
+        released_in_void = void("o.file_id"),
+    )
+}
+
+/// Lists anew what stands unsplit of a day; after its files or what the institution answered to them changed.
+pub fn list_unsplit(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<(), Error> {
+    let of_day = unsplit_order::table
+        .filter(unsplit_order::institution_id.eq(institution))
+        .filter(unsplit_order::business_date.eq(day));
+    diesel::delete(of_day).execute(tx.conn())?;
+    let standing = standing(Some((institution, day)));
+    sql_query(format!("INSERT INTO unsplit_order ({COLUMNS}) {standing}")).execute(tx.conn())?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Named {
+    #[diesel(sql_type = Text)]
+    inst_order_no: String,
+}
+
+/// Where the list is not what the files say, in words; the first few.
+pub fn unsplit_breaks(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
+    let (standing, listed) = (standing(None), format!("SELECT {COLUMNS} FROM unsplit_order"));
+    let mut breaks = Vec::new();
+    for (what, query) in [
+        ("an unsplit order is not listed", format!("{standing} EXCEPT {listed} LIMIT 5")),
+        ("what is listed as unsplit is not", format!("{listed} EXCEPT {standing} LIMIT 5")),
+    ] {
+        let found: Vec<Named> = sql_query(query).load(tx.conn())?;
+        breaks.extend(found.into_iter().map(|one| format!("{what}: {}", one.inst_order_no)));
+    }
+    Ok(breaks)
+}
+
+macro_rules! within {
+    ($query:expr, $scope:expr) => {{
+        let query = $query.into_boxed();
+        match $scope {
+            Scope::Platform => query,
+            Scope::Institution(id) => query.filter(unsplit_order::institution_id.eq(*id)),
+            Scope::Merchant(id) => query.filter(unsplit_order::sub_merchant_id.eq(*id)),
+        }
+    }};
+}
+
+/// How many orders stand unsplit, counted up to `most`.
+pub fn unsplit_count(tx: &mut Tx<'_>, scope: &Scope, most: i64) -> Result<i64, Error> {
+    let some: Vec<i32> =
+        within!(unsplit_order::table.select(unsplit_order::n), scope).limit(most).load(tx.conn())?;
+    Ok(i64::try_from(some.len()).unwrap_or(most))
+}
+
+/// The orders that stand unsplit, newest first, at most `limit`.
+pub fn unsplit_newest(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<Vec<Unsplit>, Error> {
+    type Row = (String, String, Option<i64>, i64, i64, String, String);
+    let query = unsplit_order::table
+        .inner_join(exchanged_file::table.on(exchanged_file::id.eq(unsplit_order::file_id)))
+        .left_join(pay_order::table.on(pay_order::order_no.eq(unsplit_order::order_no)))
+        .select((
+            unsplit_order::order_no,
+            unsplit_order::inst_order_no,
+            pay_order::id.nullable(),
+            unsplit_order::paid_at,
+            unsplit_order::paid,
+            unsplit_order::reason,
+            exchanged_file::name,
+        ));
+    let rows: Vec<Row> = within!(query, scope)
+        .order((unsplit_order::business_date.desc(), unsplit_order::file_id.desc(), unsplit_order::n.desc()))
+        .limit(limit)
+        .load(tx.conn())?;
+    let found = rows.into_iter().map(|(order_no, inst_order_no, known, paid_at, paid, reason, file)| {
+        Unsplit { order_no, inst_order_no, known: known.is_some(), paid_at, paid, reason, file }
+    });
+    Ok(found.collect())
+}
