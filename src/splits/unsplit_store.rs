@@ -100,8 +100,10 @@ macro_rules! within {
 
 /// How many orders stand unsplit, counted up to `most`.
 pub fn unsplit_count(tx: &mut Tx<'_>, scope: &Scope, most: i64) -> Result<i64, Error> {
-    let some: Vec<i32> =
-        within!(unsplit_order::table.select(unsplit_order::n), scope).limit(most).load(tx.conn())?;
+    let some: Vec<i32> = within!(unsplit_order::table.select(unsplit_order::n), scope)
+        .order(unsplit_order::business_date.desc())
+        .limit(most)
+        .load(tx.conn())?;
     Ok(i64::try_from(some.len()).unwrap_or(most))
 }
 
