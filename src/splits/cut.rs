@@ -23,7 +23,7 @@ use crate::rules;
 
 pub(super) const KIND: &str = "SPL";
 /// Orders of a file that are read at once when it is written again.
-const PAGE: i64 = 2000;
+const PAGE: i32 = 2000;
 
 /// What a cut found and did.
 #[derive(Clone, Debug, PartialEq, Eq)]

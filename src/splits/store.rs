@@ -230,20 +230,35 @@ pub(super) fn told_on(
         .optional()?)
 }
 
-/// At most `limit` orders of a file after place `after`, with their lines.
-pub fn entries(tx: &mut Tx<'_>, file: &ExchangedFile, after: i32, limit: i64) -> Result<Vec<Entry>, Error> {
-    let rows: Vec<(SplitRow, BilledOrder, Option<PickedRule>)> = split_order::table
-        .inner_join(billed!())
+/// The `limit` orders of a file after place `after`, or as many as there are.
+pub fn entries(tx: &mut Tx<'_>, file: &ExchangedFile, after: i32, limit: i32) -> Result<Vec<Entry>, Error> {
+    // Places and numbers are looked up by key, table by table: a plan for a join would read the whole day for a page.
+    let rows: Vec<(SplitRow, Option<PickedRule>)> = split_order::table
         .left_join(rule_version::table.on(rule_version::id.nullable().eq(split_order::rule_id)))
         .filter(split_order::business_date.eq(file.business_date))
         .filter(split_order::institution_id.eq(file.institution_id))
         .filter(split_order::file_id.eq(file.id))
         .filter(split_order::n.gt(after))
+        .filter(split_order::n.le(after.saturating_add(limit)))
         .order(split_order::n.asc())
-        .limit(limit)
-        .select((SplitRow::as_select(), BilledOrder::as_select(), Option::<PickedRule>::as_select()))
+        .select((SplitRow::as_select(), Option::<PickedRule>::as_select()))
         .load(tx.conn())?;
-    Ok(rows.into_iter().map(|(order, billed, rule)| Entry { order, billed, rule }).collect())
+    // A file is made from one bill.
+    let Some(bill) = rows.first().map(|(order, _)| order.bill_id) else { return Ok(Vec::new()) };
+    let numbers: Vec<&str> = rows.iter().map(|(order, _)| order.inst_order_no.as_str()).collect();
+    let billed: Vec<BilledOrder> = bill_order::table
+        .filter(bill_order::business_date.eq(file.business_date))
+        .filter(bill_order::institution_id.eq(file.institution_id))
+        .filter(bill_order::bill_id.eq(bill))
+        .filter(bill_order::inst_order_no.eq_any(numbers))
+        .select(BilledOrder::as_select())
+        .load(tx.conn())?;
+    let mut billed: HashMap<String, BilledOrder> =
+        billed.into_iter().map(|order| (order.inst_order_no.clone(), order)).collect();
+    let entry = |(order, rule): (SplitRow, Option<PickedRule>)| {
+        Some(Entry { billed: billed.remove(&order.inst_order_no)?, order, rule })
+    };
+    Ok(rows.into_iter().filter_map(entry).collect())
 }
 
 /// One order of a file.
