@@ -129,36 +129,48 @@ fn create(name: &str, key: &str, sqlite: bool) -> String {
 fn lay_out(tx: &mut Tx<'_>, of: &BillRow) -> Result<(), Error> {
     let sqlite = matches!(tx.conn(), Conn::Sqlite(_));
     run(tx, &create("anchor_source", if sqlite { ", PRIMARY KEY (file_id, n, idx)" } else { "" }, sqlite))?;
-    let mut after = (0, 0);
-    loop {
-        let page: Vec<(i64, i32, String)> = split_order::table
-            .filter(split_order::business_date.eq(of.business_date))
-            .filter(split_order::institution_id.eq(of.institution_id))
-            .filter(split_order::file_id.ge(after.0))
-            .filter(split_order::file_id.gt(after.0).or(split_order::n.gt(after.1)))
-            .order((split_order::file_id.asc(), split_order::n.asc()))
-            .limit(5000)
-            .select((split_order::file_id, split_order::n, split_order::lines))
-            .load(tx.conn())?;
-        let Some((file_id, n, _)) = page.last() else { return Ok(()) };
-        after = (*file_id, *n);
-        let mut rows = Vec::new();
-        for (file_id, n, lines) in &page {
-            let lines = shares(1, lines).ok_or_else(|| Error::Internal("stored lines".into()))?;
-            rows.extend(lines.iter().zip(0..).map(|(line, idx)| Line {
-                business_date: of.business_date,
-                institution_id: of.institution_id,
-                file_id: *file_id,
-                n: *n,
-                idx,
-                path: line.path.to_owned(),
-                role: line.role.to_owned(),
-                receiver: line.receiver.to_owned(),
-                amount: line.amount.get(),
-            }));
+    for file in exchange::of_day(tx, of.institution_id, "SPL", of.business_date)? {
+        let mut after = 0;
+        loop {
+            let page = page(tx, &file, after)?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            add(tx, &lines_of(&file, &page)?)?;
         }
-        add(tx, &rows)?;
     }
+    Ok(())
+}
+
+/// Orders by place, with their lines.
+fn page(tx: &mut Tx<'_>, file: &ExchangedFile, after: i32) -> Result<Vec<(i32, String)>, Error> {
+    Ok(split_order::table
+        .filter(split_order::business_date.eq(file.business_date))
+        .filter(split_order::institution_id.eq(file.institution_id))
+        .filter(split_order::file_id.eq(file.id))
+        .filter(split_order::n.gt(after))
+        .order(split_order::n.asc())
+        .limit(5000)
+        .select((split_order::n, split_order::lines))
+        .load(tx.conn())?)
+}
+
+fn lines_of(file: &ExchangedFile, page: &[(i32, String)]) -> Result<Vec<Line>, Error> {
+    let mut rows = Vec::new();
+    for (n, lines) in page {
+        let lines = shares(1, lines).ok_or_else(|| Error::Internal("stored lines".into()))?;
+        rows.extend(lines.iter().zip(0..).map(|(line, idx)| Line {
+            business_date: file.business_date,
+            institution_id: file.institution_id,
+            file_id: file.id,
+            n: *n,
+            idx,
+            path: line.path.to_owned(),
+            role: line.role.to_owned(),
+            receiver: line.receiver.to_owned(),
+            amount: line.amount.get(),
+        }));
+    }
+    Ok(rows)
 }
 
 fn add(tx: &mut Tx<'_>, lines: &[Line]) -> Result<(), Error> {
