@@ -1,5 +1,6 @@
 //! The files between platform and institution: what is written is read again, and nothing else is.
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::digest::Digest;
 use mingfen::kernel::file::bil::{BilHeader, BilReader, BilWriter};
 use mingfen::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetReader, RetStatus, RetWriter};
-use mingfen::kernel::file::spl::{SplReader, SplRecord, SplWriter};
+use mingfen::kernel::file::spl::{SplLine, SplReader, SplRecord, SplWriter, parse, push_share, shares};
 use mingfen::kernel::file::stl::{
     CarryReason, StlCarried, StlHeader, StlInput, StlReader, StlRecord, StlSettled, StlSums, StlWriter,
 };
@@ -147,6 +148,31 @@ proptest! {
         for doc in day.spl.iter().chain(&day.previous) {
             prop_assert_eq!(&spl_again(&doc.bytes), &doc.bytes);
         }
+    }
+
+    #[test]
+    fn the_lines_of_an_order_kept_in_one_text_are_the_lines_of_its_file(day in honest_day()) {
+        for doc in &day.spl {
+            let text = String::from_utf8(doc.bytes.clone()).unwrap();
+            let mut orders: BTreeMap<u32, Vec<SplLine<'_>>> = BTreeMap::new();
+            for line in text.lines() {
+                if let Some(SplRecord::Line(line)) = parse(line) {
+                    orders.entry(line.n).or_default().push(line);
+                }
+            }
+            for (n, lines) in orders {
+                let mut kept = Vec::new();
+                for (i, line) in lines.iter().enumerate() {
+                    kept.extend_from_slice(if i > 0 { b"\n" } else { b"" });
+                    push_share(&mut kept, line);
+                }
+                let kept = String::from_utf8(kept).unwrap();
+                prop_assert_eq!(shares(n, &kept), Some(lines));
+                let broken = [kept.replacen('|', "", 1), format!("{kept}x"), format!("{kept}|1"), format!("{kept}\n\n")];
+                prop_assert!(broken.iter().all(|text| shares(n, text).is_none()), "{}", kept);
+            }
+        }
+        prop_assert_eq!(shares(1, ""), Some(Vec::new()));
     }
 
     #[test]
