@@ -2,10 +2,10 @@
 //! they are listed apart; the list follows from the files, day by day, and `check` compares.
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Integer, Text};
 
-use crate::db::Tx;
 use crate::db::schema::{exchanged_file, pay_order, unsplit_order};
+use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::people::Scope;
 
@@ -56,8 +56,20 @@ fn standing(of: Option<(i64, i32)>) -> String {
     )
 }
 
-/// Lists anew what stands unsplit of a day; after its files or what the institution answered to them changed.
+/// Until the transaction ends nobody else lists this day. A cut and a result that comes in meanwhile do not see each
+/// other's rows: both would list the same order, or leave one listed that the other released. SQLite has one writer.
+fn lock(tx: &mut Tx<'_>, day: i32) -> Result<(), Error> {
+    if let Conn::Pg(conn) = tx.conn() {
+        // 7411 is the ledger's.
+        sql_query("SELECT pg_advisory_xact_lock(7412, $1)").bind::<Integer, _>(day).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Lists anew what stands unsplit of a day; after its files or what the institution answered to them changed, as the
+/// last thing of their transaction.
 pub fn list_unsplit(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<(), Error> {
+    lock(tx, day)?;
     let of_day = unsplit_order::table
         .filter(unsplit_order::institution_id.eq(institution))
         .filter(unsplit_order::business_date.eq(day));

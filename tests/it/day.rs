@@ -730,3 +730,29 @@ async fn the_numbers_of_another_institution_are_not_ours() {
     assert_eq!(unsplit(), before);
     f.stop().await;
 }
+
+#[actix_web::test]
+async fn the_list_of_one_day_is_made_anew_by_one_at_a_time() {
+    let f = FinishedDay::new(10).await;
+    let (app, institution, day) = (f.world.app.clone(), f.world.institution, f.day().to_i32());
+    let unsplit = || app.db.read_blocking(|tx| splits::unsplit_count(tx, &Scope::Platform, 100)).unwrap();
+    let before = unsplit();
+    assert!(before > 0);
+    // A result comes in while a cut ends: the later one must see what the earlier one listed.
+    let (listed, told) = std::sync::mpsc::channel();
+    let db = app.db.clone();
+    let earlier = std::thread::spawn(move || {
+        db.write_blocking(|tx| {
+            splits::list_unsplit(tx, institution, day)?;
+            listed.send(()).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            Ok(())
+        })
+    });
+    told.recv().unwrap();
+    app.db.write_blocking(|tx| splits::list_unsplit(tx, institution, day)).unwrap();
+    earlier.join().unwrap().unwrap();
+    assert_eq!(unsplit(), before);
+    assert_eq!(app.db.read_blocking(splits::unsplit_breaks).unwrap(), Vec::<String>::new());
+    f.stop().await;
+}
