@@ -78,7 +78,8 @@ impl Proposal {
     }
 }
 
-/// What [`Proposal`] says, borrowed from bundle and order, without the explanation: what `verify` looks at by the million.
+/// What [`Proposal`] says, borrowed from bundle and order, without the explanation: what the cut and `verify` look at by
+/// the million.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Draft<'a> {
     /// Split by this version into these lines, those of 0 included.
@@ -96,25 +97,33 @@ pub enum Draft<'a> {
 /// facts is unusable. A merchant that the institution's bill names by a number unknown to the bundle is empty here.
 pub fn propose(bundle: &Bundle, order: &OrderFacts) -> Result<Proposal, BadFact> {
     let mut explain = Vec::new();
-    Ok(match drafted(bundle, order, Some(&mut explain)) {
-        Draft::Unsplit(reason @ (Reason::Merchant | Reason::NoRule)) => Proposal::Unsplit(reason),
-        Draft::Unsplit(
-            reason @ (Reason::Overflow | Reason::OverLimit | Reason::Receiver | Reason::OverCap),
-        ) => {
-            order.check()?;
-            Proposal::Unsplit(reason)
-        }
+    Ok(match within_bounds(order, drafted(bundle, order, Some(&mut explain)))? {
+        Draft::Unsplit(reason) => Proposal::Unsplit(reason),
         Draft::Split { rule, lines } => {
-            order.check()?;
             let lines = lines.iter().map(PlainLine::to_line).collect();
             Proposal::Split { rule: Arc::clone(rule), split: Split { lines, explain } }
         }
     })
 }
 
-/// [`propose`] without the explanation, for an order whose facts are known to be within their bounds.
+/// [`propose`] without the explanation: what the cut looks at by the million.
+pub fn propose_draft<'a>(bundle: &'a Bundle, order: &'a OrderFacts) -> Result<Draft<'a>, BadFact> {
+    within_bounds(order, drafted(bundle, order, None))
+}
+
+/// [`propose_draft`] for an order whose facts are known to be within their bounds.
 pub fn draft<'a>(bundle: &'a Bundle, order: &'a OrderFacts) -> Draft<'a> {
     drafted(bundle, order, None)
+}
+
+/// Facts are looked at where a version applies to them.
+fn within_bounds<'a>(order: &OrderFacts, draft: Draft<'a>) -> Result<Draft<'a>, BadFact> {
+    match &draft {
+        Draft::Unsplit(Reason::Merchant | Reason::NoRule) => {}
+        Draft::Unsplit(Reason::Overflow | Reason::OverLimit | Reason::Receiver | Reason::OverCap)
+        | Draft::Split { .. } => order.check()?,
+    }
+    Ok(draft)
 }
 
 fn drafted<'a>(bundle: &'a Bundle, order: &'a OrderFacts, explain: Option<&mut Vec<Explain>>) -> Draft<'a> {

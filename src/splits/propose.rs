@@ -11,7 +11,7 @@ use crate::kernel::bill::BillOrder;
 use crate::kernel::file::field;
 use crate::kernel::file::spl::{SplBody, SplLine, SplOrder, SplRecord, SplUnsplit, push_share};
 use crate::kernel::money::Fen;
-use crate::kernel::proposal::{Draft, Reason, draft};
+use crate::kernel::proposal::{Draft, Reason, propose_draft};
 use crate::kernel::rule::RuleVersion;
 use crate::kernel::split::PlainLine;
 
@@ -141,8 +141,12 @@ impl<'a> Proposer<'a> {
 
     fn page(&mut self, page: Page, ready: &mut Vec<Batch>) -> Result<(), Error> {
         for order in &page.orders {
-            let draft = self.draft(order)?;
-            if matches!(draft, Draft::Unsplit(_)) && page.waiting.contains(&order.facts.inst_order_no) {
+            let number = &order.facts.inst_order_no;
+            let draft = propose_draft(&self.plan.bundle, &order.facts).map_err(|fact| {
+                let detail = format!("{number}: {fact} is out of bounds");
+                Error::refused(Code::BillUnusable, detail)
+            })?;
+            if matches!(draft, Draft::Unsplit(_)) && page.waiting.contains(number) {
                 continue;
             }
             if self.body.orders() >= self.plan.most {
@@ -172,27 +176,6 @@ impl<'a> Proposer<'a> {
         let mut batch = self.take_batch();
         batch.end = Some(End { orders, lines, total, sums, more });
         batch
-    }
-
-    /// A bill that states facts out of their bounds is unusable; of an order that no version applies to none is looked at.
-    fn draft<'o>(&self, order: &'o BillOrder) -> Result<Draft<'o>, Error>
-    where
-        'a: 'o,
-    {
-        let facts = &order.facts;
-        let draft = draft(&self.plan.bundle, facts);
-        let is_looked_at = match &draft {
-            Draft::Unsplit(Reason::Merchant | Reason::NoRule) => false,
-            Draft::Unsplit(Reason::Overflow | Reason::OverLimit | Reason::Receiver | Reason::OverCap)
-            | Draft::Split { .. } => true,
-        };
-        match facts.check() {
-            Err(fact) if is_looked_at => {
-                let detail = format!("{}: {fact} is out of bounds", facts.inst_order_no);
-                Err(Error::refused(Code::BillUnusable, detail))
-            }
-            Ok(()) | Err(_) => Ok(draft),
-        }
     }
 
     fn order(&mut self, order: &BillOrder, draft: &Draft<'_>) -> Result<(), Error> {
