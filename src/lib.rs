@@ -1,18 +1,46 @@
 //! Mingfen 明分: aggregated payment with split settlement that a licensed institution can verify to the fen.
 //!
-//! The rooms follow the journey of an order. [`kernel`] is the trusted, pure core that an institution audits;
-//! [`protocol`] speaks the outside world's formats; [`db`] knows both databases and nothing of the business.
-//! Business rooms, from [`people`] to [`simulation`](self), import only the rooms above them in this list;
-//! [`jobs`], [`gateway`], [`web`] and [`cli`] use them all, and nothing imports those four.
-pub mod kernel;
-pub mod protocol;
+//! The map of the house; the tidy test reads it and the README repeats it. Rooms follow the journey of an order, and a
+//! room imports only rooms with smaller numbers. Four packages: the first three rooms are packages of their own, so
+//! that the compiler keeps them pure.
+//!
+//!  1. `kernel` the trusted kernel, what an institution audits: money, rules, splits, files, their recomputation
+//!  2. `protocol` codecs of the outside world: WeChat Pay APIv3, keys and signatures
+//!  3. `verify` the institution's own program: recomputes a day from files
+//!  4. `db` both databases, transactions, schema; nothing of the business
+//!  5. `people` users, roles, sessions, API credentials, audit trail
+//!  6. `institutions` profiles, channels and keys of licensed institutions
+//!  7. `exchange` signed files: published, answered, taken in
+//!  8. `merchants` sub-merchants and receivers
+//!  9. `rules` approved rule versions
+//! 10. `ledger` the memo ledger: entries a batch or a file, chained per custody day; balances
+//! 11. `channels` OUT: calls to an institution's channel
+//! 12. `orders` orders, intake of payments
+//! 13. `reconciliation` the institution's bill against our own record
+//! 14. `splits` the cut: proposals, exceptions, SPL files
+//! 15. `settlement` the netted settlement of a day, STL files; what results say of the money
+//! 16. `notices` who is told what: delivery of the outbox
+//! 17. `tasks` what runs by itself: queries, file import, the daily round
+//! 18. `check` every invariant of database, files and chains
+//! 19. `gateway` IN: merchants' own systems
+//! 20. `web` the browser pages
+//! 21. `sandbox` a licensed institution in a box, for the demo and the tests; knows the first three rooms only
+//! 22. `bench` what `mingfen bench` measures, and its anchors
+//! 23. `cli` one file per command
+//!
+//! Everybody may use `clock`, `config` and `error`; from `notices` on also `app`, the state that handlers and tasks share.
+pub use mingfen_kernel as kernel;
+pub use mingfen_protocol as protocol;
+pub use mingfen_verify as verify;
 
 pub mod clock;
 pub mod config;
-pub mod db;
 pub mod error;
 
+pub mod db;
+
 pub mod channels;
+pub mod exchange;
 pub mod institutions;
 pub mod ledger;
 pub mod merchants;
@@ -24,9 +52,13 @@ pub mod settlement;
 pub mod splits;
 
 pub mod app;
+
+pub mod check;
 pub mod gateway;
-pub mod jobs;
+pub mod notices;
+pub mod tasks;
 pub mod web;
 
+pub mod bench;
 pub mod cli;
 pub mod sandbox;

@@ -9,8 +9,8 @@ use anyhow::{Context, ensure};
 
 use super::settings::{Settings, say};
 use crate::db::{Create, Db};
+use crate::exchange::{self, Folder};
 use crate::institutions;
-use crate::institutions::exchange::{self, Folder};
 use crate::kernel::calendar::BusinessDay;
 
 /// Name of the database in the archive.

@@ -12,7 +12,7 @@ use crate::db::Tx;
 use crate::error::{Code, Error};
 use crate::people::Actor;
 use crate::people::credentials::{self, AnswerMode, NewCredential};
-use crate::protocol::certificate::Certificate;
+use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{MasterKey, PrivateKey, random_nonce};
 
 /// Makes, replaces and revokes the API credentials of platform merchants.

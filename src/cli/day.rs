@@ -14,14 +14,14 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Create;
 use crate::error::{Code, Error};
+use crate::exchange::ExchangedFile;
 use crate::institutions;
-use crate::institutions::exchange::ExchangedFile;
-use crate::jobs::day_lease;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::MAX_ORDERS;
 use crate::kernel::money::Fen;
 use crate::settlement;
 use crate::splits::{self, Cutting, Progress};
+use crate::tasks::day_lease;
 
 /// Cut or settle a business day
 #[derive(clap::Args)]

@@ -1,6 +1,5 @@
 //! Commands of the `mingfen` binary, one file per sub-command (`cli.md`).
 pub mod backup;
-pub mod bench;
 pub mod check;
 pub mod credential;
 pub mod day;
@@ -13,7 +12,6 @@ pub mod serve;
 pub mod settings;
 pub mod split;
 pub mod user;
-pub mod verify;
 pub mod work;
 
 use std::io::Write;
@@ -32,7 +30,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Backup(backup::Args),
-    Bench(bench::Args),
+    Bench(crate::bench::Args),
     Check(check::Args),
     Credential(credential::Args),
     Migrate(migrate::Args),
@@ -44,7 +42,7 @@ enum Command {
     #[command(hide = true)]
     Sandbox(sandbox::Args),
     Split(split::Args),
-    Verify(verify::Args),
+    Verify(mingfen_verify::Args),
     User(user::Args),
 }
 
@@ -52,7 +50,7 @@ impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Command::Backup(args) => backup::run(&args),
-            Command::Bench(args) => bench::run(args),
+            Command::Bench(args) => crate::bench::run(args),
             Command::Check(args) => check::run(&args),
             Command::Credential(args) => credential::run(&args),
             Command::Migrate(args) => migrate::run(&args),
@@ -63,7 +61,7 @@ impl Command {
             Command::Work(args) => work::run(&args),
             Command::Sandbox(args) => sandbox::run(args),
             Command::Split(args) => split::run(args),
-            Command::Verify(args) => verify::run(args),
+            Command::Verify(args) => mingfen_verify::run(args),
             Command::User(args) => user::run(&args),
         }
     }

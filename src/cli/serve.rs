@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::logs;
 use super::settings::{self, Settings};
 use crate::app::App;
-use crate::jobs::Jobs;
+use crate::tasks::Jobs;
 use crate::web::site;
 
 /// Seconds that open requests get to finish after SIGTERM or SIGINT.

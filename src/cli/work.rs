@@ -5,7 +5,7 @@ use actix_web::web::Data;
 
 use super::logs;
 use super::settings::{self, Settings};
-use crate::jobs::Jobs;
+use crate::tasks::Jobs;
 
 /// The jobs without the site: a further process on the same database
 ///

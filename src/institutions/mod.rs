@@ -1,5 +1,4 @@
 //! Licensed institutions: profiles and the keys to talk with them.
-pub mod exchange;
 mod store;
 
 use serde_json::json;

@@ -37,9 +37,13 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 64];
-        hex::encode_to_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
-        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        let digit = |n: u8| char::from_digit(u32::from(n), 16).ok_or(fmt::Error);
+        let mut text = String::with_capacity(64);
+        for byte in self.0 {
+            text.push(digit(byte >> 4)?);
+            text.push(digit(byte & 15)?);
+        }
+        f.write_str(&text)
     }
 }
 
@@ -54,11 +58,23 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Digest, NotADigest> {
         let mut bytes = [0; 32];
-        if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        let (pairs, odd) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != bytes.len() || !odd.is_empty() {
             return Err(NotADigest);
         }
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| NotADigest)?;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = (nibble(*high)? << 4) | nibble(*low)?;
+        }
         Ok(Digest(bytes))
+    }
+}
+
+/// A lower-case hex digit.
+fn nibble(digit: u8) -> Result<u8, NotADigest> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(NotADigest),
     }
 }
 

@@ -14,7 +14,8 @@ use crate::kernel::state::OrderState;
 use crate::merchants::{self, SubMerchant};
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::notification::ApiV3Key;
-use crate::protocol::wechat::shapes::{OrderOwner, OrderView, TradeState, product_of};
+use crate::protocol::wechat::product_of;
+use crate::protocol::wechat::shapes::{OrderOwner, OrderView, TradeState};
 use crate::protocol::wechat::sign::{AnswerKey, Signer};
 
 /// How long an order may be paid when its merchant does not say, in microseconds: two hours.

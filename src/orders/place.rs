@@ -9,8 +9,9 @@ use crate::kernel::calendar::Instant;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
 use crate::merchants::SubMerchant;
+use crate::protocol::wechat::CNY;
 use crate::protocol::wechat::attach::{self, Declared};
-use crate::protocol::wechat::shapes::{CNY, NativeRequest, RequestAmount, SettleInfo};
+use crate::protocol::wechat::shapes::{NativeRequest, RequestAmount, SettleInfo};
 
 /// A merchant's request, its form already checked.
 #[derive(Debug, Clone)]

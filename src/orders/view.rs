@@ -6,7 +6,8 @@ use crate::error::Error;
 use crate::kernel::state::OrderState;
 use crate::merchants::SubMerchant;
 use crate::people::credentials::{self, PlatformMerchant};
-use crate::protocol::wechat::shapes::{CNY, OrderAmount, OrderView, TradeState};
+use crate::protocol::wechat::CNY;
+use crate::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
 
 /// The order in WeChat's shape, under the merchant's own numbers.
 pub fn view(tx: &mut Tx<'_>, standing: &Standing, merchant: &SubMerchant) -> Result<OrderView, Error> {

@@ -3,7 +3,7 @@ use super::credential_store::{self as store, KeyRow};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::kernel::calendar::Instant;
-use crate::protocol::certificate::Certificate;
+use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{CryptoError, MasterKey, PrivateKey, PublicKey};
 
 /// What a key of the platform is for.

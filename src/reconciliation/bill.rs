@@ -9,7 +9,7 @@ use super::store::{self, BillRow};
 use crate::channels::wechat::{Answer, Client};
 use crate::db::{Tx, reserve_id};
 use crate::error::{Code, Error};
-use crate::institutions::exchange::{self, Desk, ExchangedFile, NewFile};
+use crate::exchange::{self, Desk, ExchangedFile, NewFile};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::bill;
 use crate::kernel::calendar::BusinessDay;

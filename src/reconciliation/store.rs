@@ -37,7 +37,7 @@ pub struct BillRow {
 pub(super) fn add_bill(
     tx: &mut Tx<'_>,
     id: i64,
-    file: &crate::institutions::exchange::ExchangedFile,
+    file: &crate::exchange::ExchangedFile,
 ) -> Result<BillRow, Error> {
     diesel::insert_into(bill::table)
         .values((

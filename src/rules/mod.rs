@@ -12,7 +12,7 @@ pub use store::{StoredRule, by_digest, kept};
 use crate::clock;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::institutions::exchange;
+use crate::exchange;
 use crate::kernel::approvals::{ApprovedRule, Bundle};
 use crate::kernel::calendar::Instant;
 use crate::kernel::rule::pick;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::store::{self, Store, Tx};
 use super::{SandboxError, Settings};
 use crate::kernel::calendar::Instant;
-use crate::protocol::certificate::Certificate;
+use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{PrivateKey, random_bytes};
 use crate::protocol::wechat::sign::{PUB_KEY_ID, same_serial};
 

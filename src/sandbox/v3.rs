@@ -13,7 +13,7 @@ use super::faults::{Fault, Operation, Switch};
 use super::platform::Platform;
 use super::store::{self, NewRequest, Tx};
 use super::{Sandbox, SandboxError, trade};
-use crate::protocol::certificate::Certificate;
+use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::random_nonce;
 use crate::protocol::wechat::certificates;
 use crate::protocol::wechat::errors::{ErrorBody, WechatCode};

@@ -6,7 +6,7 @@ use super::net::Gathered;
 use super::store::{self, SettlementLine};
 use crate::db::Tx;
 use crate::error::Error;
-use crate::institutions::exchange::{ExchangedFile, ImportedResult, ResultLine};
+use crate::exchange::{ExchangedFile, ImportedResult, ResultLine};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::ret::RetCode;
 use crate::kernel::money::Fen;

@@ -7,7 +7,7 @@ use super::results::{file_state, is_void};
 use super::{KIND, store};
 use crate::db::Tx;
 use crate::error::Error;
-use crate::institutions::exchange::{self, ExchangedFile};
+use crate::exchange::{self, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::state::{CustodyState, FileState};
 use crate::{ledger, splits};

@@ -5,7 +5,7 @@ use super::store::{self, Input, Requeue, SettlementLine};
 use super::{KIND, gate, stl};
 use crate::db::Tx;
 use crate::error::{Code, Error};
-use crate::institutions::exchange::{self, Answer, ExchangedFile};
+use crate::exchange::{self, Answer, ExchangedFile};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::file::FileName;

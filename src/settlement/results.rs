@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use super::{KIND, books, store};
 use crate::db::Tx;
 use crate::error::{Code, Error};
+use crate::exchange::{self, Answer, ExchangedFile, Imported, ImportedResult, Incoming, ResultLine};
 use crate::institutions::Institution;
-use crate::institutions::exchange::{
-    self, Answer, ExchangedFile, Imported, ImportedResult, Incoming, ResultLine,
-};
 use crate::kernel::file::{FileKind, FileName};
 use crate::kernel::state::{FileState, SettlementState};
 use crate::{rules, splits};

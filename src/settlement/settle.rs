@@ -4,7 +4,7 @@ use super::{KIND, books, gate, stl, store};
 use crate::clock::{Clock, micros};
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
-use crate::institutions::exchange::{self, Desk, ExchangedFile, NewFile};
+use crate::exchange::{self, Desk, ExchangedFile, NewFile};
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::stl::StlHeader;

@@ -6,7 +6,7 @@ use super::store::{self, Input, SettlementLine};
 use crate::clock::instant;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::institutions::exchange::{ExchangedFile, broken_record};
+use crate::exchange::{ExchangedFile, broken_record};
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::FileName;

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::results::{Received, receive};
 use crate::db::Tx;
 use crate::error::Error;
+use crate::exchange::{self, Folder, Incoming, publish, stage};
 use crate::institutions;
-use crate::institutions::exchange::{self, Folder, Incoming, publish, stage};
 use crate::people::{Actor, audit};
 
 /// Takes an uploaded file in, all or nothing; its bytes are kept beside those that came by themselves.

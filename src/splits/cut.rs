@@ -9,7 +9,7 @@ use crate::channels::wechat::Client;
 use crate::clock::{self, Clock};
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
-use crate::institutions::exchange::{self, Answer, Desk, ExchangedFile, broken_record};
+use crate::exchange::{self, Answer, Desk, ExchangedFile, broken_record};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;

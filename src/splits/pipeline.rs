@@ -10,7 +10,7 @@ use super::write::Writer;
 use crate::clock;
 use crate::db::{Db, Tx};
 use crate::error::Error;
-use crate::institutions::exchange::{self, Desk, ExchangedFile};
+use crate::exchange::{self, Desk, ExchangedFile};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::bill::BillOrder;
 use crate::kernel::calendar::{BusinessDay, Instant};

@@ -6,7 +6,7 @@ use super::row_store::{NewRow, Rows};
 use crate::clock;
 use crate::db::Backend;
 use crate::error::{Code, Error};
-use crate::institutions::exchange::{broken_record, row_number};
+use crate::exchange::{broken_record, row_number};
 use crate::kernel::bill::BillOrder;
 use crate::kernel::file::field;
 use crate::kernel::file::spl::{SplBody, SplLine, SplOrder, SplRecord, SplUnsplit, push_share};

@@ -8,7 +8,7 @@ use super::row_store::SplitRow;
 use crate::db::Tx;
 use crate::db::schema::{bill_order, day_cut, file_result, result_line, rule_version, split_order};
 use crate::error::Error;
-use crate::institutions::exchange::ExchangedFile;
+use crate::exchange::ExchangedFile;
 use crate::kernel::file::spl::{SplLine, shares};
 use crate::kernel::money::Fen;
 use crate::reconciliation::{self, BillRow, BilledOrder};

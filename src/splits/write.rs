@@ -13,7 +13,7 @@ use super::unsplit_store::list_unsplit;
 use crate::clock;
 use crate::db::{Backend, Db, Tx, reserve_id};
 use crate::error::Error;
-use crate::institutions::exchange::{self, Desk, ExchangedFile, NewFile, broken_record};
+use crate::exchange::{self, Desk, ExchangedFile, NewFile, broken_record};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::spl::{SplHeader, seal};
 use crate::kernel::file::{FileKind, FileName};

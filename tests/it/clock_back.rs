@@ -1,8 +1,9 @@
 //! The clock is set back: nothing wrong is stored or published, and everything goes on.
 use mingfen::error::{Code, Error};
-use mingfen::jobs;
+use mingfen::notices;
 use mingfen::people::{Role, Scope};
 use mingfen::splits;
+use mingfen::tasks;
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -21,7 +22,7 @@ async fn payments_are_kept_on_their_own_day_once_and_merchants_are_told_all_the_
     let order_no = shop.order_no("ORDER-1").await;
     let notice = shop.institution.pay(&order_no);
     assert_eq!(shop.notify(&notice).await.status, 204);
-    assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 1);
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
     merchant.take();
     let day = async || shop.detail("ORDER-1").await.standing.payment.unwrap().business_date;
     let before = day().await;
@@ -35,9 +36,9 @@ async fn payments_are_kept_on_their_own_day_once_and_merchants_are_told_all_the_
     assert_eq!(day().await, before);
     // The next delivery was due in fifteen seconds, not in three days.
     merchant.answer(204);
-    assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 1);
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
     assert_eq!(merchant.take().len(), 1);
-    assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 0);
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 0);
 }
 
 #[actix_web::test]
@@ -72,7 +73,7 @@ async fn no_file_is_dated_before_the_one_that_it_follows() {
     let refused = splits::cut(&app.db, &app.clock, &desk, &client, third, &splits::Cutting::default()).await;
     assert!(matches!(refused, Err(Error::Refused { code: Code::ClockBehind, .. })), "{refused:?}");
     app.clock.set(at(11));
-    assert_eq!(jobs::daily_round(app).await.unwrap(), 0);
+    assert_eq!(tasks::daily_round(app).await.unwrap(), 0);
     let told = "SELECT CAST(SUM(orders) AS BIGINT) AS v FROM exchanged_file WHERE kind = 'SPL'";
     assert_eq!(demo.database.raw().count("split_order"), demo.database.raw().number(told));
     assert!(!demo.out(&format!("SPL_SANDBOX_DEMO_{third}_0001.txt.ok")).exists());

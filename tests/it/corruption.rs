@@ -3,7 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mingfen::cli::check;
+use mingfen::check;
 
 use crate::support::database::Raw;
 use crate::support::finished_day::FinishedDay;
@@ -49,7 +49,7 @@ fn flip(path: &Path) {
 async fn check_finds_every_kind_of_change_made_past_the_product() {
     let finished = FinishedDay::new(40).await;
     let app = finished.world.app.clone();
-    mingfen::jobs::roll_up(&app).await.unwrap();
+    mingfen::tasks::roll_up(&app).await.unwrap();
     assert_eq!(check::breaks(&app).unwrap(), Vec::<String>::new());
 
     let changes: [(&str, &[&str], &str, &str); 19] = [

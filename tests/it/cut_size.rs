@@ -7,13 +7,13 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant as Stopwatch};
 
 use mingfen::app::App;
-use mingfen::cli::check;
+use mingfen::check;
 use mingfen::clock::Clock;
 use mingfen::config::{Config, Secret};
 use mingfen::db::{Create, Db};
 use mingfen::error::{Code, Error};
+use mingfen::exchange::{self, ExchangedFile, Incoming};
 use mingfen::institutions;
-use mingfen::institutions::exchange::{self, ExchangedFile, Incoming};
 use mingfen::kernel::bill::{BillOrder, BillRow};
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::digest::Digest;

@@ -9,7 +9,7 @@ use std::process::Command;
 use mingfen::app::App;
 use mingfen::cli::demo::{close, scenery, verify_all};
 use mingfen::error::{Code, Error};
-use mingfen::institutions::exchange::{self, ExchangedFile, Incoming};
+use mingfen::exchange::{self, ExchangedFile, Incoming};
 use mingfen::institutions::{self, Institution};
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::digest::Digest;
@@ -43,7 +43,7 @@ async fn settle(f: &FinishedDay, day: BusinessDay) -> Result<settlement::SettleR
 
 async fn bill(f: &FinishedDay, day: BusinessDay) {
     f.world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
-    mingfen::jobs::import_files(&f.world.app).await.unwrap();
+    mingfen::tasks::import_files(&f.world.app).await.unwrap();
 }
 
 fn state(app: &App, file: &ExchangedFile) -> FileState {
@@ -371,13 +371,13 @@ async fn a_void_file_is_repeated_the_gate_says_what_is_missing_and_amounts_are_c
         (failed.amount, failed.amount)
     );
     assert!(last.values().all(|line| line.splits == 0));
-    assert_eq!(mingfen::cli::check::breaks(&app).unwrap(), unsigned_by_the_sandbox(&app));
+    assert_eq!(mingfen::check::breaks(&app).unwrap(), unsigned_by_the_sandbox(&app));
     f.stop().await;
 }
 
 /// The test took the institution's key over in the middle: files of before are signed by another, its own lie nowhere.
 fn unsigned_by_the_sandbox(app: &App) -> Vec<String> {
-    let breaks = mingfen::cli::check::breaks(app).unwrap();
+    let breaks = mingfen::check::breaks(app).unwrap();
     assert!(
         breaks.iter().all(|b| b.ends_with("is missing or wrong") || b.ends_with("is not on disk")),
         "{breaks:#?}"
@@ -563,16 +563,16 @@ async fn the_days_also_work_at_five_past_midnight_on_new_years_eve() {
 async fn the_daily_round_cuts_after_ten_and_settles_once_the_gate_opens() {
     let f = FinishedDay::new(4).await;
     let (app, day) = (f.world.app.clone(), f.world.app.clock.today());
-    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 0);
+    assert_eq!(mingfen::tasks::daily_round(&app).await.unwrap(), 0);
     app.clock.set(day.next().start().plus(10 * 3600 - 1));
     bill(&f, day).await;
-    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 0);
+    assert_eq!(mingfen::tasks::daily_round(&app).await.unwrap(), 0);
     app.clock.set(day.next().start().plus(10 * 3600));
-    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 1);
-    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 0);
+    assert_eq!(mingfen::tasks::daily_round(&app).await.unwrap(), 1);
+    assert_eq!(mingfen::tasks::daily_round(&app).await.unwrap(), 0);
     f.world.exchange().await.unwrap();
-    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 1);
-    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 0);
+    assert_eq!(mingfen::tasks::daily_round(&app).await.unwrap(), 1);
+    assert_eq!(mingfen::tasks::daily_round(&app).await.unwrap(), 0);
     assert!(f.out(&format!("STL_SANDBOX_DEMO_{day}_0001.txt.ok")).exists());
     f.stop().await;
 }
@@ -584,19 +584,19 @@ async fn a_file_waits_for_its_ok_and_a_refused_one_is_noted_and_keeps_no_other_o
     let put = |name: &str, bytes: &[u8]| fs::write(f.inbox(name), bytes).unwrap();
     let bad = format!("BIL_SANDBOX_DEMO_{day}_0007.txt");
     put(&bad, b"H|SSF1|BIL");
-    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 0);
+    assert_eq!(mingfen::tasks::import_files(&app).await.unwrap(), 0);
     assert!(!f.inbox(&format!("{bad}.refused")).exists());
     put(&format!("{bad}.ok"), b"");
-    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 0);
+    assert_eq!(mingfen::tasks::import_files(&app).await.unwrap(), 0);
     assert!(!f.inbox(&format!("{bad}.refused")).exists(), "its signature may still come");
     put(&format!("{bad}.sig"), b"no base64!");
     let today = app.clock.today();
     app.clock.set(today.next().start().plus(3600));
     f.world.sandbox("POST", "/sandbox/bills", &json!({"day": today.to_string()})).await.unwrap();
-    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 1);
+    assert_eq!(mingfen::tasks::import_files(&app).await.unwrap(), 1);
     let note = fs::read_to_string(f.inbox(&format!("{bad}.refused"))).unwrap();
     assert!(note.contains("FIL-101") && note.contains("is not base64"), "{note}");
-    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 0);
+    assert_eq!(mingfen::tasks::import_files(&app).await.unwrap(), 0);
     f.stop().await;
 }
 
@@ -617,7 +617,7 @@ async fn the_same_bytes_come_again_with_a_sound_signature_and_their_answer_can_b
     fs::write(f.inbox(&asked.name), &asked.bytes).unwrap();
     fs::write(f.inbox(&format!("{}.sig", asked.name)), signature).unwrap();
     fs::write(f.inbox(&format!("{}.ok", asked.name)), b"").unwrap();
-    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 1);
+    assert_eq!(mingfen::tasks::import_files(&app).await.unwrap(), 1);
     assert_eq!(cut(&f, day).await.unwrap().made, 0);
     assert_eq!(fs::read(&beside).unwrap(), sound);
 
@@ -631,7 +631,7 @@ async fn the_same_bytes_come_again_with_a_sound_signature_and_their_answer_can_b
     assert!(matches!(upload(&accepted).unwrap(), Received::Result(_)));
     assert_eq!(state(&app, &spl), FileState::Accepted);
     assert_eq!(fs::read(f.inbox(&accepted.name)).unwrap(), accepted.bytes);
-    assert_eq!(mingfen::jobs::import_files(&app).await.unwrap(), 0);
+    assert_eq!(mingfen::tasks::import_files(&app).await.unwrap(), 0);
     f.stop().await;
 }
 

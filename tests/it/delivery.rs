@@ -9,8 +9,8 @@ use mingfen::channels::http::{Guarded, Limits};
 use mingfen::cli::demo::{World, close};
 use mingfen::clock::Clock;
 use mingfen::db::schema::credential;
-use mingfen::jobs::{self, SCHEDULE};
 use mingfen::kernel::calendar::BusinessDay;
+use mingfen::notices::{self, SCHEDULE};
 use mingfen::orders::{self, Delivery};
 use mingfen::protocol::wechat::notification;
 use mingfen::protocol::wechat::shapes::OrderView;
@@ -38,7 +38,7 @@ async fn a_notification_is_sealed_for_the_merchant_and_signed_by_us() {
     let shop = Shop::open().await;
     let merchant = Receiver::start(204);
     paid_order(&shop, &merchant.url).await;
-    assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 1);
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
     let arrived = merchant.take().pop().unwrap();
     assert!(arrived.stamp.verify(&shop.app.keys.wechat.public_key, &arrived.body));
     assert_eq!(arrived.stamp.serial, shop.app.keys.wechat.serial);
@@ -49,7 +49,7 @@ async fn a_notification_is_sealed_for_the_merchant_and_signed_by_us() {
     assert_eq!(told, queried);
     assert!(delivery(&shop).await.done_at.is_some());
     shop.app.clock.advance(86_400);
-    assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 0);
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 0);
 }
 
 #[actix_web::test]
@@ -59,14 +59,14 @@ async fn a_notification_that_is_not_taken_comes_again_at_the_documented_times_an
     paid_order(&shop, &merchant.url).await;
     let mut ids = Vec::new();
     for pause in SCHEDULE.into_iter().map(Some).chain([None]) {
-        assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 1);
+        assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
         let arrived = merchant.take().pop().unwrap();
         assert!(arrived.stamp.check(&shop.answer_keys(), shop.app.clock.instant(), &arrived.body).is_ok());
         ids.push(notification::open(&shop.apiv3_key, &arrived.body).unwrap().0.id);
         if let Some(pause) = pause {
             // The clock runs on meanwhile, so the last seconds are left out.
             shop.app.clock.advance(pause - 10);
-            assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 0);
+            assert_eq!(notices::deliver(&shop.app).await.unwrap(), 0);
             shop.app.clock.advance(10);
         }
     }
@@ -77,7 +77,7 @@ async fn a_notification_that_is_not_taken_comes_again_at_the_documented_times_an
     assert_eq!((given_up.attempts, given_up.last_error.as_deref()), (16, Some("answered 500")));
     assert!(given_up.given_up_at.is_some() && given_up.done_at.is_none());
     shop.app.clock.advance(30 * 86_400);
-    assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 0);
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 0);
 }
 
 #[actix_web::test]
@@ -87,12 +87,12 @@ async fn only_200_and_204_take_a_notification() {
     paid_order(&shop, &merchant.url).await;
     for status in [201, 302, 401, 404] {
         merchant.answer(status);
-        assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 1);
+        assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
         assert_eq!(delivery(&shop).await.last_error, Some(format!("answered {status}")));
         shop.app.clock.advance(24 * 3600);
     }
     merchant.answer(200);
-    assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 1);
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
     let taken = delivery(&shop).await;
     assert!(taken.done_at.is_some() && taken.last_error.is_none());
 }
@@ -103,7 +103,7 @@ async fn a_merchant_that_is_not_there_or_may_not_be_called_fails_that_delivery_o
     let url = Receiver::start(204).url.clone();
     paid_order(&shop, &url).await;
     shop.app.http = Guarded::new(Limits::default(), false).unwrap();
-    assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 1);
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
     let why = delivery(&shop).await.last_error.unwrap();
     assert!(why.contains("address not allowed"), "{why}");
 }

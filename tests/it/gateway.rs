@@ -1,9 +1,9 @@
 //! The gateway as a merchant's system meets it: who may call, what is refused, and that no order is ever sent twice
 //! under another number.
-use mingfen::jobs;
 use mingfen::protocol::wechat::certificates;
 use mingfen::protocol::wechat::shapes::TradeState;
 use mingfen::protocol::wechat::sign::{Authorization, Signer};
+use mingfen::tasks;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -155,7 +155,7 @@ async fn a_request_is_accepted_once_and_its_replay_refused() {
     }
     // When the nonce is forgotten, the timestamp is too old.
     shop.app.clock.advance(12 * 60);
-    jobs::forget_nonces(&shop.app).await.unwrap();
+    tasks::forget_nonces(&shop.app).await.unwrap();
     let answer = shop.send(post(NATIVE, &body, authorization)).await;
     assert_eq!(answer.refusal(), (401, "SIGN_ERROR".to_owned()));
     assert_eq!(shop.rows().await, before);
@@ -430,13 +430,13 @@ async fn unknown_orders_are_resolved_by_asking_whatever_became_of_them() {
     // Never arrived.
     shop.institution.misbehave(Misbehave::Fail);
     shop.place(&shop.order("ORDER-4")).await;
-    assert_eq!(jobs::resolve(&shop.app).await.unwrap(), 0);
+    assert_eq!(tasks::resolve(&shop.app).await.unwrap(), 0);
     shop.institution.misbehave(Misbehave::No);
     let paid = shop.order_no("ORDER-1").await;
     let lost = shop.institution.pay(&paid);
     shop.institution.set_state(&shop.order_no("ORDER-2").await, TradeState::Closed);
     let mut sent: Vec<String> = shop.institution.calls();
-    assert_eq!(jobs::resolve(&shop.app).await.unwrap(), 4);
+    assert_eq!(tasks::resolve(&shop.app).await.unwrap(), 4);
     for (number, state) in
         [("ORDER-1", "PAID"), ("ORDER-2", "CLOSED"), ("ORDER-3", "PAYING"), ("ORDER-4", "PAYING")]
     {
@@ -449,7 +449,7 @@ async fn unknown_orders_are_resolved_by_asking_whatever_became_of_them() {
     numbers.dedup();
     assert_eq!(numbers.len(), 4);
     let before = shop.rows().await;
-    assert_eq!(jobs::resolve(&shop.app).await.unwrap(), 0);
+    assert_eq!(tasks::resolve(&shop.app).await.unwrap(), 0);
     assert_eq!(shop.notify(&lost).await.status, 204);
     assert_eq!(shop.rows().await, before);
 }
@@ -461,7 +461,7 @@ async fn an_unknown_order_that_expired_and_never_arrived_is_closed_not_sent() {
     shop.place(&shop.order("ORDER-1")).await;
     shop.institution.misbehave(Misbehave::No);
     shop.app.clock.advance(2 * 3600 + 1);
-    assert_eq!(jobs::resolve(&shop.app).await.unwrap(), 1);
+    assert_eq!(tasks::resolve(&shop.app).await.unwrap(), 1);
     assert_eq!(shop.state("ORDER-1").await, "CLOSED");
     assert_eq!(shop.institution.calls().iter().filter(|call| call.starts_with("native")).count(), 1);
 }
@@ -470,9 +470,9 @@ async fn an_unknown_order_that_expired_and_never_arrived_is_closed_not_sent() {
 async fn an_order_that_a_crash_left_behind_unsent_is_taken_up() {
     let shop = Shop::open().await;
     let order_no = shop.left_behind("ORDER-1").await;
-    assert_eq!(jobs::resolve(&shop.app).await.unwrap(), 0);
+    assert_eq!(tasks::resolve(&shop.app).await.unwrap(), 0);
     shop.app.clock.advance(61);
-    assert_eq!(jobs::resolve(&shop.app).await.unwrap(), 1);
+    assert_eq!(tasks::resolve(&shop.app).await.unwrap(), 1);
     assert_eq!(shop.institution.calls(), ["query", "native"].map(|call| format!("{call} {order_no}")));
     assert_eq!(shop.state("ORDER-1").await, "PAYING");
 }
@@ -584,7 +584,7 @@ async fn closing_is_safe_to_repeat_and_a_lost_answer_is_found_out() {
     shop.institution.misbehave(Misbehave::Fail);
     assert_eq!(shop.close("ORDER-2").await.refusal(), (500, "SYSTEM_ERROR".to_owned()));
     shop.institution.misbehave(Misbehave::No);
-    assert_eq!(jobs::resolve(&shop.app).await.unwrap(), 1);
+    assert_eq!(tasks::resolve(&shop.app).await.unwrap(), 1);
     assert_eq!(shop.state("ORDER-2").await, "PAYING");
     let natives = shop.institution.calls().iter().filter(|call| call.starts_with("native")).count();
     assert_eq!(natives, 2, "{order_no} and {second} were sent once each");

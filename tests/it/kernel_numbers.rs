@@ -4,6 +4,7 @@ use mingfen::kernel::digest::{Digest, Hasher};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::rate::{Ppm, floor, half_up};
 use mingfen::kernel::state::{FileState, OrderState, SettlementState};
+use mingfen::protocol::decimal;
 use proptest::prelude::*;
 
 #[test]
@@ -12,13 +13,13 @@ fn yuan_are_written_with_two_digits_and_read_only_when_whole_fen() {
         [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (123_456, "1234.56"), (i64::MIN, "-92233720368547758.08")]
     {
         assert_eq!(Fen::new(fen).yuan(), yuan);
-        assert_eq!(Fen::parse_yuan(yuan), Some(Fen::new(fen)));
+        assert_eq!(decimal::yuan(yuan), Some(Fen::new(fen)));
     }
     for (yuan, fen) in [("1", 100), ("1.5", 150), ("1.500", 150), ("10000000000", 1_000_000_000_000)] {
-        assert_eq!(Fen::parse_yuan(yuan), Some(Fen::new(fen)));
+        assert_eq!(decimal::yuan(yuan), Some(Fen::new(fen)));
     }
     for yuan in ["", "1.005", "¥1", "1,000", "one", "99999999999999999999"] {
-        assert_eq!(Fen::parse_yuan(yuan), None, "{yuan}");
+        assert_eq!(decimal::yuan(yuan), None, "{yuan}");
     }
 }
 
@@ -26,10 +27,10 @@ fn yuan_are_written_with_two_digits_and_read_only_when_whole_fen() {
 fn percent_are_read_only_when_whole_ppm() {
     for (text, ppm) in [("0%", 0), ("0.38%", 3_800), ("0.0001%", 1), ("100%", 1_000_000), ("0.60000%", 6_000)]
     {
-        assert_eq!(Ppm::parse_percent(text).map(Ppm::get), Some(ppm), "{text}");
+        assert_eq!(decimal::percent(text).map(Ppm::get), Some(ppm), "{text}");
     }
     for text in ["", "%", "0.38", "0.00005%", "100.0001%", "-1%", "1 %", "x%"] {
-        assert_eq!(Ppm::parse_percent(text), None, "{text}");
+        assert_eq!(decimal::percent(text), None, "{text}");
     }
     assert_eq!(Ppm::new(1_000_001), None);
 }

@@ -100,7 +100,7 @@ async fn what_was_acknowledged_before_each_of_fifty_kills_is_there_once() {
     load.tell_some(&shop, 0, PAYMENTS).await;
     drop(serving);
     load.assert_kept(&mut shop.app.raw());
-    mingfen::jobs::roll_up(&shop.app).await.unwrap();
+    mingfen::tasks::roll_up(&shop.app).await.unwrap();
     assert_eq!(shop.app.raw().count("payment"), i64::try_from(PAYMENTS).unwrap());
     nothing_is_broken(&shop).await;
 }
@@ -120,7 +120,7 @@ fn moved(shop: &mut Shop) -> (PathBuf, String, SocketAddr) {
 
 async fn nothing_is_broken(shop: &Shop) {
     let app = mingfen::app::App::clone(&shop.app);
-    let breaks = tokio::task::spawn_blocking(move || mingfen::cli::check::breaks(&app)).await.unwrap();
+    let breaks = tokio::task::spawn_blocking(move || mingfen::check::breaks(&app)).await.unwrap();
     assert_eq!(breaks.unwrap(), Vec::<String>::new());
 }
 

@@ -1,7 +1,7 @@
 //! The memo ledger: what a finished day leaves in it, and where late money goes.
 use std::collections::BTreeMap;
 
-use mingfen::cli::check;
+use mingfen::check;
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::CustodyState;
 use mingfen::ledger::{self, Account, Kind, NewEntry, Posting};
@@ -29,9 +29,9 @@ fn number(text: &str) -> i64 {
 async fn a_finished_day_leaves_what_its_files_say() {
     let f = FinishedDay::new(60).await;
     let (app, institution, day) = (f.world.app.clone(), f.world.institution, f.day());
-    let linked = mingfen::jobs::roll_up(&app).await.unwrap();
+    let linked = mingfen::tasks::roll_up(&app).await.unwrap();
     assert!(linked > 0);
-    assert_eq!(mingfen::jobs::roll_up(&app).await.unwrap(), 0);
+    assert_eq!(mingfen::tasks::roll_up(&app).await.unwrap(), 0);
     assert_eq!(check::breaks(&app).unwrap(), Vec::<String>::new());
     let books = app.db.read_blocking(|tx| ledger::balances(tx, institution)).unwrap();
 
@@ -104,7 +104,7 @@ async fn what_comes_after_a_close_is_posted_to_the_next_day() {
         .unwrap();
     assert_eq!(of(&books, Account::ChannelReceivable), 2 * 12_345);
     assert_eq!(breaks, Vec::<String>::new());
-    mingfen::jobs::roll_up(&shop.app).await.unwrap();
+    mingfen::tasks::roll_up(&shop.app).await.unwrap();
     let again = shop.app.db.read_blocking(|tx| ledger::balances(tx, institution)).unwrap();
     assert_eq!(again, books);
     let broken = shop.app.db.read_blocking(ledger::chain_breaks).unwrap();

@@ -293,7 +293,7 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     };
     let found = shop.app.db.read(move |tx| orders::unresolved(tx, &stuck)).await.unwrap();
     assert_eq!(found.iter().map(|order| order.id).collect::<Vec<_>>(), [2]);
-    mingfen::jobs::deliver(&shop.app).await.unwrap();
+    mingfen::notices::deliver(&shop.app).await.unwrap();
     let statements = sent(&url);
     assert!(statements.len() > 3, "{statements:?}");
     complaints.extend(statements.iter().flat_map(|sql| walks(&mut raw, sql)));

@@ -6,8 +6,8 @@ use diesel::RunQueryDsl;
 use mingfen::app::App;
 use mingfen::db::{DbError, Lane, Tx};
 use mingfen::error::Error;
-use mingfen::jobs::Jobs;
 use mingfen::people::{Actor, audit};
+use mingfen::tasks::Jobs;
 
 use crate::support::TestApp;
 use crate::support::acting::Acting;

@@ -1,6 +1,7 @@
 //! Everything works behind PgBouncer in transaction mode, with fewer connections than the platform has.
-use mingfen::cli::check;
-use mingfen::jobs;
+use mingfen::check;
+use mingfen::notices;
+use mingfen::tasks;
 
 use crate::support::database::Kind;
 use crate::support::finished_day::{FinishedDay, NOW};
@@ -33,7 +34,7 @@ async fn payments_queries_and_deliveries_pass() {
     // Fifty at a time ask for the same order on three connections.
     let asked = futures_util::future::join_all((0..50).map(|_| shop.query("ORDER-1"))).await;
     assert!(asked.iter().all(|answer| answer.json()["trade_state"] == "SUCCESS"));
-    assert_eq!(jobs::deliver(&shop.app).await.unwrap(), 1);
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
     assert_eq!(merchant.take().len(), 1);
 }
 
@@ -70,9 +71,9 @@ async fn a_whole_day_and_the_jobs_pass() {
     .await;
     assert!(demo.text(&format!("SPL_SANDBOX_DEMO_{}_0001.txt", demo.day())).lines().count() > 20);
     let app = &demo.world.app;
-    assert_eq!(jobs::daily_round(app).await.unwrap(), 0);
-    jobs::after_start(app).await.unwrap();
-    jobs::forget_nonces(app).await.unwrap();
+    assert_eq!(tasks::daily_round(app).await.unwrap(), 0);
+    tasks::after_start(app).await.unwrap();
+    tasks::forget_nonces(app).await.unwrap();
     let checked = app.clone();
     let breaks = tokio::task::spawn_blocking(move || check::breaks(&checked)).await.unwrap().unwrap();
     assert_eq!(breaks, Vec::<String>::new());

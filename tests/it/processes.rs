@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::web::Data;
 use mingfen::app::App;
 use mingfen::db::{Create, Leases};
-use mingfen::jobs::{self, Jobs};
+use mingfen::tasks::{self, Jobs};
 use serde_json::json;
 
 use crate::support::finished_day::FinishedDay;
@@ -111,16 +111,16 @@ async fn two_processes_make_one_spl_one_stl_and_tell_each_merchant_once() {
     let (one, two) = (another(&world.app), another(&world.app));
     for _ in 0..4 {
         world.sandbox("POST", "/sandbox/files/process", &json!({})).await.unwrap();
-        let both = futures_util::future::join(jobs::import_files(&one), jobs::import_files(&two)).await;
+        let both = futures_util::future::join(tasks::import_files(&one), tasks::import_files(&two)).await;
         both.0.unwrap();
         both.1.unwrap();
-        let both = futures_util::future::join(jobs::daily_round(&one), jobs::daily_round(&two)).await;
+        let both = futures_util::future::join(tasks::daily_round(&one), tasks::daily_round(&two)).await;
         both.0.unwrap();
         both.1.unwrap();
     }
     assert_eq!((count("SPL"), count("STL")), (1, 1));
     assert_eq!(demo.database.raw().number(outbox), 0, "told once each");
-    let breaks = tokio::task::spawn_blocking(move || mingfen::cli::check::breaks(&one)).await.unwrap();
+    let breaks = tokio::task::spawn_blocking(move || mingfen::check::breaks(&one)).await.unwrap();
     assert_eq!(breaks.unwrap(), Vec::<String>::new());
     demo.stop().await;
 }

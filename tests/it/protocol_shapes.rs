@@ -3,7 +3,8 @@ use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::money::Fen;
 use mingfen::protocol::wechat::attach::{self, AttachFault, Declared};
 use mingfen::protocol::wechat::errors::{ErrorBody, WechatCode};
-use mingfen::protocol::wechat::shapes::{NativeRequest, OrderView, TradeState, product_of};
+use mingfen::protocol::wechat::product_of;
+use mingfen::protocol::wechat::shapes::{NativeRequest, OrderView, TradeState};
 use serde_json::{Value, json};
 
 fn moment() -> Instant {

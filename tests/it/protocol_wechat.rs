@@ -1,7 +1,7 @@
 //! Keys, strings to sign, headers, envelopes and the attach prefix of WeChat Pay APIv3.
 use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::digest::Digest;
-use mingfen::protocol::certificate::Certificate;
+use mingfen::protocol::crypto::certificate::Certificate;
 use mingfen::protocol::crypto::{
     CryptoError, MasterKey, PrivateKey, PublicKey, aes_gcm_open, aes_gcm_seal, base64, constant_eq,
     from_base64, random_nonce, sha1_hex,

@@ -1,7 +1,7 @@
 //! The role of `serve` and `work` on PostgreSQL: it does the whole work, owns nothing and can spoil nothing.
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use mingfen::cli::check;
+use mingfen::check;
 use mingfen::db::{Create, Db};
 
 use crate::support::database::{Kind, Raw, TestDatabase};

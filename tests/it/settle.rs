@@ -4,8 +4,8 @@ use std::fs;
 
 use mingfen::app::App;
 use mingfen::error::Error;
+use mingfen::exchange::{ExchangedFile, Incoming};
 use mingfen::institutions;
-use mingfen::institutions::exchange::{ExchangedFile, Incoming};
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetStatus, RetWriter};
 use mingfen::kernel::file::{FileName, ResultName, Stage};
@@ -115,7 +115,7 @@ impl<'a> Hand<'a> {
 
     /// The ledger's invariants; what each account holds, by its name and party.
     async fn books(&self) -> BTreeMap<(String, String), i64> {
-        mingfen::jobs::roll_up(self.app).await.unwrap();
+        mingfen::tasks::roll_up(self.app).await.unwrap();
         let institution = self.f.world.institution;
         let (breaks, balances) = self
             .app
@@ -207,7 +207,7 @@ async fn the_daily_round_publishes_what_a_crash_left_recorded_only() {
             fs::remove_file(f.out(&format!("{name}{end}"))).unwrap();
         }
     }
-    mingfen::jobs::daily_round(&f.world.app).await.unwrap();
+    mingfen::tasks::daily_round(&f.world.app).await.unwrap();
     for name in &names {
         assert!(f.out(&format!("{name}.ok")).exists(), "{name}");
     }
@@ -222,7 +222,7 @@ async fn the_daily_round_repeats_a_void_file_only_of_other_evidence() {
     morning_after(&f, day);
     let void = hand.cut(day).await;
     hand.receive(&hand.result(&void, Stage::First, RetCode::Verify, &[])).unwrap();
-    let round = async || mingfen::jobs::daily_round(&f.world.app).await.unwrap();
+    let round = async || mingfen::tasks::daily_round(&f.world.app).await.unwrap();
     assert_eq!((round().await, round().await), (0, 0));
     // Other terms are approved: the same orders may be proposed again.
     let name = fs::read_dir(f.inbox("")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
@@ -248,7 +248,7 @@ async fn an_incomplete_file_and_a_result_before_its_turn_wait_and_a_bad_bill_kee
         fs::write(f.inbox(&format!("{}.ok", incoming.name)), b"").unwrap();
         fs::write(f.inbox(&format!("{}.sig", incoming.name)), signature).unwrap();
     };
-    let import = async || mingfen::jobs::import_files(&app).await.unwrap();
+    let import = async || mingfen::tasks::import_files(&app).await.unwrap();
     import().await;
     let noted = |name: &str| f.inbox(&format!("{name}.refused")).exists();
     let done = hand.all_succeed(&spl);
@@ -275,6 +275,6 @@ async fn an_incomplete_file_and_a_result_before_its_turn_wait_and_a_bad_bill_kee
     fs::remove_file(format!("{}.ok", broken.display())).unwrap();
     fs::remove_file(&broken).unwrap();
     fs::create_dir(&broken).unwrap();
-    assert_eq!(mingfen::jobs::daily_round(&app).await.unwrap(), 1);
+    assert_eq!(mingfen::tasks::daily_round(&app).await.unwrap(), 1);
     f.stop().await;
 }

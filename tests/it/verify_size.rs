@@ -13,7 +13,7 @@ use mingfen::kernel::money::Fen;
 use mingfen::kernel::proposal::SplDraft;
 use mingfen::kernel::verify::{Bounds, Piece, Report, Scratch, Unusable, Violation, verify_within};
 use mingfen::protocol::crypto::base64;
-use mingfen::protocol::scratch::ScratchDir;
+use mingfen::verify::scratch::ScratchDir;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;

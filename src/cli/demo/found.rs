@@ -10,7 +10,7 @@ use crate::merchants::{self, NewSubMerchant};
 use crate::people::credentials::{self, AnswerMode, NewCredential};
 use crate::people::users::{self, NewUser};
 use crate::people::{Actor, Role, Scope, password};
-use crate::protocol::certificate::Certificate;
+use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{PrivateKey, random_nonce};
 use crate::protocol::wechat::notification::ApiV3Key;
 use crate::sandbox::PublicIdentity;

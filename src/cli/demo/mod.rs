@@ -16,8 +16,8 @@ use anyhow::{Context, ensure};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::jobs::Jobs;
 use crate::kernel::calendar::Instant;
+use crate::tasks::Jobs;
 
 pub use papers::{Login, Papers};
 pub use proof::verify_all;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::scenery::{SHOPS, SP_APPID, SP_MCHID};
 use crate::people::keys::PlatformKeys;
-use crate::protocol::certificate::Certificate;
+use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{MasterKey, PrivateKey};
 use crate::protocol::wechat::notification::ApiV3Key;
 use crate::protocol::wechat::sign::Signer;

@@ -5,12 +5,12 @@ use anyhow::ensure;
 
 use super::scenery::INSTITUTION;
 use super::world::World;
-use crate::cli::verify;
-use crate::institutions::exchange::{self, ExchangedFile};
+use crate::exchange::{self, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::verify::Inputs;
-use crate::protocol::evidence::FileKeys;
-use crate::protocol::scratch::ScratchDir;
+use crate::verify;
+use crate::verify::evidence::FileKeys;
+use crate::verify::scratch::ScratchDir;
 use crate::{settlement, splits};
 
 /// The files of one day's `verify`.

@@ -8,7 +8,7 @@ use super::scenery::{SP_MCHID, Sale, sale};
 use super::world::World;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::institutions::exchange::{self, ExchangedFile};
+use crate::exchange::{self, ExchangedFile};
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::state::{FileState, OrderState};
 use crate::people::credentials;

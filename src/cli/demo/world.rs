@@ -20,11 +20,11 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::db::Create;
-use crate::jobs;
 use crate::kernel::calendar::BusinessDay;
 use crate::protocol::wechat::sign::AnswerKey;
 use crate::sandbox::{Sandbox, Settings};
 use crate::web::site;
+use crate::{notices, tasks};
 
 /// What a world is made of.
 pub struct Setup {
@@ -118,7 +118,7 @@ impl World {
             world.sandbox("PUT", "/sandbox/platform", &registration).await?;
             let from = setup.first_day.start().to_cst();
             world.sandbox("POST", "/sandbox/proposals", &scenery::proposal(&from)).await?;
-            ensure!(jobs::import_files(&world.app).await? == 1, "the first bundle was not taken in");
+            ensure!(tasks::import_files(&world.app).await? == 1, "the first bundle was not taken in");
             papers.write_logins(&found::logins(&world).await?)?;
         }
         world.logins = papers.logins()?;
@@ -151,14 +151,14 @@ impl World {
     /// Lets the sandbox notify of payments, and the platform its merchant, until nothing is due.
     pub async fn settle_messages(&self) -> anyhow::Result<()> {
         self.sandbox("POST", "/sandbox/deliveries/run", &json!({})).await?;
-        jobs::deliver(&self.app).await?;
+        notices::deliver(&self.app).await?;
         Ok(())
     }
 
     /// Lets the sandbox look at what was published, and takes its answers in.
     pub async fn exchange(&self) -> anyhow::Result<Value> {
         let answered = self.sandbox("POST", "/sandbox/files/process", &json!({})).await?;
-        jobs::import_files(&self.app).await?;
+        tasks::import_files(&self.app).await?;
         Ok(answered)
     }
 

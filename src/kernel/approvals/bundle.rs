@@ -4,11 +4,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{Approvals, ApprovedRule, PLATFORM_ROLE, Receiver, Window, read};
-use crate::kernel::calendar::Instant;
-use crate::kernel::digest::Digest;
-use crate::kernel::rate::Ppm;
-use crate::kernel::rule::{Finding, RuleVersion, by_name_newest_first, pick_sorted};
-use crate::kernel::split::OrderFacts;
+use crate::calendar::Instant;
+use crate::digest::Digest;
+use crate::rate::Ppm;
+use crate::rule::{Finding, RuleVersion, by_name_newest_first, pick_sorted};
+use crate::split::OrderFacts;
 
 /// A checked bundle: [`Approvals`] without contradiction, and the digest that files name.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@
 //! What carries no time of its own – fees, caps, limits, cycles, the calendar – is what it is when a file is made, and may
 //! change. Who a party is may not: its number, its role and the merchants it was bound to.
 use super::{ApprovedRule, Bound, Bundle, Window};
-use crate::kernel::calendar::Instant;
-use crate::kernel::rule::Finding;
+use crate::calendar::Instant;
+use crate::rule::Finding;
 
 /// What of `older` is changed in `newer`, which was issued later; empty when nothing is.
 pub fn check_successor(older: &Bundle, newer: &Bundle) -> Vec<Finding> {

@@ -3,13 +3,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Approvals, ApprovedRule, Bound, Decision, Hold, Merchant, Receiver, Window};
-use crate::kernel::calendar::{BusinessDay, Calendar, Cycle};
-use crate::kernel::digest::Digest;
-use crate::kernel::file::field;
-use crate::kernel::json::{self, At, Check, Entries, Json};
-use crate::kernel::rate::Ppm;
-use crate::kernel::rule::{self, Finding};
-use crate::kernel::text;
+use crate::calendar::{BusinessDay, Calendar, Cycle};
+use crate::digest::Digest;
+use crate::file::field;
+use crate::json::{self, At, Check, Entries, Json};
+use crate::rate::Ppm;
+use crate::rule::{self, Finding};
+use crate::text;
 
 const ANY: usize = usize::MAX;
 
@@ -149,7 +149,7 @@ fn receiver(check: &mut Check, at: &At<'_>) -> Option<(String, Receiver)> {
     Some((receiver.receiver.clone(), receiver))
 }
 
-fn terms(check: &mut Check, o: &Entries<'_>) -> Option<(crate::kernel::money::Fen, Cycle)> {
+fn terms(check: &mut Check, o: &Entries<'_>) -> Option<(crate::money::Fen, Cycle)> {
     let min_settle = check.fen(&o.get("min_settle")?);
     let cycle = check.text(&o.get("cycle")?, |cycle| Cycle::parse(cycle).is_some(), "D1 or T1");
     Some((min_settle?, Cycle::parse(cycle?)?))

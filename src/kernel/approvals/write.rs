@@ -7,7 +7,7 @@ impl Approvals {
     /// The bundle as `files.md` shows it: the same content always gives the same bytes.
     pub fn to_json(&self) -> String {
         let days = |days: &std::collections::BTreeSet<_>| {
-            days.iter().map(|day: &crate::kernel::calendar::BusinessDay| day.to_string()).collect::<Vec<_>>()
+            days.iter().map(|day: &crate::calendar::BusinessDay| day.to_string()).collect::<Vec<_>>()
         };
         let decisions = self.decisions.iter().map(|(no, decision)| {
             json!({"inst_order_no": no, "digest": decision.digest, "decided_at": decision.decided_at.to_cst()})

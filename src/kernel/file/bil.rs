@@ -4,12 +4,12 @@ use std::io::{BufRead, Write};
 
 use super::sheet::{Lines, Sheet, compare, header_name, note, require};
 use super::{Check, Fault, FileKind, FileName, MAX_ORDERS, ReadError, Seal, WriteError, field};
-use crate::kernel::bill::{BillOrder, BillRefund, BillRow};
-use crate::kernel::calendar::Instant;
-use crate::kernel::digest::Digest;
-use crate::kernel::money::Fen;
-use crate::kernel::split::OrderFacts;
-use crate::kernel::text;
+use crate::bill::{BillOrder, BillRefund, BillRow};
+use crate::calendar::Instant;
+use crate::digest::Digest;
+use crate::money::Fen;
+use crate::split::OrderFacts;
+use crate::text;
 
 /// `H` of a BIL.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! What can be wrong with a file, each with the code of `files.md`'s table.
-use crate::kernel::digest::Digest;
+use crate::digest::Digest;
 
 /// Code of a check in `files.md`, section "verify".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

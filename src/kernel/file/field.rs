@@ -1,10 +1,10 @@
 //! How fields are written in the files (`files.md`, "Text").
 use std::collections::BTreeMap;
 
-use crate::kernel::calendar::{BusinessDay, Instant};
-use crate::kernel::digest::Digest;
-use crate::kernel::money::Fen;
-use crate::kernel::text::{is_party_name, is_receiver, is_tag};
+use crate::calendar::{BusinessDay, Instant};
+use crate::digest::Digest;
+use crate::money::Fen;
+use crate::text::{is_party_name, is_receiver, is_tag};
 
 /// Exactly `N` parts of `line` between `separator`; no more, no fewer.
 pub fn split<const N: usize>(line: &str, separator: u8) -> Option<[&str; N]> {

@@ -2,8 +2,8 @@
 use std::fmt;
 
 use super::field;
-use crate::kernel::calendar::BusinessDay;
-use crate::kernel::text::is_institution;
+use crate::calendar::BusinessDay;
+use crate::text::is_institution;
 
 /// Kind of an exchanged file, the first part of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@ use std::fmt::{self, Write as _};
 use std::io::{BufRead, Write};
 
 use super::{Check, Fault, FileName, MAX_LINE_BYTES, ReadError, Seal, WriteError, field};
-use crate::kernel::digest::{Digest, Hasher};
+use crate::digest::{Digest, Hasher};
 
 /// Most faults noted of one file.
 const MAX_FAULTS: usize = 1000;
@@ -235,7 +235,7 @@ pub(super) fn header_name<R: BufRead>(
     kind: super::FileKind,
     [mark, format, stated_kind, inst, plat, day, seq, currency]: [&str; 8],
 ) -> Result<FileName, ReadError> {
-    use crate::kernel::text::is_institution;
+    use crate::text::is_institution;
     let wrong = |expected: &str, found: &str| Err(Fault::new(Check::V14, lines.number(), expected, found));
     if mark != "H" {
         return Err(lines.broken("a header", mark).into());

@@ -2,10 +2,10 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::kernel::calendar::Instant;
-use crate::kernel::money::Fen;
-use crate::kernel::rate::{MILLION, Ppm};
-use crate::kernel::rule::Finding;
+use crate::calendar::Instant;
+use crate::money::Fen;
+use crate::rate::{MILLION, Ppm};
+use crate::rule::Finding;
 
 use super::Json;
 

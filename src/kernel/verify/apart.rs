@@ -7,11 +7,11 @@ use super::pile::{Entry, Pile};
 use super::report::{Part, Step};
 use super::told::{PREVIOUSLY, TOLD};
 use super::{Run, Unusable, place_of};
-use crate::kernel::bill::BillOrder;
-use crate::kernel::calendar::Instant;
-use crate::kernel::file::spl::{SplRecord, parse};
-use crate::kernel::file::{Check, Fault, bil};
-use crate::kernel::proposal::Reason;
+use crate::bill::BillOrder;
+use crate::calendar::Instant;
+use crate::file::spl::{SplRecord, parse};
+use crate::file::{Check, Fault, bil};
+use crate::proposal::Reason;
 
 /// Joins everything by `inst_order_no`, then by `order_no`.
 pub(super) fn join(

@@ -6,11 +6,11 @@ use super::front::{Front, Key, Stream};
 use super::report::{Part, Step};
 use super::sort::{Rows, Sorter};
 use super::{Bill, Bounds, ChannelBill, Given, Run, Scratch, Signer, Unusable, unreadable};
-use crate::kernel::bill::{BillOrder, BillRow};
-use crate::kernel::calendar::Instant;
-use crate::kernel::digest::Digest;
-use crate::kernel::file::bil::{BilReader, BilRow};
-use crate::kernel::file::{Check, Fault, FileName};
+use crate::bill::{BillOrder, BillRow};
+use crate::calendar::Instant;
+use crate::digest::Digest;
+use crate::file::bil::{BilReader, BilRow};
+use crate::file::{Check, Fault, FileName};
 
 /// What is known of the bills as a whole.
 #[derive(Default)]

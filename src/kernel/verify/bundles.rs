@@ -1,10 +1,10 @@
 //! The given approvals bundles: V02, V13, V14, V15, and which one counts for a file.
 use super::{Given, Report, Run, Signer, Unusable, read_whole};
-use crate::kernel::approvals::{Bundle, check_successor};
-use crate::kernel::calendar::Instant;
-use crate::kernel::digest::Digest;
-use crate::kernel::file::spl::SplHeader;
-use crate::kernel::file::{Check, FileKind, FileName};
+use crate::approvals::{Bundle, check_successor};
+use crate::calendar::Instant;
+use crate::digest::Digest;
+use crate::file::spl::SplHeader;
+use crate::file::{Check, FileKind, FileName};
 
 /// All bundles that could be read, by time of issue.
 pub(super) struct Bundles {

@@ -9,12 +9,12 @@ use super::orders::{DayFile, Judge, Known, Told};
 use super::pile::{Entry, Pile};
 use super::report::{Part, Step};
 use super::{Given, Report, Run, Signer, Unusable, link, place, unreadable};
-use crate::kernel::bill::BillOrder;
-use crate::kernel::calendar::Instant;
-use crate::kernel::chain::Link;
-use crate::kernel::file::spl::{SplHeader, SplLine, SplReader, SplRecord};
-use crate::kernel::file::{Check, FileName};
-use crate::kernel::proposal::Reason;
+use crate::bill::BillOrder;
+use crate::calendar::Instant;
+use crate::chain::Link;
+use crate::file::spl::{SplHeader, SplLine, SplReader, SplRecord};
+use crate::file::{Check, FileName};
+use crate::proposal::Reason;
 
 /// Kinds of entries by `inst_order_no`, their first number the place. An order of the bill that a file told; its numbers
 /// are places of both, time, and two flags.
@@ -241,7 +241,7 @@ fn number(pile: &mut Pile<'_>, row: &Row, told: Option<Told>) -> Result<(), Unus
     let (key, at, late) = (&facts.inst_order_no, place(row.bill, row.line), u64::from(row.late));
     let Some(told) = told else {
         let mut text = String::new();
-        crate::kernel::file::bil::push_order(&mut text, &row.order);
+        crate::file::bil::push_order(&mut text, &row.order);
         return pile.push(&Entry { key, kind: ALONE, numbers: [at, late, 0, 0], text: &text });
     };
     let flags = late | u64::from(told.split) << 1;

@@ -8,11 +8,11 @@ use super::pile::{Entry, Pile};
 use super::report::{Part, Step};
 use super::told::PREVIOUSLY;
 use super::{Given, Run, Signer, Unusable, is_spl, link, place, read_whole, unreadable};
-use crate::kernel::chain::Link;
-use crate::kernel::digest::{Digest, Hashed};
-use crate::kernel::file::ret::{RetCode, RetEncoding, RetReader};
-use crate::kernel::file::spl::{SplReader, SplRecord};
-use crate::kernel::file::{Check, FileName, ResultName, Stage};
+use crate::chain::Link;
+use crate::digest::{Digest, Hashed};
+use crate::file::ret::{RetCode, RetEncoding, RetReader};
+use crate::file::spl::{SplReader, SplRecord};
+use crate::file::{Check, FileName, ResultName, Stage};
 
 /// FIRST results by the answered file's digest. Where one file was answered twice (the same bytes asked for again), an
 /// answer that settles its fate goes before one that does not.

@@ -1,5 +1,5 @@
 //! Sorted streams, merged.
-use crate::kernel::calendar::Instant;
+use crate::calendar::Instant;
 
 /// What SPL and bills are sorted by: `paid_at` and `inst_order_no`.
 pub(super) type Key<'k> = (Instant, &'k str);

@@ -1,8 +1,8 @@
 //! What a run is given, and by whom.
 use std::io::{self, BufRead, Write};
 
-use crate::kernel::bill::BillRow;
-use crate::kernel::digest::Digest;
+use crate::bill::BillRow;
+use crate::digest::Digest;
 
 /// Whose signature a file must carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,14 +6,14 @@ use super::report::{Part, Step};
 use super::told::Silent;
 use super::totals::add;
 use super::{Report, Unusable, place};
-use crate::kernel::approvals::Bundle;
-use crate::kernel::bill::BillOrder;
-use crate::kernel::calendar::{BusinessDay, Instant};
-use crate::kernel::file::spl::{SplLine, SplOrder, SplUnsplit};
-use crate::kernel::file::{Check, Fault, field};
-use crate::kernel::money::Fen;
-use crate::kernel::proposal::{Draft, Reason, draft};
-use crate::kernel::split::{MERCHANT_PATH, OrderFacts, PlainLine};
+use crate::approvals::Bundle;
+use crate::bill::BillOrder;
+use crate::calendar::{BusinessDay, Instant};
+use crate::file::spl::{SplLine, SplOrder, SplUnsplit};
+use crate::file::{Check, Fault, field};
+use crate::money::Fen;
+use crate::proposal::{Draft, Reason, draft};
+use crate::split::{MERCHANT_PATH, OrderFacts, PlainLine};
 
 /// One of the day's files.
 pub(super) struct DayFile<'b> {

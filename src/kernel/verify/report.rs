@@ -1,6 +1,6 @@
 //! What `verify` found.
-use crate::kernel::calendar::BusinessDay;
-use crate::kernel::file::{Check, Fault};
+use crate::calendar::BusinessDay;
+use crate::file::{Check, Fault};
 
 use super::totals::Totals;
 

@@ -5,7 +5,7 @@ use super::bills::Row;
 use super::front::{Key, Stream};
 use super::pile::{length, read_record, records};
 use super::{Bounds, Scratch};
-use crate::kernel::file::bil;
+use crate::file::bil;
 
 /// Takes orders in any order.
 pub(super) struct Sorter<'s> {

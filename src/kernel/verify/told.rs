@@ -4,7 +4,7 @@ use super::orders::{DayFile, Judge, Known, Told};
 use super::pile::Entry;
 use super::report::{Part, Step};
 use super::{Unusable, place_of};
-use crate::kernel::file::{Check, Fault, FileName};
+use crate::file::{Check, Fault, FileName};
 
 /// Kinds of entries by `order_no`; their text is the `inst_order_no`, their first number the place.
 pub(super) const TOLD: u8 = 0;

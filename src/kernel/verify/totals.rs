@@ -1,10 +1,10 @@
 //! Where every fen of the bill is: paid + subsidy − fee = Σ lines + Σ unsplit.
 use std::collections::BTreeMap;
 
-use crate::kernel::calendar::Instant;
-use crate::kernel::money::Fen;
-use crate::kernel::proposal::Reason;
-use crate::kernel::split::OrderFacts;
+use crate::calendar::Instant;
+use crate::money::Fen;
+use crate::proposal::Reason;
+use crate::split::OrderFacts;
 
 /// Orders of one group and what they brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

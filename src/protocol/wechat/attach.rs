@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-use crate::kernel::text;
+use mingfen_kernel::text;
 
 /// Longest `attach` in all, in bytes.
 pub const MAX: usize = 128;

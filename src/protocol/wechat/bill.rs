@@ -9,12 +9,12 @@ use thiserror::Error;
 mod writer;
 
 use super::attach;
-use super::shapes::{CNY, product_of};
-use crate::kernel::bill::{BillOrder, BillRefund, BillRow};
-use crate::kernel::calendar::Instant;
-use crate::kernel::money::Fen;
-use crate::kernel::split::OrderFacts;
-use crate::kernel::text;
+use super::{CNY, product_of};
+use mingfen_kernel::bill::{BillOrder, BillRefund, BillRow};
+use mingfen_kernel::calendar::Instant;
+use mingfen_kernel::money::Fen;
+use mingfen_kernel::split::OrderFacts;
+use mingfen_kernel::text;
 
 pub use writer::{Entry, Settled, Writer};
 

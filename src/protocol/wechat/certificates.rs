@@ -2,8 +2,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::notification::{ApiV3Key, Sealed};
-use crate::protocol::certificate::Certificate;
-use crate::protocol::crypto::CryptoError;
+use crate::crypto::CryptoError;
+use crate::crypto::certificate::Certificate;
 
 /// Additional data of a sealed certificate.
 pub const ASSOCIATED_DATA: &str = "certificate";

@@ -3,10 +3,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use thiserror::Error;
 
-use crate::kernel::calendar::Instant;
-use crate::protocol::crypto::{
+use crate::crypto::{
     CryptoError, KEY_LEN, NONCE_LEN, aes_gcm_open, aes_gcm_seal, base64, from_base64, random_nonce,
 };
+use mingfen_kernel::calendar::Instant;
 
 /// The only sealing algorithm of APIv3.
 pub const ALGORITHM: &str = "AEAD_AES_256_GCM";

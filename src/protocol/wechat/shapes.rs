@@ -3,9 +3,9 @@
 //! Fields that Mingfen does not use are accepted and dropped: SDKs send more than we need.
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::calendar::Instant;
-use crate::kernel::money::Fen;
-use crate::kernel::text;
+use super::CNY;
+use mingfen_kernel::calendar::Instant;
+use mingfen_kernel::money::Fen;
 
 /// Path of the native order call.
 pub const NATIVE_PATH: &str = "/v3/pay/partner/transactions/native";
@@ -13,8 +13,6 @@ pub const NATIVE_PATH: &str = "/v3/pay/partner/transactions/native";
 pub const CERTIFICATES_PATH: &str = "/v3/certificates";
 /// Path of the request for a day's trade bill.
 pub const TRADE_BILL_PATH: &str = "/v3/bill/tradebill";
-/// The only currency.
-pub const CNY: &str = "CNY";
 
 /// Path of a query by the caller's number, without its query string. The close call adds `/close`.
 #[must_use]
@@ -273,11 +271,4 @@ pub struct TradeBillAnswer {
     pub hash_value: Option<String>,
     /// Where to fetch it within five minutes, by a signed request.
     pub download_url: String,
-}
-
-/// The product of a trade type (`files.md`): lower case, `MWEB` is `h5`. `None` when it is no product name.
-#[must_use]
-pub fn product_of(trade_type: &str) -> Option<String> {
-    let product = if trade_type == "MWEB" { "h5".to_owned() } else { trade_type.to_ascii_lowercase() };
-    text::is_channel(&product).then_some(product)
 }

@@ -5,8 +5,8 @@
 use std::fmt;
 use thiserror::Error;
 
-use crate::kernel::calendar::Instant;
-use crate::protocol::crypto::{CryptoError, PrivateKey, PublicKey, base64, from_base64, random_nonce};
+use crate::crypto::{CryptoError, PrivateKey, PublicKey, base64, from_base64, random_nonce};
+use mingfen_kernel::calendar::Instant;
 
 /// The scheme of `Authorization` and the value of `Wechatpay-Signature-Type`.
 pub const SCHEME: &str = "WECHATPAY2-SHA256-RSA2048";

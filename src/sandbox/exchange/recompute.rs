@@ -11,8 +11,8 @@ use crate::kernel::file::ret::RetCode;
 use crate::kernel::file::{FileKind, Stage};
 use crate::kernel::verify::{Bill, Given, Inputs, SignatureCheck, Signer, Violation, verify};
 use crate::protocol::crypto::PublicKey;
-use crate::protocol::scratch::ScratchDir;
 use crate::sandbox::{Sandbox, SandboxError, trade};
+use crate::verify::scratch::ScratchDir;
 
 struct Keys {
     platform: PublicKey,

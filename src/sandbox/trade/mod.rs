@@ -7,7 +7,8 @@ pub(super) mod pay;
 pub(super) mod store;
 
 use crate::kernel::money::Fen;
-use crate::protocol::wechat::shapes::{CNY, NativeRequest, OrderAmount, OrderView, Payer, TradeState};
+use crate::protocol::wechat::CNY;
+use crate::protocol::wechat::shapes::{NativeRequest, OrderAmount, OrderView, Payer, TradeState};
 
 use super::SandboxError;
 use store::{Payment, Trade};

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, get};
 use askama::Template;
 
 use crate::app::App;
-use crate::institutions::exchange::{self, Wanted};
+use crate::exchange::{self, Wanted};
 use crate::kernel::state::OrderState;
 use crate::orders::{self, Filter};
 use crate::web::fault::Fault;

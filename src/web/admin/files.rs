@@ -5,7 +5,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::institutions::exchange::{self, Wanted};
+use crate::exchange::{self, Wanted};
 use crate::web::fault::Fault;
 use crate::web::format::Day;
 use crate::web::page;

@@ -5,7 +5,6 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::institutions::{self, exchange};
 use crate::web::fault::Fault;
 use crate::web::format::{Count, When};
 use crate::web::page;
@@ -13,6 +12,7 @@ use crate::web::shell::Shell;
 use crate::web::view::file::{self, FileView};
 use crate::web::visitor::Visitor;
 use crate::{clock, rules};
+use crate::{exchange, institutions};
 
 const PAGE: i64 = 10;
 

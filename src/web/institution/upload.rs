@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, post};
 
 use crate::app::App;
-use crate::institutions::exchange::Incoming;
+use crate::exchange::Incoming;
 use crate::settlement::{self, Received};
 use crate::web::fault::Fault;
 use crate::web::form::{same_origin, token_fits};

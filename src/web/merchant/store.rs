@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::db::Tx;
 use crate::db::schema::{exchanged_file, file_result, result_line, settlement_line};
 use crate::error::Error;
-use crate::institutions::exchange::{self, Answer};
+use crate::exchange::{self, Answer};
 
 /// A settlement line that a final result answered with one of these words.
 macro_rules! answered {

@@ -1,7 +1,7 @@
 //! How far a business day has come, proven by the files that exist and their answers.
 use crate::db::Tx;
 use crate::error::Error;
-use crate::institutions::exchange::{self, FileResult, Wanted};
+use crate::exchange::{self, FileResult, Wanted};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
 use crate::people::Scope;

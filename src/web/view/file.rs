@@ -9,8 +9,7 @@ use super::{Mood, Tag};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::institutions::exchange::{ExchangedFile, FileResult, Folder};
-use crate::institutions::{self, exchange};
+use crate::exchange::{ExchangedFile, FileResult, Folder};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
@@ -18,6 +17,7 @@ use crate::people::Scope;
 use crate::web::fault::Fault;
 use crate::web::format::{Count, Day, When, Yuan};
 use crate::web::lang::Lang;
+use crate::{exchange, institutions};
 
 /// One answer to a file.
 pub struct ResultView {

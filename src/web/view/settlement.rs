@@ -2,7 +2,7 @@
 use super::{Mood, Tag};
 use crate::db::Tx;
 use crate::error::Error;
-use crate::institutions::exchange;
+use crate::exchange;
 use crate::kernel::money::Fen;
 use crate::settlement::{self, SettlementLine};
 use crate::web::format::{Count, Day, Yuan};

@@ -1,7 +1,7 @@
 //! An approvals bundle as an institution would sign it, with one rule.
 use mingfen::app::App;
+use mingfen::exchange::{Folder, Incoming};
 use mingfen::institutions;
-use mingfen::institutions::exchange::{Folder, Incoming};
 use mingfen::kernel::rule;
 use mingfen::protocol::crypto::base64;
 use mingfen::settlement::{self, Received};

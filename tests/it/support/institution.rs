@@ -8,11 +8,10 @@ use mingfen::clock::Clock;
 use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::money::Fen;
 use mingfen::protocol::crypto::{PrivateKey, sha1_hex};
+use mingfen::protocol::wechat::CNY;
 use mingfen::protocol::wechat::errors::{ErrorBody, WechatCode};
 use mingfen::protocol::wechat::notification::{self, ApiV3Key, Event, TRANSACTION_SUCCESS};
-use mingfen::protocol::wechat::shapes::{
-    CNY, NativeAnswer, NativeRequest, OrderAmount, OrderView, TradeState,
-};
+use mingfen::protocol::wechat::shapes::{NativeAnswer, NativeRequest, OrderAmount, OrderView, TradeState};
 use mingfen::protocol::wechat::sign::Stamp;
 use serde_json::json;
 

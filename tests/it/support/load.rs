@@ -5,12 +5,13 @@ use std::sync::Mutex;
 use futures_util::StreamExt;
 use futures_util::stream;
 use mingfen::app::App;
-use mingfen::cli::check;
+use mingfen::check;
 use mingfen::kernel::money::Fen;
 use mingfen::merchants;
 use mingfen::orders;
 use mingfen::people::credentials;
-use mingfen::protocol::wechat::shapes::{CNY, OrderAmount, OrderView, TradeState};
+use mingfen::protocol::wechat::CNY;
+use mingfen::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
 
 use super::database::Raw;
 use super::sandbox_process::eventually;

@@ -3,10 +3,10 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use mingfen::db::schema::institution;
-use mingfen::jobs;
 use mingfen::kernel::calendar::Instant;
 use mingfen::orders::Payment;
 use mingfen::sandbox::Registration;
+use mingfen::tasks;
 use serde_json::{Value, json};
 
 use super::sandbox_process::SandboxProcess;
@@ -123,7 +123,7 @@ impl Pair {
 
     /// Lets the platform ask for every order whose outcome it does not know; how many were settled.
     pub async fn resolve(&self) -> usize {
-        jobs::resolve(&self.shop.app).await.unwrap()
+        tasks::resolve(&self.shop.app).await.unwrap()
     }
 
     /// Everything that is counted. How many entries of the ledger there are depends on which payments came together.

@@ -5,9 +5,9 @@ mod write;
 use std::borrow::Cow;
 
 use super::{Check, ResultName};
-use crate::kernel::calendar::Instant;
-use crate::kernel::digest::Digest;
-use crate::kernel::money::Fen;
+use crate::calendar::Instant;
+use crate::digest::Digest;
+use crate::money::Fen;
 
 pub use read::RetReader;
 pub use write::RetWriter;

@@ -5,11 +5,9 @@ use std::io::BufRead;
 use encoding_rs::GB18030;
 
 use super::{RetCode, RetEncoding, RetHeader, RetLine, RetStatus, Tally};
-use crate::kernel::file::sheet::{Lines, compare, note};
-use crate::kernel::file::{
-    Check, Fault, FileKind, FileName, MAX_ORDERS, ReadError, ResultName, Seal, Stage, field,
-};
-use crate::kernel::text::is_institution;
+use crate::file::sheet::{Lines, compare, note};
+use crate::file::{Check, Fault, FileKind, FileName, MAX_ORDERS, ReadError, ResultName, Seal, Stage, field};
+use crate::text::is_institution;
 
 /// Reads a RET from its first byte to its last.
 pub struct RetReader<R> {

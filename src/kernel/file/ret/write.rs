@@ -5,9 +5,9 @@ use encoding_rs::GB18030;
 
 use super::read::parse_fields;
 use super::{RetEncoding, RetHeader, RetLine, Tally};
-use crate::kernel::digest::Digest;
-use crate::kernel::file::sheet::{Sheet, require};
-use crate::kernel::file::{FileKind, FileName, MAX_ORDERS, Stage, WriteError};
+use crate::digest::Digest;
+use crate::file::sheet::{Sheet, require};
+use crate::file::{FileKind, FileName, MAX_ORDERS, Stage, WriteError};
 
 /// Writes a RET. The header, written first, states count and total; [`Self::finish`] refuses when they were wrong.
 pub struct RetWriter<W> {

@@ -3,10 +3,10 @@ use std::io::{Read, Write};
 
 use super::shares::push_share;
 use super::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, Tally};
-use crate::kernel::calendar::Instant;
-use crate::kernel::digest::{Digest, Hasher};
-use crate::kernel::file::{FileKind, FileName, MAX_LINE_BYTES, MAX_ORDERS, WriteError};
-use crate::kernel::money::Fen;
+use crate::calendar::Instant;
+use crate::digest::{Digest, Hasher};
+use crate::file::{FileKind, FileName, MAX_LINE_BYTES, MAX_ORDERS, WriteError};
+use crate::money::Fen;
 
 /// Writes records between header and trailer, and counts them. Refuses what a reader would refuse.
 #[derive(Default)]

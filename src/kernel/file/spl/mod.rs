@@ -5,11 +5,11 @@ mod shares;
 mod write;
 
 use super::{Check, FileName, MAX_ORDER_LINES, MAX_ORDERS, field};
-use crate::kernel::calendar::Instant;
-use crate::kernel::digest::Digest;
-use crate::kernel::money::Fen;
-use crate::kernel::proposal::Reason;
-use crate::kernel::text;
+use crate::calendar::Instant;
+use crate::digest::Digest;
+use crate::money::Fen;
+use crate::proposal::Reason;
+use crate::text;
 
 pub use body::{SplBody, seal};
 pub use read::{SplReader, parse};

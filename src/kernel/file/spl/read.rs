@@ -2,9 +2,9 @@
 use std::io::BufRead;
 
 use super::{SplHeader, SplLine, SplOrder, SplRecord, SplUnsplit, Tally};
-use crate::kernel::file::sheet::{Lines, compare, header_name, note};
-use crate::kernel::file::{Check, Fault, FileKind, ReadError, Seal, field};
-use crate::kernel::proposal::Reason;
+use crate::file::sheet::{Lines, compare, header_name, note};
+use crate::file::{Check, Fault, FileKind, ReadError, Seal, field};
+use crate::proposal::Reason;
 
 /// Reads an SPL from its first byte to its last.
 pub struct SplReader<R> {

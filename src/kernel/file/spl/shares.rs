@@ -2,7 +2,7 @@
 //! order and are never looked for without it, so that a database keeps them with it.
 use super::SplLine;
 use super::body::push_number;
-use crate::kernel::file::field;
+use crate::file::field;
 
 /// Appends a line as it stands behind `L|n|`.
 pub fn push_share(out: &mut Vec<u8>, line: &SplLine<'_>) {

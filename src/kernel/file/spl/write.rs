@@ -2,9 +2,9 @@
 use std::io::Write;
 
 use super::{SplHeader, SplRecord, Tally};
-use crate::kernel::digest::Digest;
-use crate::kernel::file::sheet::{Sheet, require};
-use crate::kernel::file::{FileKind, FileName, MAX_ORDERS, WriteError};
+use crate::digest::Digest;
+use crate::file::sheet::{Sheet, require};
+use crate::file::{FileKind, FileName, MAX_ORDERS, WriteError};
 
 /// Writes an SPL. The header, written first, states counts and total; [`Self::finish`] refuses when they were wrong.
 pub struct SplWriter<W> {

@@ -3,9 +3,9 @@ mod read;
 mod write;
 
 use super::{Check, FileName};
-use crate::kernel::calendar::{BusinessDay, Instant};
-use crate::kernel::digest::Digest;
-use crate::kernel::money::Fen;
+use crate::calendar::{BusinessDay, Instant};
+use crate::digest::Digest;
+use crate::money::Fen;
 
 pub use read::StlReader;
 pub use write::StlWriter;

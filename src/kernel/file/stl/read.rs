@@ -2,10 +2,10 @@
 use std::io::BufRead;
 
 use super::{CarryReason, StlCarried, StlHeader, StlInput, StlRecord, StlSettled, StlSums, Tally};
-use crate::kernel::file::sheet::{Lines, compare, header_name, note};
-use crate::kernel::file::{Check, Fault, FileKind, FileName, MAX_ORDERS, ReadError, ResultName, Seal, field};
-use crate::kernel::money::Fen;
-use crate::kernel::text;
+use crate::file::sheet::{Lines, compare, header_name, note};
+use crate::file::{Check, Fault, FileKind, FileName, MAX_ORDERS, ReadError, ResultName, Seal, field};
+use crate::money::Fen;
+use crate::text;
 
 /// Reads an STL from its first byte to its last.
 pub struct StlReader<R> {

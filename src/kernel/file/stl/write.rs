@@ -3,9 +3,9 @@ use std::io::Write;
 
 use super::read::parse;
 use super::{StlCarried, StlHeader, StlInput, StlRecord, StlSettled, StlSums, Tally};
-use crate::kernel::digest::Digest;
-use crate::kernel::file::sheet::{Sheet, require};
-use crate::kernel::file::{FileKind, FileName, MAX_ORDERS, WriteError};
+use crate::digest::Digest;
+use crate::file::sheet::{Sheet, require};
+use crate::file::{FileKind, FileName, MAX_ORDERS, WriteError};
 
 /// Writes an STL. The header, written first, states counts and total; [`Self::finish`] refuses when they were wrong.
 pub struct StlWriter<W> {

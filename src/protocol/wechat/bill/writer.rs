@@ -2,8 +2,8 @@
 use std::io::{self, Write};
 
 use super::{BOM, COLUMNS, MILLI, SUMMARY, Totals};
-use crate::kernel::calendar::Instant;
-use crate::kernel::money::Fen;
+use mingfen_kernel::calendar::Instant;
+use mingfen_kernel::money::Fen;
 
 /// One detail line to write. Texts must not hold a backtick or a control character; [`Writer::write`] refuses them.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,39 @@
+//! `mingfen check`: tells what of the record is broken.
+use std::process::ExitCode;
+
+use super::settings::{Settings, say};
+use crate::app::App;
+use crate::check::breaks;
+use crate::clock::Clock;
+use crate::db::Create;
+
+/// How many breaks are told.
+const TOLD: usize = 20;
+/// Check every invariant: evidence, payments, splits, settlements, files, chains; exit 1 with the first breaks
+///
+/// Example: `mingfen check --config mingfen.toml`
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Exit 0 = nothing is broken.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let app = App::open(args.settings.load()?, Clock::system(), Create::No)?;
+    report(&app)
+}
+
+/// Tells what is broken. Exit 0 = nothing.
+pub(super) fn report(app: &App) -> anyhow::Result<ExitCode> {
+    let breaks = breaks(app)?;
+    for found in breaks.iter().take(TOLD) {
+        say(found)?;
+    }
+    if breaks.is_empty() {
+        say("ok: nothing is broken")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(format_args!("{} breaks; restore from a backup and find out who changed this", breaks.len()))?;
+    Ok(ExitCode::FAILURE)
+}

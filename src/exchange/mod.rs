@@ -1,0 +1,88 @@
+//! The file exchange with an institution (`files.md`): files out, published so that a crash leaves no half of one;
+//! results, bundles and bills in, each all or nothing.
+mod import;
+mod list;
+mod publish;
+mod results;
+mod store;
+
+pub use import::{Imported, Incoming, import_approvals, import_bill, parse_bundle, read_incoming};
+pub use list::{Wanted, answered, by_digest, line_answer, newest, scoped, waiting};
+pub use publish::{
+    Folder, digest_of, is_published, parse_signature, publish, signature_of, stage, staged, sync_dir,
+};
+pub use results::{Answer, ImportedResult, answer, import_result, place};
+pub use store::{
+    BundleRow, ExchangedFile, FileResult, NewFile, ResultLine, all, bundle, by_id, by_name, chain, known,
+    last, lock_chain, newest_bundle, newest_bundle_key, of_day, record, record_as, result_line, result_lines,
+    results_of, succeeded,
+};
+
+use std::fs::File;
+
+use crate::error::Error;
+use crate::institutions::Institution;
+use crate::kernel::digest::Digest;
+use crate::kernel::file::WriteError;
+use crate::protocol::crypto::PrivateKey;
+
+/// What publishing for an institution needs: whose files, where they lie, and the platform's `files` key.
+#[derive(Clone)]
+pub struct Desk {
+    /// The institution.
+    pub institution: Institution,
+    /// Its exchange directory.
+    pub folder: Folder,
+    /// The key that signs what is published.
+    pub key: PrivateKey,
+}
+
+impl Desk {
+    /// Publishes a recorded file; where its bytes are not on disk (any more), `rewrite` makes them again.
+    pub fn publish(
+        &self,
+        file: &ExchangedFile,
+        rewrite: impl FnOnce(File) -> Result<Digest, Error>,
+    ) -> Result<(), Error> {
+        let dir = self.folder.out_number(file.business_date)?;
+        let digest = digest_in(file)?;
+        let there = |path: std::path::PathBuf| path.exists() && digest_of(&path).is_ok_and(|d| d == digest);
+        if is_published(&dir, &file.name) || there(dir.join(&file.name)) {
+            return publish(&dir, &file.name, &digest, &self.signature(&digest)?);
+        }
+        if !there(staged(&dir, &file.name)) && rewrite(stage(&dir, &file.name)?)? != digest {
+            return Err(publish::other_bytes(&file.name));
+        }
+        publish::put_out(&dir, &file.name, &self.signature(&digest)?)
+    }
+
+    /// Publishes a recorded file that this very process has just staged.
+    pub fn publish_staged(&self, file: &ExchangedFile) -> Result<(), Error> {
+        let dir = self.folder.out_number(file.business_date)?;
+        publish::put_out(&dir, &file.name, &self.signature(&digest_in(file)?)?)
+    }
+
+    fn signature(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
+        self.key.sign_digest(digest).map_err(|e| Error::Internal(e.to_string()))
+    }
+}
+
+fn digest_in(file: &ExchangedFile) -> Result<Digest, Error> {
+    file.sha256.parse().map_err(|_| Error::Internal(format!("{}: no digest", file.name)))
+}
+
+/// A number as the database keeps it.
+pub fn row_number<T>(number: T) -> Result<i32, Error>
+where
+    i32: TryFrom<T>,
+{
+    i32::try_from(number).map_err(|_| Error::Internal("a number is out of range".into()))
+}
+
+/// A record that a file cannot hold, or a disk that refused.
+pub fn broken_record(error: WriteError) -> Error {
+    match error {
+        WriteError::Io(error) => Error::Io(error),
+        WriteError::Refused(why) => Error::Internal(why),
+    }
+}

@@ -1,0 +1,171 @@
+//! The daily round: a day is cut when its bill is ready, and settled when its gate opens.
+use crate::app::App;
+use crate::channels::wechat::Client;
+use crate::db::Tx;
+use crate::error::{Code, Error};
+use crate::exchange::{self, Desk, ExchangedFile};
+use crate::institutions::{self, Institution};
+use crate::kernel::calendar::BusinessDay;
+use crate::splits::{self, Cutting};
+use crate::{reconciliation, settlement};
+
+/// Seconds after the end of a business day at which its bill is ready: 10:00 in Asia/Shanghai.
+const BILL_READY: i64 = 10 * 3600;
+/// How many days back a day is looked after that was missed or that waits for an answer.
+const REACH: usize = 31;
+
+/// Cuts and settles what is due; how many files were made.
+pub async fn run_once(app: &App) -> Result<usize, Error> {
+    let mut made = 0_usize;
+    for institution in app.db.read(institutions::all).await? {
+        let lease = day_lease(&institution.code);
+        // None: another process is at work on them.
+        let held = app.leases.hold(&app.db, &lease, of_institution(app, &institution)).await?;
+        made = made.saturating_add(held.unwrap_or(0));
+    }
+    Ok(made)
+}
+
+/// Who cuts and settles the days of an institution holds this lease.
+pub fn day_lease(institution: &str) -> String {
+    format!("days of {institution}")
+}
+
+async fn of_institution(app: &App, institution: &Institution) -> Result<usize, Error> {
+    let days = due(app, institution.id).await.unwrap_or_else(|error| {
+        tracing::error!(institution = institution.code, %error, "the days that are due are not known");
+        Vec::new()
+    });
+    let mut made = 0_usize;
+    for day in days {
+        match of_day(app, institution.id, day).await {
+            Ok(new) => made = made.saturating_add(new),
+            // One bad bill must keep neither another day nor another institution waiting.
+            Err(error) => {
+                tracing::error!(institution = institution.code, %day, %error, "a day could not be cut or settled, it is tried again");
+            }
+        }
+    }
+    Ok(made)
+}
+
+/// The days whose bill is ready, oldest first: not before the institution's first bundle.
+async fn due(app: &App, institution: i64) -> Result<Vec<BusinessDay>, Error> {
+    let first = app.db.read(move |tx| exchange::chain(tx, institution, "APR")).await?;
+    let Some(first) = first.first().and_then(|file| BusinessDay::from_i32(file.business_date)) else {
+        return Ok(Vec::new());
+    };
+    let now = app.clock.instant();
+    let mut day = now.business_day().prev();
+    if now < day.next().start().plus(BILL_READY) {
+        day = day.prev();
+    }
+    let mut days = Vec::new();
+    while day >= first && days.len() < REACH {
+        days.push(day);
+        day = day.prev();
+    }
+    days.reverse();
+    Ok(days)
+}
+
+async fn of_day(app: &App, institution: i64, day: BusinessDay) -> Result<usize, Error> {
+    let desk = app.desk(institution).await?;
+    let here = desk.clone();
+    app.db.read(move |tx| settlement::publish_again(tx, &here, day)).await?;
+    let (cut, settle) = app
+        .db
+        .read(move |tx| {
+            let settled = settlement::settled(tx, institution, day)?.is_some();
+            Ok((must_cut(tx, institution, day)?, !settled))
+        })
+        .await?;
+    let mut made = 0_usize;
+    if cut != Cut::No {
+        let client = app.channel(institution).await?.client;
+        if cut == Cut::Yes || differs(app, &client, &desk, day).await? {
+            made = unless_waiting(cut_day(app, &desk, &client, day).await)?;
+        } else {
+            tracing::warn!(
+                institution = desk.institution.code, %day,
+                "a file is void and nothing has changed since: people must look at it"
+            );
+        }
+    }
+    if settle {
+        let settled = settlement::settle(&app.db, &app.clock, &desk, day).await;
+        made = made.saturating_add(unless_waiting(settled.map(|report| usize::from(report.made)))?);
+    }
+    Ok(made)
+}
+
+async fn cut_day(app: &App, desk: &Desk, client: &Client, day: BusinessDay) -> Result<usize, Error> {
+    let report = splits::cut(&app.db, &app.clock, desk, client, day, &Cutting::default()).await?;
+    Ok(report.made)
+}
+
+/// Whether a day is to be cut now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    No,
+    Yes,
+    /// A void file is to be repeated: only of other evidence, else the institution would refuse the same again.
+    IfChanged,
+}
+
+fn must_cut(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Cut, Error> {
+    let (live, void) = splits::standing(tx, institution, day)?;
+    if live.is_empty() && void.is_empty() || splits::is_unfinished(tx, institution, day.to_i32())? {
+        return Ok(Cut::Yes);
+    }
+    if settlement::must_repeat(tx, institution, day)? {
+        return Ok(Cut::IfChanged);
+    }
+    // The institution's own bill tells of more orders than stand in the day's files.
+    let bills = exchange::of_day(tx, institution, "BIL", day.to_i32())?;
+    let orders = |files: &[ExchangedFile]| files.iter().map(|file| file.orders).sum::<i64>();
+    Ok(if orders(&bills) > orders(&live) { Cut::Yes } else { Cut::No })
+}
+
+/// Whether the bundle in force or a bill of the day is another one than when the void file was cut.
+async fn differs(app: &App, client: &Client, desk: &Desk, day: BusinessDay) -> Result<bool, Error> {
+    let institution = desk.institution.id;
+    let now = app.clock.now();
+    let (bill, others) = app
+        .db
+        .read(move |tx| {
+            let (_, void) = splits::standing(tx, institution, day)?;
+            let last = void.last().ok_or(Error::NotFound)?;
+            let cuts = splits::cuts(tx, institution, day.to_i32())?;
+            let cut = cuts.into_iter().find(|cut| cut.seq == last.seq).ok_or(Error::NotFound)?;
+            let bill = reconciliation::bill_by_id(tx, cut.bill_id)?;
+            let bundle = exchange::newest_bundle(tx, institution, now)?;
+            let own = exchange::of_day(tx, institution, "BIL", day.to_i32())?;
+            let others = own.iter().any(|bill| bill.recorded_at > last.recorded_at)
+                || bundle.is_some_and(|bundle| bundle.sha256 != cut.approvals_sha256);
+            Ok((bill, others))
+        })
+        .await?;
+    if others {
+        return Ok(true);
+    }
+    match reconciliation::fetch(client, desk, day).await {
+        Ok(fetched) => Ok(fetched.sha256().to_string() != bill.sha256),
+        Err(Error::Refused { code: Code::BillUnavailable, .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What must wait is tried again at the next round; it is no failure.
+fn unless_waiting(outcome: Result<usize, Error>) -> Result<usize, Error> {
+    match outcome {
+        Err(Error::Refused {
+            code: Code::GateClosed | Code::BillUnavailable | Code::SettledLater | Code::NoBundle,
+            detail,
+        }) => {
+            tracing::debug!(detail, "a day waits");
+            Ok(0)
+        }
+        outcome => outcome,
+    }
+}
