@@ -6,6 +6,7 @@ pub mod schema;
 
 mod backup;
 mod bulk;
+pub mod columns;
 mod conn;
 mod failure;
 mod lane;
