@@ -24,7 +24,10 @@ pub(crate) fn of(args: &Args) -> anyhow::Result<Keys> {
 impl Keys {
     /// For the kernel.
     pub(crate) fn check(&self) -> Option<&dyn SignatureCheck> {
-        self.0.as_ref().map(|keys| keys as &dyn SignatureCheck)
+        match &self.0 {
+            Some(keys) => Some(keys),
+            None => None,
+        }
     }
 
     /// What is left to be checked by hand: nothing.
