@@ -127,8 +127,8 @@ fn may_import(from: &str, to: &str) -> bool {
         ("kernel" | "protocol" | "verify", _) => false,
         // A transaction ends with the error of the command that it ran.
         ("db", to) => matches!(to, "kernel" | "error"),
-        ("clock" | "config" | "error", to) => number(to) <= number("db"),
-        ("sandbox", to) => number(to) <= number("verify") || to == "clock",
+        ("clock" | "config" | "error", to) => SHARED.contains(&to) || number(to) <= number("db"),
+        ("sandbox", to) => to == "clock" || number(to) <= number("verify"),
         ("app", to) => SHARED.contains(&to) || number(to) < number("notices"),
         // The site serves the gateway beside its pages.
         (from, "app") => number(from) >= number("notices"),
