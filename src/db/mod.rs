@@ -8,6 +8,7 @@ mod backup;
 mod bulk;
 mod conn;
 mod failure;
+mod group;
 mod lane;
 mod lease;
 mod migrate;
