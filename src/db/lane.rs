@@ -109,12 +109,7 @@ impl Side {
 
     /// A connection in a transaction. One that turns out to be dead at its BEGIN has done nothing yet: another takes
     /// its place, until `deadline`.
-    pub(super) fn begun(
-        &self,
-        sqlite: &str,
-        postgres: &str,
-        deadline: Instant,
-    ) -> Result<Connection, Error> {
+    pub(super) fn begun(&self, sqlite: &str, postgres: &str, deadline: Instant) -> Result<Connection, Error> {
         let mut dead = 0_u32;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

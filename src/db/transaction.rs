@@ -65,13 +65,15 @@ pub(super) fn part(conn: &mut Conn, work: impl FnOnce(&mut Tx<'_>) -> bool) -> R
     let outside = depth(conn)?;
     Manager::begin_transaction(conn)?;
     if work(&mut Tx { conn }) {
-        Manager::commit_transaction(conn)?;
+        return Ok(Manager::commit_transaction(conn)?);
     }
     // Savepoints of its own that a panic left open lie between.
     while depth(conn)? > outside {
         Manager::rollback_transaction(conn)?;
     }
-    Ok(())
+    // Going back leaves the savepoint where it is. Where it is gone, so is the transaction, and what comes next would
+    // stand by itself.
+    Ok(conn.batch_execute(&format!("RELEASE SAVEPOINT diesel_savepoint_{outside}"))?)
 }
 
 type Manager = <Conn as Connection>::TransactionManager;
