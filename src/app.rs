@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::exchange::{Desk, Folder};
 use crate::institutions;
 use crate::orders::{Channel, Intake, Pace};
+use crate::people::credentials::Unwrapped;
 use crate::people::keys::PlatformKeys;
 use crate::people::login::Doorkeeper;
 use crate::protocol::crypto::MasterKey;
@@ -29,6 +30,8 @@ pub struct App {
     pub master_key: MasterKey,
     /// The platform's own keys.
     pub keys: Arc<PlatformKeys>,
+    /// Credentials whose keys are unwrapped.
+    pub credentials: Unwrapped,
     /// Lets users in.
     pub doorkeeper: Doorkeeper,
     /// The guarded client for everything that goes out.
@@ -81,8 +84,20 @@ impl App {
         let doorkeeper = Doorkeeper::new(config.login_attempts_per_minute);
         let (config, keys) = (Arc::new(config), Arc::new(keys));
         let intake = Intake::start(&db.lane(Lane::Intake), Pace::of(&db))?;
-        let (leases, channels) = (Leases::default(), Arc::default());
-        Ok(App { db, clock, intake, config, master_key, keys, doorkeeper, http, leases, channels })
+        let (leases, channels, credentials) = (Leases::default(), Arc::default(), Unwrapped::default());
+        Ok(App {
+            db,
+            clock,
+            intake,
+            config,
+            master_key,
+            keys,
+            credentials,
+            doorkeeper,
+            http,
+            leases,
+            channels,
+        })
     }
 
     /// The same for requests, which must be answered in time.

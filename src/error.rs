@@ -111,6 +111,8 @@ codes! {
         "请核对商户号与证书序列号" / "check the merchant number and the certificate serial";
     CredentialInvalid = "AUT-110", 400, "API 凭证资料不正确" / "the API credential's data are not valid",
         "请按提示修改后重试" / "correct what is named and try again";
+    NonceUsed = "AUT-111", 401, "请求已使用过" / "this signed request was used already",
+        "请用新的随机串重新签名" / "sign it again with a new nonce";
     // institutions and merchants
     InstitutionInvalid = "INS-101", 400, "机构资料不正确" / "the institution's data are not valid",
         "请按提示修改后重试" / "correct what is named and try again";

@@ -1,9 +1,11 @@
 //! `mingfen bench`: measures the product through its real path, beside anchors of the same run (`performance.md`).
 //!
 //! Only ratios inside one run mean anything: product and anchors take turns, at least three times, and medians count.
+mod h0;
 mod h1;
 mod h2;
 mod h4;
+mod http;
 mod pages;
 mod report;
 mod world;
@@ -22,14 +24,14 @@ pub use world::World;
 /// Example: mingfen bench h1 --database postgres://USER@HOST/EMPTY --orders 60000 --connections 64 --json
 #[derive(clap::Args)]
 pub struct Args {
-    /// What is measured: H1 payments taken, H2 the cut, H4 verify, or pages at size
+    /// What is measured: H0 orders placed, H1 payments taken, H2 the cut, H4 verify, or pages at size
     what: What,
     /// An empty database, or one that an earlier bench began: `sqlite:PATH` or `postgres://…`
     #[arg(
         long,
         value_name = "URL",
         required = false,
-        required_if_eq_any([("what", "h1"), ("what", "h2"), ("what", "pages")]),
+        required_if_eq_any([("what", "h0"), ("what", "h1"), ("what", "h2"), ("what", "pages")]),
         default_value_if("what", "h4", Some(""))
     )]
     database: String,
@@ -56,6 +58,8 @@ pub struct Args {
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum What {
+    /// Orders placed.
+    H0,
     /// Payments taken.
     H1,
     /// The cut.
@@ -69,6 +73,7 @@ pub enum What {
 /// Exit 0 = measured and every invariant held, 1 = an invariant broke.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let report = match args.what {
+        What::H0 => h0::run(&args)?,
         What::H1 => h1::run(&args)?,
         What::H2 => h2::run(&args)?,
         What::H4 => h4::run(&args)?,

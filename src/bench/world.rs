@@ -31,6 +31,13 @@ pub const CHANNEL_SP_MCHID: &str = "1800000001";
 /// Names the institution's key on its messages.
 pub const ANSWER_SERIAL: &str = "5E1F00D05E1F00D05E1F00D05E1F00D05E1F00D0";
 
+/// The one platform merchant.
+pub const SP_MCHID: &str = "1900000001";
+/// Its application.
+pub const SP_APPID: &str = "wx1900000001";
+/// Names its key, which is the institution's: the bench is both.
+pub const CALLER_SERIAL: &str = "00BB00BB";
+
 /// The platform and the institution's side of it.
 pub struct World {
     /// The platform.
@@ -52,8 +59,13 @@ pub struct World {
 }
 
 impl World {
-    /// Makes the platform in an empty database with this many merchants.
+    /// Makes the platform in an empty database with this many merchants; its institution is never called.
     pub fn create(url: &str, data: &Path, merchants: usize) -> anyhow::Result<Self> {
+        Self::create_before(url, data, merchants, "http://127.0.0.1:9")
+    }
+
+    /// The same with an institution that listens.
+    pub fn create_before(url: &str, data: &Path, merchants: usize, channel: &str) -> anyhow::Result<Self> {
         let master_key = MasterKey::generate()?;
         let config = Config {
             database_url: url.to_owned(),
@@ -68,7 +80,7 @@ impl World {
         ensure!(others.is_empty(), "{} is in use: give an empty database", Backend::of(url)?.shown());
         let app = App::new(db, clock, config, master_key)?;
         let (key, apiv3_key) = (PrivateKey::generate()?, ApiV3Key::generate()?);
-        let (institution, tenant, credential) = found(&app, &key, &apiv3_key, merchants)?;
+        let (institution, tenant, credential) = found(&app, &key, &apiv3_key, merchants, channel)?;
         Ok(Self { app, data: data.to_owned(), institution, key, apiv3_key, merchants, tenant, credential })
     }
 
@@ -96,6 +108,7 @@ fn found(
     key: &PrivateKey,
     apiv3_key: &ApiV3Key,
     merchants: usize,
+    channel: &str,
 ) -> anyhow::Result<(Institution, i64, i64)> {
     let (key_pem, public_pem) = (key.to_pem()?, key.public_key()?.to_pem()?);
     let caller_apiv3 = ApiV3Key::generate()?;
@@ -114,7 +127,7 @@ fn found(
             name: "压测机构",
             platform_code: PLATFORM,
             order_prefix: "BN",
-            channel_base_url: "http://127.0.0.1:9",
+            channel_base_url: channel,
             channel_sp_mchid: CHANNEL_SP_MCHID,
             channel_sp_appid: "wx1800000001",
             channel_merchant_serial: "00AA00AA",
@@ -126,17 +139,10 @@ fn found(
             result_encoding: ResultEncoding::Ascii,
         };
         let id = institutions::create(tx, master, now, &actor, &institution)?;
-        let tenant = credentials::add_platform_merchant(
-            tx,
-            now,
-            &actor,
-            "1900000001",
-            "wx1900000001",
-            "压测平台商户",
-        )?;
+        let tenant = credentials::add_platform_merchant(tx, now, &actor, SP_MCHID, SP_APPID, "压测平台商户")?;
         let credential = NewCredential {
             platform_merchant_id: tenant,
-            serial: "00BB00BB",
+            serial: CALLER_SERIAL,
             public_key_pem: &public_pem,
             apiv3_key: caller_apiv3.expose(),
             answer_mode: AnswerMode::Certificate,

@@ -3,7 +3,7 @@ use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as Diese
 use crate::error::Error;
 
 /// What the database answered, without its details: they can hold personal data.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum DbError {
     /// A unique or primary key is there already.
     #[error("this key is stored already")]

@@ -1,12 +1,14 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use diesel::r2d2::{ManageConnection, Pool};
+use diesel::r2d2::{ManageConnection, Pool, PooledConnection};
 use tokio::sync::Semaphore;
 
 use super::conn::Conn;
+use super::failure::DbError;
 use super::open::{Access, Backend, OpenError};
 use super::transaction;
+use crate::error::Error;
 
 /// What connections are for. On PostgreSQL each lane has its own connections and bounds, so that neither slow work
 /// nor a crowd of requests keeps the others waiting; SQLite has one writer and one lane.
@@ -82,10 +84,13 @@ impl Lane {
     }
 }
 
+/// A connection that goes back to its side.
+pub(super) type Connection = PooledConnection<Manager>;
+
 /// Connections with as many turns: who waits for one waits without a thread.
 #[derive(Clone)]
 pub(super) struct Side {
-    pub(super) pool: Pool<Manager>,
+    pool: Pool<Manager>,
     pub(super) turns: Arc<Semaphore>,
 }
 
@@ -100,6 +105,27 @@ impl Side {
             .test_on_check_out(false)
             .build_unchecked(manager);
         Side { pool, turns: Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(1))) }
+    }
+
+    /// A connection in a transaction. One that turns out to be dead at its BEGIN has done nothing yet: another takes
+    /// its place, until `deadline`.
+    pub(super) fn begun(&self, sqlite: &str, postgres: &str, deadline: Instant) -> Result<Connection, Error> {
+        let mut dead = 0_u32;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut conn = self.pool.get_timeout(left).map_err(|e| Error::Db(DbError::unavailable(e)))?;
+            match transaction::begin(&mut conn, sqlite, postgres) {
+                Ok(()) => return Ok(conn),
+                Err(_) if transaction::is_broken(&mut conn) && Instant::now() < deadline => {
+                    drop(conn);
+                    dead = dead.saturating_add(1);
+                    if dead > self.pool.max_size() {
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod bulk;
 pub mod columns;
 mod conn;
 mod failure;
+mod group;
 mod lane;
 mod lease;
 mod migrate;

@@ -1,14 +1,13 @@
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use diesel::r2d2::PooledConnection;
-
 use super::conn::Conn;
 use super::failure::DbError;
-use super::lane::{Lane, Manager, Side, Sides};
+use super::group::Group;
+use super::lane::{Connection, Lane, Side, Sides};
 use super::open::{Access, Backend, Create, OpenError};
 use super::transaction::{self, Tx};
 use crate::error::Error;
@@ -27,6 +26,7 @@ struct Lanes {
     work: OnceLock<Sides>,
     requests: OnceLock<Sides>,
     intake: OnceLock<Sides>,
+    group: OnceLock<Group>,
 }
 
 /// The connections of a lane that read, or those that write.
@@ -82,9 +82,23 @@ impl Db {
         Db { lane, ..self.clone() }
     }
 
-    /// One transaction that may write, on the blocking pool: commits on `Ok`, changes nothing on `Err` – unless that
-    /// is [`DbError::Unavailable`], when the connection may have broken while it committed.
+    /// A command that writes: all of it on `Ok`, nothing on `Err` – unless that is [`DbError::Unavailable`], when the
+    /// connection may have broken while it committed. On SQLite the commands of requests that arrive together share a
+    /// transaction; each is answered after its commit.
     pub async fn write<T, F>(&self, command: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        match self.group() {
+            Some(group) => group.write(self.lane, command).await,
+            None => self.write_alone(command).await,
+        }
+    }
+
+    /// [`Db::write`] in a transaction of its own, on the blocking pool: for what takes long, so that no other waits for
+    /// its commit.
+    pub async fn write_alone<T, F>(&self, command: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
@@ -103,7 +117,7 @@ impl Db {
         self.blocking(Sides::readers, move || db.read_blocking(query)).await
     }
 
-    /// [`Db::write`] for callers that may block: commands of the shell.
+    /// [`Db::write_alone`] for callers that may block: commands of the shell.
     pub fn write_blocking<T>(
         &self,
         command: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
@@ -127,27 +141,19 @@ impl Db {
         lane.get_or_init(|| Sides::open(&self.backend, self.lane))
     }
 
-    /// A connection in a transaction. One that turns out to be dead at its BEGIN has done nothing yet: another takes
-    /// its place, for as long as a caller waits for a connection.
-    fn begun(&self, which: Which, sqlite: &str, postgres: &str) -> Result<PooledConnection<Manager>, Error> {
-        let pool = &which(self.sides()).pool;
-        let deadline = Instant::now() + self.lane.patience();
-        let mut dead = 0_u32;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let mut conn = pool.get_timeout(left).map_err(|e| Error::Db(DbError::unavailable(e)))?;
-            match transaction::begin(&mut conn, sqlite, postgres) {
-                Ok(()) => return Ok(conn),
-                Err(_) if transaction::is_broken(&mut conn) && Instant::now() < deadline => {
-                    drop(conn);
-                    dead = dead.saturating_add(1);
-                    if dead > pool.max_size() {
-                        std::thread::sleep(Duration::from_millis(100));
-                    }
-                }
-                Err(error) => return Err(error),
+    /// Who writes for all requests together, where that is quicker.
+    fn group(&self) -> Option<&Group> {
+        match (&self.backend, self.lane) {
+            (Backend::Sqlite(_), Lane::Requests) => {
+                let start = || Group::start(self.sides().writers().clone(), self.lane);
+                Some(self.lanes.group.get_or_init(start))
             }
+            (Backend::Sqlite(_), Lane::Intake | Lane::Work) | (Backend::Postgres(_), _) => None,
         }
+    }
+
+    fn begun(&self, which: Which, sqlite: &str, postgres: &str) -> Result<Connection, Error> {
+        which(self.sides()).begun(sqlite, postgres, Instant::now() + self.lane.patience())
     }
 
     /// Runs on the blocking pool when it is this caller's turn: no thread waits for a connection there. A request gets

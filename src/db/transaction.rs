@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use diesel::Connection;
 use diesel::connection::{
     AnsiTransactionManager, SimpleConnection, TransactionManager, TransactionManagerStatus,
@@ -49,7 +51,7 @@ pub(super) fn run<T>(
     conn: &mut Conn,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut open = Open { conn, done: false };
+    let mut open = Open::of(conn);
     let outcome = work(&mut Tx { conn: open.conn });
     if outcome.is_ok() {
         open.commit()?;
@@ -57,14 +59,49 @@ pub(super) fn run<T>(
     outcome
 }
 
-/// Rolls back when it is dropped uncommitted, also when the work panics.
-struct Open<'a> {
+/// Does one part of an open transaction in a savepoint, and takes it back unless the part says that it is to be kept.
+/// An error is the end of the whole transaction: SQLite has rolled it back (a full disk), or the server is gone.
+pub(super) fn part(conn: &mut Conn, work: impl FnOnce(&mut Tx<'_>) -> bool) -> Result<(), Error> {
+    let outside = depth(conn)?;
+    Manager::begin_transaction(conn)?;
+    if work(&mut Tx { conn }) {
+        return Ok(Manager::commit_transaction(conn)?);
+    }
+    // Savepoints of its own that a panic left open lie between.
+    while depth(conn)? > outside {
+        Manager::rollback_transaction(conn)?;
+    }
+    // Going back leaves the savepoint where it is. Where it is gone, so is the transaction, and what comes next would
+    // stand by itself.
+    Ok(conn.batch_execute(&format!("RELEASE SAVEPOINT diesel_savepoint_{outside}"))?)
+}
+
+type Manager = <Conn as Connection>::TransactionManager;
+
+/// How many transactions and savepoints are open.
+fn depth(conn: &mut Conn) -> Result<u32, Error> {
+    Ok(status(conn).transaction_depth()?.map_or(0, NonZeroU32::get))
+}
+
+/// An open transaction. Rolls back when it is dropped uncommitted, also when the work panics.
+pub(super) struct Open<'a> {
     conn: &'a mut Conn,
     done: bool,
 }
 
-impl Open<'_> {
-    fn commit(&mut self) -> Result<(), Error> {
+impl<'a> Open<'a> {
+    /// Of a connection that [`begin`] was called on.
+    pub fn of(conn: &'a mut Conn) -> Self {
+        Open { conn, done: false }
+    }
+
+    /// For parts of it.
+    pub fn conn(&mut self) -> &mut Conn {
+        self.conn
+    }
+
+    /// Makes it durable.
+    pub fn commit(&mut self) -> Result<(), Error> {
         match self.conn {
             Conn::Sqlite(conn) => AnsiTransactionManager::commit_transaction(conn)?,
             // After a caught error a bare COMMIT would roll back and be answered like a success; SELECT fails then.

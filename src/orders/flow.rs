@@ -1,6 +1,6 @@
 //! Asking the institution about an order, closing it, and leaving `UNKNOWN`.
 use super::intake::{Intake, Outcome, PaymentFact, RawKind, RawMessage};
-use super::place::{Placed, advance, resume};
+use super::place::{Placed, advance, advance_by, resume};
 use super::{Event, Order, Standing, standing, store};
 use crate::channels::http::Guarded;
 use crate::channels::wechat::{Answer, Client, Evidence, Settings};
@@ -12,6 +12,7 @@ use crate::kernel::calendar::Instant;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
 use crate::merchants::{self, SubMerchant};
+use crate::people::nonces::Nonce;
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::notification::ApiV3Key;
 use crate::protocol::wechat::product_of;
@@ -169,7 +170,7 @@ fn is_inst_order_no(text: &str) -> bool {
 /// What is known of an order after asking the institution, when it is not settled yet.
 /// `None` when the institution could not be asked.
 pub async fn refresh(outside: &Outside<'_>, known: Standing) -> Result<Option<Standing>, Error> {
-    if matches!(known.state, OrderState::Paid | OrderState::Closed) {
+    if known.is_settled() {
         return Ok(Some(known));
     }
     let (order, id) = (known.order.clone(), known.order.sub_merchant_id);
@@ -179,6 +180,7 @@ pub async fn refresh(outside: &Outside<'_>, known: Standing) -> Result<Option<St
         Told::Absent => Ok(Some(known)),
         Told::Paid => Ok(Some(outside.db.read(move |tx| standing(tx, order)).await?)),
         Told::Closed(reason) => Ok(Some(advance(outside, order, Event::Closed(reason)).await?)),
+        Told::NotPaid if known.state == OrderState::Paying => Ok(Some(known)),
         Told::NotPaid => back_to_paying(outside, known).await.map(Some),
     }
 }
@@ -192,8 +194,8 @@ async fn back_to_paying(outside: &Outside<'_>, known: Standing) -> Result<Standi
     }
 }
 
-/// Closes an order at the institution, then in our record.
-pub async fn close(outside: &Outside<'_>, known: Standing) -> Result<Closed, Error> {
+/// Closes an order at the institution, then in our record, where the request's nonce is spent with it.
+pub async fn close(outside: &Outside<'_>, known: Standing, nonce: Option<Nonce>) -> Result<Closed, Error> {
     match known.state {
         OrderState::Paid => return Ok(Closed::Paid),
         OrderState::Closed => return Ok(Closed::Done),
@@ -203,23 +205,28 @@ pub async fn close(outside: &Outside<'_>, known: Standing) -> Result<Closed, Err
     let merchant = outside.db.read(move |tx| merchants::by_id(tx, id)).await?;
     let owner = outside.channel.owner(&merchant);
     match outside.channel.client.close(&known.order.order_no, &owner).await {
-        Answer::Ok(()) => closed(outside, known.order, "closed by the merchant").await,
+        Answer::Ok(()) => closed(outside, known.order, "closed by the merchant", nonce).await,
         Answer::Busy => Ok(Closed::Busy),
         Answer::Refused { .. } => match ask(outside, &known.order, &merchant).await? {
             Told::Paid => Ok(Closed::Paid),
-            Told::Absent => closed(outside, known.order, "the institution never had it").await,
-            Told::Closed(reason) => closed(outside, known.order, &reason).await,
+            Told::Absent => closed(outside, known.order, "the institution never had it", nonce).await,
+            Told::Closed(reason) => closed(outside, known.order, &reason, nonce).await,
             Told::NotPaid | Told::Unknown => Ok(Closed::Unknown),
         },
         Answer::Unknown(why) => {
-            advance(outside, known.order, Event::Unknown(why.to_string())).await?;
+            advance_by(outside, known.order, Event::Unknown(why.to_string()), nonce).await?;
             Ok(Closed::Unknown)
         }
     }
 }
 
-async fn closed(outside: &Outside<'_>, order: Order, reason: &str) -> Result<Closed, Error> {
-    let after = advance(outside, order, Event::Closed(reason.to_owned())).await?;
+async fn closed(
+    outside: &Outside<'_>,
+    order: Order,
+    reason: &str,
+    nonce: Option<Nonce>,
+) -> Result<Closed, Error> {
+    let after = advance_by(outside, order, Event::Closed(reason.to_owned()), nonce).await?;
     Ok(if after.state == OrderState::Paid { Closed::Paid } else { Closed::Done })
 }
 
@@ -236,11 +243,13 @@ pub async fn resolve(outside: &Outside<'_>, order: Order) -> Result<bool, Error>
     match ask(outside, &order, &merchant).await? {
         Told::Unknown => Ok(false),
         Told::Paid => Ok(true),
-        Told::Absent => closed(outside, order, "expired, the institution never had it").await.map(|_| true),
-        Told::Closed(reason) => closed(outside, order, &reason).await.map(|_| true),
+        Told::Absent => {
+            closed(outside, order, "expired, the institution never had it", None).await.map(|_| true)
+        }
+        Told::Closed(reason) => closed(outside, order, &reason, None).await.map(|_| true),
         Told::NotPaid => {
             let known = outside.db.read(move |tx| standing(tx, order)).await?;
-            close(outside, known).await.map(|closed| matches!(closed, Closed::Done | Closed::Paid))
+            close(outside, known, None).await.map(|closed| matches!(closed, Closed::Done | Closed::Paid))
         }
     }
 }

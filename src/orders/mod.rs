@@ -202,6 +202,13 @@ pub struct Standing {
     pub payment: Option<Payment>,
 }
 
+impl Standing {
+    /// Whether nothing but a late payment can change where it stands.
+    pub const fn is_settled(&self) -> bool {
+        matches!(self.state, OrderState::Paid | OrderState::Closed)
+    }
+}
+
 /// Tells an event about an order.
 pub fn record(tx: &mut Tx<'_>, order: i64, at: i64, event: &Event) -> Result<(), Error> {
     store::add_event(tx, order, at, event, None)

@@ -9,6 +9,7 @@ use crate::kernel::calendar::Instant;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
 use crate::merchants::SubMerchant;
+use crate::people::nonces::Nonce;
 use crate::protocol::wechat::CNY;
 use crate::protocol::wechat::attach::{self, Declared};
 use crate::protocol::wechat::shapes::{NativeRequest, RequestAmount, SettleInfo};
@@ -59,11 +60,16 @@ pub enum Placed {
     Unknown,
 }
 
-/// Places an order, or answers again what was answered before. The same number with other content is refused.
-pub async fn place(outside: &Outside<'_>, request: Request) -> Result<Placed, Error> {
+/// Places an order, or answers again what was answered before. The same number with other content is refused, and so is
+/// a request whose nonce was spent: it is spent in the transaction that stores the order.
+pub async fn place(outside: &Outside<'_>, request: Request, nonce: Nonce) -> Result<Placed, Error> {
     let now = outside.clock.now();
     let merchant = request.merchant.clone();
-    let (standing, fresh) = create_once(outside, request, now).await?;
+    let create = move |tx: &mut Tx<'_>| {
+        nonce.spend(tx, now)?;
+        create(tx, &request, now)
+    };
+    let (standing, fresh) = outside.db.write(create).await?;
     if fresh {
         return send(outside, standing.order, &merchant).await;
     }
@@ -97,48 +103,40 @@ pub(super) async fn resume(
     }
 }
 
-async fn create_once(outside: &Outside<'_>, request: Request, now: i64) -> Result<(Standing, bool), Error> {
-    let again = request.clone();
-    match outside.db.write(move |tx| create(tx, &request, now)).await {
-        // Two copies of one request met: the other one's order is there now.
-        Err(error) if error.is_duplicate() => outside.db.write(move |tx| create(tx, &again, now)).await,
-        other => other,
-    }
-}
-
 /// Stores the order, or finds the one of the same number and content. The flag says whether it is new.
 pub fn create(tx: &mut Tx<'_>, request: &Request, now: i64) -> Result<(Standing, bool), Error> {
-    if let Some(order) = store::by_out_trade_no(tx, request.platform_merchant_id, &request.out_trade_no)? {
-        if order.content_sha256 != request.content_sha256 {
-            return Err(Error::refused(Code::OutTradeNoUsed, "the number stands for another order"));
-        }
-        return Ok((standing(tx, order)?, false));
-    }
     let order_no = order_no(&request.order_prefix, now);
-    let order = store::insert(
-        tx,
-        &store::NewOrder {
-            order_no: &order_no,
-            platform_merchant_id: request.platform_merchant_id,
-            out_trade_no: &request.out_trade_no,
-            content_sha256: &request.content_sha256,
-            sub_merchant_id: request.merchant.id,
-            institution_id: request.merchant.institution_id,
-            credential_id: request.credential_id,
-            channel: CHANNEL,
-            product: NATIVE,
-            tags: &request.tags,
-            parties: &request.parties,
-            amount: request.amount.get(),
-            description: &request.description,
-            attach: &request.attach,
-            notify_url: &request.notify_url,
-            time_expire: request.time_expire.map(clock::micros),
-            created_at: now,
-        },
-    )?;
-    record(tx, order.id, now, &Event::Created)?;
-    Ok((standing(tx, order)?, true))
+    let new = store::NewOrder {
+        order_no: &order_no,
+        platform_merchant_id: request.platform_merchant_id,
+        out_trade_no: &request.out_trade_no,
+        content_sha256: &request.content_sha256,
+        sub_merchant_id: request.merchant.id,
+        institution_id: request.merchant.institution_id,
+        credential_id: request.credential_id,
+        channel: CHANNEL,
+        product: NATIVE,
+        tags: &request.tags,
+        parties: &request.parties,
+        amount: request.amount.get(),
+        description: &request.description,
+        attach: &request.attach,
+        notify_url: &request.notify_url,
+        time_expire: request.time_expire.map(clock::micros),
+        created_at: now,
+    };
+    if let Some(order) = store::insert(tx, &new)? {
+        record(tx, order.id, now, &Event::Created)?;
+        let (state, detail) = (OrderState::Created, String::new());
+        return Ok((Standing { order, state, detail, payment: None }, true));
+    }
+    // The number stands already; a copy of the request that came at the same moment has been waited for.
+    let order = store::by_out_trade_no(tx, request.platform_merchant_id, &request.out_trade_no)?;
+    let order = order.ok_or_else(|| Error::Internal(format!("the number {order_no} stands already")))?;
+    if order.content_sha256 != request.content_sha256 {
+        return Err(Error::refused(Code::OutTradeNoUsed, "the number stands for another order"));
+    }
+    Ok((standing(tx, order)?, false))
 }
 
 /// The institution's prefix and a ULID: sorted by time, never used twice.
@@ -224,20 +222,33 @@ fn native_request(channel: &Channel, order: &Order, merchant: &SubMerchant) -> R
 
 /// Records what the institution answered, unless the order went on meanwhile; the standing afterwards.
 pub(super) async fn advance(outside: &Outside<'_>, order: Order, event: Event) -> Result<Standing, Error> {
+    advance_by(outside, order, event, None).await
+}
+
+/// [`advance`] by a request whose nonce is spent with it.
+pub(super) async fn advance_by(
+    outside: &Outside<'_>,
+    order: Order,
+    event: Event,
+    nonce: Option<Nonce>,
+) -> Result<Standing, Error> {
     let now = outside.clock.now();
-    outside
-        .db
-        .write(move |tx| {
-            store::lock(tx, order.id)?;
-            let before = standing(tx, order)?;
-            // The answer to one request may be overtaken by another's.
-            if !event.state().is_some_and(|state| before.state.may_become(state)) {
-                return Ok(before);
+    let advance = move |tx: &mut Tx<'_>| {
+        if let Some(nonce) = nonce {
+            nonce.spend(tx, now)?;
+        }
+        store::lock(tx, order.id)?;
+        let before = standing(tx, order)?;
+        // The answer to one request may be overtaken by another's.
+        match event.state() {
+            Some(state) if before.state.may_become(state) => {
+                record(tx, before.order.id, now, &event)?;
+                Ok(Standing { state, detail: event.detail().to_owned(), ..before })
             }
-            record(tx, before.order.id, now, &event)?;
-            standing(tx, before.order)
-        })
-        .await
+            Some(_) | None => Ok(before),
+        }
+    };
+    outside.db.write(advance).await
 }
 
 fn placed(standing: Standing) -> Placed {

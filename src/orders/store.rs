@@ -85,10 +85,14 @@ pub(super) struct NewOrder<'a> {
     pub created_at: i64,
 }
 
-/// Stores an order; the caller has looked that its numbers are free.
-pub(super) fn insert(tx: &mut Tx<'_>, new: &NewOrder<'_>) -> Result<Order, Error> {
-    diesel::insert_into(pay_order::table).values(new).execute(tx.conn())?;
-    by_order_no(tx, new.order_no)?.ok_or(Error::NotFound)
+/// Stores an order; `None` when one of its numbers stands already, whose storing has been waited for.
+pub(super) fn insert(tx: &mut Tx<'_>, new: &NewOrder<'_>) -> Result<Option<Order>, Error> {
+    let insert = diesel::insert_into(pay_order::table).values(new).on_conflict_do_nothing();
+    let row: Option<OrderRow> = match tx.conn() {
+        Conn::Sqlite(conn) => insert.returning(OrderRow::as_select()).get_result(conn).optional()?,
+        Conn::Pg(conn) => insert.returning(OrderRow::as_select()).get_result(conn).optional()?,
+    };
+    Ok(row.map(Order::from))
 }
 
 /// The order of a tenant by its own number.

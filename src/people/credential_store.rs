@@ -7,7 +7,7 @@ use crate::db::{Conn, MultiBackend, Tx};
 use crate::error::Error;
 use crate::insert_returning_id;
 
-#[derive(Queryable)]
+#[derive(Clone, PartialEq, Eq, Queryable)]
 pub(super) struct CredentialRow {
     pub id: i64,
     pub platform_merchant_id: i64,
@@ -158,6 +158,11 @@ pub(super) fn add_nonce(tx: &mut Tx<'_>, credential: i64, nonce: &str, now: i64)
         Conn::Pg(conn) => insert.execute(conn)?,
     };
     Ok(rows == 1)
+}
+
+pub(super) fn is_used(tx: &mut Tx<'_>, credential: i64, nonce: &str) -> Result<bool, Error> {
+    let used = diesel::dsl::exists(request_nonce::table.find((credential, nonce)));
+    Ok(diesel::select(used).get_result(tx.conn())?)
 }
 
 pub(super) fn purge_nonces(tx: &mut Tx<'_>, before: i64) -> Result<usize, Error> {

@@ -1,5 +1,8 @@
 //! API credentials of platform merchants (the `sp_mchid` side of WeChat's partner mode): their public key, and the
 //! API v3 key wrapped by the master key. A private key is shown once, by the shell command, and never stored.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde_json::json;
 
 use super::{Actor, audit, credential_store as store};
@@ -160,6 +163,45 @@ pub fn find(
 ) -> Result<Option<Credential>, Error> {
     let row = store::credential(tx, sp_mchid, &serial.to_ascii_uppercase())?;
     row.filter(|row| row.revoked_at.is_none()).map(|row| opened(row, master)).transpose()
+}
+
+/// Credentials that [`Unwrapped`] keeps; more than that begin anew.
+const KEPT: usize = 1_024;
+
+/// Credentials whose keys this process has unwrapped. What is stored decides each time: a key is unwrapped again when
+/// its row is another one than then, and a revoked credential is none. Clones share it.
+#[derive(Clone, Default)]
+pub struct Unwrapped(Arc<Mutex<HashMap<i64, Opened>>>);
+
+/// The row of a credential and what was made of it.
+struct Opened {
+    row: store::CredentialRow,
+    credential: Arc<Credential>,
+}
+
+impl Unwrapped {
+    /// [`find`], by one look at the row.
+    pub fn find(
+        &self,
+        tx: &mut Tx<'_>,
+        master: &MasterKey,
+        sp_mchid: &str,
+        serial: &str,
+    ) -> Result<Option<Arc<Credential>>, Error> {
+        let row = store::credential(tx, sp_mchid, &serial.to_ascii_uppercase())?;
+        let Some(row) = row.filter(|row| row.revoked_at.is_none()) else { return Ok(None) };
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept().get(&row.id).filter(|known| known.row == row) {
+            return Ok(Some(Arc::clone(&known.credential)));
+        }
+        let credential = Arc::new(opened(row.clone(), master)?);
+        let mut kept = kept();
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(row.id, Opened { row, credential: Arc::clone(&credential) });
+        Ok(Some(credential))
+    }
 }
 
 /// A credential by its internal id, revoked or not: what was begun with it is also ended with it.

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream;
+
 use crate::support::MASTER_KEY;
 use crate::support::database::Kind;
 use crate::support::load::Load;
@@ -102,6 +105,43 @@ async fn what_was_acknowledged_before_each_of_fifty_kills_is_there_once() {
     load.assert_kept(&mut shop.app.raw());
     mingfen::tasks::roll_up(&shop.app).await.unwrap();
     assert_eq!(shop.app.raw().count("payment"), i64::try_from(PAYMENTS).unwrap());
+    nothing_is_broken(&shop).await;
+}
+
+#[actix_web::test]
+async fn orders_that_were_answered_before_a_kill_are_there_once_and_each_with_its_nonce() {
+    let mut shop = Shop::open().await;
+    let (dir, settings, listen) = moved(&mut shop);
+    let (mut state, mut answered, mut from) = (SEED, Vec::new(), 0);
+    for _ in 0..KILLS / 5 {
+        let mut serving = Serving::start(&dir, &settings, listen).await;
+        let moment = Duration::from_millis(20 + draw(&mut state) % 300);
+        let told = std::sync::Mutex::new(Vec::new());
+        let numbers: Vec<String> = (from..from + 500).map(|n| format!("ORDER-{n}")).collect();
+        from += 500;
+        let placing = stream::iter(&numbers).map(async |number| {
+            let Ok(answer) = shop.try_place(&shop.order(number)).await else { return };
+            assert!(matches!(answer.status, 200 | 503), "{}", answer.status);
+            if answer.status == 200 {
+                told.lock().unwrap().push(number.clone());
+            }
+        });
+        let placing = placing.buffer_unordered(16).for_each(|()| async {});
+        tokio::pin!(placing);
+        let ended = tokio::time::timeout(moment, &mut placing).await.is_ok();
+        serving.kill();
+        if !ended {
+            placing.await;
+        }
+        answered.append(&mut told.lock().unwrap());
+        let mut database = shop.app.raw();
+        let kept = database.texts("SELECT out_trade_no AS v FROM pay_order");
+        assert!(answered.iter().all(|number| kept.contains(number)));
+        assert_eq!(database.count("request_nonce"), database.count("pay_order"));
+        let created = "SELECT count(*) AS v FROM order_event WHERE kind = 'CREATED'";
+        assert_eq!(database.number(created), database.count("pay_order"));
+    }
+    assert!(answered.len() > KILLS / 5, "{} orders were answered", answered.len());
     nothing_is_broken(&shop).await;
 }
 

@@ -28,7 +28,9 @@ mod people;
 mod schema;
 mod shell;
 mod tidy;
+mod together;
 
+mod admission;
 mod delivery;
 mod gateway;
 mod intake;

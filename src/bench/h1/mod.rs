@@ -2,8 +2,8 @@
 //!
 //! The notifications of a round are signed beforehand and sent over kept connections, each answered before its connection
 //! sends the next. The same path with one payment a transaction, and plain statements on PostgreSQL, take turns with it.
-mod load;
-mod store;
+pub(super) mod load;
+pub(super) mod store;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -16,13 +16,13 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use anyhow::Context;
 
-use super::{Anchor, Args, Latency, PerSecond, Report, World, median, peak_rss};
+use super::http::{Rounds, Sending, Sent, rate, send};
+use super::{Args, PerSecond, Report, World, median, peak_rss};
 use crate::app::App;
 use crate::check;
 use crate::db::{Backend, Lane};
 use crate::orders::{Intake, Pace};
 use crate::web::site;
-use load::Sent;
 
 /// Product and anchors take their turn so often.
 const ROUNDS: usize = 3;
@@ -32,40 +32,10 @@ const MERCHANTS: usize = 10_000;
 const ORDERS: u64 = 20_000;
 /// Clients of the plain statements.
 const CLIENTS: usize = 32;
+/// How a payment that was taken is answered.
+pub(super) const TAKEN: &str = "HTTP/1.1 204";
 /// The one-transaction mode takes one of so many payments: it is slow.
 const FRACTION: usize = 10;
-
-/// What one kind of round measured so far.
-#[derive(Default)]
-struct Rounds {
-    seconds: Vec<f64>,
-    per_second: Vec<f64>,
-    p50: Vec<f64>,
-    p99: Vec<f64>,
-}
-
-impl Rounds {
-    fn add(&mut self, sent: &Sent) {
-        self.seconds.push(sent.seconds);
-        self.per_second.push(sent.per_second());
-        self.p50.push(sent.latency_ms(50));
-        self.p99.push(sent.latency_ms(99));
-    }
-
-    fn rate(&self) -> f64 {
-        median(self.per_second.clone())
-    }
-
-    fn latency(&self) -> Latency {
-        Latency { p50: median(self.p50.clone()), p99: median(self.p99.clone()), ..Latency::default() }
-    }
-
-    fn anchor(&self, name: &'static str, latency: bool) -> Anchor {
-        let per_second = PerSecond { orders: Some(self.rate()), lines: None };
-        let latency_ms = latency.then(|| self.latency());
-        Anchor { name, seconds: median(self.seconds.clone()), per_second, latency_ms }
-    }
-}
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Report> {
     let orders = args.orders.unwrap_or(ORDERS);
@@ -86,7 +56,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Report> {
             let prefix = format!("{kind}{round}");
             store::place(&world, &prefix, count, merchants)?;
             let requests = load::signed(&world, &prefix, count, merchants)?;
-            let sent = load::send(&site.address, requests, connections)?;
+            let (address, answer) = (site.address.as_str(), TAKEN);
+            let sent = send(Sending { address, connections, per_second: None, answer }, requests)?;
             acknowledged = acknowledged.saturating_add(count);
             Ok(sent)
         };
@@ -133,12 +104,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Report> {
     })
 }
 
-fn rate(count: usize, seconds: f64) -> f64 {
-    u32::try_from(count).map_or(0.0, f64::from) / seconds
-}
-
 /// Every acknowledged payment is stored exactly once, and all else that `check` looks at holds.
-fn invariants(world: &World, acknowledged: usize) -> anyhow::Result<String> {
+pub(super) fn invariants(world: &World, acknowledged: usize) -> anyhow::Result<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(crate::tasks::roll_up(&world.app))?;
     let stored = store::payments(world)?;
@@ -153,7 +120,7 @@ fn invariants(world: &World, acknowledged: usize) -> anyhow::Result<String> {
     })
 }
 
-fn data_dir(args: &Args) -> anyhow::Result<PathBuf> {
+pub(super) fn data_dir(args: &Args) -> anyhow::Result<PathBuf> {
     match &args.data {
         Some(dir) => Ok(dir.clone()),
         None => Ok(std::env::temp_dir().join(format!("mingfen-bench-{}", std::process::id()))),
@@ -161,13 +128,13 @@ fn data_dir(args: &Args) -> anyhow::Result<PathBuf> {
 }
 
 /// The site on a free port, on threads of its own.
-struct Site {
-    address: String,
+pub(super) struct Site {
+    pub address: String,
     handle: ServerHandle,
 }
 
 impl Site {
-    fn serve(app: &App) -> anyhow::Result<Self> {
+    pub fn serve(app: &App) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?.to_string();
         let (started, handle) = mpsc::channel();
@@ -187,7 +154,7 @@ impl Site {
         Ok(Self { address, handle: handle.recv().context("the site did not start")? })
     }
 
-    fn stop(self) {
+    pub fn stop(self) {
         drop(self.handle.stop(false));
     }
 }

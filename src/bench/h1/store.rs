@@ -14,15 +14,20 @@ use crate::db::Conn;
 use crate::db::schema::{payment, sub_merchant};
 
 /// What every order is paid, in fen.
-pub(super) const AMOUNT: i64 = 12_345;
+pub(in crate::bench) const AMOUNT: i64 = 12_345;
 
 /// Our number of an order.
-pub(super) fn order_no(prefix: &str, n: usize) -> String {
+pub(in crate::bench) fn order_no(prefix: &str, n: usize) -> String {
     format!("BN{prefix}{n:012}")
 }
 
 /// Places `count` orders over the first merchants, with the events of their placing.
-pub(super) fn place(world: &World, prefix: &str, count: usize, merchants: usize) -> anyhow::Result<()> {
+pub(in crate::bench) fn place(
+    world: &World,
+    prefix: &str,
+    count: usize,
+    merchants: usize,
+) -> anyhow::Result<()> {
     let (tenant, institution, credential) = (world.tenant, world.institution.id, world.credential);
     let now = world.app.clock.now();
     let place = |first: i64| {

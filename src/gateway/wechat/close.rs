@@ -5,6 +5,7 @@ use super::fault::Fault;
 use super::signed::Signed;
 use super::{owner, query};
 use crate::app::App;
+use crate::db::Tx;
 use crate::orders::{self, Closed};
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::shapes::OrderOwner;
@@ -15,13 +16,19 @@ pub async fn close(
     number: web::Path<String>,
     signed: Signed,
 ) -> Result<HttpResponse, Fault> {
-    let asked: OrderOwner = serde_json::from_slice(&signed.body)
-        .map_err(|_| Fault::parameter("body", "JSON with sp_mchid and sub_mchid"))?;
-    let merchant = owner::merchant(&app, &signed, &asked).await?;
-    let found = query::find(&app, &merchant, number.into_inner()).await?;
+    let unreadable = || Fault::parameter("body", "JSON with sp_mchid and sub_mchid");
+    let content = signed.content.as_ref().map_err(|_| unreadable())?;
+    let asked: OrderOwner = content.read().map_err(|_| unreadable())?;
+    let merchant = owner::merchant(&signed, &asked)?;
+    let (nonce, whose) = (signed.nonce.clone(), merchant.clone());
+    let find = move |tx: &mut Tx<'_>| {
+        nonce.must_be_fresh(tx)?;
+        query::find(tx, &whose, &number)
+    };
+    let found = app.db.read(find).await?;
     let channel = app.channel(merchant.institution_id).await?;
     let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
-    match orders::close(&outside, found).await? {
+    match orders::close(&outside, found, Some(signed.nonce)).await? {
         Closed::Done => Ok(HttpResponse::NoContent().finish()),
         Closed::Paid => Err(Fault::new(WechatCode::InvalidRequest, "该订单已支付，不能关闭")),
         Closed::Busy => Err(Fault::new(WechatCode::FrequencyLimited, "请求过于频繁，请稍后重试")),

@@ -56,6 +56,9 @@ impl From<Error> for Fault {
             Error::Refused { code: Code::OutTradeNoUsed, .. } => {
                 Self::new(WechatCode::OutTradeNoUsed, "商户订单号已用于其他内容的订单，请更换单号")
             }
+            Error::Refused { code: Code::NonceUsed, .. } => {
+                Self::sign("nonce_str 已使用过，请为每个请求生成新的随机串")
+            }
             Error::Refused { detail, .. } => Self::new(WechatCode::InvalidRequest, detail),
             Error::Db(DbError::Unavailable) => Self::passing(),
             error @ (Error::Db(_) | Error::Io(_) | Error::Internal(_)) => {

@@ -5,6 +5,7 @@
 mod answer;
 mod certificates;
 mod close;
+mod content;
 mod fault;
 mod native;
 mod notify;

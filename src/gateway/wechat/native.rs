@@ -7,27 +7,25 @@ use super::owner;
 use super::signed::Signed;
 use crate::app::App;
 use crate::kernel::calendar::Instant;
-use crate::kernel::digest::Digest;
 use crate::merchants::SubMerchant;
 use crate::orders::{self, Placed, Request};
 use crate::protocol::wechat::attach::{self, Declared};
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::shapes::{NativeAnswer, NativeRequest, OrderOwner};
-use crate::rules;
 
 /// Places an order and answers its code_url; the same request again answers the same.
 pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse, Fault> {
-    let content = content(&signed.body)?;
-    let asked: NativeRequest = serde_json::from_slice(&signed.body).map_err(|error| unreadable(&error))?;
+    let content = signed.content.as_ref().map_err(unreadable)?;
+    let asked: NativeRequest = content.read().map_err(|error| unreadable(&error))?;
     asked.check(app.clock.instant())?;
     check_notify_url(&app, &asked.notify_url)?;
     let declared = declared(&asked)?;
     let owner = OrderOwner { sp_mchid: asked.sp_mchid.clone(), sub_mchid: asked.sub_mchid.clone() };
-    let merchant = owner::merchant(&app, &signed, &owner).await?;
+    let merchant = owner::merchant(&signed, &owner)?;
     if asked.sp_appid != signed.credential.sp_appid {
         return Err(Fault::new(WechatCode::AppidMchidNotMatch, "sp_appid 与 sp_mchid 不匹配，请核对应用号"));
     }
-    may_trade(&app, &merchant).await?;
+    may_trade(&signed, &merchant, app.clock.instant())?;
     let channel = app.channel(merchant.institution_id).await?;
     let request = Request {
         platform_merchant_id: signed.credential.platform_merchant_id,
@@ -35,7 +33,7 @@ pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse,
         merchant,
         order_prefix: channel.institution.order_prefix.clone(),
         out_trade_no: asked.out_trade_no,
-        content_sha256: content.to_string(),
+        content_sha256: content.digest().to_string(),
         tags: declared.tags_text(),
         parties: declared.parties_text(),
         amount: asked.amount.total,
@@ -45,7 +43,7 @@ pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse,
         time_expire: asked.time_expire.as_deref().and_then(Instant::parse),
     };
     let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
-    answer(orders::place(&outside, request).await?)
+    answer(orders::place(&outside, request, signed.nonce).await?)
 }
 
 fn answer(placed: Placed) -> Result<HttpResponse, Fault> {
@@ -61,12 +59,6 @@ fn answer(placed: Placed) -> Result<HttpResponse, Fault> {
         Placed::Busy => Err(Fault::new(WechatCode::FrequencyLimited, "请求过于频繁，请用相同的单号稍后重试")),
         Placed::Unknown => Err(Fault::system()),
     }
-}
-
-/// Digest of the whole content, whatever the order of its keys or its spaces.
-fn content(body: &[u8]) -> Result<Digest, Fault> {
-    let value: serde_json::Value = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
-    Ok(Digest::of(value.to_string().as_bytes()))
 }
 
 fn unreadable(error: &serde_json::Error) -> Fault {
@@ -90,10 +82,8 @@ fn check_notify_url(app: &App, url: &str) -> Result<(), Fault> {
 }
 
 /// Whether the institution's approvals in force let the merchant trade.
-async fn may_trade(app: &App, merchant: &SubMerchant) -> Result<(), Fault> {
-    let (institution, now) = (merchant.institution_id, app.clock.instant());
-    let bundle = app.db.read(move |tx| rules::shared_bundle_at(tx, institution, now)).await?;
-    let approved = bundle.as_ref().and_then(|bundle| bundle.merchant_at(&merchant.merchant, now));
+fn may_trade(signed: &Signed, merchant: &SubMerchant, now: Instant) -> Result<(), Fault> {
+    let approved = signed.approved.as_ref().and_then(|bundle| bundle.merchant_at(&merchant.merchant, now));
     match approved {
         Some(approved) if approved.inst_merchant_no == merchant.inst_merchant_no => Ok(()),
         Some(_) | None => {

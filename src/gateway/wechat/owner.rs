@@ -3,8 +3,7 @@ use url::form_urlencoded;
 
 use super::fault::Fault;
 use super::signed::Signed;
-use crate::app::App;
-use crate::merchants::{self, SubMerchant};
+use crate::merchants::SubMerchant;
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::shapes::OrderOwner;
 
@@ -26,16 +25,16 @@ pub fn is_number(text: &str) -> bool {
 }
 
 /// The sub-merchant for which the caller acts. A foreign one is refused like one that does not exist.
-pub async fn merchant(app: &App, signed: &Signed, owner: &OrderOwner) -> Result<SubMerchant, Fault> {
+pub fn merchant(signed: &Signed, owner: &OrderOwner) -> Result<SubMerchant, Fault> {
     if owner.sp_mchid != signed.credential.sp_mchid {
         return Err(Fault::new(WechatCode::NoAuth, "sp_mchid 与签名的商户号不一致"));
     }
-    let number = owner.sub_mchid.clone();
-    let found = match is_number(&number) {
-        true => app.db.read(move |tx| merchants::by_number(tx, &number)).await?,
-        false => None,
-    };
+    let tenant = signed.credential.platform_merchant_id;
+    let found = signed
+        .merchant
+        .as_ref()
+        .filter(|merchant| merchant.merchant == owner.sub_mchid && merchant.platform_merchant_id == tenant);
     found
-        .filter(|merchant| merchant.platform_merchant_id == signed.credential.platform_merchant_id)
+        .cloned()
         .ok_or_else(|| Fault::new(WechatCode::NoAuth, "sub_mchid 不存在或不属于该服务商，请核对特约商户号"))
 }

@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::owner;
 use super::signed::Signed;
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::Error;
 use crate::merchants::SubMerchant;
 use crate::orders::{self, Standing};
@@ -17,20 +18,12 @@ pub async fn by_transaction_id(
     number: web::Path<String>,
     signed: Signed,
 ) -> Result<HttpResponse, Fault> {
-    let merchant = caller(&app, &request, &signed).await?;
-    let id = merchant.id;
-    if !owner::is_number(&number) {
-        return Err(Error::NotFound.into());
-    }
-    let found = app
-        .db
-        .read(move |tx| {
-            let order = orders::by_inst_order_no(tx, &number)?;
-            let order = order.filter(|order| order.sub_merchant_id == id).ok_or(Error::NotFound)?;
-            orders::standing(tx, order)
-        })
-        .await?;
-    answer(&app, found, merchant).await
+    let find = move |tx: &mut Tx<'_>, merchant: &SubMerchant| {
+        let order = if owner::is_number(&number) { orders::by_inst_order_no(tx, &number)? } else { None };
+        let order = order.filter(|order| order.sub_merchant_id == merchant.id).ok_or(Error::NotFound)?;
+        orders::standing(tx, order)
+    };
+    answer(&app, caller(&request, &signed)?, find).await
 }
 
 /// By the merchant's own number.
@@ -40,34 +33,46 @@ pub async fn by_out_trade_no(
     number: web::Path<String>,
     signed: Signed,
 ) -> Result<HttpResponse, Fault> {
-    let merchant = caller(&app, &request, &signed).await?;
-    let found = find(&app, &merchant, number.into_inner()).await?;
-    answer(&app, found, merchant).await
+    let find = move |tx: &mut Tx<'_>, merchant: &SubMerchant| find(tx, merchant, &number);
+    answer(&app, caller(&request, &signed)?, find).await
 }
 
 /// The merchant's order of this number, or not found.
-pub async fn find(app: &App, merchant: &SubMerchant, number: String) -> Result<Standing, Fault> {
-    if !owner::is_number(&number) {
-        return Err(Error::NotFound.into());
-    }
-    let (tenant, id) = (merchant.platform_merchant_id, merchant.id);
-    let read = move |tx: &mut crate::db::Tx<'_>| {
-        let order = orders::by_out_trade_no(tx, tenant, &number)?;
-        let order = order.filter(|order| order.sub_merchant_id == id).ok_or(Error::NotFound)?;
-        orders::standing(tx, order)
+pub fn find(tx: &mut Tx<'_>, merchant: &SubMerchant, number: &str) -> Result<Standing, Error> {
+    let found = match owner::is_number(number) {
+        true => orders::by_out_trade_no(tx, merchant.platform_merchant_id, number)?,
+        false => None,
     };
-    Ok(app.db.read(read).await?)
+    let order = found.filter(|order| order.sub_merchant_id == merchant.id).ok_or(Error::NotFound)?;
+    orders::standing(tx, order)
 }
 
-async fn caller(app: &App, request: &HttpRequest, signed: &Signed) -> Result<SubMerchant, Fault> {
-    owner::merchant(app, signed, &owner::in_query(request.query_string())?).await
+fn caller(request: &HttpRequest, signed: &Signed) -> Result<SubMerchant, Fault> {
+    owner::merchant(signed, &owner::in_query(request.query_string())?)
 }
 
 /// Asks the institution first when the order is not settled in our record.
-async fn answer(app: &App, found: Standing, merchant: SubMerchant) -> Result<HttpResponse, Fault> {
-    let channel = app.channel(merchant.institution_id).await?;
-    let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
-    let known = orders::refresh(&outside, found).await?.ok_or_else(Fault::system)?;
-    let view = app.db.read(move |tx| orders::view(tx, &known, &merchant)).await?;
+async fn answer(
+    app: &App,
+    merchant: SubMerchant,
+    find: impl FnOnce(&mut Tx<'_>, &SubMerchant) -> Result<Standing, Error> + Send + 'static,
+) -> Result<HttpResponse, Fault> {
+    let whose = merchant.clone();
+    let read = move |tx: &mut Tx<'_>| {
+        let found = find(tx, &whose)?;
+        let view = orders::view(tx, &found, &whose)?;
+        Ok((found, view))
+    };
+    let (found, mut view) = app.db.read(read).await?;
+    if !found.is_settled() {
+        let channel = app.channel(merchant.institution_id).await?;
+        let outside =
+            orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
+        let before = found.clone();
+        let known = orders::refresh(&outside, found).await?.ok_or_else(Fault::system)?;
+        if known != before {
+            view = app.db.read(move |tx| orders::view(tx, &known, &merchant)).await?;
+        }
+    }
     Ok(HttpResponse::Ok().content_type(JSON).json(view))
 }

@@ -1,21 +1,36 @@
 //! Who calls: a request is accepted only when its signature covers it as it travelled (`channels.md` 0.1–0.7).
-use actix_web::http::header;
+use std::sync::Arc;
+
+use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::BODY_MAX;
+use super::content::Content;
 use super::fault::Fault;
+use super::owner;
 use crate::app::App;
-use crate::people::credentials::{self, Credential};
-use crate::people::nonces;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::kernel::approvals::Bundle;
+use crate::merchants::{self, SubMerchant};
+use crate::people::credentials::Credential;
+use crate::people::nonces::Nonce;
 use crate::protocol::wechat::sign::{Authorization, is_fresh};
+use crate::rules;
 
-/// A verified request: whose it is, and its body's raw bytes.
+/// A verified request: whose it is, what it says, and what one look at our record says about those it names.
 pub struct Signed {
     /// The credential whose key verified the signature.
-    pub credential: Credential,
-    /// As it travelled.
-    pub body: web::Bytes,
+    pub credential: Arc<Credential>,
+    /// To be spent in the transaction of what the request changes; a GET changes nothing.
+    pub nonce: Nonce,
+    /// Its body as JSON.
+    pub content: serde_json::Result<Content>,
+    /// The sub-merchant that it names, whosever that is.
+    pub merchant: Option<SubMerchant>,
+    /// What that one's institution has approved, of a request that may change something.
+    pub approved: Option<Arc<Bundle>>,
 }
 
 impl FromRequest for Signed {
@@ -41,23 +56,53 @@ async fn verify(request: &HttpRequest, body: web::Bytes) -> Result<Signed, Fault
             "Authorization 的 timestamp 与服务器时间相差超过 5 分钟，请校准时钟后重新签名",
         ));
     }
+    let content = Content::parse(&body);
+    let changes = request.method() != Method::GET;
+    let named = match (changes, &content) {
+        (true, Ok(content)) => content.text("sub_mchid").map(str::to_owned),
+        (true, Err(_)) => None,
+        (false, _) => owner::in_query(request.query_string()).ok().map(|owner| owner.sub_mchid),
+    };
+    let named = named.filter(|number| owner::is_number(number));
     let (mchid, serial) = (authorization.mchid.clone(), authorization.serial.clone());
-    let master = app.master_key.clone();
-    let credential = app
-        .db
-        .read(move |tx| credentials::find(tx, &master, &mchid, &serial))
-        .await?
+    let (admitting, here) = (app.clone(), Admitting { mchid, serial, named, changes });
+    let admitted = app.db.read(move |tx| here.admit(tx, &admitting)).await?;
+    let (credential, merchant, approved) = admitted
         .ok_or_else(|| Fault::sign("商户号与证书序列号不匹配或凭证已吊销，请核对 mchid 与 serial_no"))?;
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     if !authorization.verify(&credential.public_key, request.method().as_str(), target, &body) {
         return Err(Fault::sign("签名验证失败，请按原始请求方法、路径、查询串与报文主体计算签名"));
     }
-    let (id, nonce, now) = (credential.id, authorization.nonce.clone(), app.clock.now());
-    if !app.db.write(move |tx| nonces::first_use(tx, now, id, &nonce)).await? {
-        return Err(Fault::sign("nonce_str 已使用过，请为每个请求生成新的随机串"));
-    }
     request.extensions_mut().insert(credential.answer_mode);
-    Ok(Signed { credential, body })
+    let nonce = Nonce { credential_id: credential.id, text: authorization.nonce };
+    Ok(Signed { credential, nonce, content, merchant, approved })
+}
+
+/// Whom a request names.
+struct Admitting {
+    mchid: String,
+    serial: String,
+    named: Option<String>,
+    changes: bool,
+}
+
+type Admitted = (Arc<Credential>, Option<SubMerchant>, Option<Arc<Bundle>>);
+
+impl Admitting {
+    /// All that admitting a request needs to know, of one moment.
+    fn admit(&self, tx: &mut Tx<'_>, app: &App) -> Result<Option<Admitted>, Error> {
+        let found = app.credentials.find(tx, &app.master_key, &self.mchid, &self.serial)?;
+        let Some(credential) = found else { return Ok(None) };
+        let merchant = match &self.named {
+            Some(number) => merchants::by_number(tx, number)?,
+            None => None,
+        };
+        let approved = match merchant.as_ref().filter(|_| self.changes) {
+            Some(merchant) => rules::shared_bundle_at(tx, merchant.institution_id, app.clock.instant())?,
+            None => None,
+        };
+        Ok(Some((credential, merchant, approved)))
+    }
 }
 
 fn authorization(request: &HttpRequest) -> Result<Authorization, Fault> {

@@ -49,7 +49,7 @@ pub(in crate::web) async fn take(
     let actor = visitor.actor();
     let (data_dir, now) = (app.config.data_dir.clone(), app.clock.now());
     let received =
-        app.db.write(move |tx| settlement::upload(tx, &data_dir, id, &incoming, &actor, now)).await?;
+        app.db.write_alone(move |tx| settlement::upload(tx, &data_dir, id, &incoming, &actor, now)).await?;
     let told = match received {
         Received::Approvals => "approvals",
         Received::Bill => "bill",

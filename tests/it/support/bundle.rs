@@ -24,14 +24,28 @@ fn market_standard() -> Value {
 
 /// Imports a bundle that lets these merchants (our number, the institution's) trade, the last of them no longer.
 pub fn approve(app: &App, institution: &Institution, institution_id: i64, merchants: &[(&str, &str)]) {
+    let last = merchants.len() - 1;
+    let ends = merchants.iter().enumerate().map(|(n, (merchant, number))| {
+        let end = if n == last { json!("2026-01-02T00:00:00+08:00") } else { Value::Null };
+        (*merchant, *number, end)
+    });
+    let ends: Vec<_> = ends.collect();
+    issue(app, institution, institution_id, ("APR_SANDBOX_DEMO_20260101_0001.json", ALWAYS), &ends);
+}
+
+/// Imports a bundle of this name and time, under which these merchants may trade until then.
+pub fn issue(
+    app: &App,
+    institution: &Institution,
+    institution_id: i64,
+    (name, issued_at): (&str, &str),
+    merchants: &[(&str, &str, Value)],
+) {
     let rule = market_standard();
     let digest = rule::parse(&rule.to_string()).unwrap().digest().to_string();
-    let last = merchants.len() - 1;
     let merchants: Vec<Value> = merchants
         .iter()
-        .enumerate()
-        .map(|(n, (merchant, number))| {
-            let end = if n == last { json!("2026-01-02T00:00:00+08:00") } else { Value::Null };
+        .map(|(merchant, number, end)| {
             json!({
                 "merchant": merchant, "inst_merchant_no": number, "agreement_no": "A1",
                 "active": [[ALWAYS, end]], "fees": {"wechat/native": 3800},
@@ -40,7 +54,7 @@ pub fn approve(app: &App, institution: &Institution, institution_id: i64, mercha
         })
         .collect();
     let body = json!({
-        "format": "SSF1", "institution": "SANDBOX", "platform": "DEMO", "issued_at": ALWAYS,
+        "format": "SSF1", "institution": "SANDBOX", "platform": "DEMO", "issued_at": issued_at,
         "platform_cap_ppm": 100000, "merchants": merchants,
         "receivers": [{
             "receiver": "platform", "inst_receiver_no": "P1", "role": "platform", "merchants": ["*"],
@@ -54,7 +68,6 @@ pub fn approve(app: &App, institution: &Institution, institution_id: i64, mercha
     })
     .to_string();
     let signature = institution.key.sign_sha256(body.as_bytes()).unwrap();
-    let name = "APR_SANDBOX_DEMO_20260101_0001.json";
     let inbox = Folder::new(&app.config.data_dir, "SANDBOX").inbox();
     std::fs::create_dir_all(&inbox).unwrap();
     for (end, bytes) in [("", body.as_str()), (".sig", &base64(&signature)), (".ok", "")] {
