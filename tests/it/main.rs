@@ -25,6 +25,7 @@ mod verify_size;
 mod database;
 mod login;
 mod people;
+mod plain;
 mod schema;
 mod shell;
 mod tidy;
