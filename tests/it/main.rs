@@ -24,6 +24,7 @@ mod verify_size;
 
 mod database;
 mod login;
+mod packages;
 mod people;
 mod plain;
 mod schema;
