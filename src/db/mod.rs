@@ -14,6 +14,7 @@ mod lane;
 mod lease;
 mod migrate;
 mod open;
+mod plain;
 mod pool;
 mod roles;
 mod transaction;
@@ -24,6 +25,7 @@ pub use failure::DbError;
 pub use lane::Lane;
 pub use lease::Leases;
 pub use open::{Backend, Create, OpenError};
+pub use plain::far_host;
 pub use pool::Db;
 pub use transaction::Tx;
 

@@ -6,6 +6,7 @@ use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, RunQueryDsl};
 
 use super::conn::Conn;
+use super::plain::refuse_far;
 
 /// May opening make what is not there?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,13 @@ pub enum OpenError {
     /// A role that cannot be let in.
     #[error("{0}")]
     Role(String),
+    /// A server that a libpq without TLS would speak to in plain text.
+    #[error(
+        "the database host {0} is not on this machine, and this program was built without TLS for PostgreSQL: build it \
+         with `--no-default-features --features system-libpq` (or `vendored-tls`), or write sslmode=disable into \
+         database_url if plain text on that line is meant"
+    )]
+    Plain(String),
     /// The server or the file does not open.
     #[error("the database cannot be opened: {0}")]
     Connect(String),
@@ -126,6 +134,7 @@ impl Backend {
             }
             Backend::Postgres(url) => {
                 let (url, pooled) = for_libpq(url);
+                refuse_far(&url)?;
                 let mut conn = PgConnection::establish(&url).map_err(|e| failed(&e))?;
                 if pooled {
                     conn.set_prepared_statement_cache_size(CacheSize::Disabled);

@@ -24,7 +24,9 @@ mod verify_size;
 
 mod database;
 mod login;
+mod packages;
 mod people;
+mod plain;
 mod schema;
 mod shell;
 mod tidy;
@@ -48,6 +50,7 @@ mod corruption;
 mod cut_size;
 mod day;
 mod settle;
+mod upgrade;
 
 mod outages;
 mod pgbouncer;

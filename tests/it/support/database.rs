@@ -49,7 +49,6 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// A copy of a template that each process makes once.
     pub fn new(kind: Kind) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
         let dir = tempfile::tempdir().unwrap();
         match kind {
             Kind::Sqlite => {
@@ -70,12 +69,29 @@ impl TestDatabase {
                     fill(&format!("{}/{name}", server().unwrap()));
                     name
                 });
-                let number = NEXT.fetch_add(1, Ordering::SeqCst);
-                let name = format!("mingfen_test_{}_{number}", std::process::id());
-                admin(&format!("CREATE DATABASE {name} TEMPLATE {}", *TEMPLATE));
-                TestDatabase { url: format!("{}/{name}", server().unwrap()), name: Some(name), dir }
+                Self::on_server(&format!("TEMPLATE {}", *TEMPLATE), dir)
             }
         }
+    }
+
+    /// A database without any table; on SQLite a file that is not there yet.
+    pub fn empty(kind: Kind) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        match kind {
+            Kind::Sqlite => TestDatabase {
+                url: format!("sqlite:{}", dir.path().join("mingfen.db").display()),
+                name: None,
+                dir,
+            },
+            Kind::Postgres => Self::on_server("", dir),
+        }
+    }
+
+    fn on_server(template: &str, dir: tempfile::TempDir) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let name = format!("mingfen_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+        admin(&format!("CREATE DATABASE {name} {template}"));
+        TestDatabase { url: format!("{}/{name}", server().unwrap()), name: Some(name), dir }
     }
 
     pub fn url(&self) -> &str {
