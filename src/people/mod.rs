@@ -5,6 +5,7 @@ pub mod keys;
 pub mod login;
 pub mod nonces;
 pub mod password;
+pub mod rights;
 pub mod sessions;
 pub mod users;
 
@@ -13,7 +14,7 @@ mod store;
 
 pub use audit::Actor;
 
-/// What a user may do (`ux.md` 5.4).
+/// What somebody is; what that allows stands in [`rights`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Runs the platform.
@@ -47,15 +48,6 @@ impl Role {
     /// Reads what [`Role::as_str`] writes.
     pub fn parse(text: &str) -> Option<Role> {
         Role::ALL.into_iter().find(|role| role.as_str() == text)
-    }
-
-    /// Whether this role belongs into that scope.
-    pub const fn fits(self, scope: Scope) -> bool {
-        match self {
-            Role::Admin | Role::Checker => matches!(scope, Scope::Platform),
-            Role::Merchant => matches!(scope, Scope::Merchant(_)),
-            Role::InstMaker | Role::InstChecker => matches!(scope, Scope::Institution(_)),
-        }
     }
 }
 

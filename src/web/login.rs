@@ -3,16 +3,17 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, USER_AGENT};
 use actix_web::web::{Data, Form, Query};
-use actix_web::{HttpRequest, HttpResponse, get, post};
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
-use super::fault::Fault;
-use super::form::{Pressed, same_origin};
-use super::headers::{RequestId, is_secure};
-use super::page;
-use super::shell::{Frame, home};
-use super::visitor::{self, Visitor};
+use super::kit::fault::Fault;
+use super::kit::form::{Pressed, same_origin};
+use super::kit::headers::{RequestId, is_secure};
+use super::kit::nav::home;
+use super::kit::page::{Frame, page};
+use super::kit::visitor::{self, Visitor};
+use super::words::say::Refusal;
 use crate::app::App;
 use crate::error::Error;
 use crate::people::login::Browser;
@@ -28,13 +29,13 @@ struct LoginPage {
 }
 
 #[derive(Deserialize)]
-struct Back {
+pub(super) struct Back {
     #[serde(default)]
     next: String,
 }
 
 #[derive(Deserialize)]
-struct Credentials {
+pub(super) struct Credentials {
     login: String,
     password: String,
     #[serde(default)]
@@ -42,18 +43,15 @@ struct Credentials {
 }
 
 /// The role's first page, or the login.
-#[get("/")]
 pub(super) async fn start(visitor: Visitor) -> HttpResponse {
     see(home(visitor.principal.role))
 }
 
-#[get("/login")]
 pub(super) async fn ask(request: HttpRequest, back: Query<Back>) -> Result<HttpResponse, Fault> {
     let next = back.into_inner().next;
     page(&LoginPage { s: Frame::of(&request), next, login: String::new(), refused: String::new() })
 }
 
-#[post("/login")]
 pub(super) async fn enter(
     app: Data<App>,
     request: HttpRequest,
@@ -79,9 +77,7 @@ pub(super) async fn enter(
         }
         Err(Error::Refused { code, .. }) => {
             let s = Frame::of(&request);
-            let (why, todo) =
-                s.lang.pick((code.sentence_zh(), code.advice_zh()), (code.sentence_en(), code.advice_en()));
-            let refused = format!("{why}{}{todo}", s.lang.pick("，", "; "));
+            let refused = Refusal::Whole(code).say(s.lang);
             let mut answer = page(&LoginPage { s, next, login, refused })?;
             *answer.status_mut() = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::UNAUTHORIZED);
             Ok(answer)
@@ -90,7 +86,6 @@ pub(super) async fn enter(
     }
 }
 
-#[post("/logout")]
 pub(super) async fn leave(
     app: Data<App>,
     request: HttpRequest,

@@ -1,38 +1,82 @@
 //! Every address of the browser, on one screen. What is not here is the error page "no such page".
-use actix_web::middleware::{Compress, from_fn};
+use actix_web::http::Method;
+use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{Resource, guard};
 
-use super::{admin, assets, fault, headers, health, institution, login, merchant};
+use super::kit::{assets, fault, headers};
+use super::{admin, health, institution, login, merchant};
+
+/// An address and who answers it. Who may call it, the handler says first.
+pub struct Address {
+    /// The method; another one is not found.
+    pub method: Method,
+    /// The path, with `{names}` for what varies.
+    pub path: &'static str,
+    answer: fn(Resource) -> Resource,
+}
+
+macro_rules! addresses {
+    ($($method:ident $path:literal => $handler:path;)*) => {
+        /// Every address of the browser; the site is made of this list, and the tests walk it.
+        pub static ADDRESSES: &[Address] = &[$(
+            Address { method: Method::$method, path: $path, answer: |at| at.to($handler) },
+        )*];
+    };
+}
+
+addresses! {
+    // whoever watches over the process
+    GET  "/healthz" => health::alive;
+    GET  "/readyz" => health::ready;
+    // everybody
+    GET  "/static/{digest}/{path:.*}" => assets::serve;
+    GET  "/" => login::start;
+    GET  "/login" => login::ask;
+    POST "/login" => login::enter;
+    POST "/logout" => login::leave;
+    // the platform
+    GET  "/admin" => admin::desk::show;
+    GET  "/admin/orders" => admin::orders::show;
+    GET  "/admin/orders/{order_no}" => admin::order::show;
+    GET  "/admin/rules" => admin::rules::show;
+    GET  "/admin/exceptions" => admin::exceptions::show;
+    GET  "/admin/files" => admin::files::show;
+    GET  "/admin/files/{name}" => admin::file::get;
+    // a sub-merchant
+    GET  "/merchant" => merchant::desk::show;
+    GET  "/merchant/orders" => merchant::orders::show;
+    GET  "/merchant/orders/{order_no}" => merchant::order::show;
+    GET  "/merchant/settlements" => merchant::settlements::show;
+    // an institution
+    GET  "/institution" => institution::inbox::show;
+    GET  "/institution/files/{name}" => institution::file::get;
+    POST "/institution/files" => institution::upload::take;
+}
+
+impl Address {
+    /// Asked by machines that want no page.
+    fn is_probe(&self) -> bool {
+        matches!(self.path, "/healthz" | "/readyz")
+    }
+    fn resource(&self) -> Resource {
+        (self.answer)(web::resource(self.path).guard(guard::Method(self.method.clone())))
+    }
+}
 
 /// Adds the pages to an application whose state holds an [`App`](crate::app::App); last, for it takes what is left.
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(health::alive).service(health::ready).service(
-        web::scope("")
-            .wrap(from_fn(fault::explain))
-            .wrap(from_fn(headers::protect))
-            .app_data(institution::upload::limits())
-            .service(web::scope("/static").wrap(Compress::default()).service(assets::serve))
-            .service(login::start)
-            .service(login::ask)
-            .service(login::enter)
-            .service(login::leave)
-            // the platform: ADMIN, CHECKER
-            .service(admin::desk::show) //                  GET  /admin
-            .service(admin::orders::show) //                GET  /admin/orders
-            .service(admin::order::show) //                 GET  /admin/orders/{order_no}
-            .service(admin::rules::show) //                 GET  /admin/rules
-            .service(admin::exceptions::show) //            GET  /admin/exceptions
-            .service(admin::files::show) //                 GET  /admin/files
-            .service(admin::file::get) //                   GET  /admin/files/{name}
-            // a sub-merchant: MERCHANT
-            .service(merchant::desk::show) //               GET  /merchant
-            .service(merchant::orders::show) //             GET  /merchant/orders
-            .service(merchant::order::show) //              GET  /merchant/orders/{order_no}
-            .service(merchant::settlements::show) //        GET  /merchant/settlements
-            // an institution: INST_MAKER, INST_CHECKER
-            .service(institution::inbox::show) //           GET  /institution
-            .service(institution::file::get) //             GET  /institution/files/{name}
-            .service(institution::upload::take) //          POST /institution/files
-            .default_service(web::route().to(fault::nowhere)),
-    );
+    for address in ADDRESSES.iter().filter(|address| address.is_probe()) {
+        config.service(address.resource());
+    }
+    let mut pages = web::scope("")
+        .wrap(from_fn(fault::explain))
+        .wrap(from_fn(headers::protect))
+        .app_data(institution::upload::limits());
+    for address in ADDRESSES.iter().filter(|address| !address.is_probe()) {
+        // Pages hold secrets beside what others may have written: compressing them together would tell one by the other.
+        let compress = Condition::new(address.path.starts_with("/static/"), Compress::default());
+        pages = pages.service(address.resource().wrap(compress));
+    }
+    config.service(pages.default_service(web::route().to(fault::nowhere)));
 }

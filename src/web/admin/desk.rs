@@ -1,24 +1,42 @@
 //! The platform's first page: today, how far the latest day has come, and what waits for a person.
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
 use askama::Template;
 
 use crate::app::App;
-use crate::exchange::{self, Wanted};
+use crate::db::Tx;
+use crate::error::Error;
+use crate::exchange::{self, FileResult, Wanted};
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
 use crate::orders::{self, Filter};
-use crate::web::fault::Fault;
-use crate::web::format::{COUNTED, Count, Day, UpTo, When};
-use crate::web::page;
-use crate::web::shell::Shell;
-use crate::web::view::day::{self, Step};
-use crate::web::view::exceptions::{UnsplitRow, unsplit_row};
+use crate::people::Scope;
+use crate::people::rights::{Resource, Right};
+use crate::web::kit::fault::Fault;
+use crate::web::kit::format::{COUNTED, Count, Day, UpTo, When, Yuan};
+use crate::web::kit::lang::Lang;
+use crate::web::kit::page::{Shell, page};
+use crate::web::kit::visitor::Visitor;
 use crate::web::view::file::{self, FileView};
 use crate::web::view::orders::{how_many, how_much};
-use crate::web::visitor::Visitor;
-use crate::{reconciliation, splits};
+use crate::web::view::unsplit::{self, UnsplitRow};
+use crate::web::words::say::{Counted, Deadline};
+use crate::{clock, reconciliation, splits};
 
 const SHORT_LIST: i64 = 5;
+/// The hour of the next day, in Asia/Shanghai, from which the channel gives its bill of a day.
+const BILL_HOUR: i64 = 10;
+
+/// One step of a day, proven by the files that exist and their answers.
+struct Step {
+    is_done: bool,
+    /// The first that is not done.
+    is_now: bool,
+    title: &'static str,
+    /// What proves it.
+    note: String,
+}
 
 #[derive(Template)]
 #[template(path = "admin/desk.html")]
@@ -39,9 +57,9 @@ struct DeskPage {
     files: Vec<FileView>,
 }
 
-#[get("/admin")]
+/// The desk, read in one look.
 pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
-    let (scope, lang) = (visitor.platform()?, visitor.lang);
+    let (scope, lang) = (visitor.platform(Right::View, Resource::Desk)?, visitor.lang);
     let (today, now) = (app.clock.today(), app.clock.now());
     let s = visitor.shell();
     let found = app.db.read(move |tx| {
@@ -54,11 +72,11 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         let out = Wanted { published: true, ..Wanted::default() };
         let newest = exchange::newest(tx, &scope, &out, SHORT_LIST)?;
         let files: Result<Vec<_>, _> = newest.iter().map(|found| file::read(tx, lang, found)).collect();
-        let (day, steps) = day::latest(tx, lang, &scope)?;
+        let (day, steps) = latest_day(tx, lang, &scope)?;
         let files_waiting = i64::try_from(exchange::waiting(tx, &scope)?.len()).unwrap_or(i64::MAX);
-        let (deadline, deadline_note) = day::deadline(lang, now);
+        let (deadline, deadline_note) = deadline(lang, now);
+        let s = s.waiting("/admin/exceptions", exceptions.count);
         Ok(DeskPage {
-            s: s.waiting("/admin/exceptions", exceptions.count),
             today: Day(today.to_i32()),
             now: When(now),
             count: how_many(lang, &paid),
@@ -70,9 +88,65 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
             deadline_note,
             day,
             steps,
-            unsplit: unsplit.iter().map(|found| unsplit_row(lang, found)).collect(),
+            unsplit: unsplit.iter().map(|found| unsplit::row(s.w, found)).collect(),
             files: files?,
+            s,
         })
     });
     page(&found.await?)
+}
+
+/// The newest day that was cut, and its steps.
+fn latest_day(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>, Vec<Step>), Error> {
+    let of_kind = |kind| Wanted { kind: Some(kind), ..Wanted::default() };
+    let Some(spl) = exchange::newest(tx, scope, &of_kind("SPL"), 1)?.pop() else {
+        return Ok((None, Vec::new()));
+    };
+    let w = lang.words();
+    let day = spl.business_date;
+    let bill = reconciliation::bills(tx, spl.institution_id, day)?.pop();
+    let stl = exchange::of_day(tx, spl.institution_id, "STL", day)?.pop();
+    let taken = answer(tx, Some(spl.id), "FIRST")?;
+    let done = answer(tx, stl.as_ref().map(|stl| stl.id), "FINAL")?;
+    let orders = |n: i64| Counted::Orders(Count(n), "").say(lang);
+    let amount = |fen: i64| Yuan(Fen::new(fen));
+    let split = Counted::Split(Count(spl.orders), Count(spl.lines)).say(lang);
+    let notes = [
+        (w.desk.step_bill, bill.map(|bill| format!("{} · {}", orders(bill.orders), amount(bill.total_paid)))),
+        (w.desk.step_split, Some(split)),
+        (w.desk.step_publish, Some(format!("{} · {}", When(spl.created_at).short(), amount(spl.total)))),
+        (
+            w.desk.step_verify,
+            taken.map(|taken| format!("{} · {}", taken.code, When(taken.imported_at).short())),
+        ),
+        (
+            w.desk.step_settle,
+            stl.map(|stl| format!("{} · {}", When(stl.created_at).short(), amount(stl.total))),
+        ),
+        (
+            w.desk.step_execute,
+            done.map(|done| format!("{} · {}", amount(done.success_total), When(done.imported_at).short())),
+        ),
+    ];
+    let mut reached = true;
+    let steps = notes.into_iter().map(|(title, note)| {
+        let (is_done, is_now) = (note.is_some(), note.is_none() && reached);
+        reached = is_done;
+        Step { is_done, is_now, title, note: note.unwrap_or_default() }
+    });
+    Ok((Some(Day(day)), steps.collect()))
+}
+
+fn answer(tx: &mut Tx<'_>, file: Option<i64>, stage: &str) -> Result<Option<FileResult>, Error> {
+    let Some(file) = file else { return Ok(None) };
+    Ok(exchange::results_of(tx, file)?.into_iter().rev().find(|result| result.stage == stage))
+}
+
+/// When the next bill can be fetched, and of which day.
+fn deadline(lang: Lang, now: i64) -> (String, String) {
+    let today = clock::instant(now).business_day();
+    let ready = |day: BusinessDay| clock::micros(day.start().plus(BILL_HOUR * 3600));
+    let on = if now < ready(today) { today } else { today.next() };
+    let of = Day(on.prev().to_i32());
+    (When(ready(on)).short(), Deadline::Bill(of).say(lang))
 }

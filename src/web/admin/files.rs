@@ -1,23 +1,24 @@
 //! All files exchanged with the institutions, newest first.
+use actix_web::HttpResponse;
 use actix_web::web::{Data, Query};
-use actix_web::{HttpResponse, get};
 use askama::Template;
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::exchange::{self, Wanted};
-use crate::web::fault::Fault;
-use crate::web::format::Day;
-use crate::web::page;
-use crate::web::shell::Shell;
+use crate::people::rights::{Resource, Right};
+use crate::web::kit::fault::Fault;
+use crate::web::kit::format::Day;
+use crate::web::kit::page::{Shell, page};
+use crate::web::kit::pager::{Pager, last_of};
+use crate::web::kit::visitor::Visitor;
 use crate::web::view::file::{self, FileView};
-use crate::web::visitor::Visitor;
 
 const PAGE: i64 = 20;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Asked {
+pub(in crate::web) struct Asked {
     day: String,
     before: Option<i64>,
 }
@@ -28,28 +29,28 @@ struct FilesPage {
     s: Shell,
     day: String,
     files: Vec<FileView>,
-    older: Option<String>,
+    pager: Option<Pager>,
 }
 
-#[get("/admin/files")]
 pub(in crate::web) async fn show(
     visitor: Visitor,
     app: Data<App>,
     asked: Query<Asked>,
 ) -> Result<HttpResponse, Fault> {
-    let (scope, lang) = (visitor.platform()?, visitor.lang);
+    let (scope, lang) = (visitor.platform(Right::View, Resource::Files)?, visitor.lang);
     let day = Day::parse(&asked.day);
     let wanted = Wanted { day: day.map(|day| day.0), before: asked.before, ..Wanted::default() };
     let (files, last) = app
         .db
         .read(move |tx| {
             let found = exchange::newest(tx, &scope, &wanted, PAGE)?;
-            let last = found.last().filter(|_| i64::try_from(found.len()) == Ok(PAGE)).map(|file| file.id);
+            let last = last_of(&found, PAGE, |file| file.id);
             let files: Result<Vec<_>, _> = found.iter().map(|found| file::read(tx, lang, found)).collect();
             Ok((files?, last))
         })
         .await?;
     let day = day.map(|day| day.to_string()).unwrap_or_default();
     let older = last.map(|before| format!("/admin/files?day={day}&before={before}"));
-    page(&FilesPage { s: visitor.shell(), day, files, older })
+    let s = visitor.shell();
+    page(&FilesPage { pager: Pager::older(s.w, older), s, day, files })
 }

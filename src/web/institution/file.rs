@@ -1,18 +1,18 @@
 //! A file or its signature, to keep.
+use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, get};
 
 use crate::app::App;
-use crate::web::fault::Fault;
+use crate::people::rights::{Resource, Right};
+use crate::web::kit::fault::Fault;
+use crate::web::kit::visitor::Visitor;
 use crate::web::view::file;
-use crate::web::visitor::Visitor;
 
-#[get("/institution/files/{name}")]
 pub(in crate::web) async fn get(
     visitor: Visitor,
     app: Data<App>,
     name: Path<String>,
 ) -> Result<HttpResponse, Fault> {
-    let (scope, _) = visitor.institution()?;
+    let (scope, _) = visitor.institution(Right::View, Resource::Files)?;
     file::download(&app, scope, name.into_inner()).await
 }

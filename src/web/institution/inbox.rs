@@ -1,23 +1,26 @@
 //! An institution's first page: files that wait for it, what it answered, and where it uploads.
+use actix_web::HttpResponse;
 use actix_web::web::{Data, Query};
-use actix_web::{HttpResponse, get};
 use askama::Template;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::web::fault::Fault;
-use crate::web::format::{Count, When};
-use crate::web::page;
-use crate::web::shell::Shell;
+use crate::exchange::{self, ExchangedFile};
+use crate::kernel::approvals::Bundle;
+use crate::people::rights::{Resource, Right};
+use crate::web::kit::fault::Fault;
+use crate::web::kit::format::{Count, When};
+use crate::web::kit::page::{Shell, page};
+use crate::web::kit::pager::{Pager, last_of};
+use crate::web::kit::visitor::Visitor;
 use crate::web::view::file::{self, FileView};
-use crate::web::visitor::Visitor;
-use crate::{clock, rules};
-use crate::{exchange, institutions};
+use crate::web::words::Words;
+use crate::{clock, institutions, rules};
 
 const PAGE: i64 = 10;
 
 #[derive(Deserialize)]
-struct Asked {
+pub(in crate::web) struct Asked {
     before: Option<i64>,
     told: Option<String>,
 }
@@ -37,50 +40,71 @@ struct InboxPage {
     told: &'static str,
     waiting: Vec<FileView>,
     answered: Vec<FileView>,
-    older: Option<String>,
+    pager: Option<Pager>,
     command: String,
     bundle: Option<BundleView>,
 }
 
-#[get("/institution")]
 pub(in crate::web) async fn show(
     visitor: Visitor,
     app: Data<App>,
     asked: Query<Asked>,
 ) -> Result<HttpResponse, Fault> {
-    let (scope, id) = visitor.institution()?;
+    let (scope, id) = visitor.institution(Right::View, Resource::Files)?;
     let (lang, now, s) = (visitor.lang, app.clock.now(), visitor.shell());
-    let told = match asked.told.as_deref() {
-        Some("result") => s.w.upload_result_done,
-        Some("approvals") => s.w.upload_bundle_done,
-        Some("bill") => s.w.upload_bill_done,
-        Some("again") => s.w.upload_again,
-        _ => "",
-    };
+    let told = asked.told.as_deref().map_or("", |told| taken(s.w, told));
     let before = asked.before;
     let found = app.db.read(move |tx| {
         let institution = institutions::by_id(tx, id)?;
         let waiting = exchange::waiting(tx, &scope)?;
         let answered = exchange::answered(tx, &scope, before, PAGE)?;
-        let last = answered.last().filter(|_| i64::try_from(answered.len()) == Ok(PAGE)).map(|file| file.id);
+        let older = last_of(&answered, PAGE, |file| format!("/institution?before={}", file.id));
         let bundle = exchange::newest_bundle_key(tx, id, now)?;
         let approved = rules::shared_bundle_at(tx, id, clock::instant(now))?;
-        let command = file::verify_command(waiting.first().or(answered.first()), &institution.code);
+        let command = verify_command(waiting.first().or(answered.first()), &institution.code);
         let waiting: Result<Vec<_>, _> = waiting.iter().map(|found| file::read(tx, lang, found)).collect();
         let answered: Result<Vec<_>, _> = answered.iter().map(|found| file::read(tx, lang, found)).collect();
         Ok(InboxPage {
-            s,
             institution: institution.name,
             told,
             waiting: waiting?,
             answered: answered?,
-            older: last.map(|before| format!("/institution?before={before}")),
+            pager: Pager::older(s.w, older),
             command,
             bundle: bundle.zip(approved).map(|((sha256, issued_at), approved)| {
-                let (rules, merchants) = file::bundle_counts(&approved);
+                let (rules, merchants) = bundle_counts(&approved);
                 BundleView { issued_at: When(issued_at), rules, merchants, sha256 }
             }),
+            s,
         })
     });
     page(&found.await?)
+}
+
+/// What became of the upload that led here (`institution/upload.rs`).
+fn taken(w: &Words, told: &str) -> &'static str {
+    match told {
+        "result" => w.inbox.upload_result_done,
+        "approvals" => w.inbox.upload_bundle_done,
+        "bill" => w.inbox.upload_bill_done,
+        "again" => w.inbox.upload_again,
+        _ => "",
+    }
+}
+
+/// How the institution recomputes the day of a file by itself (`files.md`, "`verify`").
+fn verify_command(file: Option<&ExchangedFile>, institution: &str) -> String {
+    let day = file.map_or_else(|| "yyyyMMdd".to_owned(), |file| file.business_date.to_string());
+    format!(
+        "mingfen verify \\\n  --spl SPL_{institution}_*_{day}_*.txt \\\n  --approvals APR_{institution}_*.json \\\n  \
+         --bill BIL_{institution}_*_{day}_*.txt \\\n  --previous SPL_{institution}_*.txt \\\n  \
+         --results SPL_{institution}_*.first.ret \\\n  --platform-key platform.pub.pem \\\n  \
+         --institution-key {institution}.pub.pem"
+    )
+}
+
+/// How many rule versions and merchants a bundle approves.
+fn bundle_counts(bundle: &Bundle) -> (Count, Count) {
+    let count = |n: usize| Count(i64::try_from(n).unwrap_or(i64::MAX));
+    (count(bundle.rules.len()), count(bundle.merchants.len()))
 }

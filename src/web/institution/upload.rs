@@ -4,14 +4,15 @@ use actix_multipart::form::text::Text;
 use actix_multipart::form::{MultipartForm, MultipartFormConfig};
 use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, post};
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::App;
 use crate::exchange::Incoming;
+use crate::people::rights::{Resource, Right};
 use crate::settlement::{self, Received};
-use crate::web::fault::Fault;
-use crate::web::form::{same_origin, token_fits};
-use crate::web::visitor::Visitor;
+use crate::web::kit::fault::Fault;
+use crate::web::kit::form::{same_origin, token_fits};
+use crate::web::kit::visitor::Visitor;
 
 /// A whole form, in bytes: a file of at most 32 MiB, its signature and the token.
 const FORM_MAX: usize = 33 << 20;
@@ -22,7 +23,7 @@ pub(in crate::web) fn limits() -> MultipartFormConfig {
 }
 
 #[derive(MultipartForm)]
-struct Upload {
+pub(in crate::web) struct Upload {
     #[multipart(rename = "_csrf", limit = "1 KiB")]
     csrf: Text<String>,
     #[multipart(limit = "32 MiB")]
@@ -31,14 +32,13 @@ struct Upload {
     sig: Bytes,
 }
 
-#[post("/institution/files")]
 pub(in crate::web) async fn take(
     visitor: Visitor,
     app: Data<App>,
     request: HttpRequest,
     form: MultipartForm<Upload>,
 ) -> Result<HttpResponse, Fault> {
-    let (_, id) = visitor.institution()?;
+    let (_, id) = visitor.institution(Right::Manage, Resource::Files)?;
     let Upload { csrf, file, sig } = form.into_inner();
     if !same_origin(&request) || !token_fits(&visitor, &csrf) {
         return Err(Fault::Forged);

@@ -1,18 +1,18 @@
 //! A merchant's first page: today, and when the money comes.
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
 use askama::Template;
 
+use super::lines::{self, LineView};
 use super::store;
 use crate::app::App;
 use crate::kernel::money::Fen;
-use crate::web::fault::Fault;
-use crate::web::format::{COUNTED, Day, UpTo, Yuan};
-use crate::web::page;
-use crate::web::shell::Shell;
+use crate::people::rights::{Resource, Right};
+use crate::web::kit::fault::Fault;
+use crate::web::kit::format::{COUNTED, Day, UpTo, Yuan};
+use crate::web::kit::page::{Shell, page};
+use crate::web::kit::visitor::Visitor;
 use crate::web::view::orders::{how_many, how_much};
-use crate::web::view::settlement::{self, LineView};
-use crate::web::visitor::Visitor;
 use crate::{institutions, merchants, orders, splits};
 
 const SHORT_LIST: i64 = 7;
@@ -34,16 +34,15 @@ struct DeskPage {
     lines: Vec<LineView>,
 }
 
-#[get("/merchant")]
 pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
-    let (scope, id) = visitor.merchant()?;
+    let (scope, id) = visitor.merchant(Right::View, Resource::Desk)?;
     let (lang, today, s) = (visitor.lang, app.clock.today(), visitor.shell());
     let found = app.db.read(move |tx| {
         let merchant = merchants::by_id(tx, id)?;
         let institution = institutions::by_id(tx, merchant.institution_id)?;
         let paid = orders::paid_on(tx, &scope, today)?;
         let receiver = format!("merchant:{}", merchant.merchant);
-        let (lines, _) = settlement::lines(tx, lang, institution.id, &receiver, i64::MAX, SHORT_LIST)?;
+        let (lines, _) = lines::lines(tx, lang, institution.id, &receiver, i64::MAX, SHORT_LIST)?;
         let waiting = store::waiting(tx, institution.id, &receiver)?;
         let last = store::last_credit(tx, institution.id, &receiver)?;
         Ok(DeskPage {

@@ -1,18 +1,18 @@
 //! One of the merchant's own orders.
+use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, get};
 
 use crate::app::App;
-use crate::web::fault::Fault;
+use crate::people::rights::{Resource, Right};
+use crate::web::kit::fault::Fault;
+use crate::web::kit::visitor::Visitor;
 use crate::web::view::order;
-use crate::web::visitor::Visitor;
 
-#[get("/merchant/orders/{order_no}")]
 pub(in crate::web) async fn show(
     visitor: Visitor,
     app: Data<App>,
     no: Path<String>,
 ) -> Result<HttpResponse, Fault> {
-    let (scope, _) = visitor.merchant()?;
+    let (scope, _) = visitor.merchant(Right::View, Resource::Orders)?;
     order::show(&app, visitor.shell(), scope, "/merchant/orders", no.into_inner()).await
 }

@@ -1,13 +1,14 @@
 //! The lines of a split as a picture and the table beside it.
 use std::collections::BTreeMap;
 
-use super::Tag;
 use super::flow::{self, Flow, Part, color};
 use crate::kernel::file::spl::SplLine;
 use crate::kernel::money::Fen;
 use crate::kernel::split::{Line, MERCHANT_PATH, OrderFacts};
-use crate::web::format::Yuan;
-use crate::web::lang::Lang;
+use crate::web::kit::format::Yuan;
+use crate::web::kit::lang::Lang;
+use crate::web::kit::tag::Tag;
+use crate::web::words::say::Counted;
 
 /// A line as stored or computed.
 pub struct Amount {
@@ -60,7 +61,7 @@ pub struct LineView {
     pub color: &'static str,
     /// The receiver's name.
     pub name: String,
-    /// The receiver key.
+    /// Receiver key, role and place in the rule; empty for the channel's fee.
     pub receiver: String,
     /// The role.
     pub role: String,
@@ -78,10 +79,8 @@ pub struct SplitView {
     pub tag: Tag,
     /// The picture.
     pub flow: Flow,
-    /// The merchant's line first.
+    /// The merchant's line first, the channel's fee last.
     pub lines: Vec<LineView>,
-    /// How the fee came about.
-    pub fee_how: String,
     /// What it rests on.
     pub basis: String,
     /// How far the parts are from the whole; in words.
@@ -99,18 +98,20 @@ pub fn draw(lang: Lang, facts: &OrderFacts, drawn: Drawn<'_>) -> SplitView {
     let ordered: Vec<&Amount> = merchant.into_iter().chain(others).collect();
     let part = |line: &&Amount| Part { name: named(line), color: color(&line.role), amount: line.amount };
     let mut parts: Vec<Part> = ordered.iter().map(part).collect();
-    parts.push(Part { name: w.fee.to_owned(), color: "fee", amount: facts.fee });
+    parts.push(Part { name: w.terms.fee.to_owned(), color: "fee", amount: facts.fee });
     let sum = Fen::sum(parts.iter().map(|part| part.amount)).unwrap_or(Fen::ZERO);
-    let mut sources = vec![(w.paid.to_owned(), facts.paid)];
+    let mut sources = vec![(w.terms.paid.to_owned(), facts.paid)];
     if facts.subsidy > Fen::ZERO {
-        sources.push((w.subsidy.to_owned(), facts.subsidy));
+        sources.push((w.terms.subsidy.to_owned(), facts.subsidy));
     }
+    let mut lines: Vec<LineView> =
+        ordered.iter().map(|line| line_view(line, named(line), &drawn.words)).collect();
+    lines.push(fee_view(w.terms.fee, facts.fee, drawn.fee_how));
     SplitView {
-        lines: ordered.iter().map(|line| line_view(line, named(line), &drawn.words)).collect(),
-        flow: flow::lay_out(sources, parts, w.flow_rest),
+        lines,
+        flow: flow::lay_out(sources, parts, w.order.flow_rest),
         difference: difference(lang, facts.gross(), sum),
         tag: drawn.tag,
-        fee_how: drawn.fee_how,
         basis: drawn.basis,
     }
 }
@@ -129,10 +130,22 @@ fn line_view(line: &Amount, name: String, words: &BTreeMap<String, (Fen, String)
     }
 }
 
+fn fee_view(name: &str, fee: Fen, how: String) -> LineView {
+    LineView {
+        depth: 1,
+        color: "fee",
+        name: name.to_owned(),
+        receiver: String::new(),
+        role: String::new(),
+        path: String::new(),
+        how,
+        amount: Yuan(fee),
+    }
+}
+
 fn difference(lang: Lang, whole: Fen, sum: Fen) -> String {
     if whole == sum {
-        return lang.words().balanced.to_owned();
+        return lang.words().order.balanced.to_owned();
     }
-    let off = whole.get().abs_diff(sum.get());
-    lang.pick(format!("差额 {off} 分"), format!("difference {off} fen"))
+    Counted::Off(whole.get().abs_diff(sum.get())).say(lang)
 }

@@ -1,116 +1,86 @@
-//! "怎么算的": how a line came about and what a rule says, in words (`split.md`, "Computing a split").
+//! "怎么算的": how a line came about, in words (`split.md`, "Computing a split").
 use crate::kernel::money::Fen;
 use crate::kernel::rate::Ppm;
 use crate::kernel::rule::{Amount, Base, Unmet};
 use crate::kernel::split::{Clamp, Cut, Explain, MerchantExplain, PartExplain, ShareExplain, Worth};
-use crate::web::format::{Yuan, percent_of_ppm};
-use crate::web::lang::Lang;
+use crate::web::kit::format::{Yuan, percent_of_ppm};
+use crate::web::kit::lang::Lang;
+use crate::web::words::Words;
+use crate::web::words::say::How;
 
 /// One line in words.
 #[must_use]
 pub fn line(lang: Lang, explain: &Explain) -> String {
-    match explain {
+    let said = match explain {
         Explain::Share(share) => of_share(lang, share),
         Explain::Part(part) => of_part(lang, part),
         Explain::Merchant(merchant) => of_merchant(lang, merchant),
-    }
+    };
+    said.join(lang.words().kit.clause)
 }
 
 /// What an amount is taken of.
 #[must_use]
-pub fn base(lang: Lang, base: Base) -> &'static str {
+pub fn base(w: &Words, base: Base) -> &'static str {
     match base {
-        Base::Gross => lang.pick("订单金额", "order amount"),
-        Base::Net => lang.pick("可分金额", "splittable amount"),
-        Base::Parent => lang.pick("上级所得", "parent's amount"),
+        Base::Gross => w.order.base_gross,
+        Base::Net => w.order.base_net,
+        Base::Parent => w.order.base_parent,
     }
 }
 
-fn of_share(lang: Lang, share: &ShareExplain) -> String {
-    let mut parts = vec![worth(lang, &share.worth)];
+fn of_share(lang: Lang, share: &ShareExplain) -> Vec<String> {
+    let mut parts = worth(lang, &share.worth);
     parts.extend(share.cut.map(|it| cut(lang, it)));
     if share.nested > Fen::ZERO {
-        let nested = Yuan(share.nested);
-        parts.push(
-            lang.pick(format!("其中 {nested} 分给下级"), format!("of which {nested} goes to nested shares")),
-        );
+        parts.push(How::Nested(Yuan(share.nested)).say(lang));
     }
     if share.fee > Fen::ZERO {
-        let fee = Yuan(share.fee);
-        parts.push(lang.pick(format!("承担手续费 {fee}"), format!("bears {fee} of the fee")));
+        parts.push(How::BearsFee(Yuan(share.fee)).say(lang));
     }
-    parts.join(lang.pick("；", "; "))
+    parts
 }
 
-fn of_part(lang: Lang, part: &PartExplain) -> String {
-    let mut parts = vec![worth(lang, &part.worth)];
+fn of_part(lang: Lang, part: &PartExplain) -> Vec<String> {
+    let mut parts = worth(lang, &part.worth);
     parts.extend(part.cut.map(|it| cut(lang, it)));
-    let (divided, weight, total) = (Yuan(part.divided), part.weight, part.total_weight);
-    parts.push(lang.pick(
-        format!("{divided} 按权重 {weight}/{total} 分，尾差按订单号轮流"),
-        format!("{divided} divided by weight {weight}/{total}, odd fen by turns of the order number"),
-    ));
-    parts.join(lang.pick("；", "; "))
+    parts.push(How::Divided(Yuan(part.divided), part.weight, part.total_weight).say(lang));
+    parts
 }
 
-fn of_merchant(lang: Lang, merchant: &MerchantExplain) -> String {
-    let (pool, shares) = (Yuan(merchant.pool), Yuan(merchant.shares));
-    let mut text = lang.pick(
-        format!("可分金额 {pool} − 各方分出 {shares}，含取整尾差"),
-        format!("splittable {pool} − shares {shares}, odd fen included"),
-    );
+fn of_merchant(lang: Lang, merchant: &MerchantExplain) -> Vec<String> {
+    let mut parts = vec![How::Rest(Yuan(merchant.pool), Yuan(merchant.shares)).say(lang)];
     if merchant.fee_from_shares > Fen::ZERO {
-        let fee = Yuan(merchant.fee_from_shares);
-        text.push_str(
-            &lang.pick(format!("；他方承担手续费 +{fee}"), format!("; fee borne by others +{fee}")),
-        );
+        parts.push(How::FeeOfOthers(Yuan(merchant.fee_from_shares)).say(lang));
     }
-    text
+    parts
 }
 
-fn worth(lang: Lang, worth: &Worth) -> String {
+fn worth(lang: Lang, worth: &Worth) -> Vec<String> {
+    let w = lang.words();
     match worth {
         Worth::Computed { base: taken, of, tier, amount, raw, clamp } => {
-            let tier = tier.map_or_else(String::new, |from| {
-                let from = Yuan(from);
-                lang.pick(format!("{from} 起的档："), format!("tier from {from}: "))
-            });
+            let tier = tier.map_or_else(String::new, |from| How::Tier(Yuan(from)).say(lang));
             let mut text = format!("{tier}{}", computed(lang, *taken, *of, *amount));
             if amount.rate > Ppm::ZERO {
                 text.push_str(&format!(" = {}", Yuan(*raw)));
             }
-            if let Some(clamp) = clamp {
-                text.push_str(lang.pick("；", "; "));
-                text.push_str(&clamped(lang, *clamp));
-            }
-            text
+            std::iter::once(text).chain(clamp.map(|it| clamped(lang, it))).collect()
         }
-        Worth::ConditionFailed(unmet) => {
-            format!(
-                "{}{}",
-                lang.pick("条件不满足，为 0：", "0, its condition does not hold: "),
-                condition(lang, *unmet)
-            )
-        }
-        Worth::PartyMissing => lang.pick("订单没有这一方，为 0", "0, the order has no such party").to_owned(),
-        Worth::ParentNothing => lang.pick("上级为 0，本级也为 0", "0, because its parent is 0").to_owned(),
+        Worth::ConditionFailed(unmet) => vec![How::Unmet(condition(w, *unmet)).say(lang)],
+        Worth::PartyMissing => vec![w.order.party_missing.to_owned()],
+        Worth::ParentNothing => vec![w.order.parent_nothing.to_owned()],
     }
 }
 
 fn computed(lang: Lang, taken: Base, of: Fen, amount: Amount) -> String {
     let mut terms = Vec::new();
     if amount.rate > Ppm::ZERO {
-        let exact = exact_yuan(of, amount.rate);
-        terms.push(format!(
-            "{} {} × {} = {exact} {}",
-            base(lang, taken),
-            Yuan(of),
-            percent_of_ppm(amount.rate.get()),
-            lang.pick("（舍去不足 1 分）", "(rounded down)"),
-        ));
+        let (percent, exact) = (percent_of_ppm(amount.rate.get()), exact_yuan(of, amount.rate));
+        terms.push(How::Rate(base(lang.words(), taken), Yuan(of), &percent, &exact).say(lang));
     }
     if amount.fixed > Fen::ZERO || terms.is_empty() {
-        terms.push(format!("{} {}", lang.pick("固定", "fixed"), Yuan(amount.fixed)));
+        terms.push(How::Fixed(Yuan(amount.fixed)).say(lang));
     }
     terms.join(" + ")
 }
@@ -123,27 +93,23 @@ fn exact_yuan(of: Fen, rate: Ppm) -> String {
 
 fn clamped(lang: Lang, clamp: Clamp) -> String {
     match clamp {
-        Clamp::Min(fen) => lang.pick(format!("不低于 {}", Yuan(fen)), format!("raised to {}", Yuan(fen))),
-        Clamp::Max(fen) => lang.pick(format!("封顶 {}", Yuan(fen)), format!("capped at {}", Yuan(fen))),
+        Clamp::Min(fen) => How::Raised(Yuan(fen)).say(lang),
+        Clamp::Max(fen) => How::Capped(Yuan(fen)).say(lang),
     }
 }
 
 fn cut(lang: Lang, cut: Cut) -> String {
-    let (from, to) = (Yuan(cut.from), Yuan(cut.to));
-    lang.pick(
-        format!("超出剩余额度，由 {from} 截为 {to}"),
-        format!("cut from {from} to the {to} that was left"),
-    )
+    How::Cut(Yuan(cut.from), Yuan(cut.to)).say(lang)
 }
 
-fn condition(lang: Lang, unmet: Unmet) -> &'static str {
+fn condition(w: &Words, unmet: Unmet) -> &'static str {
     match unmet {
-        Unmet::GrossAtLeast => lang.pick("金额不足", "amount too small"),
-        Unmet::GrossBelow => lang.pick("金额过大", "amount too large"),
-        Unmet::Channels => lang.pick("其他渠道", "another channel"),
-        Unmet::Products => lang.pick("其他产品", "another product"),
-        Unmet::TagsAny => lang.pick("没有所需标签", "none of the tags"),
-        Unmet::PaidFrom => lang.pick("支付过早", "paid too early"),
-        Unmet::PaidBefore => lang.pick("支付过晚", "paid too late"),
+        Unmet::GrossAtLeast => w.order.unmet_at_least,
+        Unmet::GrossBelow => w.order.unmet_below,
+        Unmet::Channels => w.order.unmet_channels,
+        Unmet::Products => w.order.unmet_products,
+        Unmet::TagsAny => w.order.unmet_tags,
+        Unmet::PaidFrom => w.order.unmet_from,
+        Unmet::PaidBefore => w.order.unmet_before,
     }
 }

@@ -5,18 +5,19 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::web;
 
-use super::{Mood, Tag};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::exchange::{ExchangedFile, FileResult, Folder};
-use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
 use crate::people::Scope;
-use crate::web::fault::Fault;
-use crate::web::format::{Count, Day, When, Yuan};
-use crate::web::lang::Lang;
+use crate::web::kit::fault::Fault;
+use crate::web::kit::format::{Count, Day, When, Yuan};
+use crate::web::kit::lang::Lang;
+use crate::web::kit::tag::{Mood, Tag};
+use crate::web::words::Words;
+use crate::web::words::say::{Brief, Counted};
 use crate::{exchange, institutions};
 
 /// One answer to a file.
@@ -75,7 +76,7 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, file: &ExchangedFile) -> Result<FileVie
     let answers = exchange::results_of(tx, file.id)?;
     let previous = file.previous_sha256.clone().unwrap_or_default();
     let previous_name = if previous.bytes().all(|b| b == b'0') {
-        if previous.is_empty() { String::new() } else { w.chain_first.to_owned() }
+        if previous.is_empty() { String::new() } else { w.files.chain_first.to_owned() }
     } else {
         exchange::by_digest(tx, file.institution_id, &previous)?.map(|file| file.name).unwrap_or_default()
     };
@@ -95,8 +96,8 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, file: &ExchangedFile) -> Result<FileVie
         previous,
         previous_name,
         bundle: file.approvals_sha256.clone().unwrap_or_default(),
-        first: first_tag(lang, file, &answers),
-        last: last_tag(lang, file, &answers),
+        first: first_tag(w, file, &answers),
+        last: last_tag(w, file, &answers),
         results,
     })
 }
@@ -105,9 +106,9 @@ fn result_view(lang: Lang, answer: &FileResult, file: String) -> ResultView {
     let w = lang.words();
     let (lines, total) = (Count(answer.lines), Yuan(Fen::new(answer.success_total)));
     let first = answer.stage == "FIRST";
-    let note = lang.pick(format!("{lines} 行，成功 {total}"), format!("{lines} lines, {total} succeeded"));
+    let note = Counted::Result(lines, total).say(lang);
     ResultView {
-        stage: if first { w.first_result } else { w.final_result },
+        stage: if first { w.files.first_result } else { w.files.final_result },
         code: answer.code.clone(),
         note: if first { String::new() } else { note },
         file,
@@ -118,46 +119,39 @@ fn result_view(lang: Lang, answer: &FileResult, file: String) -> ResultView {
 fn brief(lang: Lang, file: &ExchangedFile) -> String {
     let (day, orders, lines) = (Day(file.business_date), Count(file.orders), Count(file.lines));
     let total = Yuan(Fen::new(file.total));
-    match file.kind.as_str() {
-        "SPL" => lang.pick(
-            format!("分账指令 · {day} · {orders} 笔 {lines} 行 · {total}"),
-            format!("Splits · {day} · {orders} orders, {lines} lines · {total}"),
-        ),
-        "STL" => lang.pick(
-            format!("结算指令 · {day} · {orders} 行 · {total}"),
-            format!("Settlement · {day} · {orders} lines · {total}"),
-        ),
-        "APR" => lang.pick(format!("机构批准文件 · {day}"), format!("Approvals · {day}")),
-        "RET" => lang.pick(format!("机构回盘 · {day}"), format!("Result · {day}")),
-        _ => lang.pick(
-            format!("机构账单 · {day} · {orders} 笔 · {total}"),
-            format!("Bill · {day} · {orders} orders · {total}"),
-        ),
-    }
+    let brief = match file.kind.as_str() {
+        "SPL" => Brief::Splits(day, orders, lines, total),
+        "STL" => Brief::Settlement(day, orders, total),
+        "APR" => Brief::Approvals(day),
+        "RET" => Brief::Result(day),
+        _ => Brief::Bill(day, orders, total),
+    };
+    brief.say(lang)
 }
 
 /// Whether the file was taken.
-#[must_use]
-pub fn first_tag(lang: Lang, file: &ExchangedFile, answers: &[FileResult]) -> Tag {
-    let w = lang.words();
+fn first_tag(w: &Words, file: &ExchangedFile, answers: &[FileResult]) -> Tag {
     if file.direction == "IN" {
-        return Tag::new(Mood::Ok, w.received);
+        return Tag::new(Mood::Ok, w.files.received);
     }
     match answers.iter().rev().find(|answer| answer.stage == "FIRST") {
-        None => Tag::new(Mood::Waits, w.waiting_first),
-        Some(answer) if answer.code == "ACCEPTED" => Tag::new(Mood::Ok, w.accepted),
+        None => Tag::new(Mood::Waits, w.files.waiting_first),
+        Some(answer) if answer.code == "ACCEPTED" => Tag::new(Mood::Ok, w.files.accepted),
         Some(answer) => Tag::new(Mood::Bad, answer.code.clone()),
     }
 }
 
-fn last_tag(lang: Lang, file: &ExchangedFile, answers: &[FileResult]) -> Option<Tag> {
-    let w = lang.words();
+fn last_tag(w: &Words, file: &ExchangedFile, answers: &[FileResult]) -> Option<Tag> {
     let accepted = answers.iter().any(|answer| answer.stage == "FIRST" && answer.code == "ACCEPTED");
     if file.direction == "IN" || !accepted {
         return None;
     }
     let executed = answers.iter().any(|answer| answer.stage == "FINAL");
-    Some(if executed { Tag::new(Mood::Ok, w.executed) } else { Tag::new(Mood::Waits, w.waiting_final) })
+    Some(if executed {
+        Tag::new(Mood::Ok, w.files.executed)
+    } else {
+        Tag::new(Mood::Waits, w.files.waiting_final)
+    })
 }
 
 /// The bytes of a recorded file, or of its signature (`{name}.sig`), for whoever may see it.
@@ -183,23 +177,4 @@ pub async fn download(app: &App, scope: Scope, name: String) -> Result<HttpRespo
         .insert_header((CONTENT_TYPE, "application/octet-stream"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
         .body(bytes))
-}
-
-/// How the institution recomputes the day of a file by itself (`files.md`, "`verify`").
-#[must_use]
-pub fn verify_command(file: Option<&ExchangedFile>, institution: &str) -> String {
-    let day = file.map_or_else(|| "yyyyMMdd".to_owned(), |file| file.business_date.to_string());
-    format!(
-        "mingfen verify \\\n  --spl SPL_{institution}_*_{day}_*.txt \\\n  --approvals APR_{institution}_*.json \\\n  \
-         --bill BIL_{institution}_*_{day}_*.txt \\\n  --previous SPL_{institution}_*.txt \\\n  \
-         --results SPL_{institution}_*.first.ret \\\n  --platform-key platform.pub.pem \\\n  \
-         --institution-key {institution}.pub.pem"
-    )
-}
-
-/// How many rule versions and merchants a bundle approves.
-#[must_use]
-pub fn bundle_counts(bundle: &Bundle) -> (Count, Count) {
-    let count = |n: usize| Count(i64::try_from(n).unwrap_or(i64::MAX));
-    (count(bundle.rules.len()), count(bundle.merchants.len()))
 }

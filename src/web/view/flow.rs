@@ -1,6 +1,6 @@
 //! The picture "where each fen goes": laid out on the server in whole pixels, drawn by `flow.html`.
 use crate::kernel::money::Fen;
-use crate::web::format::{Yuan, percent_of};
+use crate::web::kit::format::{Yuan, percent_of};
 
 /// Somebody who gets a part, or the channel's fee.
 pub struct Part {

@@ -3,19 +3,20 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use super::drawn::SplitView;
-use super::exceptions::reason;
 use super::orders::state_tag;
 use super::split::{self, Shown};
-use super::{Mood, Tag};
+use super::unsplit::reason;
 use crate::app::App;
 use crate::kernel::money::Fen;
-use crate::orders::{self, Detail, Event, Evidence};
+use crate::orders::{self, Delivery, Detail, Event, Evidence, TimelineEntry};
 use crate::people::Scope;
-use crate::web::fault::Fault;
-use crate::web::format::{When, Yuan};
-use crate::web::lang::Lang;
-use crate::web::page;
-use crate::web::shell::Shell;
+use crate::web::kit::fault::Fault;
+use crate::web::kit::format::{When, Yuan, percent_of};
+use crate::web::kit::lang::Lang;
+use crate::web::kit::page::{Shell, page};
+use crate::web::kit::tag::Tag;
+use crate::web::words::Words;
+use crate::web::words::say::Told;
 
 struct Problem {
     title: String,
@@ -83,9 +84,9 @@ pub async fn show(
     let order = &detail.standing.order;
     let tags = std::iter::once(state_tag(detail.standing.state, s.w)).chain(shown.tag.clone()).collect();
     let no_split_next = match (&shown.unsplit, &detail.standing.payment) {
-        (Some(_), _) => s.w.no_split_exception,
-        (None, Some(_)) => s.w.no_split_rule,
-        (None, None) => s.w.no_split_unpaid,
+        (Some(_), _) => s.w.order.no_split_exception,
+        (None, Some(_)) => s.w.order.no_split_rule,
+        (None, None) => s.w.order.no_split_unpaid,
     };
     page(&OrderPage {
         list,
@@ -96,7 +97,7 @@ pub async fn show(
         institution: institution.name,
         created_at: When(order.created_at),
         problem: shown.unsplit.as_deref().map(|code| {
-            let (why, todo) = reason(lang, code);
+            let (why, todo) = reason(s.w, code);
             Problem { title: code.to_owned(), why, todo }
         }),
         money: money(lang, &detail, &shown),
@@ -114,11 +115,10 @@ fn money(lang: Lang, detail: &Detail, shown: &Shown) -> Money {
     let dash = || "—".to_owned();
     let payment = detail.standing.payment.as_ref();
     let facts = shown.facts.as_ref();
-    let percent =
-        |part: Fen| facts.map(|f| crate::web::format::percent_of(part, f.gross())).unwrap_or_default();
+    let percent = |part: Fen| facts.map(|f| percent_of(part, f.gross())).unwrap_or_default();
     Money {
         paid: payment.map_or_else(dash, |paid| Yuan(paid.paid).to_string()),
-        paid_note: payment.map_or_else(|| w.not_paid.to_owned(), |paid| When(paid.paid_at).to_string()),
+        paid_note: payment.map_or_else(|| w.order.not_paid.to_owned(), |paid| When(paid.paid_at).to_string()),
         subsidy: facts.map(|f| f.subsidy).filter(|subsidy| *subsidy > Fen::ZERO).map(Yuan),
         fee: facts.map_or_else(dash, |f| Yuan(f.fee).to_string()),
         fee_note: shown.fee_note.clone(),
@@ -130,47 +130,39 @@ fn money(lang: Lang, detail: &Detail, shown: &Shown) -> Money {
 
 fn facts(s: &Shell, detail: &Detail) -> Vec<(&'static str, String)> {
     let order = &detail.standing.order;
-    let or_none = |text: &str| if text.is_empty() { s.w.none.to_owned() } else { text.to_owned() };
-    let mut facts =
-        vec![(s.w.order_no, order.order_no.clone()), (s.w.out_trade_no, order.out_trade_no.clone())];
+    let or_none = |text: &str| if text.is_empty() { s.w.kit.none.to_owned() } else { text.to_owned() };
+    let mut facts = vec![
+        (s.w.terms.order_no, order.order_no.clone()),
+        (s.w.terms.out_trade_no, order.out_trade_no.clone()),
+    ];
     if let Some(payment) = &detail.standing.payment {
-        facts.push((s.w.inst_order_no, payment.inst_order_no.clone()));
-        facts.push((s.w.paid_at, When(payment.paid_at).to_string()));
+        facts.push((s.w.terms.inst_order_no, payment.inst_order_no.clone()));
+        facts.push((s.w.terms.paid_at, When(payment.paid_at).to_string()));
     }
     facts.extend([
-        (s.w.amount, Yuan(order.amount).to_string()),
-        (s.w.channel, format!("{} / {}", order.channel, order.product)),
-        (s.w.tags, or_none(&order.tags)),
-        (s.w.parties, or_none(&order.parties)),
-        (s.w.description, order.description.clone()),
+        (s.w.terms.amount, Yuan(order.amount).to_string()),
+        (s.w.terms.channel, format!("{} / {}", order.channel, order.product)),
+        (s.w.terms.tags, or_none(&order.tags)),
+        (s.w.terms.parties, or_none(&order.parties)),
+        (s.w.terms.description, order.description.clone()),
     ]);
     facts
 }
 
 fn timeline(lang: Lang, detail: &Detail, shown: &Shown) -> Vec<Moment> {
-    let mut all: Vec<Moment> = detail.timeline.iter().map(|entry| moment(lang, entry)).collect();
+    let w = lang.words();
+    let mut all: Vec<Moment> = detail.timeline.iter().map(|entry| moment(w, entry)).collect();
     if let Some(payment) = &detail.standing.payment {
-        let source = detail.evidence.as_ref().map(|e| source(lang, e)).unwrap_or_default();
-        let text = lang.pick("支付成功", "Paid").to_owned();
-        let text = format!("{text} {}", Yuan(payment.paid));
+        let source = detail.evidence.as_ref().map_or("", |e| source(w, e)).to_owned();
+        let text = Told::Paid(Yuan(payment.paid)).say(lang);
         let digest = payment.raw.sha256.clone();
         all.push(Moment { class: "ok", text, detail: source, digest, at: When(payment.received_at) });
     }
-    if let Some(delivery) = &detail.delivery {
-        let tries = delivery.attempts;
-        let (class, text, at) = match (delivery.done_at, delivery.given_up_at) {
-            (Some(at), _) => {
-                ("ok", lang.pick("商户已收到支付通知", "The merchant took the notification"), Some(at))
-            }
-            (None, Some(at)) => {
-                ("warn", lang.pick("通知商户已放弃", "Notifying the merchant was given up"), Some(at))
-            }
-            (None, None) => ("now", "", None),
-        };
-        let detail = lang.pick(format!("共发送 {tries} 次"), format!("sent {tries} times"));
-        let sent =
-            at.map(|at| Moment { class, text: text.to_owned(), detail, digest: String::new(), at: When(at) });
-        all.extend(sent);
+    if let Some((delivery, (class, text, at))) =
+        detail.delivery.as_ref().and_then(|it| Some((it, ended(w, it)?)))
+    {
+        let (text, detail) = (text.to_owned(), Told::Sent(delivery.attempts).say(lang));
+        all.push(Moment { class, text, detail, digest: String::new(), at: When(at) });
     }
     for told in &shown.told {
         let (class, text) = (told.class, told.text.clone());
@@ -181,39 +173,33 @@ fn timeline(lang: Lang, detail: &Detail, shown: &Shown) -> Vec<Moment> {
     all
 }
 
-fn source(lang: Lang, evidence: &Evidence) -> String {
-    match evidence.kind.as_str() {
-        "QUERY_ANSWER" => lang.pick("机构查询应答，已验签", "the institution's answer, signature checked"),
-        _ => lang.pick("机构支付通知，已验签", "the institution's notification, signature checked"),
+/// How the notification of the merchant ended, once it has.
+fn ended(w: &Words, delivery: &Delivery) -> Option<(&'static str, &'static str, i64)> {
+    match (delivery.done_at, delivery.given_up_at) {
+        (Some(at), _) => Some(("ok", w.order.told_notified, at)),
+        (None, Some(at)) => Some(("warn", w.order.told_given_up, at)),
+        (None, None) => None,
     }
-    .to_owned()
 }
 
-fn moment(lang: Lang, entry: &orders::TimelineEntry) -> Moment {
+fn source(w: &Words, evidence: &Evidence) -> &'static str {
+    match evidence.kind.as_str() {
+        "QUERY_ANSWER" => w.order.by_query,
+        _ => w.order.by_notification,
+    }
+}
+
+fn moment(w: &Words, entry: &TimelineEntry) -> Moment {
+    let said = w.order;
     let (class, text, detail) = match &entry.event {
-        Event::Created => ("", lang.pick("商户下单，平台受理", "Placed by the merchant, accepted"), ""),
-        Event::Paying(_) => {
-            ("", lang.pick("机构已受理，等待付款", "Taken by the institution, awaiting payment"), "")
-        }
-        Event::Unknown(why) => {
-            ("warn", lang.pick("机构未答复，结果未知", "No answer from the institution"), why.as_str())
-        }
-        Event::Closed(why) => ("", lang.pick("订单关闭", "Closed"), why.as_str()),
-        Event::Queried(what) => ("", lang.pick("向机构查询", "Asked the institution"), what.as_str()),
-        Event::AmountDiffers(what) => {
-            ("warn", lang.pick("实付与订单金额不符", "Another amount was paid"), what.as_str())
-        }
-        Event::LatePayment(what) => {
-            ("warn", lang.pick("关闭后收到付款", "Paid after it was closed"), what.as_str())
-        }
+        Event::Created => ("", said.told_created, ""),
+        Event::Paying(_) => ("", said.told_paying, ""),
+        Event::Unknown(why) => ("warn", said.told_unknown, why.as_str()),
+        Event::Closed(why) => ("", said.told_closed, why.as_str()),
+        Event::Queried(what) => ("", said.told_queried, what.as_str()),
+        Event::AmountDiffers(what) => ("warn", said.told_amount_differs, what.as_str()),
+        Event::LatePayment(what) => ("warn", said.told_late, what.as_str()),
     };
     let digest = entry.evidence.as_ref().map(|evidence| evidence.sha256.clone()).unwrap_or_default();
     Moment { class, text: text.to_owned(), detail: detail.to_owned(), digest, at: When(entry.at) }
-}
-
-/// How an order stands in the files, as a tag.
-#[must_use]
-pub fn file_tag(lang: Lang, unsplit: bool) -> Tag {
-    let w = lang.words();
-    if unsplit { Tag::new(Mood::Bad, w.unsplit_tag) } else { Tag::new(Mood::Ok, w.split_final) }
 }

@@ -3,18 +3,19 @@ use actix_web::HttpResponse;
 use askama::Template;
 use serde::Deserialize;
 
-use super::{Mood, Tag};
 use crate::app::App;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::state::OrderState;
-use crate::orders::{self, Cursor, Filter, Totals};
+use crate::orders::{self, Cursor, Filter, Page, Totals};
 use crate::people::Scope;
-use crate::web::fault::Fault;
-use crate::web::format::{Count, Day, Ident, When, Yuan};
-use crate::web::lang::Lang;
-use crate::web::page;
-use crate::web::shell::Shell;
+use crate::web::kit::fault::Fault;
+use crate::web::kit::format::{Count, Day, Ident, When, Yuan};
+use crate::web::kit::lang::Lang;
+use crate::web::kit::page::{Shell, page};
+use crate::web::kit::pager::Pager;
+use crate::web::kit::tag::{Mood, Tag};
 use crate::web::words::Words;
+use crate::web::words::say::Counted;
 
 /// What stands in the address; everything may be missing or empty.
 #[derive(Deserialize, Default, Clone)]
@@ -72,8 +73,7 @@ struct OrdersPage<'a> {
     totals: String,
     rows: Vec<Row>,
     goes_on: bool,
-    first: Option<String>,
-    next: Option<String>,
+    pager: Option<Pager>,
 }
 
 /// The page for `scope`, under the address `action`.
@@ -92,8 +92,8 @@ pub async fn show(
             Ok((orders::list(tx, &scope, &filter, cursor)?, orders::totals(tx, &scope, &filter)?))
         })
         .await?;
-    let rows = found.rows.iter().map(|row| of(row, action, s.w)).collect();
-    let next = found.next.map(|at| asked.href(action, &[("after", &format!("{}-{}", at.created_at, at.id))]));
+    let rows: Vec<Row> = found.rows.iter().map(|row| of(row, action, s.w)).collect();
+    let pager = pager(s.w, action, &asked, &found);
     page(&OrdersPage {
         action,
         with_merchant,
@@ -104,11 +104,21 @@ pub async fn show(
         totals: sentence(lang, &totals),
         rows,
         goes_on: found.goes_on,
-        first: (!asked.after.is_empty()).then(|| asked.href(action, &[("after", "")])),
-        next,
+        pager,
         filter: &asked,
         s,
     })
+}
+
+fn pager(w: &Words, action: &str, asked: &Asked, found: &Page) -> Option<Pager> {
+    let first = (!asked.after.is_empty()).then(|| asked.href(action, &[("after", "")]));
+    let after = |at: Cursor| asked.href(action, &[("after", &format!("{}-{}", at.created_at, at.id))]);
+    let (note, next_text) = match found.goes_on {
+        true => (w.orders.goes_on, w.orders.go_on),
+        false => (w.orders.page_size, w.kit.next_page),
+    };
+    let shown = !found.rows.is_empty() || found.goes_on || first.is_some();
+    shown.then(|| Pager { note, first, next: found.next.map(after), next_text })
 }
 
 impl Asked {
@@ -176,25 +186,29 @@ fn of(row: &orders::Row, action: &str, w: &Words) -> Row {
 /// An order's state in a word.
 #[must_use]
 pub fn state_tag(state: OrderState, w: &Words) -> Tag {
+    let mood = match state {
+        OrderState::Created | OrderState::Closed => Mood::Plain,
+        OrderState::Paying => Mood::Waits,
+        OrderState::Unknown => Mood::Bad,
+        OrderState::Paid => Mood::Ok,
+    };
+    Tag::new(mood, state_name(state, w))
+}
+
+fn state_name(state: OrderState, w: &Words) -> &'static str {
     match state {
-        OrderState::Created => Tag::new(Mood::Plain, w.state_created),
-        OrderState::Paying => Tag::new(Mood::Waits, w.state_paying),
-        OrderState::Unknown => Tag::new(Mood::Bad, w.state_unknown),
-        OrderState::Paid => Tag::new(Mood::Ok, w.state_paid),
-        OrderState::Closed => Tag::new(Mood::Plain, w.state_closed),
+        OrderState::Created => w.orders.state_created,
+        OrderState::Paying => w.orders.state_paying,
+        OrderState::Unknown => w.orders.state_unknown,
+        OrderState::Paid => w.orders.state_paid,
+        OrderState::Closed => w.orders.state_closed,
     }
 }
 
-fn states(w: &'static Words, chosen: &str) -> Vec<Choice> {
-    let all = [
-        ("", w.any_state),
-        ("CREATED", w.state_created),
-        ("PAYING", w.state_paying),
-        ("UNKNOWN", w.state_unknown),
-        ("PAID", w.state_paid),
-        ("CLOSED", w.state_closed),
-    ];
-    all.into_iter().map(|(value, text)| Choice { value, text, chosen: value == chosen }).collect()
+fn states(w: &Words, chosen: &str) -> Vec<Choice> {
+    let all = OrderState::ALL.iter().map(|state| (state.as_str(), state_name(*state, w)));
+    let all = std::iter::once(("", w.orders.any_state)).chain(all);
+    all.map(|(value, text)| Choice { value, text, chosen: value == chosen }).collect()
 }
 
 fn quick(w: &'static Words, action: &str, asked: &Asked, today: BusinessDay) -> Vec<Quick> {
@@ -202,10 +216,10 @@ fn quick(w: &'static Words, action: &str, asked: &Asked, today: BusinessDay) -> 
     let week = (0..6).fold(today, |day, _| day.prev());
     let (now, before) = (text(today), text(today.prev()));
     let ranges = [
-        (w.range_today, now.clone(), now.clone()),
-        (w.range_yesterday, before.clone(), before),
-        (w.range_week, text(week), now),
-        (w.range_all, String::new(), String::new()),
+        (w.orders.range_today, now.clone(), now.clone()),
+        (w.orders.range_yesterday, before.clone(), before),
+        (w.orders.range_week, text(week), now),
+        (w.orders.range_all, String::new(), String::new()),
     ];
     let link = |(name, from, to): (&'static str, String, String)| Quick {
         text: name,
@@ -218,11 +232,11 @@ fn quick(w: &'static Words, action: &str, asked: &Asked, today: BusinessDay) -> 
 fn chips(w: &'static Words, action: &str, asked: &Asked) -> Vec<Chip> {
     let state = states(w, &asked.state).into_iter().find(|state| state.chosen).map_or("", |state| state.text);
     let said = [
-        (w.from_day, "from", asked.from.as_str()),
-        (w.to_day, "to", asked.to.as_str()),
-        (w.state, "state", if asked.state.is_empty() { "" } else { state }),
-        (w.merchant_no, "merchant", asked.merchant.as_str()),
-        (w.any_number, "id", asked.id.as_str()),
+        (w.orders.from_day, "from", asked.from.as_str()),
+        (w.orders.to_day, "to", asked.to.as_str()),
+        (w.terms.state, "state", if asked.state.is_empty() { "" } else { state }),
+        (w.terms.merchant_no, "merchant", asked.merchant.as_str()),
+        (w.terms.any_number, "id", asked.id.as_str()),
     ];
     let named = said.into_iter().filter(|(.., value)| !value.is_empty());
     let chip = |(name, field, value): (&str, &str, &str)| Chip {
@@ -235,8 +249,7 @@ fn chips(w: &'static Words, action: &str, asked: &Asked) -> Vec<Chip> {
 /// How many orders, with a `+` when more were not counted.
 #[must_use]
 pub fn how_many(lang: Lang, totals: &Totals) -> String {
-    let (count, more) = (Count(totals.count), if totals.bounded { "+" } else { "" });
-    lang.pick(format!("{count}{more} 笔"), format!("{count}{more} orders"))
+    Counted::Orders(Count(totals.count), if totals.bounded { "+" } else { "" }).say(lang)
 }
 
 /// What they add up to, in the same way.
@@ -249,5 +262,5 @@ pub fn how_much(totals: &Totals) -> String {
 fn sentence(lang: Lang, totals: &Totals) -> String {
     let parts = [how_many(lang, totals), how_much(totals)];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    parts.join(lang.pick("，", ", "))
+    parts.join(lang.words().kit.comma)
 }

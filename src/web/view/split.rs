@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::drawn::{Amount, Drawn, SplitView, draw};
-use super::order::file_tag;
-use super::{Mood, Tag, explain};
+use super::explain;
 use crate::clock;
 use crate::db::Tx;
 use crate::error::Error;
@@ -16,8 +15,11 @@ use crate::kernel::rule::{self, RuleVersion};
 use crate::kernel::split::{self as kernel, OrderFacts};
 use crate::orders::{Detail, Payment};
 use crate::splits::{self, Entry};
-use crate::web::format::{Yuan, percent_of_ppm};
-use crate::web::lang::Lang;
+use crate::web::kit::format::{Yuan, percent_of_ppm};
+use crate::web::kit::lang::Lang;
+use crate::web::kit::tag::{Mood, Tag};
+use crate::web::words::Words;
+use crate::web::words::say::{self, Basis};
 use crate::{merchants, reconciliation, rules};
 
 /// A line of the order's timeline that a file tells.
@@ -78,9 +80,9 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error
     match standing {
         Some((entry, _)) if entry.order.reason.is_some() => {
             shown.facts = Some(facts_of(&entry));
-            shown.fee_note = lang.words().fee_of_bill.to_owned();
+            shown.fee_note = lang.words().order.fee_of_bill.to_owned();
             shown.unsplit = entry.order.reason;
-            shown.tag = Some(file_tag(lang, true));
+            shown.tag = Some(file_tag(lang.words(), true));
         }
         Some((entry, file)) => of_file(tx, lang, detail, &entry, &file, &mut shown)?,
         None => preview(tx, lang, detail, payment, &mut shown)?,
@@ -110,12 +112,8 @@ fn tell(
     entry: &Entry,
     told: &mut Vec<Told>,
 ) -> Result<bool, Error> {
-    let unsplit = entry.order.reason.is_some();
-    let text = match unsplit {
-        true => lang
-            .pick("作为例外（X 行）写入分账文件，签名发布", "Told as an exception in the signed split file"),
-        false => lang.pick("写入分账文件，签名发布", "Told in the signed split file"),
-    };
+    let w = lang.words();
+    let text = if entry.order.reason.is_some() { w.order.in_file_unsplit } else { w.order.in_file };
     let (name, digest) = (file.name.clone(), file.sha256.clone());
     told.push(Told { class: "ok", text: text.to_owned(), file: name, digest, at: file.recorded_at });
     let mut void = false;
@@ -125,7 +123,7 @@ fn tell(
             first_words(lang, &result.code)
         } else {
             match exchange::result_line(tx, result.id, entry.order.n)? {
-                Some(line) => final_words(lang, &line.status),
+                Some(line) => final_words(w, &line.status),
                 None => continue,
             }
         };
@@ -136,21 +134,25 @@ fn tell(
 }
 
 fn first_words(lang: Lang, code: &str) -> (&'static str, String) {
-    if code == "ACCEPTED" {
-        let said = lang.pick("机构重算一致，受理文件", "Recomputed alike, the institution took the file");
-        return ("ok", said.to_owned());
+    match code {
+        "ACCEPTED" => ("ok", lang.words().order.file_taken.to_owned()),
+        code => ("warn", say::Told::FileRefused(code).say(lang)),
     }
-    ("warn", lang.pick(format!("机构拒收文件：{code}"), format!("The institution refused the file: {code}")))
 }
 
-fn final_words(lang: Lang, status: &str) -> (&'static str, String) {
+fn final_words(w: &Words, status: &str) -> (&'static str, String) {
     let (class, said) = match status {
-        "S" => ("ok", lang.pick("机构清分成功", "Cleared by the institution")),
-        "P" => ("now", lang.pick("机构处理中", "Pending at the institution")),
-        "B" => ("warn", lang.pick("机构退票", "Bounced at the institution")),
-        _ => ("warn", lang.pick("机构清分失败", "Failed at the institution")),
+        "S" => ("ok", w.order.cleared),
+        "P" => ("now", w.order.pending),
+        "B" => ("warn", w.order.bounced),
+        _ => ("warn", w.order.failed),
     };
     (class, said.to_owned())
+}
+
+/// How an order stands in the files, as a tag.
+fn file_tag(w: &Words, unsplit: bool) -> Tag {
+    if unsplit { Tag::new(Mood::Bad, w.order.unsplit_tag) } else { Tag::new(Mood::Ok, w.order.split_final) }
 }
 
 fn facts_of(entry: &Entry) -> OrderFacts {
@@ -184,19 +186,16 @@ fn of_file(
     let version = version.and_then(|stored| rule::parse(&stored.canonical).ok());
     let receivers: BTreeSet<&str> = lines.iter().map(|line| line.receiver).collect();
     let names = merchants::receiver_names(tx, detail.standing.order.institution_id, &receivers)?;
-    let (rule, number) = (&picked.rule, picked.version);
-    let (name, n) = (&file.name, entry.order.n);
-    shown.fee_note = lang.words().fee_of_bill.to_owned();
+    let n = entry.order.n;
+    shown.fee_note = lang.words().order.fee_of_bill.to_owned();
     let drawn = Drawn {
-        tag: file_tag(lang, false),
+        tag: file_tag(lang.words(), false),
         words: version.map(|rule| in_words(lang, &rule, &facts)).unwrap_or_default(),
         lines: lines.iter().map(Amount::from).collect(),
         names: &names,
-        fee_how: lang.words().fee_bill_how.to_owned(),
-        basis: lang.pick(
-            format!("按规则 {rule} v{number} 计算，写入 {name} 第 {n} 笔；机构用自己的账单和批准的版本重算。"),
-            format!("By rule {rule} v{number}, order {n} of {name}; the institution recomputes it from its own bill."),
-        ),
+        fee_how: lang.words().order.fee_bill_how.to_owned(),
+        basis: Basis::File { rule: &picked.rule, version: i64::from(picked.version), file: &file.name, n }
+            .say(lang),
     };
     shown.put(lang, facts, drawn);
     Ok(())
@@ -227,8 +226,7 @@ fn preview(
         subsidy: Fen::ZERO,
     };
     let percent = percent_of_ppm(rate.get());
-    shown.fee_note =
-        lang.pick(format!("按合同费率 {percent} 预计"), format!("expected by the contract's {percent}"));
+    shown.fee_note = Basis::ExpectedFee(&percent).say(lang);
     let versions = bundle.rules_in_force();
     let picked = rule::pick(&facts, &versions, bundle.decision(&facts.inst_order_no));
     let Some((rule, split)) = picked.and_then(|rule| Some((rule, kernel::compute(rule, &facts).ok()?)))
@@ -240,25 +238,12 @@ fn preview(
     let receivers = receivers.iter().map(String::as_str).collect();
     let names = merchants::receiver_names(tx, order.institution_id, &receivers)?;
     let drawn = Drawn {
-        tag: Tag::new(Mood::Waits, lang.words().split_preview),
+        tag: Tag::new(Mood::Waits, lang.words().order.split_preview),
         words: in_words(lang, rule, &facts),
         lines: split.lines.iter().filter(|line| line.amount > Fen::ZERO).map(Amount::from).collect(),
         names: &names,
-        fee_how: format!(
-            "{} × {percent} {}",
-            Yuan(facts.paid),
-            lang.pick("（四舍五入到分）", "(half up to the fen)")
-        ),
-        basis: lang.pick(
-            format!(
-                "预览：按付款时生效的规则 {} v{} 与合同费率计算；切日后以机构账单为准。",
-                rule.rule, rule.version
-            ),
-            format!(
-                "Preview by rule {} v{} and the contract's fee; the bill decides.",
-                rule.rule, rule.version
-            ),
-        ),
+        fee_how: Basis::FeeHow(Yuan(facts.paid), &percent).say(lang),
+        basis: Basis::Preview { rule: &rule.rule, version: rule.version }.say(lang),
     };
     shown.put(lang, facts, drawn);
     Ok(())

@@ -7,10 +7,12 @@ use futures_util::future::LocalBoxFuture;
 use super::fault::Fault;
 use super::headers::{RequestId, is_secure};
 use super::lang::{Lang, switched};
-use super::shell::{self, Shell};
+use super::nav;
+use super::page::{self, Shell};
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::people::{Actor, Principal, Role, Scope, sessions};
+use crate::people::rights::{Resource, Right};
+use crate::people::{Actor, Principal, Scope, sessions};
 
 /// A logged-in person and the request.
 pub struct Visitor {
@@ -27,26 +29,31 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// Lets in the platform's own people; for all others the page does not exist.
-    pub fn platform(&self) -> Result<Scope, Fault> {
-        match (self.principal.role, self.principal.scope) {
-            (Role::Admin | Role::Checker, scope @ Scope::Platform) => Ok(scope),
-            _ => Err(Fault::NotFound),
+    /// Lets in whom the matrix of rights gives this right on the platform's behalf; for all others the page does not
+    /// exist. Answers what they may see.
+    pub fn platform(&self, right: Right, resource: Resource) -> Result<Scope, Fault> {
+        match self.may(right, resource)? {
+            scope @ Scope::Platform => Ok(scope),
+            Scope::Institution(_) | Scope::Merchant(_) => Err(Fault::NotFound),
         }
     }
-    /// Lets in a merchant's people; answers which sub-merchant they may see.
-    pub fn merchant(&self) -> Result<(Scope, i64), Fault> {
-        match (self.principal.role, self.principal.scope) {
-            (Role::Merchant, scope @ Scope::Merchant(id)) => Ok((scope, id)),
-            _ => Err(Fault::NotFound),
+    /// [`Visitor::platform`] on a merchant's behalf; answers also which sub-merchant it is.
+    pub fn merchant(&self, right: Right, resource: Resource) -> Result<(Scope, i64), Fault> {
+        match self.may(right, resource)? {
+            scope @ Scope::Merchant(id) => Ok((scope, id)),
+            Scope::Platform | Scope::Institution(_) => Err(Fault::NotFound),
         }
     }
-    /// Lets in an institution's people; answers which institution they may see.
-    pub fn institution(&self) -> Result<(Scope, i64), Fault> {
-        match (self.principal.role, self.principal.scope) {
-            (Role::InstMaker | Role::InstChecker, scope @ Scope::Institution(id)) => Ok((scope, id)),
-            _ => Err(Fault::NotFound),
+    /// [`Visitor::platform`] on an institution's behalf; answers also which institution it is.
+    pub fn institution(&self, right: Right, resource: Resource) -> Result<(Scope, i64), Fault> {
+        match self.may(right, resource)? {
+            scope @ Scope::Institution(id) => Ok((scope, id)),
+            Scope::Platform | Scope::Merchant(_) => Err(Fault::NotFound),
         }
+    }
+    fn may(&self, right: Right, resource: Resource) -> Result<Scope, Fault> {
+        let Principal { role, scope, .. } = self.principal;
+        if role.fits(scope) && role.may(right, resource) { Ok(scope) } else { Err(Fault::NotFound) }
     }
     /// For the audit trail.
     pub fn actor(&self) -> Actor {
@@ -62,32 +69,28 @@ impl Visitor {
             other_language: self.other_language.clone(),
             csrf: self.csrf.clone(),
             name: self.principal.name.clone(),
-            role: shell::role_name(role, w),
-            console: shell::console(role, w),
-            home: shell::home(role),
-            search: match role {
-                Role::Admin | Role::Checker => "/admin/orders",
-                Role::Merchant => "/merchant/orders",
-                Role::InstMaker | Role::InstChecker => "",
-            },
-            nav: shell::nav(role, &self.path, w),
+            role: page::role_name(role, w),
+            console: page::console(role, w),
+            home: nav::home(role),
+            search: nav::search(role),
+            nav: nav::nav(role, &self.path, w),
         }
     }
 }
 
 /// The name of the session's cookie: bound to this host wherever the site is reached by https.
-pub(super) fn cookie_name(secure: bool) -> &'static str {
+pub(in crate::web) fn cookie_name(secure: bool) -> &'static str {
     if secure { "__Host-sid" } else { "sid" }
 }
 
 /// The session token that the browser sent.
-pub(super) fn token(request: &HttpRequest) -> Option<String> {
+pub(in crate::web) fn token(request: &HttpRequest) -> Option<String> {
     let cookie = request.cookie(cookie_name(is_secure(request)))?;
     Some(cookie.value().to_owned())
 }
 
 /// The address of the caller, without its port.
-pub(super) fn ip(request: &HttpRequest) -> String {
+pub(in crate::web) fn ip(request: &HttpRequest) -> String {
     request.peer_addr().map(|addr| addr.ip().to_string()).unwrap_or_default()
 }
 

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::{HttpResponse, get, web::Path};
+use actix_web::{HttpResponse, web::Path};
 use rust_embed::RustEmbed;
 
 use super::fault::Fault;
@@ -27,8 +27,7 @@ pub fn address(path: &str) -> &'static str {
     ADDRESSES.get(path).map_or("", String::as_str)
 }
 
-#[get("/{digest}/{path:.*}")]
-pub(super) async fn serve(path: Path<(String, String)>) -> Result<HttpResponse, Fault> {
+pub(in crate::web) async fn serve(path: Path<(String, String)>) -> Result<HttpResponse, Fault> {
     let (_, path) = path.into_inner();
     let file = Files::get(&path).ok_or(Fault::NotFound)?;
     Ok(HttpResponse::Ok()

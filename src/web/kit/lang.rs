@@ -6,7 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::ACCEPT_LANGUAGE;
 use actix_web::{FromRequest, HttpRequest};
 
-use super::words::{EN, Words, ZH};
+use crate::web::words::{EN, Words, ZH};
 
 /// A language that every page speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,28 +36,12 @@ impl Lang {
             Self::En => "en",
         }
     }
-    /// The language calls itself so.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Zh => "中文",
-            Self::En => "EN",
-        }
-    }
     /// The one to switch to.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Zh => Self::En,
             Self::En => Self::Zh,
-        }
-    }
-    /// One of two texts.
-    #[must_use]
-    pub fn pick<T>(self, zh: T, en: T) -> T {
-        match self {
-            Self::Zh => zh,
-            Self::En => en,
         }
     }
     fn parse(text: &str) -> Option<Self> {

@@ -9,9 +9,10 @@ use askama::Template;
 
 use super::headers::RequestId;
 use super::lang::Lang;
-use super::shell::Frame;
+use super::page::Frame;
 use crate::db::DbError;
 use crate::error;
+use crate::web::words::say::Refusal;
 
 /// Why a page was not given.
 #[derive(Debug, thiserror::Error)]
@@ -63,12 +64,12 @@ struct ErrorPage {
     code: String,
     title: &'static str,
     why: String,
-    next: &'static str,
+    next: String,
     request_id: String,
 }
 
 /// Around all pages: an answer that is an error becomes a page in the reader's language.
-pub(super) async fn explain(
+pub(in crate::web) async fn explain(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -114,26 +115,38 @@ fn page(request: &HttpRequest, status: StatusCode, fault: Option<&Fault>) -> Err
     let w = lang.words();
     let (code, title, why, next) = match fault {
         Some(Fault::Room(error::Error::Refused { code, detail })) => {
-            let (why, next) =
-                lang.pick((code.sentence_zh(), code.advice_zh()), (code.sentence_en(), code.advice_en()));
-            let why = if detail.is_empty() { why.to_owned() } else { format!("{why} ({detail})") };
-            (code.id().to_owned(), w.refused, why, next)
+            let why =
+                if detail.is_empty() { Refusal::Why(*code) } else { Refusal::WhyExactly(*code, detail) };
+            let next = Refusal::Next(*code).say(lang);
+            (code.id().to_owned(), w.faults.refused, why.say(lang), next)
         }
-        Some(Fault::Forged) => (String::new(), w.forged, w.forged_why.to_owned(), w.forged_next),
-        Some(Fault::Form(what)) => {
-            (String::new(), w.refused, format!("{} ({what})", w.form_why), w.form_next)
+        Some(Fault::Forged) => {
+            (String::new(), w.faults.forged, w.faults.forged_why.to_owned(), w.faults.forged_next.to_owned())
         }
-        _ if status == StatusCode::NOT_FOUND => {
-            (String::new(), w.missing, w.missing_why.to_owned(), w.missing_next)
+        Some(Fault::Form(what)) => (
+            String::new(),
+            w.faults.refused,
+            format!("{} ({what})", w.faults.form_why),
+            w.faults.form_next.to_owned(),
+        ),
+        _ if status == StatusCode::NOT_FOUND => (
+            String::new(),
+            w.faults.missing,
+            w.faults.missing_why.to_owned(),
+            w.faults.missing_next.to_owned(),
+        ),
+        _ if status.is_client_error() => {
+            (String::new(), w.faults.refused, w.faults.form_why.to_owned(), w.faults.form_next.to_owned())
         }
-        _ if status.is_client_error() => (String::new(), w.refused, w.form_why.to_owned(), w.form_next),
-        _ => (String::new(), w.failed, w.failed_why.to_owned(), w.failed_next),
+        _ => {
+            (String::new(), w.faults.failed, w.faults.failed_why.to_owned(), w.faults.failed_next.to_owned())
+        }
     };
     let request_id = RequestId::of(request);
     ErrorPage { s: Frame::of(request), status: status.as_u16(), code, title, why, next, request_id }
 }
 
 /// Every address that no route knows.
-pub(super) async fn nowhere() -> Result<HttpResponse, Fault> {
+pub(in crate::web) async fn nowhere() -> Result<HttpResponse, Fault> {
     Err(Fault::NotFound)
 }

@@ -48,7 +48,7 @@ pub async fn observe(
 }
 
 /// Around all pages: the policy, and the chosen language remembered.
-pub(super) async fn protect(
+pub(in crate::web) async fn protect(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -73,7 +73,7 @@ pub(super) async fn protect(
 }
 
 /// Whether the site is reached by https, as its configuration says.
-pub(super) fn is_secure(request: &HttpRequest) -> bool {
+pub(in crate::web) fn is_secure(request: &HttpRequest) -> bool {
     request.app_data::<Data<App>>().is_some_and(|app| app.config.public_url.starts_with("https:"))
 }
 

@@ -1,12 +1,14 @@
 //! What a receiver is credited: the lines of settlement files, whose states only the institution's results change.
-use super::{Mood, Tag};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::exchange;
 use crate::kernel::money::Fen;
 use crate::settlement::{self, SettlementLine};
-use crate::web::format::{Count, Day, Yuan};
-use crate::web::lang::Lang;
+use crate::web::kit::format::{Count, Day, Yuan};
+use crate::web::kit::lang::Lang;
+use crate::web::kit::pager::last_of;
+use crate::web::kit::tag::{Mood, Tag};
+use crate::web::words::Words;
 
 /// One settlement line.
 pub struct LineView {
@@ -33,19 +35,12 @@ pub struct LineView {
 }
 
 /// A line with what the institution's results say of it.
-pub fn read(tx: &mut Tx<'_>, lang: Lang, line: &SettlementLine) -> Result<LineView, Error> {
+fn read(tx: &mut Tx<'_>, lang: Lang, line: &SettlementLine) -> Result<LineView, Error> {
     let w = lang.words();
     let file = exchange::by_id(tx, line.file_id)?;
     let answer = if line.kind == "S" { exchange::line_answer(tx, line.file_id, line.n)? } else { None };
     let status = answer.as_ref().map(|answer| answer.status.clone()).unwrap_or_default();
-    let state = match (line.kind.as_str(), status.as_str()) {
-        ("C", _) => Tag::new(Mood::Plain, w.settle_carried),
-        (_, "S") => Tag::new(Mood::Ok, w.settle_success),
-        (_, "F") => Tag::new(Mood::Bad, w.settle_failed),
-        (_, "B") => Tag::new(Mood::Bad, w.settle_bounced),
-        (_, "P") => Tag::new(Mood::Waits, w.settle_pending),
-        _ => Tag::new(Mood::Waits, w.settle_sent),
-    };
+    let state = state(w, &line.kind, &status);
     let carried = [line.carried_in, line.requeued, line.debts.saturating_neg()];
     Ok(LineView {
         day: Day(file.business_date),
@@ -61,13 +56,25 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, line: &SettlementLine) -> Result<LineVi
     })
 }
 
+/// How a line stands: its kind, and the status in the newest result about it.
+fn state(w: &Words, kind: &str, status: &str) -> Tag {
+    match (kind, status) {
+        ("C", _) => Tag::new(Mood::Plain, w.settlements.settle_carried),
+        (_, "S") => Tag::new(Mood::Ok, w.settlements.settle_success),
+        (_, "F") => Tag::new(Mood::Bad, w.settlements.settle_failed),
+        (_, "B") => Tag::new(Mood::Bad, w.settlements.settle_bounced),
+        (_, "P") => Tag::new(Mood::Waits, w.settlements.settle_pending),
+        _ => Tag::new(Mood::Waits, w.settlements.settle_sent),
+    }
+}
+
 fn said(answer: &exchange::ResultLine) -> String {
     let parts = [&answer.inst_serial, &answer.path, &answer.err_code, &answer.err_msg];
     parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" · ")
 }
 
 /// A receiver's newest lines before the settlement file `before`.
-pub fn lines(
+pub(super) fn lines(
     tx: &mut Tx<'_>,
     lang: Lang,
     institution: i64,
@@ -76,8 +83,7 @@ pub fn lines(
     limit: i64,
 ) -> Result<(Vec<LineView>, Option<i64>), Error> {
     let found = settlement::lines_of(tx, institution, receiver, before, limit)?;
-    let full = i64::try_from(found.len()).is_ok_and(|n| n == limit);
-    let next = found.last().filter(|_| full).map(|line| line.file_id);
+    let next = last_of(&found, limit, |line| line.file_id);
     let lines: Result<Vec<LineView>, Error> = found.iter().map(|line| read(tx, lang, line)).collect();
     Ok((lines?, next))
 }

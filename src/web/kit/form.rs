@@ -38,12 +38,12 @@ impl FromRequest for Pressed {
 }
 
 /// Whether the token is the one of this session.
-pub(super) fn token_fits(visitor: &Visitor, sent: &str) -> bool {
+pub(in crate::web) fn token_fits(visitor: &Visitor, sent: &str) -> bool {
     constant_eq(visitor.csrf.as_bytes(), sent.as_bytes())
 }
 
 /// Whether the browser says that the form came from this site. A caller that says nothing is no browser.
-pub(super) fn same_origin(request: &HttpRequest) -> bool {
+pub(in crate::web) fn same_origin(request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = header("sec-fetch-site") {
         return site == "same-origin" || site == "none";

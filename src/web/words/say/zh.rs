@@ -1,0 +1,91 @@
+//! The sentences in Simplified Chinese.
+use super::{Basis, Brief, Counted, Deadline, How, Refusal, Term, Told};
+
+pub(super) fn refusal(said: &Refusal<'_>) -> String {
+    match said {
+        Refusal::Why(code) => code.sentence_zh().to_owned(),
+        Refusal::WhyExactly(code, detail) => format!("{} ({detail})", code.sentence_zh()),
+        Refusal::Next(code) => code.advice_zh().to_owned(),
+        Refusal::Whole(code) => format!("{}，{}", code.sentence_zh(), code.advice_zh()),
+    }
+}
+
+pub(super) fn counted(said: &Counted<'_>) -> String {
+    match said {
+        Counted::Orders(count, more) => format!("{count}{more} 笔"),
+        Counted::Split(orders, lines) => format!("{orders} 笔 {lines} 行"),
+        Counted::Result(lines, total) => format!("{lines} 行，成功 {total}"),
+        Counted::Off(fen) => format!("差额 {fen} 分"),
+    }
+}
+
+pub(super) fn deadline(said: &Deadline) -> String {
+    match said {
+        Deadline::Bill(day) => format!("取 {day} 账单并切日"),
+    }
+}
+
+pub(super) fn brief(said: &Brief) -> String {
+    match said {
+        Brief::Splits(day, orders, lines, total) => {
+            format!("分账指令 · {day} · {orders} 笔 {lines} 行 · {total}")
+        }
+        Brief::Settlement(day, lines, total) => format!("结算指令 · {day} · {lines} 行 · {total}"),
+        Brief::Approvals(day) => format!("机构批准文件 · {day}"),
+        Brief::Result(day) => format!("机构回盘 · {day}"),
+        Brief::Bill(day, orders, total) => format!("机构账单 · {day} · {orders} 笔 · {total}"),
+    }
+}
+
+pub(super) fn told(said: &Told<'_>) -> String {
+    match said {
+        Told::Paid(amount) => format!("支付成功 {amount}"),
+        Told::Sent(times) => format!("共发送 {times} 次"),
+        Told::FileRefused(code) => format!("机构拒收文件：{code}"),
+    }
+}
+
+pub(super) fn basis(said: &Basis<'_>) -> String {
+    match said {
+        Basis::File { rule, version, file, n } => format!(
+            "按规则 {rule} v{version} 计算，写入 {file} 第 {n} 笔；机构用自己的账单和批准的版本重算。"
+        ),
+        Basis::Preview { rule, version } => {
+            format!("预览：按付款时生效的规则 {rule} v{version} 与合同费率计算；切日后以机构账单为准。")
+        }
+        Basis::ExpectedFee(percent) => format!("按合同费率 {percent} 预计"),
+        Basis::FeeHow(paid, percent) => format!("{paid} × {percent} （四舍五入到分）"),
+    }
+}
+
+pub(super) fn how(said: &How<'_>) -> String {
+    match said {
+        How::Nested(amount) => format!("其中 {amount} 分给下级"),
+        How::BearsFee(fee) => format!("承担手续费 {fee}"),
+        How::Divided(amount, weight, total) => {
+            format!("{amount} 按权重 {weight}/{total} 分，尾差按订单号轮流")
+        }
+        How::Rest(pool, shares) => format!("可分金额 {pool} − 各方分出 {shares}，含取整尾差"),
+        How::FeeOfOthers(fee) => format!("他方承担手续费 +{fee}"),
+        How::Tier(from) => format!("{from} 起的档："),
+        How::Unmet(condition) => format!("条件不满足，为 0：{condition}"),
+        How::Rate(base, of, percent, exact) => {
+            format!("{base} {of} × {percent} = {exact} （舍去不足 1 分）")
+        }
+        How::Fixed(amount) => format!("固定 {amount}"),
+        How::Raised(least) => format!("不低于 {least}"),
+        How::Capped(most) => format!("封顶 {most}"),
+        How::Cut(from, to) => format!("超出剩余额度，由 {from} 截为 {to}"),
+    }
+}
+
+pub(super) fn term(said: &Term<'_>) -> String {
+    match said {
+        Term::Party(name) => format!("订单的 {name} 一方"),
+        Term::Tier(from, what) => format!("订单满 {from}：{what}"),
+        Term::Percent(base, percent) => format!("{base}的 {percent}"),
+        Term::Fixed(amount) => format!("固定 {amount}"),
+        Term::Least(amount) => format!("至少 {amount}"),
+        Term::Most(amount) => format!("至多 {amount}"),
+    }
+}
