@@ -17,7 +17,7 @@ use crate::kernel::calendar::BusinessDay;
 use crate::kernel::declared::{Parties, Tags};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::FileKind;
-use crate::kernel::file::ret::RetCode;
+use crate::kernel::file::ret::{RetCode, RetStatus};
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
 use crate::kernel::state::{CustodyState, OrderState, SettlementState};
@@ -228,7 +228,47 @@ impl Stored for Digest {
 }
 
 read!(Fen, BusinessDay, Digest);
-words!(FileKind, OrderState, CustodyState, SettlementState, RetCode, Reason, Tags, Parties);
+words!(FileKind, OrderState, CustodyState, SettlementState, RetCode, RetStatus, Reason);
+
+/// What orders declare; the text that was read is kept, not copied.
+macro_rules! declared {
+    ($($type:ident),+) => {
+        $(impl Stored for $type {
+            type Base = Text;
+            type Raw = String;
+            fn raw(&self) -> String {
+                self.as_str().to_owned()
+            }
+            fn of_raw(raw: String) -> Option<Self> {
+                $type::of_text(raw)
+            }
+        })+
+        read!($($type),+);
+    };
+}
+declared!(Tags, Parties);
+
+/// A flag, as 0 or 1.
+impl Stored for bool {
+    type Base = Integer;
+    type Raw = i32;
+    fn raw(&self) -> i32 {
+        i32::from(*self)
+    }
+    fn of_raw(raw: i32) -> Option<Self> {
+        match raw {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl FromSql<Integer, MultiBackend> for bool {
+    fn from_sql(bytes: <MultiBackend as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        <As<bool> as FromSql<Integer, MultiBackend>>::from_sql(bytes).map(|read| read.0)
+    }
+}
 
 /// Makes the type of a table's key.
 macro_rules! keys {

@@ -37,14 +37,14 @@ impl Visitor {
     /// Lets in a merchant's people; answers which sub-merchant they may see.
     pub fn merchant(&self) -> Result<(Scope, i64), Fault> {
         match (self.principal.role, self.principal.scope) {
-            (Role::Merchant, scope @ Scope::Merchant(id)) => Ok((scope, id)),
+            (Role::Merchant, scope @ Scope::Merchant(id)) => Ok((scope, id.get())),
             _ => Err(Fault::NotFound),
         }
     }
     /// Lets in an institution's people; answers which institution they may see.
     pub fn institution(&self) -> Result<(Scope, i64), Fault> {
         match (self.principal.role, self.principal.scope) {
-            (Role::InstMaker | Role::InstChecker, scope @ Scope::Institution(id)) => Ok((scope, id)),
+            (Role::InstMaker | Role::InstChecker, scope @ Scope::Institution(id)) => Ok((scope, id.get())),
             _ => Err(Fault::NotFound),
         }
     }

@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::owner;
 use super::signed::Signed;
 use crate::app::App;
+use crate::db::columns::InstitutionId;
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::merchants::SubMerchant;
@@ -91,7 +92,7 @@ fn check_notify_url(app: &App, url: &str) -> Result<(), Fault> {
 
 /// Whether the institution's approvals in force let the merchant trade.
 async fn may_trade(app: &App, merchant: &SubMerchant) -> Result<(), Fault> {
-    let (institution, now) = (merchant.institution_id, app.clock.instant());
+    let (institution, now) = (InstitutionId::new(merchant.institution_id), app.clock.instant());
     let bundle = app.db.read(move |tx| rules::shared_bundle_at(tx, institution, now)).await?;
     let approved = bundle.as_ref().and_then(|bundle| bundle.merchant_at(&merchant.merchant, now));
     match approved {

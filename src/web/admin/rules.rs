@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, get};
 use askama::Template;
 
 use crate::app::App;
+use crate::db::columns::InstitutionId;
 use crate::web::fault::Fault;
 use crate::web::page;
 use crate::web::shell::Shell;
@@ -27,7 +28,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         .read(move |tx| {
             let mut cards = Vec::new();
             for institution in institutions::all(tx)? {
-                let standing = rules::in_force(tx, institution.id, now)?;
+                let standing = rules::in_force(tx, InstitutionId::new(institution.id), now)?;
                 let receivers =
                     standing.iter().flat_map(|approved| rule::receivers(&approved.rule)).collect();
                 let names = merchants::receiver_names(tx, institution.id, &receivers)?;

@@ -1,5 +1,6 @@
 //! How far a business day has come, proven by the files that exist and their answers.
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{self, FileResult, Wanted};
 use crate::kernel::calendar::BusinessDay;
@@ -30,7 +31,10 @@ pub fn latest(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>
     };
     let w = lang.words();
     let day = spl.business_date;
-    let bill = reconciliation::bills(tx, spl.institution_id, day)?.pop();
+    let bill = match BusinessDay::from_i32(day) {
+        Some(day) => reconciliation::bills(tx, InstitutionId::new(spl.institution_id), day)?.pop(),
+        None => None,
+    };
     let stl = exchange::of_day(tx, spl.institution_id, "STL", day)?.pop();
     let taken = answer(tx, Some(spl.id), "FIRST")?;
     let done = answer(tx, stl.as_ref().map(|stl| stl.id), "FINAL")?;
@@ -38,7 +42,10 @@ pub fn latest(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>
     let orders = |n: i64| lang.pick(format!("{} 笔", Count(n)), format!("{} orders", Count(n)));
     let amount = |fen: i64| Yuan(Fen::new(fen));
     let notes = [
-        (w.step_bill, bill.map(|bill| format!("{} · {}", orders(bill.orders), amount(bill.total_paid)))),
+        (
+            w.step_bill,
+            bill.map(|bill| format!("{} · {}", orders(bill.orders), amount(bill.total_paid.get()))),
+        ),
         (
             w.step_split,
             Some(lang.pick(

@@ -1,5 +1,6 @@
 //! Orders that were not split, and where a bill differs from our record: the reason and what to do about it.
 use crate::kernel::money::Fen;
+use crate::kernel::proposal::Reason;
 use crate::reconciliation::{DifferenceKind, Found};
 use crate::splits::Unsplit;
 use crate::web::format::{Day, Ident, When, Yuan};
@@ -14,7 +15,7 @@ pub struct UnsplitRow {
     /// When it was paid.
     pub at: When,
     /// The code in the file.
-    pub reason: String,
+    pub reason: &'static str,
     /// What it means.
     pub why: &'static str,
     /// What to do.
@@ -49,29 +50,29 @@ pub struct DifferenceRow {
 
 /// What a reason of an X line means, and what to do (`files.md`, "The day").
 #[must_use]
-pub fn reason(lang: Lang, code: &str) -> (&'static str, &'static str) {
+pub fn reason(lang: Lang, code: Reason) -> (&'static str, &'static str) {
     match code {
-        "MERCHANT" => lang.pick(
+        Reason::Merchant => lang.pick(
             ("商户未知，或支付时未被机构启用。", "请机构核对批准文件中的商户与启用时间，再由机构作出决定。"),
             ("The merchant is unknown or was not active when paid.", "Ask the institution to check the merchant's window in its approvals, then to decide."),
         ),
-        "NO_RULE" => lang.pick(
+        Reason::NoRule => lang.pick(
             ("支付时没有适用的已批准规则。", "提交覆盖该商户的规则版本，请机构批准后对这笔订单作出决定。"),
             ("No approved rule applied when it was paid.", "Propose a version that covers the merchant; once approved, the institution decides this order."),
         ),
-        "OVERFLOW" => lang.pick(
+        Reason::Overflow => lang.pick(
             ("某一份额超过 10^12 分。", "检查规则中的固定额与比例，改出新版本。"),
             ("A share exceeds 10^12 fen.", "Check fixed amounts and rates of the rule and make a new version."),
         ),
-        "OVER_LIMIT" => lang.pick(
+        Reason::OverLimit => lang.pick(
             ("各方分出合计超过规则的上限。", "检查小额订单上的固定额；可改为按顺序截断，或请机构决定适用版本。"),
             ("The shares together exceed the rule's limit.", "Check fixed amounts on small orders; cut in order instead, or let the institution decide."),
         ),
-        "RECEIVER" => lang.pick(
+        Reason::Receiver => lang.pick(
             ("某接收方未知、未启用、未绑定该商户或角色不符。", "请机构在批准文件中补齐接收方，再作出决定。"),
             ("A receiver is unknown, inactive, not bound to the merchant or of another role.", "Ask the institution to approve the receiver, then to decide."),
         ),
-        _ => lang.pick(
+        Reason::OverCap => lang.pick(
             ("平台或各方所得超过机构或商户协议的上限。", "降低规则比例，改出新版本请机构批准。"),
             ("The platform's or all shares exceed the institution's or the merchant's cap.", "Lower the rates in a new version and have it approved."),
         ),
@@ -81,16 +82,16 @@ pub fn reason(lang: Lang, code: &str) -> (&'static str, &'static str) {
 /// A row of the table.
 #[must_use]
 pub fn unsplit_row(lang: Lang, found: &Unsplit) -> UnsplitRow {
-    let (why, todo) = reason(lang, &found.reason);
+    let (why, todo) = reason(lang, found.reason);
     UnsplitRow {
         order_no: Ident(found.order_no.clone()),
         known: found.known,
         at: When(found.paid_at),
-        reason: found.reason.clone(),
+        reason: found.reason.as_str(),
         why,
         todo,
         file: found.file.clone(),
-        paid: Yuan(Fen::new(found.paid)),
+        paid: Yuan(found.paid),
     }
 }
 
@@ -130,7 +131,7 @@ pub fn difference_row(lang: Lang, found: &Found) -> DifferenceRow {
         order_no: Ident(found.difference.order_no.clone()),
         known: found.difference.kind != DifferenceKind::Long,
         inst_order_no: Ident(found.difference.inst_order_no.clone()),
-        day: Day(found.business_date),
+        day: Day(found.business_date.to_i32()),
         ours: side(found.difference.ours.as_deref()),
         theirs: side(found.difference.theirs.as_deref()),
     }
