@@ -341,4 +341,6 @@ keys! {
     DifferenceId,
     /// An entry of the ledger.
     EntryId,
+    /// A piece of work that takes its time.
+    TaskId,
 }
