@@ -158,6 +158,12 @@ codes! {
         "请等它完成后再试" / "try again when it has finished";
     ClockBehind = "DAY-106", 409, "系统时钟早于上一个已发布文件" / "the clock stands before the file that was published last",
         "请校准时钟后再试" / "set the clock right and try again";
+    TaskCancelled = "TSK-101", 409, "任务已被取消" / "the work was cancelled",
+        "如仍需要，请重新发起" / "start it again if it is still wanted";
+    TaskAbandoned = "TSK-102", 500, "执行任务的进程已中断" / "the process that did the work is gone",
+        "切日会自动重做；其他任务请重新发起" / "a cut is done again by itself; start other work again";
+    TaskOver = "TSK-103", 409, "任务已经结束" / "the work is over",
+        "无需取消，请刷新页面查看结果" / "there is nothing to cancel: load the page again";
     LedgerBroken = "LED-101", 409, "账簿与订单不一致" / "the ledger and the orders disagree",
         "请运行 mingfen check 并查明原因，切日前必须一致" / "run `mingfen check` and find out why: a day is cut only when they agree";
     GateClosed = "SET-101", 409, "结算闸门未打开" / "the gate of the day is closed",

@@ -150,16 +150,16 @@ fn flat(entry: &Entry) -> Vec<String> {
     let Entry { order: o, billed, rule } = entry;
     let Ok(lines) = entry.lines() else { return vec![format!("the lines of order {} are broken", o.n)] };
     let due = match o.reason {
-        Some(_) => Some(0),
+        Some(_) => Some(Fen::ZERO),
         None => billed.paid.checked_add(billed.subsidy).and_then(|gross| gross.checked_sub(billed.fee)),
     };
-    if Fen::sum(lines.iter().map(|line| line.amount)).map(Fen::get) != due {
+    if Fen::sum(lines.iter().map(|line| line.amount)) != due {
         return vec![format!("the lines of order {} are not its pool", o.n)];
     }
     let at = instant(o.paid_at).to_cst();
     let head = match &o.reason {
         Some(reason) => {
-            format!("X|{}|{}|{}|{at}|{}|{reason}", o.n, billed.order_no, o.inst_order_no, billed.paid)
+            format!("X|{}|{}|{}|{at}|{}|{reason}", o.n, billed.order_no, o.inst_order_no, billed.paid.get())
         }
         None => format!(
             "O|{}|{}|{}|{}|{}|{}|{}|{}|{at}|{}|{}|{}|{}|{}|{}",
@@ -171,9 +171,9 @@ fn flat(entry: &Entry) -> Vec<String> {
             billed.product,
             billed.tags,
             billed.parties,
-            billed.paid,
-            billed.fee,
-            billed.subsidy,
+            billed.paid.get(),
+            billed.fee.get(),
+            billed.subsidy.get(),
             rule.as_ref().map(|rule| rule.rule.as_str()).unwrap_or_default(),
             rule.as_ref().map(|rule| rule.version).unwrap_or_default(),
             lines.len()

@@ -5,6 +5,7 @@ mod store;
 use crate::app::App;
 use crate::clock::micros;
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{Desk, Folder};
 use crate::institutions::{self, Keys};
@@ -30,8 +31,8 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
         for institution in institutions::all(tx)? {
             let keys = institutions::keys(tx, &app.master_key, &institution)?;
             breaks.extend(payments(tx, institution.id, &keys)?);
-            breaks.extend(ledger::breaks(tx, institution.id)?);
-            breaks.extend(ledger::snapshot_breaks(tx, institution.id)?);
+            breaks.extend(ledger::breaks(tx, InstitutionId::new(institution.id))?);
+            breaks.extend(ledger::snapshot_breaks(tx, InstitutionId::new(institution.id))?);
             for (sha256, body) in store::bundles(tx, institution.id)? {
                 if Digest::of(&body).to_string() != sha256 {
                     breaks.push(format!("the bundle {sha256} has other bytes"));

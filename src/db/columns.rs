@@ -17,7 +17,7 @@ use crate::kernel::calendar::BusinessDay;
 use crate::kernel::declared::{Parties, Tags};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::FileKind;
-use crate::kernel::file::ret::RetCode;
+use crate::kernel::file::ret::{RetCode, RetStatus};
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
 use crate::kernel::state::{CustodyState, OrderState, SettlementState};
@@ -146,35 +146,41 @@ bound!(Text, String, [T: Stored<Base = Text, Raw = String> + std::fmt::Debug + S
 bound!(BigInt, i64, [T: Stored<Base = BigInt, Raw = i64> + std::fmt::Debug + Send + Sync + 'static], As<T>);
 bound!(Integer, i32, [T: Stored<Base = Integer, Raw = i32> + std::fmt::Debug + Send + Sync + 'static], As<T>);
 
-/// Reading straight into a type of the kernel.
+/// Reading straight into a type that is [`Stored`].
 macro_rules! read {
     ($($type:ty),+ $(,)?) => {$(
-        impl FromSql<<$type as Stored>::Base, MultiBackend> for $type {
-            fn from_sql(bytes: <MultiBackend as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
-                <As<$type> as FromSql<<$type as Stored>::Base, MultiBackend>>::from_sql(bytes).map(|read| read.0)
+        impl diesel::deserialize::FromSql<<$type as $crate::db::columns::Stored>::Base, $crate::db::MultiBackend> for $type {
+            fn from_sql(
+                bytes: <$crate::db::MultiBackend as diesel::backend::Backend>::RawValue<'_>,
+            ) -> diesel::deserialize::Result<Self> {
+                <$crate::db::columns::As<$type> as diesel::deserialize::FromSql<
+                    <$type as $crate::db::columns::Stored>::Base,
+                    $crate::db::MultiBackend,
+                >>::from_sql(bytes).map(|read| read.0)
             }
         }
 
-        impl Queryable<<$type as Stored>::Base, MultiBackend> for $type {
+        impl diesel::deserialize::Queryable<<$type as $crate::db::columns::Stored>::Base, $crate::db::MultiBackend> for $type {
             type Row = Self;
-            fn build(row: Self) -> deserialize::Result<Self> {
+            fn build(row: Self) -> diesel::deserialize::Result<Self> {
                 Ok(row)
             }
         }
 
-        impl From<As<$type>> for $type {
-            fn from(value: As<$type>) -> Self {
+        impl From<$crate::db::columns::As<$type>> for $type {
+            fn from(value: $crate::db::columns::As<$type>) -> Self {
                 value.0
             }
         }
     )+};
 }
+pub(crate) use read;
 
-/// Kernel types that are stored as their word, by `as_str` and `parse`.
+/// Types that are stored as their word, by `as_str` and `parse`: those of the kernel below, and a room's own in its store.
 macro_rules! words {
     ($($type:ty),+ $(,)?) => {
-        $(impl Stored for $type {
-            type Base = Text;
+        $(impl $crate::db::columns::Stored for $type {
+            type Base = diesel::sql_types::Text;
             type Raw = String;
             fn raw(&self) -> String {
                 self.as_str().to_owned()
@@ -183,9 +189,10 @@ macro_rules! words {
                 <$type>::parse(&raw)
             }
         })+
-        read!($($type),+);
+        $crate::db::columns::read!($($type),+);
     };
 }
+pub(crate) use words;
 
 impl Stored for Fen {
     type Base = BigInt;
@@ -221,7 +228,47 @@ impl Stored for Digest {
 }
 
 read!(Fen, BusinessDay, Digest);
-words!(FileKind, OrderState, CustodyState, SettlementState, RetCode, Reason, Tags, Parties);
+words!(FileKind, OrderState, CustodyState, SettlementState, RetCode, RetStatus, Reason);
+
+/// What orders declare; the text that was read is kept, not copied.
+macro_rules! declared {
+    ($($type:ident),+) => {
+        $(impl Stored for $type {
+            type Base = Text;
+            type Raw = String;
+            fn raw(&self) -> String {
+                self.as_str().to_owned()
+            }
+            fn of_raw(raw: String) -> Option<Self> {
+                $type::of_text(raw)
+            }
+        })+
+        read!($($type),+);
+    };
+}
+declared!(Tags, Parties);
+
+/// A flag, as 0 or 1.
+impl Stored for bool {
+    type Base = Integer;
+    type Raw = i32;
+    fn raw(&self) -> i32 {
+        i32::from(*self)
+    }
+    fn of_raw(raw: i32) -> Option<Self> {
+        match raw {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl FromSql<Integer, MultiBackend> for bool {
+    fn from_sql(bytes: <MultiBackend as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        <As<bool> as FromSql<Integer, MultiBackend>>::from_sql(bytes).map(|read| read.0)
+    }
+}
 
 /// Makes the type of a table's key.
 macro_rules! keys {
@@ -294,4 +341,6 @@ keys! {
     DifferenceId,
     /// An entry of the ledger.
     EntryId,
+    /// A piece of work that takes its time.
+    TaskId,
 }

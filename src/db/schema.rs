@@ -322,6 +322,44 @@ table! {
 }
 
 table! {
+    job_run (job) {
+        job -> Text,
+        started_at -> BigInt,
+        ended_at -> BigInt,
+        next_due -> Nullable<BigInt>,
+        runs -> BigInt,
+        failures -> BigInt,
+        done -> BigInt,
+        failed_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+table! {
+    task (id) {
+        id -> BigInt,
+        kind -> Text,
+        subject -> Text,
+        asked_by -> Text,
+        asked_at -> BigInt,
+        state -> Text,
+        lease -> Text,
+        holder -> Text,
+        attempts -> BigInt,
+        phase -> Text,
+        done -> BigInt,
+        total -> Nullable<BigInt>,
+        cancel_asked_by -> Nullable<Text>,
+        cancel_asked_at -> Nullable<BigInt>,
+        started_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        result_file -> Nullable<Text>,
+        error_code -> Nullable<Text>,
+        error_detail -> Nullable<Text>,
+    }
+}
+
+table! {
     bill (id) {
         id -> BigInt,
         institution_id -> BigInt,
@@ -566,6 +604,8 @@ allow_tables_to_appear_in_same_query!(
     orphan_payment,
     outbox,
     job_lease,
+    job_run,
+    task,
     bill,
     difference,
     day_cut,

@@ -18,6 +18,11 @@ impl Tags {
         field::are_tags(text).then(|| Self(text.to_owned()))
     }
 
+    /// [`Tags::parse`] of text that may be kept as it is.
+    pub fn of_text(text: String) -> Option<Self> {
+        field::are_tags(&text).then_some(Self(text))
+    }
+
     /// Those of a list that is in order; `None` when it is not.
     pub fn of(list: &[String]) -> Option<Self> {
         let mut text = String::new();
@@ -45,6 +50,11 @@ impl Parties {
     /// Reads them as written; `None` when they are not in that form.
     pub fn parse(text: &str) -> Option<Self> {
         field::are_parties(text).then(|| Self(text.to_owned()))
+    }
+
+    /// [`Parties::parse`] of text that may be kept as it is.
+    pub fn of_text(text: String) -> Option<Self> {
+        field::are_parties(&text).then_some(Self(text))
     }
 
     /// Those of a map; `None` when a name or a receiver is none.

@@ -13,43 +13,23 @@ use super::money::Fen;
 use super::rate::Ppm;
 use super::rule::RuleVersion;
 use super::split::{BadFact, Explain, Line, OrderFacts, PlainLine, Split, SplitError, lines};
+use crate::text_enum;
 
-/// Why an order cannot be split, tested in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
-    /// The merchant is unknown or not active at `paid_at`.
-    Merchant,
-    /// No rule version applies.
-    NoRule,
-    /// A share is worth more than 10^12 fen.
-    Overflow,
-    /// The shares exceed the rule's limit.
-    OverLimit,
-    /// A receiver is unknown, not active at `paid_at`, not bound to the merchant, or has another role.
-    Receiver,
-    /// The platform's own lines exceed its cap, or all lines but the merchant's the merchant's agreed maximum.
-    OverCap,
-}
-
-impl Reason {
-    const ALL: [Self; 6] =
-        [Self::Merchant, Self::NoRule, Self::Overflow, Self::OverLimit, Self::Receiver, Self::OverCap];
-
-    /// As written in X lines.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Merchant => "MERCHANT",
-            Self::NoRule => "NO_RULE",
-            Self::Overflow => "OVERFLOW",
-            Self::OverLimit => "OVER_LIMIT",
-            Self::Receiver => "RECEIVER",
-            Self::OverCap => "OVER_CAP",
-        }
-    }
-
-    /// The reason of this text.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+text_enum! {
+    /// Why an order cannot be split, tested in this order; the word is that of X lines.
+    pub enum Reason {
+        /// The merchant is unknown or not active at `paid_at`.
+        Merchant = "MERCHANT",
+        /// No rule version applies.
+        NoRule = "NO_RULE",
+        /// A share is worth more than 10^12 fen.
+        Overflow = "OVERFLOW",
+        /// The shares exceed the rule's limit.
+        OverLimit = "OVER_LIMIT",
+        /// A receiver is unknown, not active at `paid_at`, not bound to the merchant, or has another role.
+        Receiver = "RECEIVER",
+        /// The platform's own lines exceed its cap, or all lines but the merchant's the merchant's agreed maximum.
+        OverCap = "OVER_CAP",
     }
 }
 

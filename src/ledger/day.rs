@@ -4,6 +4,7 @@ use super::rollup::link;
 use super::store::{self, Sums};
 use super::{Account, total};
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
@@ -13,11 +14,9 @@ use crate::kernel::state::CustodyState;
 pub type Balances = Sums;
 
 /// Where a custody day stands.
-pub fn state(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<CustodyState, Error> {
+pub fn state(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<CustodyState, Error> {
     let mut reached = CustodyState::Open;
-    for text in day_store::states(tx, institution, day.to_i32())? {
-        let state =
-            CustodyState::parse(&text).ok_or_else(|| Error::Internal(format!("custody day {text}")))?;
+    for state in day_store::states(tx, institution, day)? {
         reached = reached.max(state);
     }
     Ok(reached)
@@ -26,7 +25,7 @@ pub fn state(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Cust
 /// The day's bill is posted and its proposals are made; again: nothing.
 pub fn cut(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     day: BusinessDay,
     evidence: &str,
     at: i64,
@@ -34,14 +33,14 @@ pub fn cut(
     if state(tx, institution, day)? != CustodyState::Open {
         return Ok(());
     }
-    day_store::reach(tx, institution, day.to_i32(), CustodyState::Cut, (evidence, at))
+    day_store::reach(tx, institution, day, CustodyState::Cut, (evidence, at))
 }
 
 /// Closes every cut day up to this one, in their order, with a snapshot of all balances: what comes later is posted to the
 /// next day. A day that took postings and was not cut keeps the later ones open.
 pub fn close(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     upto: BusinessDay,
     evidence: &str,
     at: i64,
@@ -54,35 +53,29 @@ pub fn close(
         Some(closed) => day_store::snapshot(tx, institution, closed)?,
         None => Sums::new(),
     };
-    for day in day_store::open_days(tx, institution, closed.unwrap_or(0), upto.to_i32())? {
-        let day = BusinessDay::from_i32(day).ok_or_else(stored_day)?;
+    for day in day_store::open_days(tx, institution, closed, upto)? {
         if state(tx, institution, day)? != CustodyState::Cut {
             break;
         }
-        add(&mut balances, store::day(tx, institution, day.to_i32())?)?;
-        day_store::add_snapshot(tx, institution, day.to_i32(), &balances)?;
-        day_store::reach(tx, institution, day.to_i32(), CustodyState::Closed, (evidence, at))?;
+        add(&mut balances, store::day(tx, institution, day)?)?;
+        day_store::add_snapshot(tx, institution, day, &balances)?;
+        day_store::reach(tx, institution, day, CustodyState::Closed, (evidence, at))?;
     }
     Ok(())
 }
 
 /// What every account holds: the last closed snapshot and what was posted since.
-pub fn balances(tx: &mut Tx<'_>, institution: i64) -> Result<Balances, Error> {
+pub fn balances(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Balances, Error> {
     let closed = day_store::last_closed(tx, institution)?;
     let mut balances = match closed {
         Some(closed) => day_store::snapshot(tx, institution, closed)?,
         None => Sums::new(),
     };
-    let since = store::days_after(tx, institution, closed.unwrap_or(0))?;
+    let since = store::days_after(tx, institution, closed)?;
     add(&mut balances, since)?;
     add(&mut balances, store::unlinked(tx, institution)?)?;
     balances.retain(|_, amount| *amount != Fen::ZERO);
     Ok(balances)
-}
-
-/// The day after a closed one.
-pub(super) fn after(closed: i32) -> Result<BusinessDay, Error> {
-    BusinessDay::from_i32(closed).map(BusinessDay::next).ok_or_else(stored_day)
 }
 
 pub(super) fn add(sums: &mut Sums, more: Sums) -> Result<(), Error> {
@@ -96,8 +89,4 @@ pub(super) fn add(sums: &mut Sums, more: Sums) -> Result<(), Error> {
 /// Σ of one account over all parties.
 pub(super) fn of_account(sums: &Sums, account: Account) -> Result<Fen, Error> {
     total(sums.iter().filter(|((one, _), _)| *one == account).map(|(_, amount)| *amount))
-}
-
-fn stored_day() -> Error {
-    Error::Internal("a stored custody day".to_owned())
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use super::{Account, Kind, NewEntry, Posting, negated, post, store, total};
 use crate::db::Tx;
+use crate::db::columns::{EntryId, InstitutionId};
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
@@ -17,13 +18,13 @@ fn posting(account: Account, party: &str, amount: Fen) -> Posting {
 /// A commit batch: what was paid through each channel, in fen, and how many payments that were. Gives the entry's id.
 pub fn paid(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     of: BusinessDay,
     channel: &str,
     batch: (Fen, i64),
     evidence: String,
     at: i64,
-) -> Result<Option<i64>, Error> {
+) -> Result<Option<EntryId>, Error> {
     let (paid, items) = batch;
     let postings = vec![
         posting(Account::ChannelReceivable, channel, paid),
@@ -49,13 +50,13 @@ pub struct Billed {
 /// The same bill again posts nothing.
 pub fn billed(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     of: BusinessDay,
     bill: &BTreeMap<String, Billed>,
     evidence: &str,
     at: i64,
 ) -> Result<(), Error> {
-    let before = store::of_day(tx, institution, of.to_i32(), &[Kind::Paid, Kind::Billed])?;
+    let before = store::of_day(tx, institution, of, &[Kind::Paid, Kind::Billed])?;
     let so_far = |account: Account, party: &str| {
         before.get(&(account, party.to_owned())).copied().unwrap_or(Fen::ZERO)
     };
@@ -94,7 +95,7 @@ pub fn split(tx: &mut Tx<'_>, told: Told<'_>, parties: &ByParty) -> Result<(), E
 /// The channel's money of a day has come into custody, fees apart, and marketing money with it.
 pub fn cleared(tx: &mut Tx<'_>, told: Told<'_>) -> Result<(), Error> {
     let kinds = [Kind::Paid, Kind::Billed, Kind::Cleared];
-    let open = store::of_day(tx, told.institution, told.of.to_i32(), &kinds)?;
+    let open = store::of_day(tx, told.institution, told.of, &kinds)?;
     let mut postings = Vec::new();
     for ((account, party), amount) in open {
         match account {
@@ -151,7 +152,7 @@ pub fn failed(tx: &mut Tx<'_>, told: Told<'_>, parties: &ByParty) -> Result<(), 
 
 /// The institution refused a settlement for good: what was posted when it was made is taken back.
 pub fn undone(tx: &mut Tx<'_>, told: Told<'_>) -> Result<(), Error> {
-    let frozen = store::resting_on(tx, told.institution, told.of.to_i32(), Kind::Frozen, told.evidence)?;
+    let frozen = store::resting_on(tx, told.institution, told.of, Kind::Frozen, told.evidence)?;
     let mut sums = store::Sums::new();
     for (_, postings) in &frozen {
         super::day::add(&mut sums, super::rollup::sums_of(postings)?)?;
@@ -164,7 +165,7 @@ pub fn undone(tx: &mut Tx<'_>, told: Told<'_>) -> Result<(), Error> {
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
     /// Whose books.
-    pub institution: i64,
+    pub institution: InstitutionId,
     /// The business day that the money is of.
     pub of: BusinessDay,
     /// The file that it rests on.

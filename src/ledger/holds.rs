@@ -7,6 +7,7 @@ use super::rollup::{digest, sums_of};
 use super::store::{self, Sums};
 use super::{Account, Kind, balances};
 use crate::db::Tx;
+use crate::db::columns::{As, EntryId, InstitutionId};
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
@@ -16,10 +17,14 @@ use crate::kernel::money::Fen;
 const BATCH: i64 = 1_000;
 
 /// Where a day's payments and their entries disagree; looked at before the day is cut.
-pub fn day_breaks(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<String>, Error> {
-    let posted = store::of_day(tx, institution, day.to_i32(), &[Kind::Paid])?;
+pub fn day_breaks(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    day: BusinessDay,
+) -> Result<Vec<String>, Error> {
+    let posted = store::of_day(tx, institution, day, &[Kind::Paid])?;
     let posted = of_account(&posted, Account::ChannelReceivable)?;
-    let paid = Fen::new(day_store::paid_of(tx, institution, day.to_i32())?);
+    let paid = day_store::paid_of(tx, institution, day)?;
     Ok(if posted == paid {
         Vec::new()
     } else {
@@ -28,7 +33,7 @@ pub fn day_breaks(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result
 }
 
 /// Every break of an institution's balances.
-pub fn breaks(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>, Error> {
+pub fn breaks(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Vec<String>, Error> {
     let balances = balances(tx, institution)?;
     let mut breaks = Vec::new();
     if Fen::sum(balances.values().copied()) != Some(Fen::ZERO) {
@@ -46,7 +51,7 @@ pub fn breaks(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>, Error> {
             | Account::MarketingPool => false,
         };
         if owed {
-            let (account, overdrawn) = (account.as_str(), amount.yuan());
+            let overdrawn = amount.yuan();
             breaks.push(format!("ledger: {account} {party} is overdrawn: {overdrawn}"));
         }
     }
@@ -59,7 +64,7 @@ pub fn breaks(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>, Error> {
 }
 
 /// Closed days whose snapshot is not the one before and the day's own sums.
-pub fn snapshot_breaks(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>, Error> {
+pub fn snapshot_breaks(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Vec<String>, Error> {
     let mut breaks = Vec::new();
     let mut balances = Sums::new();
     for day in day_store::closed_days(tx, institution)? {
@@ -78,9 +83,9 @@ pub fn snapshot_breaks(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>,
 /// its entries.
 pub fn chain_breaks(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
     let mut breaks = Vec::new();
-    let mut ends: BTreeMap<(i64, i32), (i64, String)> = BTreeMap::new();
-    let mut days: BTreeMap<(i64, i32), Sums> = BTreeMap::new();
-    let mut after = 0;
+    let mut ends: BTreeMap<(InstitutionId, BusinessDay), (i64, Digest)> = BTreeMap::new();
+    let mut days: BTreeMap<(InstitutionId, BusinessDay), Sums> = BTreeMap::new();
+    let mut after = EntryId::new(0);
     loop {
         let links = store::links(tx, after, BATCH)?;
         let Some(last) = links.last() else { break };
@@ -91,16 +96,16 @@ pub fn chain_breaks(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
         }
         for ((entry, postings), link) in entries.iter().zip(&links) {
             let key = (entry.institution_id, entry.business_date);
-            let (seq, before) = ends.remove(&key).unwrap_or((0, Digest::ZERO.to_string()));
+            let (seq, before) = ends.remove(&key).unwrap_or((0, Digest::ZERO));
             let seq = seq.saturating_add(1);
-            let due = digest(&before, seq, entry, postings).to_string();
-            if link.entry_id != entry.id || link.seq != seq || link.sha256 != due {
+            let due = digest(&before, seq, entry, postings);
+            if link.entry_id != entry.id || link.seq != seq || link.sha256 != As(due) {
                 breaks.push(format!("ledger: entry {} is not the one of its chain", entry.id));
             }
-            if Fen::sum(postings.iter().map(|one| Fen::new(one.amount))) != Some(Fen::ZERO) {
+            if Fen::sum(postings.iter().map(|one| one.amount)) != Some(Fen::ZERO) {
                 breaks.push(format!("ledger: entry {} does not balance", entry.id));
             }
-            ends.insert(key, (seq, link.sha256.clone()));
+            ends.insert(key, (seq, link.sha256.0));
             super::day::add(days.entry(key).or_default(), sums_of(postings)?)?;
         }
     }

@@ -16,34 +16,15 @@ pub use holds::{breaks, chain_breaks, day_breaks, snapshot_breaks};
 pub use rollup::{link, watermark};
 
 use crate::db::Tx;
+use crate::db::columns::{EntryId, InstitutionId};
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
+use crate::kernel::text_enum;
 
-/// Declares an enum that the database keeps as text.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $word:ident = $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$of])* $word,)+ }
-
-        impl $name {
-            /// As the database keeps it.
-            pub const fn as_str(self) -> &'static str {
-                match self { $($name::$word => $text,)+ }
-            }
-
-            /// Reads what `as_str` writes.
-            pub fn parse(text: &str) -> Option<Self> {
-                match text { $($text => Some($name::$word),)+ _ => None }
-            }
-        }
-    };
-}
-
-words! {
+text_enum! {
     /// The accounts that occur so far.
-    Account {
+    pub enum Account {
         /// What a channel owes; its party is the channel.
         ChannelReceivable = "CHANNEL_RECEIVABLE",
         /// The institution's custody account.
@@ -63,9 +44,9 @@ words! {
     }
 }
 
-words! {
+text_enum! {
     /// What an entry tells.
-    Kind {
+    pub enum Kind {
         /// A commit batch of payments.
         Paid = "PAID",
         /// The institution's bill: fees, subsidies, and what it has beyond our own record.
@@ -100,7 +81,7 @@ pub struct Posting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEntry {
     /// Whose books.
-    pub institution: i64,
+    pub institution: InstitutionId,
     /// The business day that the money is of.
     pub of: BusinessDay,
     /// What it tells.
@@ -117,12 +98,12 @@ pub struct NewEntry {
 
 /// Posts an entry to its custody day, or to the next open one where that is closed, and gives its id. An entry that does
 /// not balance is refused; one without an amount posts nothing.
-pub fn post(tx: &mut Tx<'_>, entry: NewEntry) -> Result<Option<i64>, Error> {
+pub fn post(tx: &mut Tx<'_>, entry: NewEntry) -> Result<Option<EntryId>, Error> {
     let mut entry = entry;
     entry.postings.retain(|posting| posting.amount != Fen::ZERO);
     let sum = Fen::sum(entry.postings.iter().map(|posting| posting.amount));
     if sum != Some(Fen::ZERO) {
-        let told = format!("an entry {} of {} does not balance", entry.kind.as_str(), entry.of);
+        let told = format!("an entry {} of {} does not balance", entry.kind, entry.of);
         return Err(Error::Internal(told));
     }
     if entry.postings.is_empty() {
@@ -130,10 +111,10 @@ pub fn post(tx: &mut Tx<'_>, entry: NewEntry) -> Result<Option<i64>, Error> {
     }
     store::share(tx)?;
     let day = match day_store::last_closed(tx, entry.institution)? {
-        Some(closed) if closed >= entry.of.to_i32() => day::after(closed)?,
+        Some(closed) if closed >= entry.of => closed.next(),
         Some(_) | None => entry.of,
     };
-    store::insert(tx, &entry, day.to_i32()).map(Some)
+    store::insert(tx, &entry, day).map(Some)
 }
 
 /// The sum of many amounts; beyond 64 bits is a bug.

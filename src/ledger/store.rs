@@ -9,11 +9,16 @@ use diesel::sql_types::{BigInt, Integer, Text};
 use diesel::upsert::excluded;
 
 use super::{Account, Kind, NewEntry};
+use crate::db::columns::{As, EntryId, InstitutionId, words};
 use crate::db::schema::{ledger_day, ledger_entry, ledger_link, posting};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::{bulk_rows, insert_returning_id, insert_rows};
+
+words!(Account, Kind);
 
 /// Amounts by account and party.
 pub(super) type Sums = BTreeMap<(Account, String), Fen>;
@@ -63,15 +68,15 @@ impl QueryFragment<Pg> for Prepared {
 }
 
 /// Stores an entry with its postings.
-pub(super) fn insert(tx: &mut Tx<'_>, entry: &NewEntry, day: i32) -> Result<i64, Error> {
+pub(super) fn insert(tx: &mut Tx<'_>, entry: &NewEntry, day: BusinessDay) -> Result<EntryId, Error> {
     let id = insert_returning_id!(
         tx,
         ledger_entry,
         (
             ledger_entry::institution_id.eq(entry.institution),
-            ledger_entry::business_date.eq(day),
-            ledger_entry::of_date.eq(entry.of.to_i32()),
-            ledger_entry::kind.eq(entry.kind.as_str()),
+            ledger_entry::business_date.eq(As(day)),
+            ledger_entry::of_date.eq(As(entry.of)),
+            ledger_entry::kind.eq(As(entry.kind)),
             ledger_entry::evidence.eq(entry.evidence.as_str()),
             ledger_entry::items.eq(entry.items),
             ledger_entry::created_at.eq(entry.at),
@@ -88,7 +93,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, entry: &NewEntry, day: i32) -> Result<i64,
         })
         .collect();
     NewPosting::insert(tx, &rows)?;
-    Ok(id)
+    Ok(EntryId::new(id))
 }
 
 bulk_rows! {
@@ -106,11 +111,11 @@ bulk_rows! {
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = ledger_entry)]
 pub(super) struct EntryRow {
-    pub id: i64,
-    pub institution_id: i64,
-    pub business_date: i32,
-    pub of_date: i32,
-    pub kind: String,
+    pub id: EntryId,
+    pub institution_id: InstitutionId,
+    pub business_date: BusinessDay,
+    pub of_date: BusinessDay,
+    pub kind: Kind,
     pub evidence: String,
     pub items: i64,
     pub created_at: i64,
@@ -120,16 +125,16 @@ pub(super) struct EntryRow {
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = posting)]
 pub(super) struct PostingRow {
-    pub entry_id: i64,
-    pub account: String,
+    pub entry_id: EntryId,
+    pub account: Account,
     pub party: String,
-    pub amount: i64,
+    pub amount: Fen,
 }
 
 /// At most `limit` entries after a key and up to another, by key, with their postings.
 pub(super) fn entries(
     tx: &mut Tx<'_>,
-    (after, upto): (i64, i64),
+    (after, upto): (EntryId, EntryId),
     limit: i64,
 ) -> Result<Vec<(EntryRow, Vec<PostingRow>)>, Error> {
     let rows: Vec<EntryRow> = ledger_entry::table
@@ -145,15 +150,15 @@ pub(super) fn entries(
 /// The entries of a kind that rest on a file.
 pub(super) fn resting_on(
     tx: &mut Tx<'_>,
-    institution: i64,
-    of: i32,
+    institution: InstitutionId,
+    of: BusinessDay,
     kind: Kind,
     evidence: &str,
 ) -> Result<Vec<(EntryRow, Vec<PostingRow>)>, Error> {
     let rows: Vec<EntryRow> = ledger_entry::table
         .filter(ledger_entry::institution_id.eq(institution))
-        .filter(ledger_entry::of_date.eq(of))
-        .filter(ledger_entry::kind.eq(kind.as_str()))
+        .filter(ledger_entry::of_date.eq(As(of)))
+        .filter(ledger_entry::kind.eq(As(kind)))
         .filter(ledger_entry::evidence.eq(evidence))
         .order(ledger_entry::id.asc())
         .select(EntryRow::as_select())
@@ -162,7 +167,7 @@ pub(super) fn resting_on(
 }
 
 fn with_postings(tx: &mut Tx<'_>, rows: Vec<EntryRow>) -> Result<Vec<(EntryRow, Vec<PostingRow>)>, Error> {
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let ids: Vec<EntryId> = rows.iter().map(|row| row.id).collect();
     let postings: Vec<PostingRow> = posting::table
         .filter(posting::entry_id.eq_any(ids))
         .order((posting::entry_id.asc(), posting::idx.asc()))
@@ -177,12 +182,17 @@ fn with_postings(tx: &mut Tx<'_>, rows: Vec<EntryRow>) -> Result<Vec<(EntryRow, 
 }
 
 /// What entries of these kinds posted for a day's money, wherever they stand.
-pub(super) fn of_day(tx: &mut Tx<'_>, institution: i64, of: i32, kinds: &[Kind]) -> Result<Sums, Error> {
-    let kinds = kinds.iter().map(|kind| kind.as_str());
-    let rows: Vec<(String, String, i64)> = posting::table
+pub(super) fn of_day(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    of: BusinessDay,
+    kinds: &[Kind],
+) -> Result<Sums, Error> {
+    let kinds = kinds.iter().map(|kind| As(*kind));
+    let rows: Vec<(Account, String, Fen)> = posting::table
         .inner_join(ledger_entry::table)
         .filter(ledger_entry::institution_id.eq(institution))
-        .filter(ledger_entry::of_date.eq(of))
+        .filter(ledger_entry::of_date.eq(As(of)))
         .filter(ledger_entry::kind.eq_any(kinds))
         .group_by((posting::account, posting::party))
         .select((posting::account, posting::party, sql::<BigInt>("CAST(SUM(amount) AS BIGINT)")))
@@ -191,45 +201,47 @@ pub(super) fn of_day(tx: &mut Tx<'_>, institution: i64, of: i32, kinds: &[Kind])
 }
 
 /// Rows of account, party and amount as sums.
-pub(super) fn sums(rows: Vec<(String, String, i64)>) -> Result<Sums, Error> {
+pub(super) fn sums(rows: impl IntoIterator<Item = (Account, String, Fen)>) -> Result<Sums, Error> {
     let mut sums = Sums::new();
     for (account, party, amount) in rows {
-        let account =
-            Account::parse(&account).ok_or_else(|| Error::Internal(format!("ledger account {account}")))?;
         let sum = sums.entry((account, party)).or_insert(Fen::ZERO);
-        *sum = super::total([*sum, Fen::new(amount)])?;
+        *sum = super::total([*sum, amount])?;
     }
     Ok(sums)
 }
 
 /// The greatest key of an entry, 0 of none.
-pub(super) fn newest(tx: &mut Tx<'_>) -> Result<i64, Error> {
-    let newest: Option<i64> = ledger_entry::table.select(max(ledger_entry::id)).first(tx.conn())?;
-    Ok(newest.unwrap_or(0))
+pub(super) fn newest(tx: &mut Tx<'_>) -> Result<EntryId, Error> {
+    let newest: Option<EntryId> = ledger_entry::table.select(max(ledger_entry::id)).first(tx.conn())?;
+    Ok(newest.unwrap_or(EntryId::new(0)))
 }
 
 /// The greatest key of a chained entry, 0 of none.
-pub(super) fn newest_linked(tx: &mut Tx<'_>) -> Result<i64, Error> {
-    let newest: Option<i64> = ledger_link::table.select(max(ledger_link::entry_id)).first(tx.conn())?;
-    Ok(newest.unwrap_or(0))
+pub(super) fn newest_linked(tx: &mut Tx<'_>) -> Result<EntryId, Error> {
+    let newest: Option<EntryId> = ledger_link::table.select(max(ledger_link::entry_id)).first(tx.conn())?;
+    Ok(newest.unwrap_or(EntryId::new(0)))
 }
 
 /// A link of a day's chain.
 #[derive(Clone, Debug, Insertable, Queryable, Selectable)]
 #[diesel(table_name = ledger_link)]
 pub(super) struct Link {
-    pub institution_id: i64,
-    pub business_date: i32,
+    pub institution_id: InstitutionId,
+    pub business_date: As<BusinessDay>,
     pub seq: i64,
-    pub entry_id: i64,
-    pub sha256: String,
+    pub entry_id: EntryId,
+    pub sha256: As<Digest>,
 }
 
 /// The end of a day's chain.
-pub(super) fn last_link(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Option<Link>, Error> {
+pub(super) fn last_link(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    day: BusinessDay,
+) -> Result<Option<Link>, Error> {
     Ok(ledger_link::table
         .filter(ledger_link::institution_id.eq(institution))
-        .filter(ledger_link::business_date.eq(day))
+        .filter(ledger_link::business_date.eq(As(day)))
         .order(ledger_link::seq.desc())
         .select(Link::as_select())
         .first(tx.conn())
@@ -237,7 +249,7 @@ pub(super) fn last_link(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<O
 }
 
 /// At most `limit` links after an entry, by entry.
-pub(super) fn links(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Link>, Error> {
+pub(super) fn links(tx: &mut Tx<'_>, after: EntryId, limit: i64) -> Result<Vec<Link>, Error> {
     Ok(ledger_link::table
         .filter(ledger_link::entry_id.gt(after))
         .order(ledger_link::entry_id.asc())
@@ -256,23 +268,28 @@ pub(super) fn add_links(tx: &mut Tx<'_>, links: &[Link]) -> Result<(), Error> {
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = ledger_day)]
 struct DayRow<'a> {
-    institution_id: i64,
-    business_date: i32,
-    account: &'a str,
+    institution_id: InstitutionId,
+    business_date: As<BusinessDay>,
+    account: As<Account>,
     party: &'a str,
-    amount: i64,
+    amount: As<Fen>,
 }
 
 /// Adds to the sums of a day.
-pub(super) fn add_to_day(tx: &mut Tx<'_>, institution: i64, day: i32, sums: &Sums) -> Result<(), Error> {
+pub(super) fn add_to_day(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    day: BusinessDay,
+    sums: &Sums,
+) -> Result<(), Error> {
     let rows: Vec<DayRow<'_>> = sums
         .iter()
         .map(|((account, party), amount)| DayRow {
             institution_id: institution,
-            business_date: day,
-            account: account.as_str(),
+            business_date: As(day),
+            account: As(*account),
             party,
-            amount: amount.get(),
+            amount: As(*amount),
         })
         .collect();
     let key = (ledger_day::institution_id, ledger_day::business_date, ledger_day::account, ledger_day::party);
@@ -288,8 +305,14 @@ pub(super) fn add_to_day(tx: &mut Tx<'_>, institution: i64, day: i32, sums: &Sum
 }
 
 /// The sums of days after one, all days together.
-pub(super) fn days_after(tx: &mut Tx<'_>, institution: i64, closed: i32) -> Result<Sums, Error> {
-    let rows: Vec<(String, String, i64)> = ledger_day::table
+pub(super) fn days_after(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    closed: Option<BusinessDay>,
+) -> Result<Sums, Error> {
+    // Every day comes after none.
+    let closed = closed.map_or(0, BusinessDay::to_i32);
+    let rows: Vec<(Account, String, Fen)> = ledger_day::table
         .filter(ledger_day::institution_id.eq(institution))
         .filter(ledger_day::business_date.gt(closed))
         .select((ledger_day::account, ledger_day::party, ledger_day::amount))
@@ -298,19 +321,19 @@ pub(super) fn days_after(tx: &mut Tx<'_>, institution: i64, closed: i32) -> Resu
 }
 
 /// The sums of one day.
-pub(super) fn day(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Sums, Error> {
-    let rows: Vec<(String, String, i64)> = ledger_day::table
+pub(super) fn day(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<Sums, Error> {
+    let rows: Vec<(Account, String, Fen)> = ledger_day::table
         .filter(ledger_day::institution_id.eq(institution))
-        .filter(ledger_day::business_date.eq(day))
+        .filter(ledger_day::business_date.eq(As(day)))
         .select((ledger_day::account, ledger_day::party, ledger_day::amount))
         .load(tx.conn())?;
     sums(rows)
 }
 
 /// What entries that no chain has yet posted for an institution.
-pub(super) fn unlinked(tx: &mut Tx<'_>, institution: i64) -> Result<Sums, Error> {
+pub(super) fn unlinked(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Sums, Error> {
     let linked = newest_linked(tx)?;
-    let rows: Vec<(String, String, i64)> = posting::table
+    let rows: Vec<(Account, String, Fen)> = posting::table
         .inner_join(ledger_entry::table)
         .filter(posting::entry_id.gt(linked))
         .filter(ledger_entry::institution_id.eq(institution))

@@ -14,40 +14,22 @@ mod store;
 
 pub use audit::Actor;
 
-/// What somebody is; what that allows stands in [`rights`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Runs the platform.
-    Admin,
-    /// Checks what an admin has prepared.
-    Checker,
-    /// Works for a sub-merchant.
-    Merchant,
-    /// Prepares at the licensed institution.
-    InstMaker,
-    /// Checks at the licensed institution.
-    InstChecker,
-}
+use crate::db::columns::{InstitutionId, MerchantId, UserId};
+use crate::kernel::text_enum;
 
-impl Role {
-    /// Every role.
-    pub const ALL: [Role; 5] =
-        [Role::Admin, Role::Checker, Role::Merchant, Role::InstMaker, Role::InstChecker];
-
-    /// As the database keeps it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Role::Admin => "ADMIN",
-            Role::Checker => "CHECKER",
-            Role::Merchant => "MERCHANT",
-            Role::InstMaker => "INST_MAKER",
-            Role::InstChecker => "INST_CHECKER",
-        }
-    }
-
-    /// Reads what [`Role::as_str`] writes.
-    pub fn parse(text: &str) -> Option<Role> {
-        Role::ALL.into_iter().find(|role| role.as_str() == text)
+text_enum! {
+    /// What somebody is; what that allows stands in [`rights`].
+    pub enum Role {
+        /// Runs the platform.
+        Admin = "ADMIN",
+        /// Checks what an admin has prepared.
+        Checker = "CHECKER",
+        /// Works for a sub-merchant.
+        Merchant = "MERCHANT",
+        /// Prepares at the licensed institution.
+        InstMaker = "INST_MAKER",
+        /// Checks at the licensed institution.
+        InstChecker = "INST_CHECKER",
     }
 }
 
@@ -56,17 +38,17 @@ impl Role {
 pub enum Scope {
     /// Everything.
     Platform,
-    /// One licensed institution, by its internal id.
-    Institution(i64),
-    /// One sub-merchant, by its internal id.
-    Merchant(i64),
+    /// One licensed institution.
+    Institution(InstitutionId),
+    /// One sub-merchant.
+    Merchant(MerchantId),
 }
 
 /// A user of the browser pages as the handlers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// The user's internal id.
-    pub user: i64,
+    /// The user's key.
+    pub user: UserId,
     /// The name that the user logs in with.
     pub login: String,
     /// The name shown on pages.

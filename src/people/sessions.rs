@@ -4,6 +4,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{Principal, store};
 use crate::clock::Clock;
+use crate::db::columns::UserId;
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
 use crate::kernel::digest::Digest;
@@ -45,7 +46,7 @@ impl Session {
 pub(super) fn begin(
     tx: &mut Tx<'_>,
     now: i64,
-    user: i64,
+    user: UserId,
     browser: &super::login::Browser,
 ) -> Result<Token, Error> {
     if let Some(old) = &browser.old_token {

@@ -6,11 +6,14 @@ use super::login::Browser;
 use super::users::NewUser;
 use super::{Actor, Principal, Role, Scope};
 use crate::db::Tx;
+use crate::db::columns::{As, InstitutionId, MerchantId, UserId, words};
 use crate::db::schema::{app_user, audit, session};
 use crate::error::Error;
 use crate::insert_returning_id;
 
-type UserRow = (i64, String, String, String, Option<i64>, Option<i64>);
+words!(Role);
+
+type UserRow = (UserId, String, String, Role, Option<InstitutionId>, Option<MerchantId>);
 
 fn user_columns() -> (
     app_user::id,
@@ -32,8 +35,7 @@ fn user_columns() -> (
 
 fn principal_of(row: UserRow) -> Result<Principal, Error> {
     let (user, login, name, role, institution, merchant) = row;
-    let broken = || Error::Internal(format!("user {user} has a role or scope that does not exist"));
-    let role = Role::parse(&role).ok_or_else(broken)?;
+    let broken = || Error::Internal(format!("user {user} has a role or scope that cannot be"));
     let scope = match (institution, merchant) {
         (None, None) => Scope::Platform,
         (Some(id), None) => Scope::Institution(id),
@@ -67,7 +69,7 @@ pub(super) fn audit_of(tx: &mut Tx<'_>, object: &str) -> Result<Vec<(i64, String
         .load(tx.conn())?)
 }
 
-pub(super) fn add_user(tx: &mut Tx<'_>, at: i64, user: &NewUser<'_>) -> Result<i64, Error> {
+pub(super) fn add_user(tx: &mut Tx<'_>, at: i64, user: &NewUser<'_>) -> Result<UserId, Error> {
     let (institution, merchant) = match user.scope {
         Scope::Platform => (None, None),
         Scope::Institution(id) => (Some(id), None),
@@ -76,34 +78,34 @@ pub(super) fn add_user(tx: &mut Tx<'_>, at: i64, user: &NewUser<'_>) -> Result<i
     let values = (
         app_user::login.eq(user.login),
         app_user::name.eq(user.name),
-        app_user::role.eq(user.role.as_str()),
+        app_user::role.eq(As(user.role)),
         app_user::institution_id.eq(institution),
         app_user::sub_merchant_id.eq(merchant),
         app_user::password_hash.eq(user.password_hash),
         app_user::created_at.eq(at),
     );
-    Ok(insert_returning_id!(tx, app_user, values)?)
+    Ok(UserId::new(insert_returning_id!(tx, app_user, values)?))
 }
 
-/// The id of a login, disabled or not.
-pub(super) fn user(tx: &mut Tx<'_>, login: &str) -> Result<Option<i64>, Error> {
+/// The key of a login, disabled or not.
+pub(super) fn user(tx: &mut Tx<'_>, login: &str) -> Result<Option<UserId>, Error> {
     let found = app_user::table.filter(app_user::login.eq(login)).select(app_user::id);
     Ok(found.first(tx.conn()).optional()?)
 }
 
-pub(super) fn set_password(tx: &mut Tx<'_>, id: i64, hash: &str) -> Result<(), Error> {
+pub(super) fn set_password(tx: &mut Tx<'_>, id: UserId, hash: &str) -> Result<(), Error> {
     diesel::update(app_user::table.find(id)).set(app_user::password_hash.eq(hash)).execute(tx.conn())?;
     Ok(())
 }
 
 /// Whether this was the one that disabled the user.
-pub(super) fn disable_user(tx: &mut Tx<'_>, id: i64, at: i64) -> Result<bool, Error> {
+pub(super) fn disable_user(tx: &mut Tx<'_>, id: UserId, at: i64) -> Result<bool, Error> {
     let live = app_user::table.find(id).filter(app_user::disabled_at.is_null());
     Ok(diesel::update(live).set(app_user::disabled_at.eq(at)).execute(tx.conn())? > 0)
 }
 
 /// Id and password hash of a user who may log in.
-pub(super) fn password_hash(tx: &mut Tx<'_>, login: &str) -> Result<Option<(i64, String)>, Error> {
+pub(super) fn password_hash(tx: &mut Tx<'_>, login: &str) -> Result<Option<(UserId, String)>, Error> {
     Ok(app_user::table
         .filter(app_user::login.eq(login).and(app_user::disabled_at.is_null()))
         .select((app_user::id, app_user::password_hash))
@@ -123,7 +125,7 @@ pub(super) fn principal(tx: &mut Tx<'_>, login: &str) -> Result<Option<Principal
 pub(super) fn add_session(
     tx: &mut Tx<'_>,
     token_sha256: &str,
-    user: i64,
+    user: UserId,
     now: i64,
     expires_at: i64,
     browser: &Browser,
@@ -166,7 +168,7 @@ pub(super) fn end_session(tx: &mut Tx<'_>, token_sha256: &str) -> Result<(), Err
     Ok(())
 }
 
-pub(super) fn end_sessions_of(tx: &mut Tx<'_>, user: i64) -> Result<(), Error> {
+pub(super) fn end_sessions_of(tx: &mut Tx<'_>, user: UserId) -> Result<(), Error> {
     diesel::delete(session::table.filter(session::user_id.eq(user))).execute(tx.conn())?;
     Ok(())
 }

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::{Actor, Principal, Role, Scope, audit, store};
 use crate::db::Tx;
+use crate::db::columns::UserId;
 use crate::error::{Code, Error};
 
 /// A user to be made.
@@ -19,8 +20,8 @@ pub struct NewUser<'a> {
     pub password_hash: &'a str,
 }
 
-/// Makes a user and gives the internal id.
-pub fn add(tx: &mut Tx<'_>, at: i64, actor: &Actor, user: &NewUser<'_>) -> Result<i64, Error> {
+/// Makes a user and gives its key.
+pub fn add(tx: &mut Tx<'_>, at: i64, actor: &Actor, user: &NewUser<'_>) -> Result<UserId, Error> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
     let invalid = |why: &str| Err(Error::refused(Code::UserInvalid, why));
     if !(3..=32).contains(&user.login.len()) || !user.login.bytes().all(allowed) {

@@ -7,6 +7,7 @@ use super::load::Loader;
 use super::order_store;
 use super::store::{self, BillRow};
 use crate::channels::wechat::{Answer, Client};
+use crate::db::columns::{BillId, FileId, InstitutionId};
 use crate::db::{Tx, reserve_id};
 use crate::error::{Code, Error};
 use crate::exchange::{self, Desk, ExchangedFile, NewFile};
@@ -97,8 +98,8 @@ pub fn load(
         false => error,
     };
     exchange::lock_chain(tx, desk.institution.id)?;
-    let known = store::bills(tx, desk.institution.id, day.to_i32())?;
-    let row = match known.iter().find(|row| row.sha256 == fetched.sha256.to_string()) {
+    let known = store::bills(tx, InstitutionId::new(desk.institution.id), day)?;
+    let row = match known.iter().find(|row| row.sha256 == fetched.sha256) {
         Some(same) => {
             if !order_store::has_source(tx, same.id, same.file_id)? {
                 channel_rows(tx, desk, day, fetched, bundle, same.id, now).map_err(twice)?;
@@ -109,9 +110,9 @@ pub fn load(
         None => keep(tx, desk, day, fetched, bundle, known.len(), now).map_err(twice)?,
     };
     for file in exchange::of_day(tx, desk.institution.id, "BIL", day.to_i32())? {
-        if !order_store::has_source(tx, row.id, file.id)? {
+        if !order_store::has_source(tx, row.id, FileId::new(file.id))? {
             signed_rows(tx, desk, day, &file, &row, now).map_err(twice)?;
-            order_store::add_source(tx, row.id, file.id)?;
+            order_store::add_source(tx, row.id, FileId::new(file.id))?;
         }
     }
     super::note_missing(tx, &row, now)?;
@@ -127,7 +128,7 @@ fn keep(
     before: usize,
     now: i64,
 ) -> Result<BillRow, Error> {
-    let id = reserve_id(tx, "bill")?;
+    let id = BillId::new(reserve_id(tx, "bill")?);
     let (orders, total) = channel_rows(tx, desk, day, fetched, bundle, id, now)?;
     let seq = before.saturating_add(1);
     let institution = &desk.institution;
@@ -155,7 +156,7 @@ fn keep(
     };
     let file = exchange::record(tx, &new)?;
     let row = store::add_bill(tx, id, &file)?;
-    order_store::add_source(tx, row.id, file.id)?;
+    order_store::add_source(tx, row.id, FileId::new(file.id))?;
     Ok(row)
 }
 
@@ -166,13 +167,13 @@ fn channel_rows(
     day: BusinessDay,
     fetched: &Fetched,
     bundle: &Bundle,
-    bill_id: i64,
+    bill_id: BillId,
     now: i64,
 ) -> Result<(i64, i64), Error> {
     let broken = |fault: BillFault| unusable(day, &fault.to_string());
     let merchant = |number: &str| bundle.merchant_by_inst_no(number).map(str::to_owned);
     let source = BufReader::with_capacity(1 << 17, File::open(&fetched.path)?);
-    let mut loader = Loader::open(tx, desk.institution.id, day, bill_id, now)?;
+    let mut loader = Loader::open(tx, InstitutionId::new(desk.institution.id), day, bill_id, now)?;
     for row in Reader::new(source, &merchant).map_err(broken)? {
         match row.map_err(broken)? {
             bill::BillRow::Order(order) => loader.take(tx, order)?,
@@ -194,7 +195,7 @@ fn signed_rows(
     let broken = |fault: ReadError| unusable(day, &format!("{}: {fault}", file.name));
     let source = File::open(desk.folder.inbox().join(&file.name))?;
     let mut reader = BilReader::new(BufReader::with_capacity(1 << 17, source)).map_err(broken)?;
-    let mut loader = Loader::open(tx, desk.institution.id, day, row.id, now)?;
+    let mut loader = Loader::open(tx, InstitutionId::new(desk.institution.id), day, row.id, now)?;
     while let Some(row) = reader.next_row().map_err(broken)? {
         if let bill::BillRow::Order(order) = row {
             loader.take(tx, order)?;

@@ -2,10 +2,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::bill::unusable;
-use super::order_store::{self, BilledOrder, Sink};
+use super::order_store::{self, NewBilled, Sink};
 use super::{compare, store};
 use crate::clock;
 use crate::db::Tx;
+use crate::db::columns::{As, BillId, InstitutionId, MerchantId};
 use crate::error::Error;
 use crate::kernel::bill::BillOrder;
 use crate::kernel::calendar::BusinessDay;
@@ -17,13 +18,13 @@ const BATCH: usize = 1000;
 
 /// Takes the orders of one source of a bill, in any order.
 pub(super) struct Loader {
-    institution: i64,
+    institution: InstitutionId,
     day: BusinessDay,
-    bill_id: i64,
+    bill_id: BillId,
     now: i64,
     /// Whether the bill has orders already: what it has stays, what it lacks is added.
     adds: bool,
-    merchants: HashMap<String, i64>,
+    merchants: HashMap<String, MerchantId>,
     sink: Sink,
     batch: Vec<BillOrder>,
     orders: i64,
@@ -33,18 +34,18 @@ pub(super) struct Loader {
 impl Loader {
     pub(super) fn open(
         tx: &mut Tx<'_>,
-        institution: i64,
+        institution: InstitutionId,
         day: BusinessDay,
-        bill_id: i64,
+        bill_id: BillId,
         now: i64,
     ) -> Result<Self, Error> {
-        let sink = Sink::open(tx, day.to_i32(), institution)?;
+        let sink = Sink::open(tx, day, institution)?;
         Ok(Self {
             institution,
             day,
             bill_id,
             now,
-            adds: order_store::has_orders(tx, institution, day.to_i32(), bill_id)?,
+            adds: order_store::has_orders(tx, institution, day, bill_id)?,
             merchants: store::sub_merchants(tx, institution)?,
             sink,
             batch: Vec::with_capacity(BATCH),
@@ -69,7 +70,7 @@ impl Loader {
 
     fn flush(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let mut batch = std::mem::take(&mut self.batch);
-        let day = self.day.to_i32();
+        let day = self.day;
         if self.adds {
             let numbers: Vec<&str> = batch.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
             let known: HashSet<String> =
@@ -86,7 +87,7 @@ impl Loader {
             let mut row = self.row(theirs);
             if let Some(ours) = ours {
                 row.sub_merchant_id = Some(ours.sub_merchant_id);
-                row.preview_digest.clone_from(&ours.preview_digest);
+                row.preview_digest = ours.preview_digest.map(As);
             }
             rows.push(row);
         }
@@ -97,13 +98,13 @@ impl Loader {
         Ok(())
     }
 
-    fn row(&self, order: &BillOrder) -> BilledOrder {
+    fn row(&self, order: &BillOrder) -> NewBilled {
         let facts = &order.facts;
         let (mut tags, mut parties) = (String::new(), String::new());
         field::push_tags(&mut tags, &facts.tags);
         field::push_parties(&mut parties, &facts.parties);
-        BilledOrder {
-            business_date: self.day.to_i32(),
+        NewBilled {
+            business_date: As(self.day),
             institution_id: self.institution,
             bill_id: self.bill_id,
             paid_at: clock::micros(facts.paid_at),
@@ -114,9 +115,9 @@ impl Loader {
             product: facts.product.clone(),
             tags,
             parties,
-            paid: facts.paid.get(),
-            fee: facts.fee.get(),
-            subsidy: facts.subsidy.get(),
+            paid: As(facts.paid),
+            fee: As(facts.fee),
+            subsidy: As(facts.subsidy),
             sub_merchant_id: self.merchants.get(&facts.merchant).copied(),
             preview_digest: None,
         }

@@ -8,7 +8,7 @@ mod order_store;
 mod store;
 
 pub use bill::{Fetched, KIND, fetch, load};
-pub use order_store::{BilledOrder, Sink, billed, order_count, orders};
+pub use order_store::{BilledOrder, NewBilled, Sink, billed, order_count, orders};
 pub use store::{
     BillRow, Found, bill_by_id, bills, day_difference_count, days_of, difference_count, differences,
     elsewhere, newest_differences,
@@ -16,41 +16,29 @@ pub use store::{
 
 use crate::clock::instant;
 use crate::db::Tx;
+use crate::db::columns::{MerchantId, OrderId};
 use crate::error::Error;
 use crate::kernel::bill::BillOrder;
+use crate::kernel::declared::{Parties, Tags};
+use crate::kernel::digest::Digest;
 use crate::kernel::file::field;
 use crate::kernel::money::Fen;
+use crate::kernel::text_enum;
 
 /// Payments that are looked at in one query.
 const BATCH: i64 = 500;
 
-/// How a bill and our record differ about a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DifferenceKind {
-    /// 长款: in the bill, not with us.
-    Long,
-    /// 短款: with us, not in the bill.
-    Short,
-    /// Another amount.
-    Amount,
-    /// Another number, merchant, channel, product, tags, parties or time.
-    Facts,
-}
-
-impl DifferenceKind {
-    /// The word in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Long => "LONG",
-            Self::Short => "SHORT",
-            Self::Amount => "AMOUNT",
-            Self::Facts => "FACTS",
-        }
-    }
-
-    /// Reads what [`DifferenceKind::as_str`] writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Long, Self::Short, Self::Amount, Self::Facts].into_iter().find(|kind| kind.as_str() == text)
+text_enum! {
+    /// How a bill and our record differ about a payment.
+    pub enum DifferenceKind {
+        /// 长款: in the bill, not with us.
+        Long = "LONG",
+        /// 短款: with us, not in the bill.
+        Short = "SHORT",
+        /// Another amount.
+        Amount = "AMOUNT",
+        /// Another number, merchant, channel, product, tags, parties or time.
+        Facts = "FACTS",
     }
 }
 
@@ -82,24 +70,24 @@ pub struct Ours {
     pub channel: String,
     /// Product.
     pub product: String,
-    /// Tags in the files' text form.
-    pub tags: String,
-    /// Parties in the files' text form.
-    pub parties: String,
+    /// Tags.
+    pub tags: Tags,
+    /// Parties.
+    pub parties: Parties,
     /// Fen.
     pub paid: Fen,
     /// Unix microseconds.
     pub paid_at: i64,
     /// The rule version that was shown at payment.
-    pub preview_digest: Option<String>,
+    pub preview_digest: Option<Digest>,
     /// Internal key of the sub-merchant.
-    pub sub_merchant_id: i64,
-    order_id: i64,
+    pub sub_merchant_id: MerchantId,
+    order_id: OrderId,
 }
 
 /// Notes our payments of a bill's day that the bill does not have.
 fn note_missing(tx: &mut Tx<'_>, bill: &BillRow, found_at: i64) -> Result<(), Error> {
-    let mut after = 0;
+    let mut after = OrderId::new(0);
     loop {
         let missing = store::missing(tx, bill, after, BATCH)?;
         let Some(last) = missing.last() else { return Ok(()) };
@@ -158,8 +146,8 @@ fn facts(ours: &Ours, theirs: &BillOrder) -> [(&'static str, String, String); 7]
         ("merchant", ours.merchant.clone(), facts.merchant.clone()),
         ("channel", ours.channel.clone(), facts.channel.clone()),
         ("product", ours.product.clone(), facts.product.clone()),
-        ("tags", ours.tags.clone(), tags),
-        ("parties", ours.parties.clone(), parties),
+        ("tags", ours.tags.to_string(), tags),
+        ("parties", ours.parties.to_string(), parties),
         ("paid_at", paid_at.to_cst(), facts.paid_at.to_cst()),
     ]
 }

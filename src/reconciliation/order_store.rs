@@ -7,26 +7,30 @@ use diesel::sql_types::BigInt;
 
 use super::BillRow;
 use crate::clock;
+use crate::db::columns::{As, BillId, FileId, InstitutionId, MerchantId};
 use crate::db::schema::{bill_order, bill_source};
 use crate::db::{BinaryRows, Bulk, Conn, Tx};
 use crate::error::Error;
 use crate::insert_chunks;
 use crate::kernel::bill::BillOrder;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::declared::{Parties, Tags};
+use crate::kernel::digest::Digest;
 use crate::kernel::file::field;
 use crate::kernel::money::Fen;
 use crate::kernel::split::OrderFacts;
 use crate::ledger::Billed;
 
 /// An order of a bill.
-#[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
-#[diesel(table_name = bill_order, treat_none_as_default_value = false)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = bill_order)]
 pub struct BilledOrder {
-    /// yyyymmdd.
-    pub business_date: i32,
+    /// The bill's day.
+    pub business_date: BusinessDay,
     /// Whose bill.
-    pub institution_id: i64,
+    pub institution_id: InstitutionId,
     /// Which bill.
-    pub bill_id: i64,
+    pub bill_id: BillId,
     /// Unix microseconds.
     pub paid_at: i64,
     /// The institution's number.
@@ -39,20 +43,58 @@ pub struct BilledOrder {
     pub channel: String,
     /// Product.
     pub product: String,
-    /// Tags in the files' text form.
-    pub tags: String,
-    /// Parties in the files' text form.
-    pub parties: String,
-    /// Fen.
-    pub paid: i64,
-    /// Fen.
-    pub fee: i64,
-    /// Fen.
-    pub subsidy: i64,
+    /// Tags.
+    pub tags: Tags,
+    /// Parties.
+    pub parties: Parties,
+    /// What was paid.
+    pub paid: Fen,
+    /// The channel's fee.
+    pub fee: Fen,
+    /// The subsidy.
+    pub subsidy: Fen,
     /// Our sub-merchant, where we know it.
-    pub sub_merchant_id: Option<i64>,
+    pub sub_merchant_id: Option<MerchantId>,
     /// The rule version that was shown at payment.
-    pub preview_digest: Option<String>,
+    pub preview_digest: Option<Digest>,
+}
+
+/// An order of a bill to be stored, by the million: what is text in the database is the text that was read.
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = bill_order, treat_none_as_default_value = false)]
+pub struct NewBilled {
+    /// The bill's day.
+    pub business_date: As<BusinessDay>,
+    /// Whose bill.
+    pub institution_id: InstitutionId,
+    /// Which bill.
+    pub bill_id: BillId,
+    /// Unix microseconds.
+    pub paid_at: i64,
+    /// The institution's number.
+    pub inst_order_no: String,
+    /// Our number.
+    pub order_no: String,
+    /// The sub-merchant; empty where the institution's number of it is unknown.
+    pub merchant: String,
+    /// Channel.
+    pub channel: String,
+    /// Product.
+    pub product: String,
+    /// [`Tags`] as written.
+    pub tags: String,
+    /// [`Parties`] as written.
+    pub parties: String,
+    /// What was paid.
+    pub paid: As<Fen>,
+    /// The channel's fee.
+    pub fee: As<Fen>,
+    /// The subsidy.
+    pub subsidy: As<Fen>,
+    /// Our sub-merchant, where we know it.
+    pub sub_merchant_id: Option<MerchantId>,
+    /// The rule version that was shown at payment.
+    pub preview_digest: Option<As<Digest>>,
 }
 
 const COLUMNS: &[&str] = &[
@@ -82,16 +124,16 @@ pub struct Sink {
 
 impl Sink {
     /// Ready to take orders.
-    pub fn open(tx: &mut Tx<'_>, day: i32, institution: i64) -> Result<Self, Error> {
+    pub fn open(tx: &mut Tx<'_>, day: BusinessDay, institution: InstitutionId) -> Result<Self, Error> {
         let bulk = match tx.conn() {
             Conn::Sqlite(_) => None,
-            Conn::Pg(conn) => Some(Bulk::open(conn, "bill_order", day, institution)?),
+            Conn::Pg(conn) => Some(Bulk::open(conn, "bill_order", day.to_i32(), institution.get())?),
         };
         Ok(Self { bulk, rows: BinaryRows::default() })
     }
 
     /// Takes orders.
-    pub fn add(&mut self, tx: &mut Tx<'_>, orders: &[BilledOrder]) -> Result<(), Error> {
+    pub fn add(&mut self, tx: &mut Tx<'_>, orders: &[NewBilled]) -> Result<(), Error> {
         match (tx.conn(), &self.bulk) {
             (Conn::Sqlite(conn), _) => insert_chunks!(conn, bill_order, orders),
             (Conn::Pg(conn), Some(bulk)) => {
@@ -115,10 +157,10 @@ impl Sink {
     }
 }
 
-fn push(rows: &mut BinaryRows, order: &BilledOrder) {
+fn push(rows: &mut BinaryRows, order: &NewBilled) {
     rows.row(16);
-    rows.int(order.business_date);
-    for number in [order.institution_id, order.bill_id, order.paid_at] {
+    rows.int(order.business_date.0.to_i32());
+    for number in [order.institution_id.get(), order.bill_id.get(), order.paid_at] {
         rows.big(number);
     }
     for text in [&order.inst_order_no, &order.order_no, &order.merchant, &order.channel, &order.product] {
@@ -126,14 +168,16 @@ fn push(rows: &mut BinaryRows, order: &BilledOrder) {
     }
     rows.text(&order.tags);
     rows.text(&order.parties);
-    for fen in [order.paid, order.fee, order.subsidy] {
-        rows.big(fen);
+    for As(fen) in [order.paid, order.fee, order.subsidy] {
+        rows.big(fen.get());
     }
-    rows.maybe_big(order.sub_merchant_id);
-    rows.maybe_text(order.preview_digest.as_deref());
+    rows.maybe_big(order.sub_merchant_id.map(MerchantId::get));
+    let preview = order.preview_digest.map(|As(digest)| digest.to_string());
+    rows.maybe_text(preview.as_deref());
 }
 
-type FactsTuple = (i64, String, String, String, String, String, String, String, i64, i64, i64);
+/// Read by the million: tags and parties are parsed once, into what the kernel takes.
+type FactsTuple = (i64, String, String, String, String, String, String, String, Fen, Fen, Fen);
 
 /// At most `limit` orders of a bill after (`paid_at` in microseconds, `inst_order_no`), in that order, as the kernel
 /// takes them; what is no tag or party there is a broken row.
@@ -145,7 +189,7 @@ pub fn orders(
 ) -> Result<Vec<BillOrder>, Error> {
     let (at, number) = after.unwrap_or((i64::MIN, ""));
     let rows: Vec<FactsTuple> = bill_order::table
-        .filter(bill_order::business_date.eq(bill.business_date))
+        .filter(bill_order::business_date.eq(As(bill.business_date)))
         .filter(bill_order::institution_id.eq(bill.institution_id))
         .filter(bill_order::bill_id.eq(bill.id))
         // The first condition alone is what an index can begin at.
@@ -183,9 +227,9 @@ fn order(row: FactsTuple) -> Result<BillOrder, Error> {
         tags,
         parties,
         paid_at: clock::instant(at),
-        paid: Fen::new(paid),
-        fee: Fen::new(fee),
-        subsidy: Fen::new(subsidy),
+        paid,
+        fee,
+        subsidy,
     };
     Ok(BillOrder { facts, order_no })
 }
@@ -193,7 +237,7 @@ fn order(row: FactsTuple) -> Result<BillOrder, Error> {
 /// How many orders a bill has, those of the institution's own bills included.
 pub fn order_count(tx: &mut Tx<'_>, bill: &BillRow) -> Result<i64, Error> {
     Ok(bill_order::table
-        .filter(bill_order::business_date.eq(bill.business_date))
+        .filter(bill_order::business_date.eq(As(bill.business_date)))
         .filter(bill_order::institution_id.eq(bill.institution_id))
         .filter(bill_order::bill_id.eq(bill.id))
         .count()
@@ -202,8 +246,8 @@ pub fn order_count(tx: &mut Tx<'_>, bill: &BillRow) -> Result<i64, Error> {
 
 /// What a bill says altogether, by channel.
 pub fn billed(tx: &mut Tx<'_>, bill: &BillRow) -> Result<BTreeMap<String, Billed>, Error> {
-    let rows: Vec<(String, i64, i64, i64, i64)> = bill_order::table
-        .filter(bill_order::business_date.eq(bill.business_date))
+    let rows: Vec<(String, i64, Fen, Fen, Fen)> = bill_order::table
+        .filter(bill_order::business_date.eq(As(bill.business_date)))
         .filter(bill_order::institution_id.eq(bill.institution_id))
         .filter(bill_order::bill_id.eq(bill.id))
         .group_by(bill_order::channel)
@@ -215,15 +259,20 @@ pub fn billed(tx: &mut Tx<'_>, bill: &BillRow) -> Result<BTreeMap<String, Billed
             sql::<BigInt>("CAST(SUM(subsidy) AS BIGINT)"),
         ))
         .load(tx.conn())?;
-    let billed = rows.into_iter().map(|(channel, orders, paid, fee, subsidy)| {
-        (channel, Billed { orders, paid: Fen::new(paid), fee: Fen::new(fee), subsidy: Fen::new(subsidy) })
-    });
+    let billed = rows
+        .into_iter()
+        .map(|(channel, orders, paid, fee, subsidy)| (channel, Billed { orders, paid, fee, subsidy }));
     Ok(billed.collect())
 }
 
-pub(super) fn has_orders(tx: &mut Tx<'_>, institution: i64, day: i32, bill_id: i64) -> Result<bool, Error> {
+pub(super) fn has_orders(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    day: BusinessDay,
+    bill_id: BillId,
+) -> Result<bool, Error> {
     let of_bill = bill_order::table
-        .filter(bill_order::business_date.eq(day))
+        .filter(bill_order::business_date.eq(As(day)))
         .filter(bill_order::institution_id.eq(institution))
         .filter(bill_order::bill_id.eq(bill_id));
     Ok(diesel::select(exists(of_bill)).get_result(tx.conn())?)
@@ -232,13 +281,13 @@ pub(super) fn has_orders(tx: &mut Tx<'_>, institution: i64, day: i32, bill_id: i
 /// Which of these numbers the bill has.
 pub(super) fn known(
     tx: &mut Tx<'_>,
-    institution: i64,
-    day: i32,
-    bill_id: i64,
+    institution: InstitutionId,
+    day: BusinessDay,
+    bill_id: BillId,
     numbers: &[&str],
 ) -> Result<Vec<String>, Error> {
     Ok(bill_order::table
-        .filter(bill_order::business_date.eq(day))
+        .filter(bill_order::business_date.eq(As(day)))
         .filter(bill_order::institution_id.eq(institution))
         .filter(bill_order::bill_id.eq(bill_id))
         .filter(bill_order::inst_order_no.eq_any(numbers))
@@ -246,12 +295,12 @@ pub(super) fn known(
         .load(tx.conn())?)
 }
 
-pub(super) fn has_source(tx: &mut Tx<'_>, bill_id: i64, file_id: i64) -> Result<bool, Error> {
+pub(super) fn has_source(tx: &mut Tx<'_>, bill_id: BillId, file_id: FileId) -> Result<bool, Error> {
     let source = bill_source::table.find((bill_id, file_id));
     Ok(diesel::select(exists(source)).get_result(tx.conn())?)
 }
 
-pub(super) fn add_source(tx: &mut Tx<'_>, bill_id: i64, file_id: i64) -> Result<(), Error> {
+pub(super) fn add_source(tx: &mut Tx<'_>, bill_id: BillId, file_id: FileId) -> Result<(), Error> {
     diesel::insert_into(bill_source::table)
         .values((bill_source::bill_id.eq(bill_id), bill_source::file_id.eq(file_id)))
         .execute(tx.conn())?;

@@ -5,30 +5,36 @@ use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use super::{Difference, DifferenceKind, Ours};
+use crate::db::columns::{As, BillId, FileId, InstitutionId, MerchantId, OrderId, words};
 use crate::db::schema::{bill, bill_order, difference, pay_order, payment, payment_key, sub_merchant};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::declared::{Parties, Tags};
+use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::people::Scope;
+
+words!(DifferenceKind);
 
 /// A bill that was kept as evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = bill)]
 pub struct BillRow {
     /// Internal key.
-    pub id: i64,
+    pub id: BillId,
     /// Whose bill.
-    pub institution_id: i64,
-    /// yyyymmdd.
-    pub business_date: i32,
+    pub institution_id: InstitutionId,
+    /// Of which day.
+    pub business_date: BusinessDay,
     /// Its file.
-    pub file_id: i64,
-    /// Lower-case hex over its bytes.
-    pub sha256: String,
+    pub file_id: FileId,
+    /// Over its bytes.
+    pub sha256: Digest,
     /// Orders in it.
     pub orders: i64,
-    /// What was paid, in fen.
-    pub total_paid: i64,
+    /// What was paid.
+    pub total_paid: Fen,
     /// Unix microseconds.
     pub recorded_at: i64,
 }
@@ -36,7 +42,7 @@ pub struct BillRow {
 /// Records a bill whose file is recorded, under the key that was reserved for it.
 pub(super) fn add_bill(
     tx: &mut Tx<'_>,
-    id: i64,
+    id: BillId,
     file: &crate::exchange::ExchangedFile,
 ) -> Result<BillRow, Error> {
     diesel::insert_into(bill::table)
@@ -55,21 +61,22 @@ pub(super) fn add_bill(
 }
 
 /// The bill of this key.
-pub fn bill_by_id(tx: &mut Tx<'_>, id: i64) -> Result<BillRow, Error> {
+pub fn bill_by_id(tx: &mut Tx<'_>, id: BillId) -> Result<BillRow, Error> {
     Ok(bill::table.find(id).select(BillRow::as_select()).first(tx.conn())?)
 }
 
 /// The bills of a day, oldest first.
-pub fn bills(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Vec<BillRow>, Error> {
+pub fn bills(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<Vec<BillRow>, Error> {
     Ok(bill::table
         .filter(bill::institution_id.eq(institution))
-        .filter(bill::business_date.eq(day))
+        .filter(bill::business_date.eq(As(day)))
         .order(bill::id.asc())
         .select(BillRow::as_select())
         .load(tx.conn())?)
 }
 
-type OursTuple = (String, String, String, String, String, String, String, i64, i64, Option<String>, i64, i64);
+type OursTuple =
+    (String, String, String, String, String, Tags, Parties, Fen, i64, Option<Digest>, MerchantId, OrderId);
 
 impl From<OursTuple> for Ours {
     fn from(row: OursTuple) -> Self {
@@ -95,7 +102,7 @@ impl From<OursTuple> for Ours {
             product,
             tags,
             parties,
-            paid: Fen::new(paid),
+            paid,
             paid_at,
             preview_digest: preview,
             sub_merchant_id: sub,
@@ -105,7 +112,11 @@ impl From<OursTuple> for Ours {
 }
 
 /// Our payments under these numbers of the institution, whatever day we have them on.
-pub(super) fn ours(tx: &mut Tx<'_>, institution: i64, numbers: &[&str]) -> Result<Vec<Ours>, Error> {
+pub(super) fn ours(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    numbers: &[&str],
+) -> Result<Vec<Ours>, Error> {
     let rows: Vec<OursTuple> = payment_key::table
         .inner_join(
             payment::table.on(payment::business_date
@@ -135,9 +146,9 @@ pub(super) fn ours(tx: &mut Tx<'_>, institution: i64, numbers: &[&str]) -> Resul
 }
 
 /// Our payments of a bill's day that the bill lacks, after an order's key, at most `limit`.
-pub(super) fn missing(tx: &mut Tx<'_>, of: &BillRow, after: i64, limit: i64) -> Result<Vec<Ours>, Error> {
+pub(super) fn missing(tx: &mut Tx<'_>, of: &BillRow, after: OrderId, limit: i64) -> Result<Vec<Ours>, Error> {
     let theirs = bill_order::table
-        .filter(bill_order::business_date.eq(of.business_date))
+        .filter(bill_order::business_date.eq(As(of.business_date)))
         .filter(bill_order::institution_id.eq(of.institution_id))
         .filter(bill_order::bill_id.eq(of.id))
         .filter(bill_order::inst_order_no.eq(payment::inst_order_no));
@@ -145,7 +156,7 @@ pub(super) fn missing(tx: &mut Tx<'_>, of: &BillRow, after: i64, limit: i64) -> 
         .inner_join(pay_order::table.on(pay_order::id.eq(payment::order_id)))
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(payment::sub_merchant_id)))
         .filter(payment::institution_id.eq(of.institution_id))
-        .filter(payment::business_date.eq(of.business_date))
+        .filter(payment::business_date.eq(As(of.business_date)))
         .filter(payment::order_id.gt(after))
         .filter(not(exists(theirs)))
         .order(payment::order_id.asc())
@@ -171,8 +182,8 @@ pub(super) fn missing(tx: &mut Tx<'_>, of: &BillRow, after: i64, limit: i64) -> 
 /// Records differences; those that are known already stay as they are.
 pub(super) fn add_differences(
     tx: &mut Tx<'_>,
-    institution: i64,
-    day: i32,
+    institution: InstitutionId,
+    day: BusinessDay,
     found_at: i64,
     found: &[Difference],
 ) -> Result<(), Error> {
@@ -182,8 +193,8 @@ pub(super) fn add_differences(
             .map(|one| {
                 (
                     difference::institution_id.eq(institution),
-                    difference::business_date.eq(day),
-                    difference::kind.eq(one.kind.as_str()),
+                    difference::business_date.eq(As(day)),
+                    difference::kind.eq(As(one.kind)),
                     difference::inst_order_no.eq(&one.inst_order_no),
                     difference::order_no.eq(&one.order_no),
                     difference::ours.eq(one.ours.as_deref()),
@@ -205,13 +216,17 @@ pub(super) fn add_differences(
 }
 
 /// Kind, the institution's number, ours, our value, theirs.
-type DifferenceRow = (String, String, String, Option<String>, Option<String>);
+type DifferenceRow = (DifferenceKind, String, String, Option<String>, Option<String>);
 
 /// The differences of a day, in order of the institution's numbers.
-pub fn differences(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Vec<Difference>, Error> {
+pub fn differences(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    day: BusinessDay,
+) -> Result<Vec<Difference>, Error> {
     let rows: Vec<DifferenceRow> = difference::table
         .filter(difference::institution_id.eq(institution))
-        .filter(difference::business_date.eq(day))
+        .filter(difference::business_date.eq(As(day)))
         .order((difference::inst_order_no.asc(), difference::kind.asc()))
         .select((
             difference::kind,
@@ -221,26 +236,35 @@ pub fn differences(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Vec<Di
             difference::theirs,
         ))
         .load(tx.conn())?;
-    rows.into_iter()
-        .map(|(kind, inst_order_no, order_no, ours, theirs)| {
-            let kind = DifferenceKind::parse(&kind)
-                .ok_or_else(|| Error::Internal(format!("unknown kind of difference {kind}")))?;
-            Ok(Difference { kind, inst_order_no, order_no, ours, theirs })
-        })
-        .collect()
+    let difference = |(kind, inst_order_no, order_no, ours, theirs)| Difference {
+        kind,
+        inst_order_no,
+        order_no,
+        ours,
+        theirs,
+    };
+    Ok(rows.into_iter().map(difference).collect())
 }
 
 /// How many differences were found for a day.
-pub fn day_difference_count(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<i64, Error> {
+pub fn day_difference_count(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    day: BusinessDay,
+) -> Result<i64, Error> {
     Ok(difference::table
         .filter(difference::institution_id.eq(institution))
-        .filter(difference::business_date.eq(day))
+        .filter(difference::business_date.eq(As(day)))
         .count()
         .get_result(tx.conn())?)
 }
 
 /// The days whose bill differs from our record of an order.
-pub fn days_of(tx: &mut Tx<'_>, institution: i64, order_no: &str) -> Result<Vec<i32>, Error> {
+pub fn days_of(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    order_no: &str,
+) -> Result<Vec<BusinessDay>, Error> {
     Ok(difference::table
         .filter(difference::order_no.eq(order_no))
         .filter(difference::institution_id.eq(institution))
@@ -250,27 +274,27 @@ pub fn days_of(tx: &mut Tx<'_>, institution: i64, order_no: &str) -> Result<Vec<
 
 /// Orders of a bill that may stand in another day's bill too, by that day: either bill differs from our record of the
 /// order then, because a payment of ours has one day.
-pub fn elsewhere(tx: &mut Tx<'_>, of: &BillRow) -> Result<HashMap<i32, Vec<String>>, Error> {
+pub fn elsewhere(tx: &mut Tx<'_>, of: &BillRow) -> Result<HashMap<BusinessDay, Vec<String>>, Error> {
     let theirs = bill_order::table
-        .filter(bill_order::business_date.eq(of.business_date))
+        .filter(bill_order::business_date.eq(As(of.business_date)))
         .filter(bill_order::institution_id.eq(of.institution_id))
         .filter(bill_order::bill_id.eq(of.id))
         .filter(bill_order::inst_order_no.eq(difference::inst_order_no));
-    let mut pairs: Vec<(i32, String)> = difference::table
+    let mut pairs: Vec<(BusinessDay, String)> = difference::table
         .filter(difference::institution_id.eq(of.institution_id))
-        .filter(difference::business_date.ne(of.business_date))
+        .filter(difference::business_date.ne(As(of.business_date)))
         .filter(exists(theirs))
         .select((difference::business_date, difference::inst_order_no))
         .load(tx.conn())?;
-    let ours: Vec<(i32, String)> = difference::table
+    let ours: Vec<(BusinessDay, String)> = difference::table
         .inner_join(payment_key::table.on(payment_key::inst_order_no.eq(difference::inst_order_no)))
         .filter(difference::institution_id.eq(of.institution_id))
-        .filter(difference::business_date.eq(of.business_date))
-        .filter(payment_key::business_date.ne(of.business_date))
+        .filter(difference::business_date.eq(As(of.business_date)))
+        .filter(payment_key::business_date.ne(As(of.business_date)))
         .select((payment_key::business_date, difference::inst_order_no))
         .load(tx.conn())?;
     pairs.extend(ours);
-    let mut by_day: HashMap<i32, Vec<String>> = HashMap::new();
+    let mut by_day: HashMap<BusinessDay, Vec<String>> = HashMap::new();
     for (day, number) in pairs {
         by_day.entry(day).or_default().push(number);
     }
@@ -278,8 +302,11 @@ pub fn elsewhere(tx: &mut Tx<'_>, of: &BillRow) -> Result<HashMap<i32, Vec<Strin
 }
 
 /// Internal keys of an institution's sub-merchants.
-pub(super) fn sub_merchants(tx: &mut Tx<'_>, institution: i64) -> Result<HashMap<String, i64>, Error> {
-    let rows: Vec<(String, i64)> = sub_merchant::table
+pub(super) fn sub_merchants(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+) -> Result<HashMap<String, MerchantId>, Error> {
+    let rows: Vec<(String, MerchantId)> = sub_merchant::table
         .filter(sub_merchant::institution_id.eq(institution))
         .select((sub_merchant::merchant, sub_merchant::id))
         .load(tx.conn())?;
@@ -289,8 +316,8 @@ pub(super) fn sub_merchants(tx: &mut Tx<'_>, institution: i64) -> Result<HashMap
 /// A difference and the business day it was found for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// yyyymmdd.
-    pub business_date: i32,
+    /// The day.
+    pub business_date: BusinessDay,
     /// What differs.
     pub difference: Difference,
 }
@@ -315,7 +342,7 @@ pub fn difference_count(tx: &mut Tx<'_>, scope: &Scope, most: i64) -> Result<i64
 
 /// The newest differences, at most `limit`.
 pub fn newest_differences(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<Vec<Found>, Error> {
-    type Row = (i32, String, String, String, Option<String>, Option<String>);
+    type Row = (BusinessDay, DifferenceKind, String, String, Option<String>, Option<String>);
     let query = difference::table
         .order(difference::id.desc())
         .limit(limit)
@@ -329,14 +356,9 @@ pub fn newest_differences(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<
         ))
         .into_boxed();
     let rows: Vec<Row> = scoped!(query, scope).load(tx.conn())?;
-    rows.into_iter()
-        .map(|(business_date, kind, inst_order_no, order_no, ours, theirs)| {
-            let kind = DifferenceKind::parse(&kind)
-                .ok_or_else(|| Error::Internal(format!("unknown kind of difference {kind}")))?;
-            Ok(Found {
-                business_date,
-                difference: Difference { kind, inst_order_no, order_no, ours, theirs },
-            })
-        })
-        .collect()
+    let found = |(business_date, kind, inst_order_no, order_no, ours, theirs)| Found {
+        business_date,
+        difference: Difference { kind, inst_order_no, order_no, ours, theirs },
+    };
+    Ok(rows.into_iter().map(found).collect())
 }

@@ -11,10 +11,12 @@ pub use store::{StoredRule, by_digest, kept};
 
 use crate::clock;
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange;
 use crate::kernel::approvals::{ApprovedRule, Bundle};
 use crate::kernel::calendar::Instant;
+use crate::kernel::digest::Digest;
 use crate::kernel::rule::pick;
 use crate::kernel::split::OrderFacts;
 
@@ -23,13 +25,13 @@ use crate::kernel::split::OrderFacts;
 pub struct Preview {
     /// Name of the rule.
     pub rule: String,
-    /// Digest of the version, lower-case hex.
-    pub digest: String,
+    /// Digest of the version.
+    pub digest: Digest,
 }
 
 /// The institution's newest bundle that was issued at or before `at`: what it has approved.
-pub fn bundle_at(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Option<Bundle>, Error> {
-    let row = exchange::newest_bundle(tx, institution, clock::micros(at))?;
+pub fn bundle_at(tx: &mut Tx<'_>, institution: InstitutionId, at: Instant) -> Result<Option<Bundle>, Error> {
+    let row = exchange::newest_bundle(tx, institution.get(), clock::micros(at))?;
     row.map(|row| exchange::parse_bundle("the bundle in force", &row.body)).transpose()
 }
 
@@ -40,18 +42,18 @@ const SHARED: usize = 8;
 /// names never changes. The last ones read stay in memory.
 pub fn shared_bundle_at(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     at: Instant,
 ) -> Result<Option<Arc<Bundle>>, Error> {
     static READ: Mutex<VecDeque<(String, Arc<Bundle>)>> = Mutex::new(VecDeque::new());
-    let Some((sha256, _)) = exchange::newest_bundle_key(tx, institution, clock::micros(at))? else {
+    let Some((sha256, _)) = exchange::newest_bundle_key(tx, institution.get(), clock::micros(at))? else {
         return Ok(None);
     };
     let read = || READ.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, bundle)) = read().iter().find(|(digest, _)| *digest == sha256) {
         return Ok(Some(Arc::clone(bundle)));
     }
-    let row = exchange::bundle(tx, institution, &sha256)?.ok_or(Error::NotFound)?;
+    let row = exchange::bundle(tx, institution.get(), &sha256)?.ok_or(Error::NotFound)?;
     let bundle = Arc::new(exchange::parse_bundle("the bundle in force", &row.body)?);
     let mut read = read();
     read.push_front((sha256, Arc::clone(&bundle)));
@@ -60,10 +62,10 @@ pub fn shared_bundle_at(
 }
 
 /// Keeps the versions of a bundle that were not kept before; how many those were.
-pub fn keep(tx: &mut Tx<'_>, institution: i64, bundle: &Bundle) -> Result<usize, Error> {
+pub fn keep(tx: &mut Tx<'_>, institution: InstitutionId, bundle: &Bundle) -> Result<usize, Error> {
     let mut kept = 0_usize;
     for approved in &bundle.rules {
-        if by_digest(tx, institution, &approved.rule.digest().to_string())?.is_none() {
+        if by_digest(tx, institution, &approved.rule.digest())?.is_none() {
             store::insert(tx, institution, &approved.rule, approved.approved_at)?;
             kept = kept.saturating_add(1);
         }
@@ -72,7 +74,11 @@ pub fn keep(tx: &mut Tx<'_>, institution: i64, bundle: &Bundle) -> Result<usize,
 }
 
 /// What is in force at `at` under the institution's newest bundle of that moment: of each rule the newest version.
-pub fn in_force(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Vec<ApprovedRule>, Error> {
+pub fn in_force(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    at: Instant,
+) -> Result<Vec<ApprovedRule>, Error> {
     let Some(bundle) = shared_bundle_at(tx, institution, at)? else { return Ok(Vec::new()) };
     let mut newest: BTreeMap<&str, &ApprovedRule> = BTreeMap::new();
     for approved in bundle.rules.iter().filter(|approved| is_in_force(approved, at)) {
@@ -95,5 +101,5 @@ fn is_in_force(approved: &ApprovedRule, at: Instant) -> bool {
 /// The version that `split.md` picks for these facts under a bundle.
 pub fn preview(bundle: &Bundle, order: &OrderFacts) -> Option<Preview> {
     let picked = pick(order, &bundle.rules_in_force(), bundle.decision(&order.inst_order_no));
-    picked.map(|rule| Preview { rule: rule.rule.to_string(), digest: rule.digest().to_string() })
+    picked.map(|rule| Preview { rule: rule.rule.to_string(), digest: rule.digest() })
 }

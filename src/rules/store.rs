@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use crate::clock;
 use crate::db::Tx;
+use crate::db::columns::{As, InstitutionId, RuleId};
 use crate::db::schema::rule_version;
 use crate::error::Error;
 use crate::kernel::calendar::Instant;
@@ -19,8 +20,8 @@ pub struct StoredRule {
     pub rule: String,
     /// Number of the version.
     pub version: i32,
-    /// SHA-256 of the canonical form, lower-case hex.
-    pub digest: String,
+    /// Over the canonical form.
+    pub digest: Digest,
     /// The canonical form: `rule::parse` reads it back.
     pub canonical: String,
     /// Unix microseconds.
@@ -28,28 +29,31 @@ pub struct StoredRule {
 }
 
 /// The version of this digest.
-pub fn by_digest(tx: &mut Tx<'_>, institution: i64, digest: &str) -> Result<Option<StoredRule>, Error> {
+pub fn by_digest(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    digest: &Digest,
+) -> Result<Option<StoredRule>, Error> {
     Ok(rule_version::table
         .filter(rule_version::institution_id.eq(institution))
-        .filter(rule_version::digest.eq(digest))
+        .filter(rule_version::digest.eq(As(*digest)))
         .select(StoredRule::as_select())
         .first(tx.conn())
         .optional()?)
 }
 
 /// Internal keys of an institution's versions, by digest.
-pub fn kept(tx: &mut Tx<'_>, institution: i64) -> Result<HashMap<Digest, i64>, Error> {
-    let rows: Vec<(String, i64)> = rule_version::table
+pub fn kept(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<HashMap<Digest, RuleId>, Error> {
+    let rows: Vec<(Digest, RuleId)> = rule_version::table
         .filter(rule_version::institution_id.eq(institution))
         .select((rule_version::digest, rule_version::id))
         .load(tx.conn())?;
-    let parsed = rows.into_iter().map(|(digest, id)| digest.parse().map(|digest| (digest, id)));
-    parsed.collect::<Result<_, _>>().map_err(Error::internal)
+    Ok(rows.into_iter().collect())
 }
 
 pub(super) fn insert(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     rule: &RuleVersion,
     approved_at: Instant,
 ) -> Result<(), Error> {
@@ -60,7 +64,7 @@ pub(super) fn insert(
             rule_version::institution_id.eq(institution),
             rule_version::rule.eq(&*rule.rule),
             rule_version::version.eq(version),
-            rule_version::digest.eq(rule.digest().to_string()),
+            rule_version::digest.eq(As(rule.digest())),
             rule_version::canonical.eq(rule.canonical()),
             rule_version::approved_at.eq(clock::micros(approved_at)),
         ))

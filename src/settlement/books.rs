@@ -5,10 +5,12 @@ use super::KIND;
 use super::net::Gathered;
 use super::store::{self, SettlementLine};
 use crate::db::Tx;
+use crate::db::columns::{InstitutionId, ResultId};
 use crate::error::Error;
 use crate::exchange::{ExchangedFile, ImportedResult, ResultLine};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::ret::RetCode;
+use crate::kernel::file::ret::RetStatus;
 use crate::kernel::money::Fen;
 use crate::ledger::{self, ByParty, Told};
 use crate::splits;
@@ -35,7 +37,7 @@ pub(super) fn made(
         .collect();
     told.items = i64::try_from(pays.len()).unwrap_or(i64::MAX);
     ledger::frozen(tx, told, &gathered.splits(), &pays)?;
-    ledger::close(tx, file.institution_id, settled_day, &file.name, at)
+    ledger::close(tx, InstitutionId::new(file.institution_id), settled_day, &file.name, at)
 }
 
 /// A result was taken in: what it says happened to the money.
@@ -46,10 +48,12 @@ pub(super) fn answered(tx: &mut Tx<'_>, imported: &ImportedResult, name: &str, a
     match (result.stage.as_str(), answered.kind.as_str()) {
         ("FINAL", KIND) => settled(tx, told, answered.id, lines),
         ("FINAL", _) => {
-            for (status, sign) in [("S", 1), ("B", -1)] {
-                let totals = splits::answered_totals(tx, answered, result.id, status)?.into_iter();
-                let parties: ByParty =
-                    totals.map(|sum| (sum.receiver, Fen::new(sum.total.saturating_mul(sign)))).collect();
+            for (status, sign) in [(RetStatus::Success, 1), (RetStatus::Bounced, -1)] {
+                let totals =
+                    splits::answered_totals(tx, answered, ResultId::new(result.id), status)?.into_iter();
+                let parties: ByParty = totals
+                    .map(|sum| (sum.receiver, Fen::new(sum.total.get().saturating_mul(sign))))
+                    .collect();
                 ledger::split(tx, told, &parties)?;
             }
             Ok(())
@@ -75,10 +79,10 @@ fn settled(tx: &mut Tx<'_>, told: Told<'_>, stl: i64, lines: &[ResultLine]) -> R
 }
 
 fn told<'a>(file: &ExchangedFile, evidence: &'a str, at: i64) -> Result<Told<'a>, Error> {
-    let (institution, of) = (file.institution_id, business_day(file.business_date)?);
+    let (institution, of) = (InstitutionId::new(file.institution_id), business_day(file.business_date)?);
     Ok(Told { institution, of, evidence, items: file.orders, at })
 }
 
-fn business_day(day: i32) -> Result<BusinessDay, Error> {
+pub(super) fn business_day(day: i32) -> Result<BusinessDay, Error> {
     BusinessDay::from_i32(day).ok_or_else(|| Error::Internal("a stored day".into()))
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use super::results::{file_state, is_void};
 use super::{KIND, store};
 use crate::db::Tx;
+use crate::db::columns::{FileId, InstitutionId};
 use crate::error::Error;
 use crate::exchange::{self, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
@@ -43,7 +44,7 @@ impl fmt::Display for Missing {
 /// before it lists, so each of these must be executed: an earlier day that is closed keeps the later ones closed.
 pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
-    if ledger::state(tx, institution, day)? == CustodyState::Open {
+    if ledger::state(tx, InstitutionId::new(institution), day)? == CustodyState::Open {
         missing.push(Missing::Cut);
     }
     let mut void_days = BTreeSet::new();
@@ -56,7 +57,7 @@ pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<M
         }
     }
     for day in void_days {
-        let (live, void) = splits::standing(tx, institution, day)?;
+        let (live, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
         missing.extend(unrepeated(tx, &live, &void)?.map(|file| Missing::Repeat(file.name.clone())));
     }
     if let Some(last) = last_valid(tx, institution)?
@@ -82,7 +83,7 @@ pub(super) fn unsettled(
 
 /// Whether orders of a void file stand in no valid file of the day yet: cutting again repeats them.
 pub fn must_repeat(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<bool, Error> {
-    let (live, void) = splits::standing(tx, institution, day)?;
+    let (live, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
     Ok(unrepeated(tx, &live, &void)?.is_some())
 }
 
@@ -92,7 +93,7 @@ fn unrepeated<'a>(
     live: &[ExchangedFile],
     void: &'a [ExchangedFile],
 ) -> Result<Option<&'a ExchangedFile>, Error> {
-    let ids: Vec<i64> = live.iter().map(|file| file.id).collect();
+    let ids: Vec<FileId> = live.iter().map(|file| FileId::new(file.id)).collect();
     for file in void {
         if live.is_empty() || !splits::lists_all(tx, &ids, file)? {
             return Ok(Some(file));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::store::{self, Input, Requeue, SettlementLine};
 use super::{KIND, gate, stl};
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
 use crate::exchange::{self, Answer, ExchangedFile};
 use crate::kernel::approvals::Bundle;
@@ -56,7 +57,7 @@ impl Gathered {
     fn take_split(&mut self, tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<(), Error> {
         for total in splits::receiver_totals(tx, file)? {
             let position = self.positions.entry(total.receiver).or_default();
-            add(&mut position.sums.splits, total.total)?;
+            add(&mut position.sums.splits, total.total.get())?;
             position.orders = position.orders.checked_add(total.orders).ok_or_else(overflow)?;
         }
         self.days.insert(file.business_date);
@@ -182,6 +183,6 @@ fn overflow() -> Error {
 
 /// The newest bundle at a file's time.
 pub(super) fn bundle_at(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Bundle, Error> {
-    let bundle = rules::bundle_at(tx, institution, at)?;
+    let bundle = rules::bundle_at(tx, InstitutionId::new(institution), at)?;
     bundle.ok_or_else(|| Error::refused(Code::NoBundle, format!("no {KIND} can be made")))
 }

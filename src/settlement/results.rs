@@ -3,10 +3,12 @@ use std::collections::BTreeMap;
 
 use super::{KIND, books, store};
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
 use crate::exchange::{self, Answer, ExchangedFile, Imported, ImportedResult, Incoming, ResultLine};
 use crate::institutions::Institution;
 use crate::kernel::file::{FileKind, FileName};
+use crate::kernel::money::Fen;
 use crate::kernel::state::{FileState, SettlementState};
 use crate::{rules, splits};
 
@@ -34,7 +36,7 @@ pub fn receive(
         Some(FileKind::Apr) => match exchange::import_approvals(tx, institution, incoming, now)? {
             Imported::Again => Ok(Received::Again),
             Imported::New((_, bundle)) => {
-                rules::keep(tx, institution.id, &bundle)?;
+                rules::keep(tx, InstitutionId::new(institution.id), &bundle)?;
                 Ok(Received::Approvals)
             }
         },
@@ -64,7 +66,8 @@ fn receive_result(
             }
             books::answered(tx, &imported, &incoming.name, now)?;
             if imported.result.stage == "FIRST" && imported.answered.kind == "SPL" {
-                splits::list_unsplit(tx, institution.id, imported.answered.business_date)?;
+                let day = books::business_day(imported.answered.business_date)?;
+                splits::list_unsplit(tx, InstitutionId::new(institution.id), day)?;
             }
             Ok(Received::Result(imported.answered.name))
         }
@@ -85,8 +88,11 @@ fn answers_lines(tx: &mut Tx<'_>, imported: &ImportedResult) -> Result<(), Error
     for line in &imported.lines {
         match amounts.get(&line.n) {
             None => return refuse(line, "is no line of it that can be executed"),
-            Some(amount) if line.status == "S" && line.amount != *amount => {
-                return refuse(line, &format!("succeeded with {} instead of {amount} fen", line.amount));
+            Some(amount) if line.status == "S" && Fen::new(line.amount) != *amount => {
+                return refuse(
+                    line,
+                    &format!("succeeded with {} instead of {} fen", line.amount, amount.get()),
+                );
             }
             Some(_) => {}
         }
@@ -94,9 +100,13 @@ fn answers_lines(tx: &mut Tx<'_>, imported: &ImportedResult) -> Result<(), Error
     fold_states(tx, imported.answered.id).map(|_| ())
 }
 
-fn settled_amounts(tx: &mut Tx<'_>, stl: i64) -> Result<BTreeMap<i32, i64>, Error> {
+fn settled_amounts(tx: &mut Tx<'_>, stl: i64) -> Result<BTreeMap<i32, Fen>, Error> {
     let lines = store::lines(tx, stl)?;
-    Ok(lines.into_iter().filter(|line| line.kind == "S").map(|line| (line.n, line.amount)).collect())
+    Ok(lines
+        .into_iter()
+        .filter(|line| line.kind == "S")
+        .map(|line| (line.n, Fen::new(line.amount)))
+        .collect())
 }
 
 /// Where a file stands.

@@ -2,6 +2,7 @@
 use super::net::{bundle_at, gather};
 use super::{KIND, books, gate, stl, store};
 use crate::clock::{Clock, micros};
+use crate::db::columns::InstitutionId;
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
 use crate::exchange::{self, Desk, ExchangedFile, NewFile};
@@ -43,7 +44,7 @@ pub fn publish_again(tx: &mut Tx<'_>, desk: &Desk, day: BusinessDay) -> Result<(
     for kind in ["SPL", KIND] {
         let files = match kind {
             KIND => exchange::of_day(tx, desk.institution.id, kind, day.to_i32())?,
-            _ => splits::recorded(tx, desk.institution.id, day)?,
+            _ => splits::recorded(tx, InstitutionId::new(desk.institution.id), day)?,
         };
         for file in files {
             if exchange::is_published(&desk.folder.out(day), &file.name) {

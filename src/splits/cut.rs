@@ -7,6 +7,7 @@ use super::pipeline::{self, Plan};
 use super::store::{self, Entry};
 use crate::channels::wechat::Client;
 use crate::clock::{self, Clock};
+use crate::db::columns::InstitutionId;
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
 use crate::exchange::{self, Answer, Desk, ExchangedFile, broken_record};
@@ -14,14 +15,13 @@ use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::spl::{SplHeader, SplOrder, SplRecord, SplUnsplit, SplWriter};
-use crate::kernel::file::{FileName, MAX_ORDERS};
+use crate::kernel::file::{FileKind, FileName, MAX_ORDERS};
 use crate::kernel::money::Fen;
-use crate::kernel::proposal::Reason;
 use crate::ledger;
 use crate::reconciliation::{self, BillRow};
 use crate::rules;
 
-pub(super) const KIND: &str = "SPL";
+pub(super) const KIND: &str = FileKind::Spl.as_str();
 /// Orders of a file that are read at once when it is written again.
 const PAGE: i32 = 2000;
 
@@ -103,7 +103,7 @@ pub async fn cut(
     };
     cutting.tell(Progress::Bill);
     let fetched = reconciliation::fetch(client, desk, day).await?;
-    let (at, institution) = (clock.instant(), desk.institution.id);
+    let (at, institution) = (clock.instant(), InstitutionId::new(desk.institution.id));
     let here = desk.clone();
     let (bill, bundle) = db
         .write(move |tx| {
@@ -125,10 +125,10 @@ pub async fn cut(
     };
     db.read(move |tx| {
         Ok(CutReport {
-            files: exchange::of_day(tx, institution, KIND, day.to_i32())?,
+            files: exchange::of_day(tx, institution.get(), KIND, day.to_i32())?,
             made: left.saturating_add(made),
             orders: reconciliation::order_count(tx, &bill)?,
-            differences: reconciliation::day_difference_count(tx, institution, day.to_i32())?,
+            differences: reconciliation::day_difference_count(tx, institution, day)?,
         })
     })
     .await
@@ -140,7 +140,7 @@ fn post(tx: &mut Tx<'_>, bill: &BillRow, day: BusinessDay, now: i64) -> Result<(
     if let Some(broken) = ledger::day_breaks(tx, institution, day)?.first() {
         return Err(Error::refused(Code::LedgerBroken, broken.clone()));
     }
-    let evidence = exchange::by_id(tx, bill.file_id)?.name;
+    let evidence = exchange::by_id(tx, bill.file_id.get())?.name;
     let billed = reconciliation::billed(tx, bill)?;
     ledger::billed(tx, institution, day, &billed, &evidence, now)?;
     ledger::cut(tx, institution, day, &evidence, now)
@@ -185,11 +185,11 @@ fn made(db: &Db, desk: &Desk, plan: &Plan, now: i64, cutting: &Cutting) -> Resul
 /// Finishes a run that stopped between two files, with what was recorded with it. Its files come out of the records
 /// only when they are all there.
 fn resume(db: &Db, desk: &Desk, day: BusinessDay, now: i64, cutting: &Cutting) -> Result<usize, Error> {
-    let institution = desk.institution.id;
+    let institution = InstitutionId::new(desk.institution.id);
     let plan = db.read_blocking(|tx| {
-        let cuts = store::cuts(tx, institution, day.to_i32())?;
-        let Some(last) = cuts.last().filter(|last| last.more == 1) else { return Ok(None) };
-        let bundle = exchange::bundle(tx, institution, &last.approvals_sha256)?
+        let cuts = store::cuts(tx, institution, day)?;
+        let Some(last) = cuts.last().filter(|last| last.more) else { return Ok(None) };
+        let bundle = exchange::bundle(tx, institution.get(), &last.approvals_sha256.to_string())?
             .ok_or_else(|| Error::Internal(format!("the bundle of the cut of {day} is not kept")))?;
         let bundle = exchange::parse_bundle("the bundle of the cut", &bundle.body)?;
         let bill = reconciliation::bill_by_id(tx, last.bill_id)?;
@@ -203,23 +203,27 @@ fn resume(db: &Db, desk: &Desk, day: BusinessDay, now: i64, cutting: &Cutting) -
 }
 
 /// The SPLs of a day that may be published, by seq: those whose run is recorded to its end.
-pub fn recorded(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<ExchangedFile>, Error> {
-    let mut files = exchange::of_day(tx, institution, KIND, day.to_i32())?;
-    let cuts = store::cuts(tx, institution, day.to_i32())?;
-    let begun = cuts.iter().rev().take_while(|cut| cut.more == 1).count();
+pub fn recorded(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    day: BusinessDay,
+) -> Result<Vec<ExchangedFile>, Error> {
+    let mut files = exchange::of_day(tx, institution.get(), KIND, day.to_i32())?;
+    let cuts = store::cuts(tx, institution, day)?;
+    let begun = cuts.iter().rev().take_while(|cut| cut.more).count();
     files.truncate(files.len().saturating_sub(begun));
     Ok(files)
 }
 
 fn publish_again(tx: &mut Tx<'_>, desk: &Desk, day: BusinessDay) -> Result<(), Error> {
-    for file in recorded(tx, desk.institution.id, day)? {
+    for file in recorded(tx, InstitutionId::new(desk.institution.id), day)? {
         desk.publish(&file, |out| recompute(tx, &file, out))?;
     }
     Ok(())
 }
 
 fn bundle_at(tx: &mut Tx<'_>, desk: &Desk, at: Instant) -> Result<Bundle, Error> {
-    rules::bundle_at(tx, desk.institution.id, at)?.ok_or_else(|| {
+    rules::bundle_at(tx, InstitutionId::new(desk.institution.id), at)?.ok_or_else(|| {
         let detail = format!("{} has approved nothing yet", desk.institution.code);
         Error::refused(Code::NoBundle, detail)
     })
@@ -228,11 +232,11 @@ fn bundle_at(tx: &mut Tx<'_>, desk: &Desk, at: Instant) -> Result<Bundle, Error>
 /// The files of a day that count, and those that are void.
 pub fn standing(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     day: BusinessDay,
 ) -> Result<(Vec<ExchangedFile>, Vec<ExchangedFile>), Error> {
     let (mut live, mut void) = (Vec::new(), Vec::new());
-    for file in exchange::of_day(tx, institution, KIND, day.to_i32())? {
+    for file in exchange::of_day(tx, institution.get(), KIND, day.to_i32())? {
         match exchange::answer(tx, file.id)? {
             Answer::Void(_) => void.push(file),
             Answer::None | Answer::Accepted => live.push(file),
@@ -288,11 +292,10 @@ fn records(entry: &Entry, mut take: impl FnMut(&SplRecord<'_>) -> Result<(), Err
     let Entry { order, billed, rule } = entry;
     let lines = entry.lines()?;
     let n = u32::try_from(order.n).map_err(Error::internal)?;
-    let (paid_at, paid) = (clock::instant(order.paid_at), Fen::new(billed.paid));
+    let (paid_at, paid) = (clock::instant(order.paid_at), billed.paid);
     let (order_no, inst_order_no) = (billed.order_no.as_str(), order.inst_order_no.as_str());
-    match (&order.reason, rule) {
+    match (order.reason, rule) {
         (Some(reason), _) => {
-            let reason = Reason::parse(reason).ok_or_else(|| Error::Internal("a stored reason".into()))?;
             take(&SplRecord::Unsplit(SplUnsplit { n, order_no, inst_order_no, paid_at, paid, reason }))?;
         }
         (None, Some(rule)) => take(&SplRecord::Order(SplOrder {
@@ -302,12 +305,12 @@ fn records(entry: &Entry, mut take: impl FnMut(&SplRecord<'_>) -> Result<(), Err
             merchant: &billed.merchant,
             channel: &billed.channel,
             product: &billed.product,
-            tags: &billed.tags,
-            parties: &billed.parties,
+            tags: billed.tags.as_str(),
+            parties: billed.parties.as_str(),
             paid_at,
             paid,
-            fee: Fen::new(billed.fee),
-            subsidy: Fen::new(billed.subsidy),
+            fee: billed.fee,
+            subsidy: billed.subsidy,
             rule: &rule.rule,
             version: i64::from(rule.version),
             lines: u32::try_from(lines.len()).map_err(Error::internal)?,

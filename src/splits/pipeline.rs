@@ -8,6 +8,7 @@ use super::propose::{self, Batch};
 use super::store;
 use super::write::Writer;
 use crate::clock;
+use crate::db::columns::{FileId, RuleId};
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::exchange::{self, Desk, ExchangedFile};
@@ -31,11 +32,11 @@ pub(super) struct Plan {
     /// The header's time.
     pub created_at: Instant,
     /// Internal keys of the rule versions.
-    pub rules: HashMap<Digest, i64>,
+    pub rules: HashMap<Digest, RuleId>,
     /// The day's files that are not void.
-    pub live: Vec<i64>,
+    pub live: Vec<FileId>,
     /// All the day's files.
-    pub known: Vec<i64>,
+    pub known: Vec<FileId>,
     /// Orders of a file at most.
     pub most: u32,
 }
@@ -48,10 +49,10 @@ impl Plan {
         created_at: Instant,
         most: u32,
     ) -> Result<Self, Error> {
-        let day = BusinessDay::from_i32(bill.business_date)
-            .ok_or_else(|| Error::Internal("a bill's stored day".into()))?;
+        let day = bill.business_date;
         let (live, void) = standing(tx, bill.institution_id, day)?;
-        let ids = |files: &[ExchangedFile]| files.iter().map(|file| file.id).collect::<Vec<i64>>();
+        let ids =
+            |files: &[ExchangedFile]| files.iter().map(|file| FileId::new(file.id)).collect::<Vec<FileId>>();
         let (live, mut known) = (ids(&live), ids(&void));
         known.extend(&live);
         known.sort_unstable();
@@ -130,10 +131,11 @@ fn untold(tx: &mut Tx<'_>, plan: &Plan, mut orders: Vec<BillOrder>) -> Result<Pa
 }
 
 /// The files of the day as a writer finds them, whatever their state.
-pub(super) fn files_there(tx: &mut Tx<'_>, plan: &Plan) -> Result<Vec<i64>, Error> {
+pub(super) fn files_there(tx: &mut Tx<'_>, plan: &Plan) -> Result<Vec<FileId>, Error> {
     let bill = &plan.bill;
-    let files = exchange::of_day(tx, bill.institution_id, super::cut::KIND, bill.business_date)?;
-    let mut ids: Vec<i64> = files.iter().map(|file| file.id).collect();
+    let files =
+        exchange::of_day(tx, bill.institution_id.get(), super::cut::KIND, bill.business_date.to_i32())?;
+    let mut ids: Vec<FileId> = files.iter().map(|file| FileId::new(file.id)).collect();
     ids.sort_unstable();
     Ok(ids)
 }

@@ -186,7 +186,7 @@ impl<'a> Proposer<'a> {
         let (reason, rule_id) = match draft {
             Draft::Unsplit(reason) => {
                 self.unsplit(n, order, *reason)?;
-                (Some(reason.as_str()), None)
+                (Some(*reason), None)
             }
             Draft::Split { rule, lines } => {
                 self.split(n, order, rule, lines)?;

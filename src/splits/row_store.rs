@@ -1,33 +1,36 @@
 //! Storing the rows of split files.
 use diesel::prelude::*;
 
+use crate::db::columns::{As, BillId, FileId, InstitutionId, RuleId};
 use crate::db::schema::split_order;
 use crate::db::{Backend, BinaryRows, Bulk, Conn, Tx};
 use crate::error::Error;
 use crate::insert_chunks;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::proposal::Reason;
 
 /// An order as an SPL tells it: O with its lines, or X with its reason. What else it says stands in its bill's row.
-#[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
-#[diesel(table_name = split_order, treat_none_as_default_value = false)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = split_order)]
 pub struct SplitRow {
-    /// yyyymmdd.
-    pub business_date: i32,
+    /// The day.
+    pub business_date: BusinessDay,
     /// Whose day.
-    pub institution_id: i64,
+    pub institution_id: InstitutionId,
     /// The SPL.
-    pub file_id: i64,
+    pub file_id: FileId,
     /// Its place in the SPL, from 1.
     pub n: i32,
     /// The bill it was made from.
-    pub bill_id: i64,
+    pub bill_id: BillId,
     /// Unix microseconds.
     pub paid_at: i64,
     /// The institution's number.
     pub inst_order_no: String,
     /// Why it could not be split, of an X.
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
     /// The rule version that split it, of an O.
-    pub rule_id: Option<i64>,
+    pub rule_id: Option<RuleId>,
     /// Its L lines, as [`shares`](crate::kernel::file::spl::shares) reads them; empty of an X.
     pub lines: String,
 }
@@ -47,21 +50,37 @@ const COLUMNS: &[&str] = &[
 
 /// A row to be stored; its file is known when it is stored.
 pub(super) struct NewRow<'a> {
-    pub business_date: i32,
-    pub institution_id: i64,
+    pub business_date: BusinessDay,
+    pub institution_id: InstitutionId,
     pub n: i32,
-    pub bill_id: i64,
+    pub bill_id: BillId,
     pub paid_at: i64,
     pub inst_order_no: &'a str,
-    pub reason: Option<&'static str>,
-    pub rule_id: Option<i64>,
+    pub reason: Option<Reason>,
+    pub rule_id: Option<RuleId>,
     pub lines: &'a str,
+}
+
+/// A row as SQLite takes it.
+#[derive(Insertable)]
+#[diesel(table_name = split_order, treat_none_as_default_value = false)]
+pub(super) struct InsertedRow {
+    business_date: As<BusinessDay>,
+    institution_id: InstitutionId,
+    file_id: FileId,
+    n: i32,
+    bill_id: BillId,
+    paid_at: i64,
+    inst_order_no: String,
+    reason: Option<As<Reason>>,
+    rule_id: Option<RuleId>,
+    lines: String,
 }
 
 /// Rows in the form that the database takes fastest.
 pub(super) enum Rows {
     Copied(BinaryRows),
-    Inserted(Vec<SplitRow>),
+    Inserted(Vec<InsertedRow>),
 }
 
 impl Rows {
@@ -84,26 +103,26 @@ impl Rows {
         match self {
             Rows::Copied(rows) => {
                 rows.row(10);
-                rows.int(new.business_date);
-                rows.big(new.institution_id);
+                rows.int(new.business_date.to_i32());
+                rows.big(new.institution_id.get());
                 rows.big_later();
                 rows.int(new.n);
-                rows.big(new.bill_id);
+                rows.big(new.bill_id.get());
                 rows.big(new.paid_at);
                 rows.text(new.inst_order_no);
-                rows.maybe_text(new.reason);
-                rows.maybe_big(new.rule_id);
+                rows.maybe_text(new.reason.map(Reason::as_str));
+                rows.maybe_big(new.rule_id.map(RuleId::get));
                 rows.text(new.lines);
             }
-            Rows::Inserted(rows) => rows.push(SplitRow {
-                business_date: new.business_date,
+            Rows::Inserted(rows) => rows.push(InsertedRow {
+                business_date: As(new.business_date),
                 institution_id: new.institution_id,
-                file_id: 0,
+                file_id: FileId::new(0),
                 n: new.n,
                 bill_id: new.bill_id,
                 paid_at: new.paid_at,
                 inst_order_no: new.inst_order_no.to_owned(),
-                reason: new.reason.map(str::to_owned),
+                reason: new.reason.map(As),
                 rule_id: new.rule_id,
                 lines: new.lines.to_owned(),
             }),
@@ -115,15 +134,17 @@ impl Rows {
 pub(super) struct RowSink(Option<Bulk>);
 
 impl RowSink {
-    pub(super) fn open(tx: &mut Tx<'_>, day: i32, institution: i64) -> Result<Self, Error> {
+    pub(super) fn open(tx: &mut Tx<'_>, day: BusinessDay, institution: InstitutionId) -> Result<Self, Error> {
         match tx.conn() {
             Conn::Sqlite(_) => Ok(Self(None)),
-            Conn::Pg(conn) => Ok(Self(Some(Bulk::open(conn, "split_order", day, institution)?))),
+            Conn::Pg(conn) => {
+                Ok(Self(Some(Bulk::open(conn, "split_order", day.to_i32(), institution.get())?)))
+            }
         }
     }
 
     /// Stores rows of a file.
-    pub(super) fn add(&self, tx: &mut Tx<'_>, file_id: i64, rows: &mut Rows) -> Result<(), Error> {
+    pub(super) fn add(&self, tx: &mut Tx<'_>, file_id: FileId, rows: &mut Rows) -> Result<(), Error> {
         match (tx.conn(), &self.0, rows) {
             (Conn::Sqlite(conn), _, Rows::Inserted(rows)) => {
                 rows.iter_mut().for_each(|row| row.file_id = file_id);
@@ -131,7 +152,7 @@ impl RowSink {
                 Ok(())
             }
             (Conn::Pg(conn), Some(bulk), Rows::Copied(rows)) => {
-                rows.fill(file_id);
+                rows.fill(file_id.get());
                 Ok(bulk.copy(conn, COLUMNS, rows)?)
             }
             (Conn::Sqlite(_) | Conn::Pg(_), _, _) => Err(Error::Internal("rows for another database".into())),

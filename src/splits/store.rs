@@ -6,9 +6,14 @@ use diesel::prelude::*;
 
 use super::row_store::SplitRow;
 use crate::db::Tx;
+use crate::db::columns::{As, BillId, FileId, InstitutionId, ResultId};
 use crate::db::schema::{bill_order, day_cut, file_result, result_line, rule_version, split_order};
 use crate::error::Error;
 use crate::exchange::ExchangedFile;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::digest::Digest;
+use crate::kernel::file::Stage;
+use crate::kernel::file::ret::{RetCode, RetStatus};
 use crate::kernel::file::spl::{SplLine, shares};
 use crate::kernel::money::Fen;
 use crate::reconciliation::{self, BillRow, BilledOrder};
@@ -17,23 +22,23 @@ use crate::reconciliation::{self, BillRow, BilledOrder};
 const PAGE: i64 = 2000;
 
 /// What a repeated cut must use again.
-#[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = day_cut)]
 pub struct DayCut {
     /// Whose day.
-    pub institution_id: i64,
-    /// yyyymmdd.
-    pub business_date: i32,
+    pub institution_id: InstitutionId,
+    /// The day.
+    pub business_date: BusinessDay,
     /// The SPL's seq.
     pub seq: i32,
     /// The bill it was made from.
-    pub bill_id: i64,
+    pub bill_id: BillId,
     /// The bundle it was made under.
-    pub approvals_sha256: String,
+    pub approvals_sha256: Digest,
     /// The header's time, unix microseconds.
     pub created_at: i64,
-    /// 1 = its run had more orders to tell, in files after it.
-    pub more: i32,
+    /// Whether its run had more orders to tell, in files after it.
+    pub more: bool,
 }
 
 /// The rule version that split an order.
@@ -45,7 +50,7 @@ pub struct PickedRule {
     /// Its version.
     pub version: i32,
     /// Its digest; another one than the preview's is worth a look.
-    pub digest: String,
+    pub digest: Digest,
 }
 
 /// An order of an SPL with its lines.
@@ -76,8 +81,8 @@ fn lines_of(n: i32, text: &str) -> Result<Vec<SplLine<'_>>, Error> {
 pub struct ReceiverTotal {
     /// Receiver key.
     pub receiver: String,
-    /// Fen.
-    pub total: i64,
+    /// What it is in all.
+    pub total: Fen,
     /// Orders with a line for the receiver.
     pub orders: i64,
 }
@@ -94,19 +99,24 @@ macro_rules! billed {
     };
 }
 
+/// The day of a file.
+fn day_of(file: &ExchangedFile) -> Result<BusinessDay, Error> {
+    BusinessDay::from_i32(file.business_date).ok_or_else(|| Error::Internal("a file's stored day".into()))
+}
+
 /// What files tell of orders by their numbers: `numbered!(institution, day, numbers)`. A number is found in its bill,
 /// and by its time in the files.
 macro_rules! numbered {
     ($tx:expr, $institution:expr, $day:expr, $numbers:expr) => {{
-        let bills: Vec<i64> =
+        let bills: Vec<BillId> =
             reconciliation::bills($tx, $institution, $day)?.iter().map(|bill| bill.id).collect();
         split_order::table
             .inner_join(billed!())
-            .filter(bill_order::business_date.eq($day))
+            .filter(bill_order::business_date.eq(As($day)))
             .filter(bill_order::institution_id.eq($institution))
             .filter(bill_order::bill_id.eq_any(bills))
             .filter(bill_order::inst_order_no.eq_any($numbers))
-            .filter(split_order::business_date.eq($day))
+            .filter(split_order::business_date.eq(As($day)))
             .filter(split_order::institution_id.eq($institution))
     }};
 }
@@ -122,30 +132,40 @@ macro_rules! of {
 }
 
 /// The cuts of a day, by seq.
-pub fn cuts(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<Vec<DayCut>, Error> {
+pub fn cuts(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<Vec<DayCut>, Error> {
     Ok(day_cut::table
         .filter(day_cut::institution_id.eq(institution))
-        .filter(day_cut::business_date.eq(day))
+        .filter(day_cut::business_date.eq(As(day)))
         .order(day_cut::seq.asc())
         .select(DayCut::as_select())
         .load(tx.conn())?)
 }
 
 pub(super) fn add_cut(tx: &mut Tx<'_>, cut: &DayCut) -> Result<(), Error> {
-    diesel::insert_into(day_cut::table).values(cut).execute(tx.conn())?;
+    diesel::insert_into(day_cut::table)
+        .values((
+            day_cut::institution_id.eq(cut.institution_id),
+            day_cut::business_date.eq(As(cut.business_date)),
+            day_cut::seq.eq(cut.seq),
+            day_cut::bill_id.eq(cut.bill_id),
+            day_cut::approvals_sha256.eq(As(cut.approvals_sha256)),
+            day_cut::created_at.eq(cut.created_at),
+            day_cut::more.eq(As(cut.more)),
+        ))
+        .execute(tx.conn())?;
     Ok(())
 }
 
 /// Whether the last run of a day stopped before its last file: none of its files may be published yet.
-pub fn is_unfinished(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<bool, Error> {
-    Ok(cuts(tx, institution, day)?.last().is_some_and(|last| last.more == 1))
+pub fn is_unfinished(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<bool, Error> {
+    Ok(cuts(tx, institution, day)?.last().is_some_and(|last| last.more))
 }
 
 /// Which of these numbers files of the bill's day tell, and whether one of them tells the order as O.
 pub(super) fn told(
     tx: &mut Tx<'_>,
     bill: &BillRow,
-    files: &[i64],
+    files: &[FileId],
     numbers: &[&str],
 ) -> Result<HashMap<String, bool>, Error> {
     let rows: Vec<(String, bool)> = numbered!(tx, bill.institution_id, bill.business_date, numbers)
@@ -160,7 +180,7 @@ pub(super) fn told(
 }
 
 /// Whether these files tell every order of a file of their day.
-pub fn lists_all(tx: &mut Tx<'_>, files: &[i64], of: &ExchangedFile) -> Result<bool, Error> {
+pub fn lists_all(tx: &mut Tx<'_>, files: &[FileId], of: &ExchangedFile) -> Result<bool, Error> {
     let mut after = 0;
     loop {
         let page: Vec<(i32, String)> = of!(split_order, of)
@@ -172,12 +192,13 @@ pub fn lists_all(tx: &mut Tx<'_>, files: &[i64], of: &ExchangedFile) -> Result<b
         let Some((last, _)) = page.last() else { return Ok(true) };
         after = *last;
         let numbers: Vec<&str> = page.iter().map(|(_, number)| number.as_str()).collect();
-        let told: HashSet<String> = numbered!(tx, of.institution_id, of.business_date, numbers)
-            .filter(split_order::file_id.eq_any(files))
-            .select(split_order::inst_order_no)
-            .load(tx.conn())?
-            .into_iter()
-            .collect();
+        let told: HashSet<String> =
+            numbered!(tx, InstitutionId::new(of.institution_id), day_of(of)?, numbers)
+                .filter(split_order::file_id.eq_any(files))
+                .select(split_order::inst_order_no)
+                .load(tx.conn())?
+                .into_iter()
+                .collect();
         if told.len() < page.len() {
             return Ok(false);
         }
@@ -187,13 +208,14 @@ pub fn lists_all(tx: &mut Tx<'_>, files: &[i64], of: &ExchangedFile) -> Result<b
 /// The files of a day that tell an order of an institution, with its place there: numbers are the institution's own.
 pub fn places(
     tx: &mut Tx<'_>,
-    institution: i64,
-    day: i32,
+    institution: InstitutionId,
+    day: BusinessDay,
     inst_order_no: &str,
-) -> Result<Vec<(i64, i32)>, Error> {
-    let bills: Vec<i64> = reconciliation::bills(tx, institution, day)?.iter().map(|bill| bill.id).collect();
+) -> Result<Vec<(FileId, i32)>, Error> {
+    let bills: Vec<BillId> =
+        reconciliation::bills(tx, institution, day)?.iter().map(|bill| bill.id).collect();
     let mut times: Vec<i64> = bill_order::table
-        .filter(bill_order::business_date.eq(day))
+        .filter(bill_order::business_date.eq(As(day)))
         .filter(bill_order::institution_id.eq(institution))
         .filter(bill_order::bill_id.eq_any(bills))
         .filter(bill_order::inst_order_no.eq(inst_order_no))
@@ -203,7 +225,7 @@ pub fn places(
     times.dedup();
     // Step by step, for a plan that knows nothing of the day would read it through.
     Ok(split_order::table
-        .filter(split_order::business_date.eq(day))
+        .filter(split_order::business_date.eq(As(day)))
         .filter(split_order::institution_id.eq(institution))
         .filter(split_order::paid_at.eq_any(times))
         .filter(split_order::inst_order_no.eq(inst_order_no))
@@ -215,14 +237,16 @@ pub fn places(
 /// Which of these orders of an institution a file of this day tells that is not void.
 pub(super) fn told_on(
     tx: &mut Tx<'_>,
-    institution: i64,
-    day: i32,
+    institution: InstitutionId,
+    day: BusinessDay,
     numbers: &[String],
 ) -> Result<Option<String>, Error> {
     let void = file_result::table
         .filter(file_result::file_id.eq(split_order::file_id))
-        .filter(file_result::stage.eq("FIRST"))
-        .filter(file_result::code.ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]));
+        .filter(file_result::stage.eq(Stage::First.as_str()))
+        .filter(
+            file_result::code.eq_any(RetCode::ALL.iter().copied().filter(|code| code.makes_void()).map(As)),
+        );
     Ok(numbered!(tx, institution, day, numbers)
         .filter(not(exists(void)))
         .select(split_order::inst_order_no)
@@ -272,12 +296,12 @@ pub fn split_count(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<i64, Error> 
     Ok(split.count().get_result(tx.conn())?)
 }
 
-/// What the lines of each split order of a file add up to, in fen.
-pub fn order_amounts(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<BTreeMap<i32, i64>, Error> {
+/// What the lines of each split order of a file add up to.
+pub fn order_amounts(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<BTreeMap<i32, Fen>, Error> {
     let mut amounts = BTreeMap::new();
     each_split(tx, file, None, |n, lines| {
         let sum = Fen::sum(lines.iter().map(|line| line.amount)).ok_or_else(too_much)?;
-        amounts.insert(n, sum.get());
+        amounts.insert(n, sum);
         Ok(())
     })?;
     Ok(amounts)
@@ -292,8 +316,8 @@ pub fn receiver_totals(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<Vec<Rece
 pub fn answered_totals(
     tx: &mut Tx<'_>,
     file: &ExchangedFile,
-    result: i64,
-    status: &str,
+    result: ResultId,
+    status: RetStatus,
 ) -> Result<Vec<ReceiverTotal>, Error> {
     totals(tx, file, Some((result, status)))
 }
@@ -301,10 +325,10 @@ pub fn answered_totals(
 fn totals(
     tx: &mut Tx<'_>,
     file: &ExchangedFile,
-    answered: Option<(i64, &str)>,
+    answered: Option<(ResultId, RetStatus)>,
 ) -> Result<Vec<ReceiverTotal>, Error> {
-    /// Fen, orders, and the last order that was counted.
-    type Sum = (i64, i64, i32);
+    /// What it is, its orders, and the last order that was counted.
+    type Sum = (Fen, i64, i32);
     let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
     each_split(tx, file, answered, |n, lines| {
         for line in lines {
@@ -312,7 +336,7 @@ fn totals(
                 Some(sum) => sum,
                 None => sums.entry(line.receiver.to_owned()).or_default(),
             };
-            sum.0 = sum.0.checked_add(line.amount.get()).ok_or_else(too_much)?;
+            sum.0 = sum.0.checked_add(line.amount).ok_or_else(too_much)?;
             if std::mem::replace(&mut sum.2, n) != n {
                 sum.1 = sum.1.saturating_add(1);
             }
@@ -332,7 +356,7 @@ fn too_much() -> Error {
 fn each_split(
     tx: &mut Tx<'_>,
     file: &ExchangedFile,
-    answered: Option<(i64, &str)>,
+    answered: Option<(ResultId, RetStatus)>,
     mut take: impl FnMut(i32, &[SplLine<'_>]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut after = 0;
@@ -347,7 +371,7 @@ fn each_split(
         if let Some((result, status)) = answered {
             let said = result_line::table
                 .filter(result_line::file_result_id.eq(result))
-                .filter(result_line::status.eq(status))
+                .filter(result_line::status.eq(As(status)))
                 .select(result_line::n);
             page = page.filter(split_order::n.eq_any(said));
         }

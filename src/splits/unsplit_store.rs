@@ -4,9 +4,15 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Integer, Text};
 
+use crate::db::columns::{As, InstitutionId};
 use crate::db::schema::{exchanged_file, pay_order, unsplit_order};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::file::Stage;
+use crate::kernel::file::ret::RetCode;
+use crate::kernel::money::Fen;
+use crate::kernel::proposal::Reason;
 use crate::people::Scope;
 
 /// An order that no file of its day could split, with the file that tells it.
@@ -20,10 +26,10 @@ pub struct Unsplit {
     pub known: bool,
     /// Unix microseconds.
     pub paid_at: i64,
-    /// Fen.
-    pub paid: i64,
+    /// What was paid.
+    pub paid: Fen,
     /// The reason in the file.
-    pub reason: String,
+    pub reason: Reason,
     /// The file.
     pub file: String,
 }
@@ -31,14 +37,17 @@ pub struct Unsplit {
 const COLUMNS: &str = "file_id, n, institution_id, business_date, sub_merchant_id, order_no, inst_order_no, paid_at, paid, reason";
 
 /// What the files say: of all days, or of one of an institution.
-fn standing(of: Option<(i64, i32)>) -> String {
+fn standing(of: Option<(InstitutionId, BusinessDay)>) -> String {
     let of = of.map_or_else(String::new, |(institution, day)| {
         format!("AND x.institution_id = {institution} AND x.business_date = {day}")
     });
+    let codes = RetCode::ALL.iter().filter(|code| code.makes_void());
+    let codes = codes.map(|code| format!("'{code}'")).collect::<Vec<_>>().join(", ");
     let void = |file: &str| {
         format!(
-            "EXISTS (SELECT 1 FROM file_result r WHERE r.file_id = {file} AND r.stage = 'FIRST'
-               AND r.code NOT IN ('ACCEPTED', 'E_SIGN', 'E_DIGEST'))"
+            "EXISTS (SELECT 1 FROM file_result r WHERE r.file_id = {file} AND r.stage = '{first}'
+               AND r.code IN ({codes}))",
+            first = Stage::First.as_str(),
         )
     };
     format!(
@@ -58,21 +67,21 @@ fn standing(of: Option<(i64, i32)>) -> String {
 
 /// Until the transaction ends nobody else lists this day. A cut and a result that comes in meanwhile do not see each
 /// other's rows: both would list the same order, or leave one listed that the other released. SQLite has one writer.
-fn lock(tx: &mut Tx<'_>, day: i32) -> Result<(), Error> {
+fn lock(tx: &mut Tx<'_>, day: BusinessDay) -> Result<(), Error> {
     if let Conn::Pg(conn) = tx.conn() {
         // 7411 is the ledger's.
-        sql_query("SELECT pg_advisory_xact_lock(7412, $1)").bind::<Integer, _>(day).execute(conn)?;
+        sql_query("SELECT pg_advisory_xact_lock(7412, $1)").bind::<Integer, _>(day.to_i32()).execute(conn)?;
     }
     Ok(())
 }
 
 /// Lists anew what stands unsplit of a day; after its files or what the institution answered to them changed, as the
 /// last thing of their transaction.
-pub fn list_unsplit(tx: &mut Tx<'_>, institution: i64, day: i32) -> Result<(), Error> {
+pub fn list_unsplit(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<(), Error> {
     lock(tx, day)?;
     let of_day = unsplit_order::table
         .filter(unsplit_order::institution_id.eq(institution))
-        .filter(unsplit_order::business_date.eq(day));
+        .filter(unsplit_order::business_date.eq(As(day)));
     diesel::delete(of_day).execute(tx.conn())?;
     let standing = standing(Some((institution, day)));
     sql_query(format!("INSERT INTO unsplit_order ({COLUMNS}) {standing}")).execute(tx.conn())?;
@@ -121,7 +130,7 @@ pub fn unsplit_count(tx: &mut Tx<'_>, scope: &Scope, most: i64) -> Result<i64, E
 
 /// The orders that stand unsplit, newest first, at most `limit`.
 pub fn unsplit_newest(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<Vec<Unsplit>, Error> {
-    type Row = (String, String, Option<i64>, i64, i64, String, String);
+    type Row = (String, String, Option<i64>, i64, Fen, Reason, String);
     let query = unsplit_order::table
         .inner_join(exchanged_file::table.on(exchanged_file::id.eq(unsplit_order::file_id)))
         .left_join(pay_order::table.on(pay_order::order_no.eq(unsplit_order::order_no)))

@@ -11,6 +11,7 @@ use super::row_store::RowSink;
 use super::store::{self, DayCut};
 use super::unsplit_store::list_unsplit;
 use crate::clock;
+use crate::db::columns::FileId;
 use crate::db::{Backend, Db, Tx, reserve_id};
 use crate::error::Error;
 use crate::exchange::{self, Desk, ExchangedFile, NewFile, broken_record};
@@ -41,8 +42,13 @@ impl Writer<'_> {
         let a_file_each = matches!(db.backend(), Backend::Sqlite(_));
         let (mut made, mut told) = (Vec::new(), 0);
         while let Some(first) = self.next()? {
-            let known: Vec<i64> =
-                self.plan.known.iter().copied().chain(made.iter().map(|f: &ExchangedFile| f.id)).collect();
+            let known: Vec<FileId> = self
+                .plan
+                .known
+                .iter()
+                .copied()
+                .chain(made.iter().map(|f: &ExchangedFile| FileId::new(f.id)))
+                .collect();
             let done = db.write_blocking(|tx| self.files(tx, &known, first, a_file_each, &mut told))?;
             made.extend(done.files);
             if !done.more {
@@ -59,15 +65,14 @@ impl Writer<'_> {
     fn files(
         &self,
         tx: &mut Tx<'_>,
-        known: &[i64],
+        known: &[FileId],
         first: Batch,
         only_one: bool,
         told: &mut u64,
     ) -> Result<Made, Error> {
-        let (institution, day) = (self.desk.institution.id, self.plan.day.to_i32());
-        exchange::lock_chain(tx, institution)?;
+        let (institution, day) = (self.plan.bill.institution_id, self.plan.day);
+        exchange::lock_chain(tx, institution.get())?;
         if files_there(tx, self.plan)? != known {
-            let day = self.plan.day;
             return Err(Error::Internal(format!(
                 "{day} was cut by another process at the same time: cut it again"
             )));
@@ -100,7 +105,7 @@ impl Writer<'_> {
         told: &mut u64,
     ) -> Result<(ExchangedFile, bool), Error> {
         let name = self.name(seq)?;
-        let id = reserve_id(tx, "exchanged_file")?;
+        let id = FileId::new(reserve_id(tx, "exchanged_file")?);
         let mut body = Body::begin(self.desk.folder.out(self.plan.day), &name)?;
         let mut batch = first;
         let end = loop {
@@ -140,7 +145,7 @@ impl Writer<'_> {
     fn record(
         &self,
         tx: &mut Tx<'_>,
-        id: i64,
+        id: FileId,
         header: &SplHeader,
         digest: &Digest,
         size: i64,
@@ -163,15 +168,15 @@ impl Writer<'_> {
             created_at: clock::micros(header.created_at),
             recorded_at: self.now,
         };
-        let file = exchange::record_as(tx, id, &new)?;
+        let file = exchange::record_as(tx, id.get(), &new)?;
         let cut = DayCut {
-            institution_id: file.institution_id,
-            business_date: file.business_date,
+            institution_id: self.plan.bill.institution_id,
+            business_date: self.plan.day,
             seq: file.seq,
             bill_id: self.plan.bill.id,
-            approvals_sha256: header.approvals.to_string(),
+            approvals_sha256: header.approvals,
             created_at: file.created_at,
-            more: i32::from(end.more),
+            more: end.more,
         };
         store::add_cut(tx, &cut)?;
         Ok(file)

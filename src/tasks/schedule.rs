@@ -2,6 +2,7 @@
 use crate::app::App;
 use crate::channels::wechat::Client;
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
 use crate::exchange::{self, Desk, ExchangedFile};
 use crate::institutions::{self, Institution};
@@ -114,8 +115,9 @@ enum Cut {
 }
 
 fn must_cut(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Cut, Error> {
-    let (live, void) = splits::standing(tx, institution, day)?;
-    if live.is_empty() && void.is_empty() || splits::is_unfinished(tx, institution, day.to_i32())? {
+    let (live, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
+    if live.is_empty() && void.is_empty() || splits::is_unfinished(tx, InstitutionId::new(institution), day)?
+    {
         return Ok(Cut::Yes);
     }
     if settlement::must_repeat(tx, institution, day)? {
@@ -134,15 +136,15 @@ async fn differs(app: &App, client: &Client, desk: &Desk, day: BusinessDay) -> R
     let (bill, others) = app
         .db
         .read(move |tx| {
-            let (_, void) = splits::standing(tx, institution, day)?;
+            let (_, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
             let last = void.last().ok_or(Error::NotFound)?;
-            let cuts = splits::cuts(tx, institution, day.to_i32())?;
+            let cuts = splits::cuts(tx, InstitutionId::new(institution), day)?;
             let cut = cuts.into_iter().find(|cut| cut.seq == last.seq).ok_or(Error::NotFound)?;
             let bill = reconciliation::bill_by_id(tx, cut.bill_id)?;
             let bundle = exchange::newest_bundle(tx, institution, now)?;
             let own = exchange::of_day(tx, institution, "BIL", day.to_i32())?;
             let others = own.iter().any(|bill| bill.recorded_at > last.recorded_at)
-                || bundle.is_some_and(|bundle| bundle.sha256 != cut.approvals_sha256);
+                || bundle.is_some_and(|bundle| bundle.sha256 != cut.approvals_sha256.to_string());
             Ok((bill, others))
         })
         .await?;
@@ -150,7 +152,7 @@ async fn differs(app: &App, client: &Client, desk: &Desk, day: BusinessDay) -> R
         return Ok(true);
     }
     match reconciliation::fetch(client, desk, day).await {
-        Ok(fetched) => Ok(fetched.sha256().to_string() != bill.sha256),
+        Ok(fetched) => Ok(fetched.sha256() != bill.sha256),
         Err(Error::Refused { code: Code::BillUnavailable, .. }) => Ok(false),
         Err(error) => Err(error),
     }

@@ -10,6 +10,7 @@ use mingfen::app::App;
 use mingfen::check;
 use mingfen::clock::Clock;
 use mingfen::config::{Config, Secret};
+use mingfen::db::columns::{BillId, FileId, InstitutionId, MerchantId};
 use mingfen::db::{Create, Db};
 use mingfen::error::{Code, Error};
 use mingfen::exchange::{self, ExchangedFile, Incoming};
@@ -494,22 +495,29 @@ fn what_was_cut_before_stands_in_the_new_tables() {
         let entries = db
             .read_blocking(|tx| {
                 let file = exchange::by_id(tx, 2)?;
-                assert_eq!(splits::places(tx, 1, 20_260_102, "W2")?, [(2, 2)]);
-                assert!(!splits::is_unfinished(tx, 1, 20_260_102)?);
+                let (institution, day) = (InstitutionId::new(1), BusinessDay::from_i32(20_260_102).unwrap());
+                assert_eq!(splits::places(tx, institution, day, "W2")?, [(FileId::new(2), 2)]);
+                assert!(!splits::is_unfinished(tx, institution, day)?);
                 splits::entries(tx, &file, 0, 10)
             })
             .unwrap();
         let [split, unsplit] = &entries[..] else { panic!("{entries:?}") };
-        assert_eq!((split.order.bill_id, split.billed.paid, split.order.reason.as_deref()), (3, 100, None));
+        assert_eq!(
+            (split.order.bill_id, split.billed.paid, split.order.reason),
+            (BillId::new(3), Fen::new(100), None)
+        );
         assert_eq!((split.billed.order_no.as_str(), split.billed.tags.as_str()), ("SB0001", "A"));
         assert_eq!(
-            (split.billed.sub_merchant_id, split.billed.preview_digest.as_deref()),
-            (Some(8), Some(&*"5".repeat(64)))
+            (split.billed.sub_merchant_id, split.billed.preview_digest),
+            (Some(MerchantId::new(8)), Some("5".repeat(64).parse().unwrap()))
         );
         assert_eq!(split.rule.as_ref().map(|rule| (rule.rule.as_str(), rule.version)), Some(("market", 2)));
         assert_eq!(split.lines().unwrap().iter().map(|line| line.amount.get()).collect::<Vec<_>>(), [1, 99]);
-        assert_eq!(unsplit.order.reason.as_deref(), Some("NO_RULE"));
-        assert_eq!((unsplit.rule.as_ref(), unsplit.lines().unwrap().len(), unsplit.billed.fee), (None, 0, 1));
+        assert_eq!(unsplit.order.reason, Some(Reason::NoRule));
+        assert_eq!(
+            (unsplit.rule.as_ref(), unsplit.lines().unwrap().len(), unsplit.billed.fee),
+            (None, 0, Fen::new(1))
+        );
     }
 }
 

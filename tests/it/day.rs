@@ -8,6 +8,7 @@ use std::process::Command;
 
 use mingfen::app::App;
 use mingfen::cli::demo::{close, scenery, verify_all};
+use mingfen::db::columns::InstitutionId;
 use mingfen::error::{Code, Error};
 use mingfen::exchange::{self, ExchangedFile, Incoming};
 use mingfen::institutions::{self, Institution};
@@ -144,8 +145,10 @@ async fn a_late_order_comes_in_the_next_file_of_its_day_and_differences_are_kept
     assert_eq!((report.made, report.files.len()), (1, 2));
     let second = f.text(&spl_name(day, 2));
     assert_eq!(second.lines().filter(|line| line.starts_with("O|")).count(), 1);
-    let differences =
-        app.db.read_blocking(|tx| reconciliation::differences(tx, institution, day.to_i32())).unwrap();
+    let differences = app
+        .db
+        .read_blocking(|tx| reconciliation::differences(tx, InstitutionId::new(institution), day))
+        .unwrap();
     assert_eq!(differences.iter().map(|d| d.kind).collect::<Vec<_>>(), [DifferenceKind::Long]);
     f.world.exchange().await.unwrap();
     assert_eq!(state(&app, &report.files[1]), FileState::Executed);
@@ -185,8 +188,10 @@ async fn a_late_order_comes_in_the_next_file_of_its_day_and_differences_are_kept
         ),
     );
     let differences = cut(&f, today).await.unwrap().differences;
-    let found =
-        app.db.read_blocking(|tx| reconciliation::differences(tx, institution, today.to_i32())).unwrap();
+    let found = app
+        .db
+        .read_blocking(|tx| reconciliation::differences(tx, InstitutionId::new(institution), today))
+        .unwrap();
     assert_eq!((differences, found.len()), (4, 4), "{found:?}");
     let kinds: BTreeSet<(DifferenceKind, &str)> =
         found.iter().map(|d| (d.kind, d.inst_order_no.as_str())).collect();
@@ -261,7 +266,7 @@ fn receive(app: &App, institution: i64, incoming: &Incoming) -> Result<Received,
 
 fn all_succeed(app: &App, spl: &ExchangedFile) -> Vec<(i32, RetStatus, i64)> {
     let amounts = app.db.read_blocking(|tx| splits::order_amounts(tx, spl)).unwrap();
-    amounts.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount)).collect()
+    amounts.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount.get())).collect()
 }
 
 #[actix_web::test]
@@ -334,7 +339,7 @@ async fn a_void_file_is_repeated_the_gate_says_what_is_missing_and_amounts_are_c
     let totals = app.db.read_blocking(|tx| splits::receiver_totals(tx, &spl)).unwrap();
     for total in totals {
         let line = &now[&total.receiver];
-        assert_eq!((line.splits, line.order_count), (total.total, total.orders));
+        assert_eq!((line.splits, line.order_count), (total.total.get(), total.orders));
     }
     // M1003 settles on the next workday: Friday's money comes on Monday, the others' on Saturday.
     assert_eq!(now["merchant:M1003"].settle_date, Some(20_261_123));
@@ -652,7 +657,7 @@ async fn a_decision_releases_an_unsplit_order_into_a_later_file_of_its_day_once(
     let order = app
         .db
         .read_blocking(|tx| {
-            let row = reconciliation::bills(tx, institution, day.to_i32())?.pop().unwrap();
+            let row = reconciliation::bills(tx, InstitutionId::new(institution), day)?.pop().unwrap();
             let orders = reconciliation::orders(tx, &row, None, 1000)?;
             Ok(orders.into_iter().find(|order| order.facts.inst_order_no == no).unwrap())
         })
@@ -678,7 +683,8 @@ async fn a_decision_releases_an_unsplit_order_into_a_later_file_of_its_day_once(
     let listed = || {
         app.db.read_blocking(|tx| {
             assert_eq!(splits::unsplit_breaks(tx)?, Vec::<String>::new());
-            let listed = splits::unsplit_newest(tx, &Scope::Institution(institution), 100)?;
+            let listed =
+                splits::unsplit_newest(tx, &Scope::Institution(InstitutionId::new(institution)), 100)?;
             Ok(listed.into_iter().map(|one| one.inst_order_no).collect::<Vec<_>>())
         })
     };
@@ -719,11 +725,17 @@ async fn the_numbers_of_another_institution_are_not_ours() {
     ))
     .unwrap();
     drop(raw);
-    app.db.write_blocking(|tx| splits::list_unsplit(tx, institution, number)).unwrap();
+    app.db.write_blocking(|tx| splits::list_unsplit(tx, InstitutionId::new(institution), day)).unwrap();
     assert_eq!(unsplit(), before);
     let text = f.text(&void.name);
     let no = text.lines().find(|l| l.starts_with("O|")).unwrap().split('|').nth(3).unwrap();
-    assert_eq!(app.db.read_blocking(|tx| splits::places(tx, institution, number, no)).unwrap().len(), 1);
+    assert_eq!(
+        app.db
+            .read_blocking(|tx| splits::places(tx, InstitutionId::new(institution), day, no))
+            .unwrap()
+            .len(),
+        1
+    );
     receive(&app, institution, &hand.result(&void, Stage::First, RetCode::Verify, &[])).unwrap();
     assert_eq!(unsplit(), before - 1);
     assert_eq!(cut(&f, day).await.unwrap().made, 1);
@@ -734,7 +746,7 @@ async fn the_numbers_of_another_institution_are_not_ours() {
 #[actix_web::test]
 async fn the_list_of_one_day_is_made_anew_by_one_at_a_time() {
     let f = FinishedDay::new(10).await;
-    let (app, institution, day) = (f.world.app.clone(), f.world.institution, f.day().to_i32());
+    let (app, institution, day) = (f.world.app.clone(), f.world.institution, f.day());
     let unsplit = || app.db.read_blocking(|tx| splits::unsplit_count(tx, &Scope::Platform, 100)).unwrap();
     let before = unsplit();
     assert!(before > 0);
@@ -743,14 +755,14 @@ async fn the_list_of_one_day_is_made_anew_by_one_at_a_time() {
     let db = app.db.clone();
     let earlier = std::thread::spawn(move || {
         db.write_blocking(|tx| {
-            splits::list_unsplit(tx, institution, day)?;
+            splits::list_unsplit(tx, InstitutionId::new(institution), day)?;
             listed.send(()).unwrap();
             std::thread::sleep(std::time::Duration::from_millis(500));
             Ok(())
         })
     });
     told.recv().unwrap();
-    app.db.write_blocking(|tx| splits::list_unsplit(tx, institution, day)).unwrap();
+    app.db.write_blocking(|tx| splits::list_unsplit(tx, InstitutionId::new(institution), day)).unwrap();
     earlier.join().unwrap().unwrap();
     assert_eq!(unsplit(), before);
     assert_eq!(app.db.read_blocking(splits::unsplit_breaks).unwrap(), Vec::<String>::new());

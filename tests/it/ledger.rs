@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use mingfen::check;
+use mingfen::db::columns::InstitutionId;
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::CustodyState;
 use mingfen::ledger::{self, Account, Kind, NewEntry, Posting};
@@ -28,7 +29,7 @@ fn number(text: &str) -> i64 {
 #[actix_web::test]
 async fn a_finished_day_leaves_what_its_files_say() {
     let f = FinishedDay::new(60).await;
-    let (app, institution, day) = (f.world.app.clone(), f.world.institution, f.day());
+    let (app, institution, day) = (f.world.app.clone(), InstitutionId::new(f.world.institution), f.day());
     let linked = mingfen::tasks::roll_up(&app).await.unwrap();
     assert!(linked > 0);
     assert_eq!(mingfen::tasks::roll_up(&app).await.unwrap(), 0);
@@ -69,7 +70,7 @@ async fn a_finished_day_leaves_what_its_files_say() {
 
     let state = |day| app.db.read_blocking(|tx| ledger::state(tx, institution, day)).unwrap();
     assert_eq!((state(day), state(day.next())), (CustodyState::Closed, CustodyState::Open));
-    let stl = app.db.read_blocking(|tx| settlement::valid(tx, institution)).unwrap();
+    let stl = app.db.read_blocking(|tx| settlement::valid(tx, institution.get())).unwrap();
     assert_eq!(stl.len(), 1);
     f.stop().await;
 }
@@ -77,7 +78,7 @@ async fn a_finished_day_leaves_what_its_files_say() {
 #[actix_web::test]
 async fn what_comes_after_a_close_is_posted_to_the_next_day() {
     let shop = Shop::open().await;
-    let institution = shop.institution_id;
+    let institution = InstitutionId::new(shop.institution_id);
     let (first, second) = (shop.placed("ORDER-1").await, shop.placed("ORDER-2").await);
     assert_eq!(shop.notify(&shop.institution.pay(&first)).await.status, 204);
     let late = shop.institution.pay(&second);
@@ -115,7 +116,7 @@ async fn what_comes_after_a_close_is_posted_to_the_next_day() {
 async fn an_entry_that_does_not_balance_is_refused_and_leaves_nothing() {
     let shop = Shop::open().await;
     let entry = |amount| NewEntry {
-        institution: shop.institution_id,
+        institution: InstitutionId::new(shop.institution_id),
         of: shop.app.clock.today(),
         kind: Kind::Billed,
         evidence: "a bill".to_owned(),

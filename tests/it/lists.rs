@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+use mingfen::db::columns::{InstitutionId, MerchantId};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::OrderState;
 use mingfen::merchants;
@@ -230,7 +231,7 @@ async fn crowded() -> Shop {
 
 async fn scope_of(shop: &Shop, merchant: &'static str) -> Scope {
     let found = shop.app.db.read(move |tx| merchants::by_number(tx, merchant)).await.unwrap();
-    Scope::Merchant(found.unwrap().id)
+    Scope::Merchant(MerchantId::new(found.unwrap().id))
 }
 
 #[actix_web::test]
@@ -269,7 +270,12 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     for (login, role, scope, pages) in [
         ("ops", Role::Admin, Scope::Platform, of_platform),
         ("busy", Role::Merchant, busy, of_merchant),
-        ("inst", Role::InstMaker, Scope::Institution(shop.institution_id), of_institution),
+        (
+            "inst",
+            Role::InstMaker,
+            Scope::Institution(InstitutionId::new(shop.institution_id)),
+            of_institution,
+        ),
     ] {
         shop.app.user(login, role, scope);
         let mut reader = Acting::at(&shop.base_url);

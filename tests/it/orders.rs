@@ -1,4 +1,5 @@
 //! Orders on screen: pages by key, filters, and that nobody sees another's.
+use mingfen::db::columns::{InstitutionId, MerchantId};
 use mingfen::error::Error;
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::money::Fen;
@@ -124,9 +125,9 @@ async fn nobody_sees_anothers_orders() {
     let (other, _) = order(&shop, "M2001", "OTHERS", "2026-03-01T00:00:00+08:00").await;
     let me = shop.app.db.read(|tx| Ok(merchants::by_number(tx, "M1001")?.unwrap().id)).await.unwrap();
     for (scope, visible) in [
-        (Scope::Merchant(me), vec!["MINE-01"]),
-        (Scope::Institution(shop.institution_id), vec!["OTHERS", "MINE-01"]),
-        (Scope::Institution(shop.institution_id + 1), vec![]),
+        (Scope::Merchant(MerchantId::new(me)), vec!["MINE-01"]),
+        (Scope::Institution(InstitutionId::new(shop.institution_id)), vec!["OTHERS", "MINE-01"]),
+        (Scope::Institution(InstitutionId::new(shop.institution_id + 1)), vec![]),
         (Scope::Platform, vec!["OTHERS", "MINE-01"]),
     ] {
         let found = page(&shop, scope, Filter::default(), None).await;

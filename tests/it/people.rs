@@ -1,4 +1,5 @@
 //! Users, sessions, credentials, keys.
+use mingfen::db::columns::MerchantId;
 use mingfen::error::Error;
 use mingfen::kernel::digest::Digest;
 use mingfen::people::credentials::{self, AnswerMode, NewCredential};
@@ -162,7 +163,7 @@ fn users_are_checked_before_they_are_stored() {
     assert_eq!(add("admin", "A", Role::Admin, Scope::Platform), "AUT-107");
     assert_eq!(add("Ad min", "A", Role::Admin, Scope::Platform), "AUT-108");
     assert_eq!(add("someone", " ", Role::Admin, Scope::Platform), "AUT-108");
-    assert_eq!(add("someone", "A", Role::Admin, Scope::Merchant(1)), "AUT-108");
+    assert_eq!(add("someone", "A", Role::Admin, Scope::Merchant(MerchantId::new(1))), "AUT-108");
     assert_eq!(add("someone", "A", Role::InstMaker, Scope::Platform), "AUT-108");
     assert_eq!(code(&password::hash("short").unwrap_err()), "AUT-106");
     assert!(matches!(

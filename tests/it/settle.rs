@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use mingfen::app::App;
+use mingfen::db::columns::InstitutionId;
 use mingfen::error::Error;
 use mingfen::exchange::{ExchangedFile, Incoming};
 use mingfen::institutions;
@@ -88,7 +89,7 @@ impl<'a> Hand<'a> {
 
     fn all_succeed(&self, spl: &ExchangedFile) -> Vec<Line> {
         let amounts = self.app.db.read_blocking(|tx| splits::order_amounts(tx, spl)).unwrap();
-        amounts.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount)).collect()
+        amounts.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount.get())).collect()
     }
 
     /// Cuts a day that is over; gives its last split file.
@@ -121,9 +122,9 @@ impl<'a> Hand<'a> {
             .app
             .db
             .read_blocking(|tx| {
-                let mut breaks = ledger::breaks(tx, institution)?;
+                let mut breaks = ledger::breaks(tx, InstitutionId::new(institution))?;
                 breaks.extend(ledger::chain_breaks(tx)?);
-                Ok((breaks, ledger::balances(tx, institution)?))
+                Ok((breaks, ledger::balances(tx, InstitutionId::new(institution))?))
             })
             .unwrap();
         assert_eq!(breaks, Vec::<String>::new());

@@ -15,10 +15,12 @@ use anyhow::ensure;
 use super::world::merchant;
 use super::{Anchor, Args, PerSecond, Report, World, median, peak_rss};
 use crate::clock;
+use crate::db::columns::{As, InstitutionId, MerchantId};
 use crate::exchange::{self, Desk, ExchangedFile, Folder};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::spl::SplReader;
-use crate::reconciliation::{BillRow, BilledOrder, Sink};
+use crate::kernel::money::Fen;
+use crate::reconciliation::{BillRow, NewBilled, Sink};
 use crate::splits::{self, Cutting, Progress};
 
 const ORDERS: u64 = 1_000_000;
@@ -188,7 +190,7 @@ fn broken(world: &World, desk: &Desk, files: &[ExchangedFile], orders: u64) -> a
         if i64::try_from(split.len())? != file.orders {
             breaks.push(format!("{}: other rows than it has", file.name));
         }
-        if split.values().sum::<i64>() != file.total || pools != file.total {
+        if Fen::sum(split.into_values()) != Some(Fen::new(file.total)) || pools != file.total {
             breaks.push(format!("{}: its lines are not its pools", file.name));
         }
         let dir = desk.folder.out_number(file.business_date)?;
@@ -208,11 +210,11 @@ fn broken(world: &World, desk: &Desk, files: &[ExchangedFile], orders: u64) -> a
 /// Loads a bill of so many orders over the whole day, each with its own amount.
 fn load(world: &World, day: BusinessDay, orders: u64) -> anyhow::Result<BillRow> {
     ensure!(orders <= 10_000_000_000, "more orders than numbers");
-    let (institution, number) = (world.institution.id, day.to_i32());
+    let institution = InstitutionId::new(world.institution.id);
     let start = clock::micros(day.start());
     Ok(world.app.db.write_blocking(|tx| {
-        let bill = store::add_bill(tx, institution, number, orders, world.app.clock.now())?;
-        let mut sink = Sink::open(tx, number, institution)?;
+        let bill = store::add_bill(tx, institution, day, orders, world.app.clock.now())?;
+        let mut sink = Sink::open(tx, day, institution)?;
         let mut batch = Vec::with_capacity(5000);
         for index in 0..orders {
             batch.push(order(&bill, start, index, orders));
@@ -228,13 +230,13 @@ fn load(world: &World, day: BusinessDay, orders: u64) -> anyhow::Result<BillRow>
 }
 
 /// The `index`th order: numbers of an institution's length that come in no order, paid evenly over the day.
-fn order(bill: &BillRow, start: i64, index: u64, of: u64) -> BilledOrder {
+fn order(bill: &BillRow, start: i64, index: u64, of: u64) -> NewBilled {
     let scattered = index.wrapping_mul(7_919_313_371) % 10_000_000_000;
     let paid = 100 + i64::try_from(scattered % 50_000).unwrap_or_default();
     let second = i64::try_from(index * 86_400 / of.max(1)).unwrap_or_default();
     let day = bill.business_date;
-    BilledOrder {
-        business_date: day,
+    NewBilled {
+        business_date: As(day),
         institution_id: bill.institution_id,
         bill_id: bill.id,
         paid_at: start.saturating_add(second.saturating_mul(1_000_000)),
@@ -245,10 +247,10 @@ fn order(bill: &BillRow, start: i64, index: u64, of: u64) -> BilledOrder {
         product: "native".to_owned(),
         tags: String::new(),
         parties: String::new(),
-        paid,
-        fee: (paid * 38 + 5000) / 10_000,
-        subsidy: 0,
-        sub_merchant_id: Some(1),
+        paid: As(Fen::new(paid)),
+        fee: As(Fen::new((paid * 38 + 5000) / 10_000)),
+        subsidy: As(Fen::ZERO),
+        sub_merchant_id: Some(MerchantId::new(1)),
         preview_digest: None,
     }
 }

@@ -12,29 +12,32 @@ use diesel::result::Error as Diesel;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
 
+use crate::db::columns::{As, InstitutionId};
 use crate::db::schema::{bill, split_order};
 use crate::db::{Backend, BinaryRows, Conn, Db, Tx, copy_into};
 use crate::error::Error;
 use crate::exchange::{self, ExchangedFile, NewFile};
 use crate::insert_chunks;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::file::FileKind;
 use crate::kernel::file::spl::shares;
 use crate::reconciliation::{self, BillRow};
 
 /// Records a bill whose orders the bench makes.
 pub(super) fn add_bill(
     tx: &mut Tx<'_>,
-    institution: i64,
-    day: i32,
+    institution: InstitutionId,
+    day: BusinessDay,
     orders: u64,
     now: i64,
 ) -> Result<BillRow, Error> {
     let orders = i64::try_from(orders).unwrap_or(i64::MAX);
     let new = NewFile {
-        institution_id: institution,
+        institution_id: institution.get(),
         direction: "IN",
         kind: reconciliation::KIND,
         name: format!("made-{day}.csv"),
-        business_date: day,
+        business_date: day.to_i32(),
         seq: 1,
         sha256: "0".repeat(64),
         size: 0,
@@ -50,7 +53,7 @@ pub(super) fn add_bill(
     diesel::insert_into(bill::table)
         .values((
             bill::institution_id.eq(institution),
-            bill::business_date.eq(day),
+            bill::business_date.eq(As(day)),
             bill::file_id.eq(file.id),
             bill::sha256.eq(&file.sha256),
             bill::orders.eq(orders),
@@ -129,7 +132,9 @@ fn create(name: &str, key: &str, sqlite: bool) -> String {
 fn lay_out(tx: &mut Tx<'_>, of: &BillRow) -> Result<(), Error> {
     let sqlite = matches!(tx.conn(), Conn::Sqlite(_));
     run(tx, &create("anchor_source", if sqlite { ", PRIMARY KEY (file_id, n, idx)" } else { "" }, sqlite))?;
-    for file in exchange::of_day(tx, of.institution_id, "SPL", of.business_date)? {
+    for file in
+        exchange::of_day(tx, of.institution_id.get(), FileKind::Spl.as_str(), of.business_date.to_i32())?
+    {
         let mut after = 0;
         loop {
             let page = page(tx, &file, after)?;

@@ -3,6 +3,7 @@ use super::fill::{DAYS, Fill, SPLIT_DAY};
 use super::platform::{LOGINS, Platform};
 use crate::bench::world::merchant;
 use crate::clock;
+use crate::db::columns::MerchantId;
 use crate::kernel::calendar::BusinessDay;
 use crate::orders::{self, Cursor, Filter};
 use crate::people::Scope;
@@ -173,7 +174,7 @@ fn lists(all: &mut Vec<Visit>) {
 fn details(platform: &Platform, all: &mut Vec<Visit>) -> anyhow::Result<()> {
     let [ops, big, ..] = LOGINS;
     let fill = &platform.fill;
-    let of_big = Scope::Merchant(fill.first_merchant);
+    let of_big = Scope::Merchant(MerchantId::new(fill.first_merchant));
     let split = fill.day(SPLIT_DAY);
     for (page, login, scope, filter) in [
         ("/admin/orders/{order_no}", ops, Scope::Platform, Filter::default()),

@@ -11,6 +11,7 @@ use crate::bench::Args;
 use crate::bench::world::{self, World};
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
+use crate::db::columns::{InstitutionId, MerchantId};
 use crate::db::{Backend, Create};
 use crate::people::{Actor, Role, Scope, password, users};
 use crate::{institutions, merchants};
@@ -82,9 +83,9 @@ fn people(fill: &Fill) -> [(&'static str, Role, Scope); 4] {
     let last = fill.first_merchant.saturating_add(fill.merchants).saturating_sub(1);
     [
         (ops, Role::Admin, Scope::Platform),
-        (big, Role::Merchant, Scope::Merchant(fill.first_merchant)),
-        (small, Role::Merchant, Scope::Merchant(last)),
-        (inst, Role::InstMaker, Scope::Institution(fill.institution)),
+        (big, Role::Merchant, Scope::Merchant(MerchantId::new(fill.first_merchant))),
+        (small, Role::Merchant, Scope::Merchant(MerchantId::new(last))),
+        (inst, Role::InstMaker, Scope::Institution(InstitutionId::new(fill.institution))),
     ]
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use super::papers::{Login, MerchantSecrets};
 use super::scenery::{INSTITUTION, PARTIES, PLATFORM, SHOPS, SP_APPID, SP_MCHID};
 use super::world::World;
+use crate::db::columns::{InstitutionId, MerchantId};
 use crate::institutions::{self, NewInstitution, ResultEncoding};
 use crate::kernel::calendar::Instant;
 use crate::merchants::{self, NewSubMerchant};
@@ -105,9 +106,14 @@ pub async fn logins(world: &World) -> anyhow::Result<Vec<Login>> {
     let people = [
         (Role::Admin, "平台运营·陈明", "admin", Scope::Platform),
         (Role::Checker, "平台复核·周敏", "checker", Scope::Platform),
-        (Role::Merchant, shop.name.as_str(), "merchant", Scope::Merchant(shop.id)),
-        (Role::InstMaker, "机构经办·吴帆", "maker", Scope::Institution(institution)),
-        (Role::InstChecker, "机构复核·郑岚", "inst-checker", Scope::Institution(institution)),
+        (Role::Merchant, shop.name.as_str(), "merchant", Scope::Merchant(MerchantId::new(shop.id))),
+        (Role::InstMaker, "机构经办·吴帆", "maker", Scope::Institution(InstitutionId::new(institution))),
+        (
+            Role::InstChecker,
+            "机构复核·郑岚",
+            "inst-checker",
+            Scope::Institution(InstitutionId::new(institution)),
+        ),
     ];
     let mut logins = Vec::new();
     for (role, name, login, scope) in people {

@@ -5,6 +5,7 @@ use anyhow::ensure;
 
 use super::scenery::INSTITUTION;
 use super::world::World;
+use crate::db::columns::InstitutionId;
 use crate::exchange::{self, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::verify::Inputs;
@@ -53,8 +54,8 @@ async fn papers(world: &World, dir: &Path, stl: &ExchangedFile) -> anyhow::Resul
     let (institution, date) = (world.institution, stl.business_date);
     let files = world.app.db.read(move |tx| {
         let day = BusinessDay::from_i32(date).ok_or(crate::error::Error::NotFound)?;
-        let (live, void) = splits::standing(tx, institution, day)?;
-        let (before, void_before) = splits::standing(tx, institution, day.prev())?;
+        let (live, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
+        let (before, void_before) = splits::standing(tx, InstitutionId::new(institution), day.prev())?;
         let approvals = exchange::chain(tx, institution, "APR")?;
         let bills = exchange::of_day(tx, institution, "BIL", date)?;
         Ok((live, [void, void_before].concat(), before, approvals, bills))

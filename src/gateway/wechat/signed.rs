@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::owner;
 use crate::app::App;
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::kernel::approvals::Bundle;
 use crate::merchants::{self, SubMerchant};
@@ -98,7 +99,9 @@ impl Admitting {
             None => None,
         };
         let approved = match merchant.as_ref().filter(|_| self.changes) {
-            Some(merchant) => rules::shared_bundle_at(tx, merchant.institution_id, app.clock.instant())?,
+            Some(merchant) => {
+                rules::shared_bundle_at(tx, InstitutionId::new(merchant.institution_id), app.clock.instant())?
+            }
             None => None,
         };
         Ok(Some((credential, merchant, approved)))

@@ -4,39 +4,25 @@ use std::fmt;
 use super::field;
 use crate::calendar::BusinessDay;
 use crate::text::is_institution;
+use crate::text_enum;
 
-/// Kind of an exchanged file, the first part of its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FileKind {
-    /// Approvals bundle.
-    Apr,
-    /// The institution's bill.
-    Bil,
-    /// Split instructions.
-    Spl,
-    /// Split returns.
-    Rtn,
-    /// Settlement.
-    Stl,
+text_enum! {
+    /// Kind of an exchanged file: the first part of its name.
+    pub enum FileKind {
+        /// Approvals bundle.
+        Apr = "APR",
+        /// The institution's bill.
+        Bil = "BIL",
+        /// Split instructions.
+        Spl = "SPL",
+        /// Split returns.
+        Rtn = "RTN",
+        /// Settlement.
+        Stl = "STL",
+    }
 }
 
 impl FileKind {
-    /// The three letters.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Apr => "APR",
-            Self::Bil => "BIL",
-            Self::Spl => "SPL",
-            Self::Rtn => "RTN",
-            Self::Stl => "STL",
-        }
-    }
-
-    /// The kind of these three letters.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Apr, Self::Bil, Self::Spl, Self::Rtn, Self::Stl].into_iter().find(|kind| kind.as_str() == text)
-    }
-
     const fn extension(self) -> &'static str {
         match self {
             Self::Apr => "json",
@@ -88,6 +74,16 @@ pub enum Stage {
     First,
     /// What happened to the money? Told as often as there is news; the number counts from 1.
     Final(u16),
+}
+
+impl Stage {
+    /// The word of a result's header.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "FIRST",
+            Self::Final(_) => "FINAL",
+        }
+    }
 }
 
 /// Name of a result: the answered file's name and the stage.

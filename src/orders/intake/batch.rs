@@ -6,6 +6,7 @@ use super::store::{self, Awaited, EventRow, KeyRow, KnownPayment, NoteRow, Orpha
 use super::{Outcome, PaymentFact, RawKind};
 use crate::clock;
 use crate::db::Tx;
+use crate::db::columns::{EntryId, InstitutionId};
 use crate::error::Error;
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::BusinessDay;
@@ -28,7 +29,7 @@ fn bundle_at(
     if let Some(known) = bundles.get(&institution) {
         return Ok(known.clone());
     }
-    let bundle = rules::shared_bundle_at(tx, institution, clock::instant(at))?;
+    let bundle = rules::shared_bundle_at(tx, InstitutionId::new(institution), clock::instant(at))?;
     bundles.insert(institution, bundle.clone());
     Ok(bundle)
 }
@@ -150,7 +151,7 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
     let (mut notes, mut events) = (Vec::with_capacity(decided.taken.len()), Vec::new());
     for taken in &decided.taken {
         let day = taken.fact.paid_at.business_day();
-        let entry = entries.get(&(taken.fact.institution_id, day)).copied();
+        let entry = entries.get(&(taken.fact.institution_id, day)).map(|entry| entry.get());
         raws.push(RawRow::of(taken.fact, &taken.raw));
         keys.push(KeyRow::of(taken.fact, &taken.awaited.order, &taken.raw));
         payments.push(PaymentRow::of(
@@ -178,7 +179,7 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
 }
 
 /// One ledger entry for each institution and business day of the batch, by those.
-fn post(tx: &mut Tx<'_>, taken: &[Taken<'_>]) -> Result<BTreeMap<(i64, BusinessDay), i64>, Error> {
+fn post(tx: &mut Tx<'_>, taken: &[Taken<'_>]) -> Result<BTreeMap<(i64, BusinessDay), EntryId>, Error> {
     let mut sums: BTreeMap<(i64, BusinessDay), (Fen, i64, i64)> = BTreeMap::new();
     for Taken { fact, .. } in taken {
         let key = (fact.institution_id, fact.paid_at.business_day());
@@ -190,7 +191,15 @@ fn post(tx: &mut Tx<'_>, taken: &[Taken<'_>]) -> Result<BTreeMap<(i64, BusinessD
     let mut entries = BTreeMap::new();
     for ((institution, day), (paid, orders, at)) in sums {
         let batch = (paid, orders);
-        let entry = ledger::paid(tx, institution, day, CHANNEL, batch, "payments".to_owned(), at)?;
+        let entry = ledger::paid(
+            tx,
+            InstitutionId::new(institution),
+            day,
+            CHANNEL,
+            batch,
+            "payments".to_owned(),
+            at,
+        )?;
         entries.extend(entry.map(|id| ((institution, day), id)));
     }
     Ok(entries)
@@ -223,7 +232,7 @@ fn note<'f>(taken: &Taken<'f>) -> Result<NoteRow<'f>, Error> {
         paid_at: clock::micros(fact.paid_at),
         received_at: fact.raw.received_at,
         preview_rule: preview.as_ref().map(|preview| preview.rule.clone()),
-        preview_digest: preview.as_ref().map(|preview| preview.digest.clone()),
+        preview_digest: preview.as_ref().map(|preview| preview.digest.to_string()),
         raw: raw.clone(),
     };
     let (order, state) = (awaited.order.clone(), OrderState::Paid);

@@ -7,12 +7,14 @@ use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
 use super::PaymentFact;
 use crate::bulk_rows;
 use crate::clock;
+use crate::db::columns::As;
 use crate::db::schema::{
     order_event, orphan_payment, outbox, pay_order, payment, payment_key, platform_merchant, raw_message,
     sub_merchant,
 };
 use crate::db::{Conn, Tx};
 use crate::error::Error;
+use crate::kernel::digest::Digest;
 use crate::merchants::SubMerchant;
 use crate::orders::store::OrderRow;
 use crate::orders::{CHANNEL, Event, Order, RawRef};
@@ -191,7 +193,7 @@ bulk_rows! {
         paid_at: i64 as BigInt,
         received_at: i64 as BigInt,
         preview_rule: Option<&'a str> as Nullable<Text>,
-        preview_digest: Option<&'a str> as Nullable<Text>,
+        preview_digest: Option<As<Digest>> as Nullable<Text>,
         raw_business_date: i32 as Integer,
         raw_sha256: &'a str as Text,
         entry_id: Option<i64> as Nullable<BigInt>,
@@ -219,7 +221,7 @@ impl<'a> PaymentRow<'a> {
             paid_at: clock::micros(fact.paid_at),
             received_at: fact.raw.received_at,
             preview_rule: preview.map(|preview| preview.rule.as_str()),
-            preview_digest: preview.map(|preview| preview.digest.as_str()),
+            preview_digest: preview.map(|preview| As(preview.digest)),
             raw_business_date: raw.business_date,
             raw_sha256: &raw.sha256,
             entry_id,

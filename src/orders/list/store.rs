@@ -185,8 +185,8 @@ pub(super) fn keys_told(
             && narrow.sub_merchant.is_none_or(|wanted| *merchant == wanted)
             && match narrow.scope {
                 Scope::Platform => true,
-                Scope::Institution(id) => *institution == id,
-                Scope::Merchant(id) => *merchant == id,
+                Scope::Institution(id) => *institution == id.get(),
+                Scope::Merchant(id) => *merchant == id.get(),
             }
     });
     let mut keys: Vec<Cursor> = kept.map(|(at, id, ..)| cursor((at, id))).collect();

@@ -5,6 +5,7 @@ use askama::Template;
 
 use crate::app::App;
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{self, FileResult, Wanted};
 use crate::kernel::calendar::BusinessDay;
@@ -104,7 +105,10 @@ fn latest_day(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>
     };
     let w = lang.words();
     let day = spl.business_date;
-    let bill = reconciliation::bills(tx, spl.institution_id, day)?.pop();
+    let bill = match BusinessDay::from_i32(day) {
+        Some(day) => reconciliation::bills(tx, InstitutionId::new(spl.institution_id), day)?.pop(),
+        None => None,
+    };
     let stl = exchange::of_day(tx, spl.institution_id, "STL", day)?.pop();
     let taken = answer(tx, Some(spl.id), "FIRST")?;
     let done = answer(tx, stl.as_ref().map(|stl| stl.id), "FINAL")?;
@@ -112,7 +116,10 @@ fn latest_day(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>
     let amount = |fen: i64| Yuan(Fen::new(fen));
     let split = Counted::Split(Count(spl.orders), Count(spl.lines)).say(lang);
     let notes = [
-        (w.desk.step_bill, bill.map(|bill| format!("{} · {}", orders(bill.orders), amount(bill.total_paid)))),
+        (
+            w.desk.step_bill,
+            bill.map(|bill| format!("{} · {}", orders(bill.orders), amount(bill.total_paid.get()))),
+        ),
         (w.desk.step_split, Some(split)),
         (w.desk.step_publish, Some(format!("{} · {}", When(spl.created_at).short(), amount(spl.total)))),
         (

@@ -5,6 +5,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::db::columns::InstitutionId;
 use crate::exchange::{self, ExchangedFile};
 use crate::kernel::approvals::Bundle;
 use crate::people::rights::{Resource, Right};
@@ -60,7 +61,7 @@ pub(in crate::web) async fn show(
         let answered = exchange::answered(tx, &scope, before, PAGE)?;
         let older = last_of(&answered, PAGE, |file| format!("/institution?before={}", file.id));
         let bundle = exchange::newest_bundle_key(tx, id, now)?;
-        let approved = rules::shared_bundle_at(tx, id, clock::instant(now))?;
+        let approved = rules::shared_bundle_at(tx, InstitutionId::new(id), clock::instant(now))?;
         let command = verify_command(waiting.first().or(answered.first()), &institution.code);
         let waiting: Result<Vec<_>, _> = waiting.iter().map(|found| file::read(tx, lang, found)).collect();
         let answered: Result<Vec<_>, _> = answered.iter().map(|found| file::read(tx, lang, found)).collect();

@@ -40,14 +40,14 @@ impl Visitor {
     /// [`Visitor::platform`] on a merchant's behalf; answers also which sub-merchant it is.
     pub fn merchant(&self, right: Right, resource: Resource) -> Result<(Scope, i64), Fault> {
         match self.may(right, resource)? {
-            scope @ Scope::Merchant(id) => Ok((scope, id)),
+            scope @ Scope::Merchant(id) => Ok((scope, id.get())),
             Scope::Platform | Scope::Institution(_) => Err(Fault::NotFound),
         }
     }
     /// [`Visitor::platform`] on an institution's behalf; answers also which institution it is.
     pub fn institution(&self, right: Right, resource: Resource) -> Result<(Scope, i64), Fault> {
         match self.may(right, resource)? {
-            scope @ Scope::Institution(id) => Ok((scope, id)),
+            scope @ Scope::Institution(id) => Ok((scope, id.get())),
             Scope::Platform | Scope::Merchant(_) => Err(Fault::NotFound),
         }
     }

@@ -96,9 +96,9 @@ pub async fn show(
         merchant_name: detail.merchant_name.clone(),
         institution: institution.name,
         created_at: When(order.created_at),
-        problem: shown.unsplit.as_deref().map(|code| {
+        problem: shown.unsplit.map(|code| {
             let (why, todo) = reason(s.w, code);
-            Problem { title: code.to_owned(), why, todo }
+            Problem { title: code.to_string(), why, todo }
         }),
         money: money(lang, &detail, &shown),
         no_split_next,

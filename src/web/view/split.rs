@@ -6,11 +6,13 @@ use super::drawn::{Amount, Drawn, SplitView, draw};
 use super::explain;
 use crate::clock;
 use crate::db::Tx;
+use crate::db::columns::{FileId, InstitutionId};
 use crate::error::Error;
 use crate::exchange;
 use crate::exchange::ExchangedFile;
 use crate::kernel::file::field;
 use crate::kernel::money::Fen;
+use crate::kernel::proposal::Reason;
 use crate::kernel::rule::{self, RuleVersion};
 use crate::kernel::split::{self as kernel, OrderFacts};
 use crate::orders::{Detail, Payment};
@@ -42,7 +44,7 @@ pub struct Shown {
     /// The picture, where there is one.
     pub split: Option<SplitView>,
     /// The reason of an X line.
-    pub unsplit: Option<String>,
+    pub unsplit: Option<Reason>,
     /// How it stands.
     pub tag: Option<Tag>,
     /// What was split, or would be.
@@ -71,7 +73,7 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error
     let mut shown = Shown::default();
     let mut standing = None;
     for (file, n) in places(tx, detail, payment)? {
-        let file = exchange::by_id(tx, file)?;
+        let file = exchange::by_id(tx, file.get())?;
         let Some(entry) = splits::entry(tx, &file, n)? else { continue };
         if !tell(tx, lang, &file, &entry, &mut shown.told)? {
             standing = Some((entry, file));
@@ -91,15 +93,16 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error
 }
 
 /// The order's places in files: of the day of our record, or where a bill had it on another one.
-fn places(tx: &mut Tx<'_>, detail: &Detail, payment: &Payment) -> Result<Vec<(i64, i32)>, Error> {
+fn places(tx: &mut Tx<'_>, detail: &Detail, payment: &Payment) -> Result<Vec<(FileId, i32)>, Error> {
     let order = &detail.standing.order;
-    let mut days = reconciliation::days_of(tx, order.institution_id, &order.order_no)?;
-    days.push(clock::instant(payment.paid_at).business_day().to_i32());
+    let institution = InstitutionId::new(order.institution_id);
+    let mut days = reconciliation::days_of(tx, institution, &order.order_no)?;
+    days.push(clock::instant(payment.paid_at).business_day());
     days.sort_unstable();
     days.dedup();
     let mut places = Vec::new();
     for day in days {
-        places.extend(splits::places(tx, order.institution_id, day, &payment.inst_order_no)?);
+        places.extend(splits::places(tx, institution, day, &payment.inst_order_no)?);
     }
     Ok(places)
 }
@@ -162,12 +165,12 @@ fn facts_of(entry: &Entry) -> OrderFacts {
         merchant: billed.merchant.clone(),
         channel: billed.channel.clone(),
         product: billed.product.clone(),
-        tags: field::tags(&billed.tags).unwrap_or_default(),
-        parties: field::parties(&billed.parties).unwrap_or_default(),
+        tags: billed.tags.to_list(),
+        parties: billed.parties.to_map(),
         paid_at: clock::instant(order.paid_at),
-        paid: Fen::new(billed.paid),
-        fee: Fen::new(billed.fee),
-        subsidy: Fen::new(billed.subsidy),
+        paid: billed.paid,
+        fee: billed.fee,
+        subsidy: billed.subsidy,
     }
 }
 
@@ -182,7 +185,7 @@ fn of_file(
     let facts = facts_of(entry);
     let lines = entry.lines()?;
     let picked = entry.rule.as_ref().ok_or_else(|| Error::Internal("an order without its rule".into()))?;
-    let version = rules::by_digest(tx, file.institution_id, &picked.digest)?;
+    let version = rules::by_digest(tx, InstitutionId::new(file.institution_id), &picked.digest)?;
     let version = version.and_then(|stored| rule::parse(&stored.canonical).ok());
     let receivers: BTreeSet<&str> = lines.iter().map(|line| line.receiver).collect();
     let names = merchants::receiver_names(tx, detail.standing.order.institution_id, &receivers)?;
@@ -210,7 +213,9 @@ fn preview(
 ) -> Result<(), Error> {
     let order = &detail.standing.order;
     let at = clock::instant(payment.received_at);
-    let Some(bundle) = rules::shared_bundle_at(tx, order.institution_id, at)? else { return Ok(()) };
+    let Some(bundle) = rules::shared_bundle_at(tx, InstitutionId::new(order.institution_id), at)? else {
+        return Ok(());
+    };
     let Some(rate) = bundle.fee_rate(&detail.merchant, &order.channel, &order.product) else { return Ok(()) };
     let fee = rate.half_up_of(payment.paid).unwrap_or(Fen::ZERO);
     let facts = OrderFacts {

@@ -1,5 +1,5 @@
 //! Orders that were not split: the reason, and what to do about it.
-use crate::kernel::money::Fen;
+use crate::kernel::proposal::Reason;
 use crate::splits::Unsplit;
 use crate::web::kit::format::{Ident, When, Yuan};
 use crate::web::words::Words;
@@ -13,7 +13,7 @@ pub struct UnsplitRow {
     /// When it was paid.
     pub at: When,
     /// The code in the file.
-    pub reason: String,
+    pub reason: &'static str,
     /// What it means.
     pub why: &'static str,
     /// What to do.
@@ -26,30 +26,30 @@ pub struct UnsplitRow {
 
 /// What a reason of an X line means, and what to do (`files.md`, "The day").
 #[must_use]
-pub fn reason(w: &Words, code: &str) -> (&'static str, &'static str) {
+pub fn reason(w: &Words, code: Reason) -> (&'static str, &'static str) {
     let said = w.exceptions;
     match code {
-        "MERCHANT" => (said.merchant_why, said.merchant_todo),
-        "NO_RULE" => (said.no_rule_why, said.no_rule_todo),
-        "OVERFLOW" => (said.overflow_why, said.overflow_todo),
-        "OVER_LIMIT" => (said.over_limit_why, said.over_limit_todo),
-        "RECEIVER" => (said.receiver_why, said.receiver_todo),
-        _ => (said.cap_why, said.cap_todo),
+        Reason::Merchant => (said.merchant_why, said.merchant_todo),
+        Reason::NoRule => (said.no_rule_why, said.no_rule_todo),
+        Reason::Overflow => (said.overflow_why, said.overflow_todo),
+        Reason::OverLimit => (said.over_limit_why, said.over_limit_todo),
+        Reason::Receiver => (said.receiver_why, said.receiver_todo),
+        Reason::OverCap => (said.cap_why, said.cap_todo),
     }
 }
 
 /// A row of the table.
 #[must_use]
 pub fn row(w: &Words, found: &Unsplit) -> UnsplitRow {
-    let (why, todo) = reason(w, &found.reason);
+    let (why, todo) = reason(w, found.reason);
     UnsplitRow {
         order_no: Ident(found.order_no.clone()),
         known: found.known,
         at: When(found.paid_at),
-        reason: found.reason.clone(),
+        reason: found.reason.as_str(),
         why,
         todo,
         file: found.file.clone(),
-        paid: Yuan(Fen::new(found.paid)),
+        paid: Yuan(found.paid),
     }
 }

@@ -23,6 +23,7 @@ use std::sync::LazyLock;
 use mingfen::app::App;
 use mingfen::clock::Clock;
 use mingfen::config::{Config, Secret};
+use mingfen::db::columns::UserId;
 use mingfen::db::{Create, Db};
 use mingfen::people::{Actor, Role, Scope, password, users};
 use mingfen::protocol::crypto::MasterKey;
@@ -83,7 +84,7 @@ impl TestApp {
     }
 
     /// Makes a user who logs in with [`PASSWORD`].
-    pub fn user(&self, login: &str, role: Role, scope: Scope) -> i64 {
+    pub fn user(&self, login: &str, role: Role, scope: Scope) -> UserId {
         static HASH: LazyLock<String> = LazyLock::new(|| password::hash(PASSWORD).unwrap());
         let user = users::NewUser { login, name: login, role, scope, password_hash: &HASH };
         let at = self.clock.now();

@@ -8,6 +8,7 @@ use super::{Check, ResultName};
 use crate::calendar::Instant;
 use crate::digest::Digest;
 use crate::money::Fen;
+use crate::text_enum;
 
 pub use read::RetReader;
 pub use write::RetWriter;
@@ -21,66 +22,33 @@ pub enum RetEncoding {
     Gb18030,
 }
 
-/// Whether a file was taken, and if not, why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RetCode {
-    /// Taken.
-    Accepted,
-    /// Signature missing or wrong; asks for the same bytes again.
-    Sign,
-    /// Digest wrong; asks for the same bytes again.
-    Digest,
-    /// Counts or totals.
-    Total,
-    /// Place in the chain.
-    Chain,
-    /// Another institution or platform.
-    Inst,
-    /// Another file under the same name.
-    Dup,
-    /// Malformed.
-    Format,
-    /// Approvals bundle.
-    Approval,
-    /// The recomputation found a difference.
-    Verify,
+text_enum! {
+    /// Whether a file was taken, and if not, why.
+    pub enum RetCode {
+        /// Taken.
+        Accepted = "ACCEPTED",
+        /// Signature missing or wrong; asks for the same bytes again.
+        Sign = "E_SIGN",
+        /// Digest wrong; asks for the same bytes again.
+        Digest = "E_DIGEST",
+        /// Counts or totals.
+        Total = "E_TOTAL",
+        /// Place in the chain.
+        Chain = "E_CHAIN",
+        /// Another institution or platform.
+        Inst = "E_INST",
+        /// Another file under the same name.
+        Dup = "E_DUP",
+        /// Malformed.
+        Format = "E_FORMAT",
+        /// Approvals bundle.
+        Approval = "E_APPROVAL",
+        /// The recomputation found a difference.
+        Verify = "E_VERIFY",
+    }
 }
 
 impl RetCode {
-    const ALL: [Self; 10] = [
-        Self::Accepted,
-        Self::Sign,
-        Self::Digest,
-        Self::Total,
-        Self::Chain,
-        Self::Inst,
-        Self::Dup,
-        Self::Format,
-        Self::Approval,
-        Self::Verify,
-    ];
-
-    /// As written.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "ACCEPTED",
-            Self::Sign => "E_SIGN",
-            Self::Digest => "E_DIGEST",
-            Self::Total => "E_TOTAL",
-            Self::Chain => "E_CHAIN",
-            Self::Inst => "E_INST",
-            Self::Dup => "E_DUP",
-            Self::Format => "E_FORMAT",
-            Self::Approval => "E_APPROVAL",
-            Self::Verify => "E_VERIFY",
-        }
-    }
-
-    /// The code of this text.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.as_str() == text)
-    }
-
     /// Whether the answered file is void: its orders count nowhere and the next seq repeats them.
     pub const fn makes_void(self) -> bool {
         match self {
@@ -96,33 +64,17 @@ impl RetCode {
     }
 }
 
-/// What happened to one line's money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RetStatus {
-    /// S: success.
-    Success,
-    /// F: failed; the whole amount is requeued.
-    Failed,
-    /// P: pending.
-    Pending,
-    /// B: bounced after success (退票); the whole amount is requeued.
-    Bounced,
-}
-
-impl RetStatus {
-    /// The letter.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "S",
-            Self::Failed => "F",
-            Self::Pending => "P",
-            Self::Bounced => "B",
-        }
-    }
-
-    /// The status of this letter.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Success, Self::Failed, Self::Pending, Self::Bounced].into_iter().find(|s| s.as_str() == text)
+text_enum! {
+    /// What happened to one line's money.
+    pub enum RetStatus {
+        /// Success.
+        Success = "S",
+        /// Failed; the whole amount is requeued.
+        Failed = "F",
+        /// Pending.
+        Pending = "P",
+        /// Bounced after success (退票); the whole amount is requeued.
+        Bounced = "B",
     }
 }
 
