@@ -14,6 +14,7 @@ use diesel::sqlite::Sqlite;
 
 use super::conn::MultiBackend;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::channel::{ChannelName, Product};
 use crate::kernel::declared::{Parties, Tags};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::FileKind;
@@ -146,35 +147,47 @@ bound!(Text, String, [T: Stored<Base = Text, Raw = String> + std::fmt::Debug + S
 bound!(BigInt, i64, [T: Stored<Base = BigInt, Raw = i64> + std::fmt::Debug + Send + Sync + 'static], As<T>);
 bound!(Integer, i32, [T: Stored<Base = Integer, Raw = i32> + std::fmt::Debug + Send + Sync + 'static], As<T>);
 
-/// Reading straight into a type of the kernel.
-macro_rules! read {
+/// Reading straight into a type that is [`Stored`].
+#[macro_export]
+macro_rules! stored_read {
     ($($type:ty),+ $(,)?) => {$(
-        impl FromSql<<$type as Stored>::Base, MultiBackend> for $type {
-            fn from_sql(bytes: <MultiBackend as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
-                <As<$type> as FromSql<<$type as Stored>::Base, MultiBackend>>::from_sql(bytes).map(|read| read.0)
+        impl diesel::deserialize::FromSql<<$type as $crate::db::columns::Stored>::Base, $crate::db::MultiBackend>
+            for $type
+        {
+            fn from_sql(
+                bytes: <$crate::db::MultiBackend as diesel::backend::Backend>::RawValue<'_>,
+            ) -> diesel::deserialize::Result<Self> {
+                use $crate::db::columns::{As, Stored};
+                <As<$type> as diesel::deserialize::FromSql<<$type as Stored>::Base, $crate::db::MultiBackend>>::from_sql(
+                    bytes,
+                )
+                .map(|read| read.0)
             }
         }
 
-        impl Queryable<<$type as Stored>::Base, MultiBackend> for $type {
+        impl diesel::deserialize::Queryable<<$type as $crate::db::columns::Stored>::Base, $crate::db::MultiBackend>
+            for $type
+        {
             type Row = Self;
-            fn build(row: Self) -> deserialize::Result<Self> {
+            fn build(row: Self) -> diesel::deserialize::Result<Self> {
                 Ok(row)
             }
         }
 
-        impl From<As<$type>> for $type {
-            fn from(value: As<$type>) -> Self {
+        impl From<$crate::db::columns::As<$type>> for $type {
+            fn from(value: $crate::db::columns::As<$type>) -> Self {
                 value.0
             }
         }
     )+};
 }
 
-/// Kernel types that are stored as their word, by `as_str` and `parse`.
-macro_rules! words {
+/// Types that are stored as their word, by `as_str` and `parse`: those of the kernel here, a room's own there.
+#[macro_export]
+macro_rules! stored_words {
     ($($type:ty),+ $(,)?) => {
-        $(impl Stored for $type {
-            type Base = Text;
+        $(impl $crate::db::columns::Stored for $type {
+            type Base = diesel::sql_types::Text;
             type Raw = String;
             fn raw(&self) -> String {
                 self.as_str().to_owned()
@@ -183,7 +196,7 @@ macro_rules! words {
                 <$type>::parse(&raw)
             }
         })+
-        read!($($type),+);
+        $crate::stored_read!($($type),+);
     };
 }
 
@@ -220,8 +233,19 @@ impl Stored for Digest {
     }
 }
 
-read!(Fen, BusinessDay, Digest);
-words!(FileKind, OrderState, CustodyState, SettlementState, RetCode, Reason, Tags, Parties);
+stored_read!(Fen, BusinessDay, Digest);
+stored_words!(
+    FileKind,
+    OrderState,
+    CustodyState,
+    SettlementState,
+    RetCode,
+    Reason,
+    Tags,
+    Parties,
+    ChannelName,
+    Product
+);
 
 /// Makes the type of a table's key.
 macro_rules! keys {

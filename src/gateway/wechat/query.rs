@@ -6,8 +6,10 @@ use super::fault::Fault;
 use super::owner;
 use super::signed::Signed;
 use crate::app::App;
+use crate::db::columns::{MerchantId, TenantId};
 use crate::error::Error;
 use crate::merchants::SubMerchant;
+use crate::notices::wechat::order_view;
 use crate::orders::{self, Standing};
 
 /// By the number under which the merchant knows the payment.
@@ -18,7 +20,7 @@ pub async fn by_transaction_id(
     signed: Signed,
 ) -> Result<HttpResponse, Fault> {
     let merchant = caller(&app, &request, &signed).await?;
-    let id = merchant.id;
+    let id = MerchantId::new(merchant.id);
     if !owner::is_number(&number) {
         return Err(Error::NotFound.into());
     }
@@ -50,7 +52,7 @@ pub async fn find(app: &App, merchant: &SubMerchant, number: String) -> Result<S
     if !owner::is_number(&number) {
         return Err(Error::NotFound.into());
     }
-    let (tenant, id) = (merchant.platform_merchant_id, merchant.id);
+    let (tenant, id) = (TenantId::new(merchant.platform_merchant_id), MerchantId::new(merchant.id));
     let read = move |tx: &mut crate::db::Tx<'_>| {
         let order = orders::by_out_trade_no(tx, tenant, &number)?;
         let order = order.filter(|order| order.sub_merchant_id == id).ok_or(Error::NotFound)?;
@@ -68,6 +70,6 @@ async fn answer(app: &App, found: Standing, merchant: SubMerchant) -> Result<Htt
     let channel = app.channel(merchant.institution_id).await?;
     let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
     let known = orders::refresh(&outside, found).await?.ok_or_else(Fault::system)?;
-    let view = app.db.read(move |tx| orders::view(tx, &known, &merchant)).await?;
+    let view = app.db.read(move |tx| order_view(tx, &known, &merchant)).await?;
     Ok(HttpResponse::Ok().content_type(JSON).json(view))
 }

@@ -1,6 +1,7 @@
 //! Plain data for the templates, filled from what the rooms answer. Several roles show the same view in their own scope.
 pub mod day;
 pub mod drawn;
+mod event;
 pub mod exceptions;
 pub mod explain;
 pub mod file;

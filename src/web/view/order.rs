@@ -3,13 +3,15 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use super::drawn::SplitView;
+use super::event::told;
 use super::exceptions::reason;
 use super::orders::state_tag;
 use super::split::{self, Shown};
 use super::{Mood, Tag};
 use crate::app::App;
+use crate::channels::RawKind;
 use crate::kernel::money::Fen;
-use crate::orders::{self, Detail, Event, Evidence};
+use crate::orders::{self, Detail, Evidence};
 use crate::people::Scope;
 use crate::web::fault::Fault;
 use crate::web::format::{When, Yuan};
@@ -76,7 +78,7 @@ pub async fn show(
         .read(move |tx| {
             let detail = orders::detail(tx, &scope, &order_no)?;
             let shown = split::read(tx, lang, &detail)?;
-            let institution = crate::institutions::by_id(tx, detail.standing.order.institution_id)?;
+            let institution = crate::institutions::by_id(tx, detail.standing.order.institution_id.get())?;
             Ok((detail, shown, institution))
         })
         .await?;
@@ -140,20 +142,21 @@ fn facts(s: &Shell, detail: &Detail) -> Vec<(&'static str, String)> {
     facts.extend([
         (s.w.amount, Yuan(order.amount).to_string()),
         (s.w.channel, format!("{} / {}", order.channel, order.product)),
-        (s.w.tags, or_none(&order.tags)),
-        (s.w.parties, or_none(&order.parties)),
+        (s.w.tags, or_none(order.tags.as_str())),
+        (s.w.parties, or_none(order.parties.as_str())),
         (s.w.description, order.description.clone()),
     ]);
     facts
 }
 
 fn timeline(lang: Lang, detail: &Detail, shown: &Shown) -> Vec<Moment> {
-    let mut all: Vec<Moment> = detail.timeline.iter().map(|entry| moment(lang, entry)).collect();
+    let asked = detail.standing.order.amount;
+    let mut all: Vec<Moment> = detail.timeline.iter().map(|entry| moment(lang, entry, asked)).collect();
     if let Some(payment) = &detail.standing.payment {
         let source = detail.evidence.as_ref().map(|e| source(lang, e)).unwrap_or_default();
         let text = lang.pick("支付成功", "Paid").to_owned();
         let text = format!("{text} {}", Yuan(payment.paid));
-        let digest = payment.raw.sha256.clone();
+        let digest = payment.raw.sha256.to_string();
         all.push(Moment { class: "ok", text, detail: source, digest, at: When(payment.received_at) });
     }
     if let Some(delivery) = &detail.delivery {
@@ -182,33 +185,21 @@ fn timeline(lang: Lang, detail: &Detail, shown: &Shown) -> Vec<Moment> {
 }
 
 fn source(lang: Lang, evidence: &Evidence) -> String {
-    match evidence.kind.as_str() {
-        "QUERY_ANSWER" => lang.pick("机构查询应答，已验签", "the institution's answer, signature checked"),
-        _ => lang.pick("机构支付通知，已验签", "the institution's notification, signature checked"),
+    match evidence.kind {
+        RawKind::QueryAnswer => {
+            lang.pick("机构查询应答，已验签", "the institution's answer, signature checked")
+        }
+        RawKind::Notification => {
+            lang.pick("机构支付通知，已验签", "the institution's notification, signature checked")
+        }
     }
     .to_owned()
 }
 
-fn moment(lang: Lang, entry: &orders::TimelineEntry) -> Moment {
-    let (class, text, detail) = match &entry.event {
-        Event::Created => ("", lang.pick("商户下单，平台受理", "Placed by the merchant, accepted"), ""),
-        Event::Paying(_) => {
-            ("", lang.pick("机构已受理，等待付款", "Taken by the institution, awaiting payment"), "")
-        }
-        Event::Unknown(why) => {
-            ("warn", lang.pick("机构未答复，结果未知", "No answer from the institution"), why.as_str())
-        }
-        Event::Closed(why) => ("", lang.pick("订单关闭", "Closed"), why.as_str()),
-        Event::Queried(what) => ("", lang.pick("向机构查询", "Asked the institution"), what.as_str()),
-        Event::AmountDiffers(what) => {
-            ("warn", lang.pick("实付与订单金额不符", "Another amount was paid"), what.as_str())
-        }
-        Event::LatePayment(what) => {
-            ("warn", lang.pick("关闭后收到付款", "Paid after it was closed"), what.as_str())
-        }
-    };
-    let digest = entry.evidence.as_ref().map(|evidence| evidence.sha256.clone()).unwrap_or_default();
-    Moment { class, text: text.to_owned(), detail: detail.to_owned(), digest, at: When(entry.at) }
+fn moment(lang: Lang, entry: &orders::TimelineEntry, asked: Fen) -> Moment {
+    let (class, text, detail) = told(lang, &entry.event, asked);
+    let digest = entry.evidence.as_ref().map(|evidence| evidence.sha256.to_string()).unwrap_or_default();
+    Moment { class, text: text.to_owned(), detail, digest, at: When(entry.at) }
 }
 
 /// How an order stands in the files, as a tag.

@@ -91,13 +91,13 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error
 /// The order's places in files: of the day of our record, or where a bill had it on another one.
 fn places(tx: &mut Tx<'_>, detail: &Detail, payment: &Payment) -> Result<Vec<(i64, i32)>, Error> {
     let order = &detail.standing.order;
-    let mut days = reconciliation::days_of(tx, order.institution_id, &order.order_no)?;
+    let mut days = reconciliation::days_of(tx, order.institution_id.get(), &order.order_no)?;
     days.push(clock::instant(payment.paid_at).business_day().to_i32());
     days.sort_unstable();
     days.dedup();
     let mut places = Vec::new();
     for day in days {
-        places.extend(splits::places(tx, order.institution_id, day, &payment.inst_order_no)?);
+        places.extend(splits::places(tx, order.institution_id.get(), day, &payment.inst_order_no)?);
     }
     Ok(places)
 }
@@ -183,7 +183,7 @@ fn of_file(
     let version = rules::by_digest(tx, file.institution_id, &picked.digest)?;
     let version = version.and_then(|stored| rule::parse(&stored.canonical).ok());
     let receivers: BTreeSet<&str> = lines.iter().map(|line| line.receiver).collect();
-    let names = merchants::receiver_names(tx, detail.standing.order.institution_id, &receivers)?;
+    let names = merchants::receiver_names(tx, detail.standing.order.institution_id.get(), &receivers)?;
     let (rule, number) = (&picked.rule, picked.version);
     let (name, n) = (&file.name, entry.order.n);
     shown.fee_note = lang.words().fee_of_bill.to_owned();
@@ -211,16 +211,18 @@ fn preview(
 ) -> Result<(), Error> {
     let order = &detail.standing.order;
     let at = clock::instant(payment.received_at);
-    let Some(bundle) = rules::shared_bundle_at(tx, order.institution_id, at)? else { return Ok(()) };
-    let Some(rate) = bundle.fee_rate(&detail.merchant, &order.channel, &order.product) else { return Ok(()) };
+    let Some(bundle) = rules::shared_bundle_at(tx, order.institution_id.get(), at)? else { return Ok(()) };
+    let Some(rate) = bundle.fee_rate(&detail.merchant, order.channel.as_str(), order.product.as_str()) else {
+        return Ok(());
+    };
     let fee = rate.half_up_of(payment.paid).unwrap_or(Fen::ZERO);
     let facts = OrderFacts {
         inst_order_no: payment.inst_order_no.clone(),
         merchant: detail.merchant.clone(),
-        channel: order.channel.clone(),
-        product: order.product.clone(),
-        tags: field::tags(&order.tags).unwrap_or_default(),
-        parties: field::parties(&order.parties).unwrap_or_default(),
+        channel: order.channel.to_string(),
+        product: order.product.to_string(),
+        tags: order.tags.to_list(),
+        parties: order.parties.to_map(),
         paid_at: clock::instant(payment.paid_at),
         paid: payment.paid,
         fee,
@@ -238,7 +240,7 @@ fn preview(
     };
     let receivers: Vec<String> = split.lines.iter().map(|line| line.receiver.to_string()).collect();
     let receivers = receivers.iter().map(String::as_str).collect();
-    let names = merchants::receiver_names(tx, order.institution_id, &receivers)?;
+    let names = merchants::receiver_names(tx, order.institution_id.get(), &receivers)?;
     let drawn = Drawn {
         tag: Tag::new(Mood::Waits, lang.words().split_preview),
         words: in_words(lang, rule, &facts),
