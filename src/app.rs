@@ -2,6 +2,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::channels::Channel;
 use crate::channels::http::{Guarded, Limits};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
@@ -9,7 +10,7 @@ use crate::db::{Create, Db, Lane, Leases, OpenError, Tx};
 use crate::error::Error;
 use crate::exchange::{Desk, Folder};
 use crate::institutions;
-use crate::orders::{Channel, Intake, Pace};
+use crate::orders::{Intake, Pace};
 use crate::people::credentials::Unwrapped;
 use crate::people::keys::PlatformKeys;
 use crate::people::login::Doorkeeper;
@@ -120,7 +121,7 @@ impl App {
         let (profile, keys) = self.db.read(read).await?;
         let opened = Channel::open(profile, keys, &self.http, &self.clock, &self.config.public_url)?;
         let mut channels = self.channels();
-        channels.codes.insert(opened.institution.code.clone(), institution);
+        channels.codes.insert(opened.institution().code.clone(), institution);
         channels.opened.insert(institution, opened.clone());
         Ok(opened)
     }

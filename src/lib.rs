@@ -8,25 +8,26 @@
 //!  2. `protocol` codecs of the outside world: WeChat Pay APIv3, keys and signatures
 //!  3. `verify` the institution's own program: recomputes a day from files
 //!  4. `db` both databases, transactions, schema; nothing of the business
-//!  5. `people` users, roles, sessions, API credentials, audit trail
-//!  6. `institutions` profiles, channels and keys of licensed institutions
-//!  7. `exchange` signed files: published, answered, taken in
-//!  8. `merchants` sub-merchants and receivers
-//!  9. `rules` approved rule versions
-//! 10. `ledger` the memo ledger: entries a batch or a file, chained per custody day; balances
-//! 11. `channels` OUT: calls to an institution's channel
-//! 12. `orders` orders, intake of payments
-//! 13. `reconciliation` the institution's bill against our own record
-//! 14. `splits` the cut: proposals, exceptions, SPL files
-//! 15. `settlement` the netted settlement of a day, STL files; what results say of the money
-//! 16. `notices` who is told what: delivery of the outbox
-//! 17. `tasks` what runs by itself: queries, file import, the daily round
-//! 18. `check` every invariant of database, files and chains
-//! 19. `gateway` IN: merchants' own systems
-//! 20. `web` the browser pages
-//! 21. `sandbox` a licensed institution in a box, for the demo and the tests; knows the first three rooms only
-//! 22. `bench` what `mingfen bench` measures, and its anchors
-//! 23. `cli` one file per command
+//!  5. `outbox` what goes out: rows that any room below writes in its own transaction
+//!  6. `people` users, roles, sessions, API credentials, audit trail
+//!  7. `institutions` profiles, channels and keys of licensed institutions
+//!  8. `exchange` signed files: published, answered, taken in
+//!  9. `merchants` sub-merchants and receivers
+//! 10. `rules` approved rule versions
+//! 11. `ledger` the memo ledger: entries a batch or a file, chained per custody day; balances
+//! 12. `channels` OUT: an institution's channel in its language, one variant each
+//! 13. `orders` orders, intake of payments
+//! 14. `reconciliation` the institution's bill against our own record
+//! 15. `splits` the cut: proposals, exceptions, SPL files
+//! 16. `settlement` the netted settlement of a day, STL files; what results say of the money
+//! 17. `notices` who is told what: delivery of the outbox, in each language
+//! 18. `tasks` what runs by itself: queries, file import, the daily round
+//! 19. `check` every invariant of database, files and chains
+//! 20. `gateway` IN: merchants' own systems
+//! 21. `web` the browser pages
+//! 22. `sandbox` a licensed institution in a box, for the demo and the tests; knows the first three rooms only
+//! 23. `bench` what `mingfen bench` measures, and its anchors
+//! 24. `cli` one file per command
 //!
 //! Everybody may use `clock`, `config` and `error`; from `notices` on also `app`, the state that handlers and tasks share.
 pub use mingfen_kernel as kernel;
@@ -45,6 +46,7 @@ pub mod institutions;
 pub mod ledger;
 pub mod merchants;
 pub mod orders;
+pub mod outbox;
 pub mod people;
 pub mod reconciliation;
 pub mod rules;

@@ -1,4 +1,124 @@
 //! OUT to institutions: what the platform asks of them over the network. Nothing here touches the database.
+//!
+//! Everything that is peculiar to a language ends here: orders, bills and checks know [`Channel`] and what it takes and
+//! gives ([`Payable`], [`Placing`], [`Queried`], [`Closing`], [`Notice`], [`ReadBill`]). One more language is one more
+//! variant of [`Channel`].
 pub mod address;
+mod answer;
+mod bill;
 pub mod http;
+mod said;
 pub mod wechat;
+
+use std::fs::File;
+use std::io::BufRead;
+
+pub use answer::{Answer, Why};
+pub use bill::ReadBill;
+pub use said::{Closing, Notice, NoticeFault, Payable, Placing, Queried, RawKind, RawMessage, Statement};
+
+use self::http::{Downloaded, Guarded};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::institutions::{Institution, Keys};
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::channel::ChannelName;
+
+/// An institution's channel, ready to be spoken with; one variant a language. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Channel {
+    /// WeChat Pay APIv3, partner mode.
+    Wechat(wechat::Channel),
+}
+
+impl Channel {
+    /// The channel of an institution that reaches us at `public_url`.
+    pub fn open(
+        institution: Institution,
+        keys: Keys,
+        http: &Guarded,
+        clock: &Clock,
+        public_url: &str,
+    ) -> Result<Self, Error> {
+        wechat::Channel::open(institution, keys, http, clock, public_url).map(Self::Wechat)
+    }
+
+    /// Whose it is.
+    pub fn institution(&self) -> &Institution {
+        match self {
+            Self::Wechat(channel) => &channel.institution,
+        }
+    }
+
+    /// Whose wallet pays.
+    pub const fn name(&self) -> ChannelName {
+        match self {
+            Self::Wechat(_) => ChannelName::Wechat,
+        }
+    }
+
+    /// Asks it to take an order; its number stays the same at every retry.
+    pub async fn place(&self, order: &Payable<'_>) -> Answer<Placing> {
+        match self {
+            Self::Wechat(channel) => channel.place(order).await,
+        }
+    }
+
+    /// Asks where an order stands, by our number and the institution's number of the merchant.
+    pub async fn query(&self, order_no: &str, merchant_no: &str) -> Answer<Queried> {
+        match self {
+            Self::Wechat(channel) => channel.query(order_no, merchant_no).await,
+        }
+    }
+
+    /// Closes an order that is not paid.
+    pub async fn close(&self, order_no: &str, merchant_no: &str) -> Answer<Closing> {
+        match self {
+            Self::Wechat(channel) => channel.close(order_no, merchant_no).await,
+        }
+    }
+
+    /// Fetches its own bill of a day, uncompressed, into a file; what is in the file otherwise counts for nothing.
+    pub async fn fetch_bill(&self, day: BusinessDay, file: File) -> Answer<Downloaded> {
+        match self {
+            Self::Wechat(channel) => channel.client.trade_bill(day, file).await,
+        }
+    }
+
+    /// The kind under which its own bill is recorded; also begins the file's name.
+    pub const fn bill_kind(&self) -> &'static str {
+        match self {
+            Self::Wechat(_) => wechat::BILL_KIND,
+        }
+    }
+
+    /// Reads its own bill. `merchant` finds our merchant by the institution's number; the order of an unknown one has
+    /// the empty merchant, which is nobody's.
+    pub fn read_bill<'a>(
+        &self,
+        source: impl BufRead + 'a,
+        merchant: &'a dyn Fn(&str) -> Option<String>,
+    ) -> Result<Box<dyn ReadBill + 'a>, String> {
+        match self {
+            Self::Wechat(_) => wechat::read_bill(source, merchant),
+        }
+    }
+
+    /// Verifies and opens a notification as it arrived.
+    pub fn notice<'a>(
+        &self,
+        header: impl Fn(&str) -> Option<&'a str>,
+        body: &[u8],
+    ) -> Result<Notice, NoticeFault> {
+        match self {
+            Self::Wechat(channel) => channel.notice(header, body),
+        }
+    }
+
+    /// What a message states that was verified and kept before; none when it states no payment.
+    pub fn reopen(&self, kind: RawKind, body: &[u8]) -> Option<Statement> {
+        match self {
+            Self::Wechat(channel) => channel.reopen(kind, body),
+        }
+    }
+}

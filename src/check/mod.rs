@@ -3,18 +3,16 @@ mod files;
 mod store;
 
 use crate::app::App;
+use crate::channels::Channel;
 use crate::clock::micros;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{Desk, Folder};
-use crate::institutions::{self, Keys};
-use crate::kernel::calendar::Instant;
+use crate::institutions;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::ledger;
-use crate::protocol::wechat::notification;
-use crate::protocol::wechat::shapes::OrderView;
 use crate::splits;
 
 /// Rows that are looked at in one query.
@@ -30,7 +28,9 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
         breaks.extend(ledger::chain_breaks(tx)?);
         for institution in institutions::all(tx)? {
             let keys = institutions::keys(tx, &app.master_key, &institution)?;
-            breaks.extend(payments(tx, institution.id, &keys)?);
+            let open =
+                |institution| Channel::open(institution, keys, &app.http, &app.clock, &app.config.public_url);
+            breaks.extend(payments(tx, institution.id, &open(institution.clone())?)?);
             breaks.extend(ledger::breaks(tx, InstitutionId::new(institution.id))?);
             breaks.extend(ledger::snapshot_breaks(tx, InstitutionId::new(institution.id))?);
             for (sha256, body) in store::bundles(tx, institution.id)? {
@@ -60,30 +60,23 @@ fn raw_evidence(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
 }
 
 /// Every payment is what its signed message says.
-fn payments(tx: &mut Tx<'_>, institution: i64, keys: &Keys) -> Result<Vec<String>, Error> {
+fn payments(tx: &mut Tx<'_>, institution: i64, channel: &Channel) -> Result<Vec<String>, Error> {
     let mut breaks = Vec::new();
     let mut after = 0;
     loop {
         let batch = store::payments(tx, institution, after, BATCH)?;
         let Some(last) = batch.last() else { return Ok(breaks) };
         after = last.order_id;
-        let wrong = batch.iter().filter(|payment| !is_proven(payment, keys));
+        let wrong = batch.iter().filter(|payment| !is_proven(payment, channel));
         breaks.extend(wrong.map(|p| format!("the payment {} is not what its message says", p.inst_order_no)));
     }
 }
 
-fn is_proven(payment: &store::Proven, keys: &Keys) -> bool {
-    let plain = if payment.kind == "NOTIFICATION" {
-        notification::open(&keys.apiv3_key, &payment.body).ok().map(|(_, plain)| plain)
-    } else {
-        Some(payment.body.clone())
-    };
-    let Some(view) = plain.and_then(|plain| serde_json::from_slice::<OrderView>(&plain).ok()) else {
-        return false;
-    };
-    let paid_at = view.success_time.as_deref().and_then(Instant::parse).map(micros);
-    view.out_trade_no == payment.order_no
-        && view.transaction_id.as_deref() == Some(payment.inst_order_no.as_str())
-        && view.amount.map(|amount| amount.total) == Some(Fen::new(payment.paid))
-        && paid_at == Some(payment.paid_at)
+fn is_proven(payment: &store::Proven, channel: &Channel) -> bool {
+    channel.reopen(payment.kind, &payment.body).is_some_and(|stated| {
+        stated.order_no == payment.order_no
+            && stated.inst_order_no == payment.inst_order_no
+            && stated.paid == Fen::new(payment.paid)
+            && micros(stated.paid_at) == payment.paid_at
+    })
 }

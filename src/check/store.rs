@@ -3,6 +3,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 
+use crate::channels::RawKind;
 use crate::db::schema::{approvals_bundle, pay_order, payment, raw_message};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
@@ -169,7 +170,7 @@ pub(super) struct Proven {
     pub inst_order_no: String,
     pub paid: i64,
     pub paid_at: i64,
-    pub kind: String,
+    pub kind: RawKind,
     pub body: Vec<u8>,
 }
 

@@ -118,10 +118,10 @@ async fn step(app: &App, step: &Step) -> Result<String, Error> {
     let desk = app.desk(found.id).await?;
     Ok(match step {
         Step::Cut { day: Day { date, json, .. }, most } => {
-            let client = app.channel(found.id).await?.client;
+            let channel = app.channel(found.id).await?;
             let cutting =
                 Cutting { most: *most, watch: if *json { Cutting::default().watch } else { Arc::new(show) } };
-            let report = splits::cut(&app.db, &app.clock, &desk, &client, *date, &cutting).await?;
+            let report = splits::cut(&app.db, &app.clock, &desk, &channel, *date, &cutting).await?;
             let (orders, differences) = (report.orders, report.differences);
             if *json {
                 let files: Vec<_> = report.files.iter().map(told).collect();

@@ -14,6 +14,7 @@ use diesel::sqlite::Sqlite;
 
 use super::conn::MultiBackend;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::channel::{ChannelName, Product};
 use crate::kernel::declared::{Parties, Tags};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::FileKind;
@@ -228,7 +229,7 @@ impl Stored for Digest {
 }
 
 read!(Fen, BusinessDay, Digest);
-words!(FileKind, OrderState, CustodyState, SettlementState, RetCode, RetStatus, Reason);
+words!(FileKind, OrderState, CustodyState, SettlementState, RetCode, RetStatus, Reason, ChannelName, Product);
 
 /// What orders declare; the text that was read is kept, not copied.
 macro_rules! declared {

@@ -235,9 +235,13 @@ table! {
         order_id -> BigInt,
         at -> BigInt,
         kind -> Text,
-        detail -> Text,
         raw_business_date -> Nullable<Integer>,
         raw_sha256 -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        code -> Nullable<Text>,
+        words -> Nullable<Text>,
+        amount -> Nullable<BigInt>,
+        code_url -> Nullable<Text>,
     }
 }
 
@@ -298,11 +302,9 @@ table! {
 table! {
     outbox (id) {
         id -> BigInt,
-        kind -> Text,
-        order_id -> BigInt,
+        subject_id -> BigInt,
         event_id -> Text,
         url -> Text,
-        body -> Binary,
         credential_id -> BigInt,
         created_at -> BigInt,
         attempts -> Integer,
@@ -310,6 +312,7 @@ table! {
         done_at -> Nullable<BigInt>,
         given_up_at -> Nullable<BigInt>,
         last_error -> Nullable<Text>,
+        subject -> Text,
     }
 }
 

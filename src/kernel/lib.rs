@@ -3,6 +3,7 @@
 //! [`math`](self) is what must be believed: a rule version ([`rule`]) is read strictly ([`json`]), picked for an order and
 //! turned into lines ([`split`]); refunds undo them ([`refund`]); [`netting`] says who is paid when. [`file`](mod@file),
 //! [`chain`], [`approvals`] and [`bill`] are the same day as text, and [`verify`] recomputes it.
+pub mod channel;
 pub mod declared;
 pub mod digest;
 pub mod json;

@@ -1,23 +1,15 @@
 //! Asking the institution about an order, closing it, and leaving `UNKNOWN`.
-use super::intake::{Intake, Outcome, PaymentFact, RawKind, RawMessage};
+use super::event::{Cause, EventReason};
+use super::intake::{Intake, Outcome, PaymentFact};
 use super::place::{Placed, advance, advance_by, resume};
 use super::{Event, Order, Standing, standing, store};
-use crate::channels::http::Guarded;
-use crate::channels::wechat::{Answer, Client, Evidence, Settings};
+use crate::channels::{Answer, Channel, Closing, Queried};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Error;
-use crate::institutions::{Institution, Keys};
-use crate::kernel::calendar::Instant;
-use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
 use crate::merchants::{self, SubMerchant};
 use crate::people::nonces::Nonce;
-use crate::protocol::wechat::errors::WechatCode;
-use crate::protocol::wechat::notification::ApiV3Key;
-use crate::protocol::wechat::product_of;
-use crate::protocol::wechat::shapes::{OrderOwner, OrderView, TradeState};
-use crate::protocol::wechat::sign::{AnswerKey, Signer};
 
 /// How long an order may be paid when its merchant does not say, in microseconds: two hours.
 const DEFAULT_LIFE: i64 = 2 * 3600 * 1_000_000;
@@ -35,62 +27,17 @@ pub struct Outside<'a> {
     pub channel: &'a Channel,
 }
 
-/// An institution's channel: how we speak to it, and by which keys we know it.
-#[derive(Debug, Clone)]
-pub struct Channel {
-    /// Whose it is.
-    pub institution: Institution,
-    /// Speaks to it.
-    pub client: Client,
-    /// Verifies its notifications.
-    pub answer_keys: Vec<AnswerKey>,
-    /// Opens its notifications.
-    pub apiv3_key: ApiV3Key,
-    /// Where it notifies us of payments.
-    pub notify_url: String,
-}
-
-impl Channel {
-    /// The channel of an institution that reaches us at `public_url`.
-    pub fn open(
-        institution: Institution,
-        keys: Keys,
-        http: &Guarded,
-        clock: &Clock,
-        public_url: &str,
-    ) -> Result<Self, Error> {
-        let serial = institution.channel_answer_serial.clone();
-        let answer_keys = vec![AnswerKey { serial, key: keys.answer_key }];
-        let signer = Signer {
-            mchid: institution.channel_sp_mchid.clone(),
-            serial: institution.channel_merchant_serial.clone(),
-            key: keys.private_key,
-        };
-        let base_url = institution.channel_base_url.clone();
-        let settings = Settings { base_url, signer, answer_keys: answer_keys.clone() };
-        let client = Client::new(http.clone(), clock.clone(), settings).map_err(Error::internal)?;
-        let notify_url = format!("{public_url}/notify/{}/wechat", institution.code);
-        Ok(Self { institution, client, answer_keys, apiv3_key: keys.apiv3_key, notify_url })
-    }
-
-    /// The owner of an order of `merchant`, in the institution's numbers.
-    pub(super) fn owner(&self, merchant: &SubMerchant) -> OrderOwner {
-        let sp_mchid = self.institution.channel_sp_mchid.clone();
-        OrderOwner { sp_mchid, sub_mchid: merchant.inst_merchant_no.clone() }
-    }
-}
-
 /// What the institution says of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Said {
     /// Paid; our record has the payment now.
     Paid,
     /// It has the order, not paid.
     NotPaid,
     /// It does not have the order.
     Absent,
-    /// It will not take a payment for it; its words.
-    Closed(String),
+    /// It will not take a payment for it; in its words.
+    Closed(Cause),
     /// It could not be asked.
     Unknown,
 }
@@ -109,62 +56,23 @@ pub enum Closed {
 }
 
 /// Asks the institution. A paid answer is a payment fact like a notification, its raw bytes are the evidence.
-pub(super) async fn ask(outside: &Outside<'_>, order: &Order, merchant: &SubMerchant) -> Result<Told, Error> {
-    let owner = outside.channel.owner(merchant);
-    let answer = match outside.channel.client.query(&order.order_no, &owner).await {
-        Answer::Ok(answer) => answer,
-        Answer::Refused { code, .. } if code == WechatCode::OrderNotExist.as_str() => {
-            return Ok(Told::Absent);
-        }
-        Answer::Refused { .. } | Answer::Busy | Answer::Unknown(_) => return Ok(Told::Unknown),
+pub(super) async fn ask(outside: &Outside<'_>, order: &Order, merchant: &SubMerchant) -> Result<Said, Error> {
+    let queried = match outside.channel.query(&order.order_no, &merchant.inst_merchant_no).await {
+        Answer::Known(queried) => queried,
+        Answer::Refused { .. } | Answer::Busy | Answer::Unknown(_) => return Ok(Said::Unknown),
     };
-    match answer.value.trade_state {
-        TradeState::Success | TradeState::Refund => {
-            let Some(fact) = fact_of(outside, order.institution_id, answer) else {
-                return Ok(Told::Unknown);
-            };
+    match queried {
+        Queried::Paid(notice) => {
+            let fact = PaymentFact::of(outside.channel, *notice);
             match outside.intake.submit(fact).await? {
-                Outcome::Stored | Outcome::Known => Ok(Told::Paid),
-                Outcome::Orphan | Outcome::Conflict => Ok(Told::Unknown),
+                Outcome::Stored | Outcome::Known => Ok(Said::Paid),
+                Outcome::Orphan | Outcome::Conflict => Ok(Said::Unknown),
             }
         }
-        TradeState::NotPay | TradeState::UserPaying | TradeState::Accept => Ok(Told::NotPaid),
-        TradeState::Closed | TradeState::Revoked | TradeState::PayError => {
-            Ok(Told::Closed(answer.value.trade_state_desc))
-        }
+        Queried::NotPaid => Ok(Said::NotPaid),
+        Queried::Closed(words) => Ok(Said::Closed(Cause::closed_there(words))),
+        Queried::Absent => Ok(Said::Absent),
     }
-}
-
-fn fact_of(outside: &Outside<'_>, institution_id: i64, answer: Evidence<OrderView>) -> Option<PaymentFact> {
-    let raw = RawMessage {
-        kind: RawKind::QueryAnswer,
-        received_at: outside.clock.now(),
-        headers: answer.stamp.to_text(),
-        body: answer.body,
-    };
-    payment_fact(institution_id, answer.value, raw)
-}
-
-/// The payment that a verified order view tells of; `None` when it lacks what a payment must have.
-pub fn payment_fact(institution_id: i64, view: OrderView, raw: RawMessage) -> Option<PaymentFact> {
-    let paid =
-        view.amount.map(|amount| amount.total).filter(|paid| *paid > Fen::ZERO && *paid <= Fen::MAX)?;
-    Some(PaymentFact {
-        institution_id,
-        order_no: view.out_trade_no,
-        inst_order_no: view.transaction_id.filter(|no| is_inst_order_no(no))?,
-        inst_merchant_no: view.sub_mchid,
-        product: product_of(&view.trade_type?)?,
-        paid,
-        paid_at: Instant::parse(&view.success_time?)?,
-        raw,
-    })
-}
-
-/// `split.md`, Numbers, times, text: the institution's order numbers.
-fn is_inst_order_no(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-')
 }
 
 /// What is known of an order after asking the institution, when it is not settled yet.
@@ -173,15 +81,15 @@ pub async fn refresh(outside: &Outside<'_>, known: Standing) -> Result<Option<St
     if known.is_settled() {
         return Ok(Some(known));
     }
-    let (order, id) = (known.order.clone(), known.order.sub_merchant_id);
+    let (order, id) = (known.order.clone(), known.order.sub_merchant_id.get());
     let merchant = outside.db.read(move |tx| merchants::by_id(tx, id)).await?;
     match ask(outside, &order, &merchant).await? {
-        Told::Unknown => Ok(None),
-        Told::Absent => Ok(Some(known)),
-        Told::Paid => Ok(Some(outside.db.read(move |tx| standing(tx, order)).await?)),
-        Told::Closed(reason) => Ok(Some(advance(outside, order, Event::Closed(reason)).await?)),
-        Told::NotPaid if known.state == OrderState::Paying => Ok(Some(known)),
-        Told::NotPaid => back_to_paying(outside, known).await.map(Some),
+        Said::Unknown => Ok(None),
+        Said::Absent => Ok(Some(known)),
+        Said::Paid => Ok(Some(outside.db.read(move |tx| standing(tx, order)).await?)),
+        Said::Closed(cause) => Ok(Some(advance(outside, order, Event::Closed(cause)).await?)),
+        Said::NotPaid if known.state == OrderState::Paying => Ok(Some(known)),
+        Said::NotPaid => back_to_paying(outside, known).await.map(Some),
     }
 }
 
@@ -201,20 +109,21 @@ pub async fn close(outside: &Outside<'_>, known: Standing, nonce: Option<Nonce>)
         OrderState::Closed => return Ok(Closed::Done),
         OrderState::Created | OrderState::Paying | OrderState::Unknown => {}
     }
-    let id = known.order.sub_merchant_id;
+    let id = known.order.sub_merchant_id.get();
     let merchant = outside.db.read(move |tx| merchants::by_id(tx, id)).await?;
-    let owner = outside.channel.owner(&merchant);
-    match outside.channel.client.close(&known.order.order_no, &owner).await {
-        Answer::Ok(()) => closed(outside, known.order, "closed by the merchant", nonce).await,
+    match outside.channel.close(&known.order.order_no, &merchant.inst_merchant_no).await {
+        Answer::Known(Closing) => {
+            closed(outside, known.order, Cause::of(EventReason::ByMerchant), nonce).await
+        }
         Answer::Busy => Ok(Closed::Busy),
         Answer::Refused { .. } => match ask(outside, &known.order, &merchant).await? {
-            Told::Paid => Ok(Closed::Paid),
-            Told::Absent => closed(outside, known.order, "the institution never had it", nonce).await,
-            Told::Closed(reason) => closed(outside, known.order, &reason, nonce).await,
-            Told::NotPaid | Told::Unknown => Ok(Closed::Unknown),
+            Said::Paid => Ok(Closed::Paid),
+            Said::Absent => closed(outside, known.order, Cause::of(EventReason::Absent), nonce).await,
+            Said::Closed(cause) => closed(outside, known.order, cause, nonce).await,
+            Said::NotPaid | Said::Unknown => Ok(Closed::Unknown),
         },
         Answer::Unknown(why) => {
-            advance_by(outside, known.order, Event::Unknown(why.to_string()), nonce).await?;
+            advance_by(outside, known.order, Event::Unknown(why.into()), nonce).await?;
             Ok(Closed::Unknown)
         }
     }
@@ -223,17 +132,17 @@ pub async fn close(outside: &Outside<'_>, known: Standing, nonce: Option<Nonce>)
 async fn closed(
     outside: &Outside<'_>,
     order: Order,
-    reason: &str,
+    cause: Cause,
     nonce: Option<Nonce>,
 ) -> Result<Closed, Error> {
-    let after = advance_by(outside, order, Event::Closed(reason.to_owned()), nonce).await?;
+    let after = advance_by(outside, order, Event::Closed(cause), nonce).await?;
     Ok(if after.state == OrderState::Paid { Closed::Paid } else { Closed::Done })
 }
 
 /// Leaves `UNKNOWN` (or a `CREATED` that was never sent): asks, and goes on with what the institution says.
 /// Whether the state is known now.
 pub async fn resolve(outside: &Outside<'_>, order: Order) -> Result<bool, Error> {
-    let id = order.sub_merchant_id;
+    let id = order.sub_merchant_id.get();
     let merchant = outside.db.read(move |tx| merchants::by_id(tx, id)).await?;
     let expires = order.time_expire.unwrap_or_else(|| order.created_at.saturating_add(DEFAULT_LIFE));
     if expires > outside.clock.now() {
@@ -241,13 +150,11 @@ pub async fn resolve(outside: &Outside<'_>, order: Order) -> Result<bool, Error>
         return Ok(!matches!(placed, Placed::Unknown | Placed::Busy));
     }
     match ask(outside, &order, &merchant).await? {
-        Told::Unknown => Ok(false),
-        Told::Paid => Ok(true),
-        Told::Absent => {
-            closed(outside, order, "expired, the institution never had it", None).await.map(|_| true)
-        }
-        Told::Closed(reason) => closed(outside, order, &reason, None).await.map(|_| true),
-        Told::NotPaid => {
+        Said::Unknown => Ok(false),
+        Said::Paid => Ok(true),
+        Said::Absent => closed(outside, order, Cause::of(EventReason::Expired), None).await.map(|_| true),
+        Said::Closed(cause) => closed(outside, order, cause, None).await.map(|_| true),
+        Said::NotPaid => {
             let known = outside.db.read(move |tx| standing(tx, order)).await?;
             close(outside, known, None).await.map(|closed| matches!(closed, Closed::Done | Closed::Paid))
         }

@@ -1,38 +1,44 @@
 //! Placing an order: stored first, then sent, then its answer recorded; never two numbers for one request.
-use super::flow::{Channel, Outside, Told, ask};
-use super::{CHANNEL, Event, NATIVE, Order, Standing, record, standing, store};
-use crate::channels::wechat::Answer;
+use super::event::{Cause, EventReason};
+use super::flow::{Outside, Said, ask};
+use super::{Event, Order, Standing, record, standing, store};
+use crate::channels::{Answer, Payable, Placing};
 use crate::clock;
 use crate::db::Tx;
+use crate::db::columns::{CredentialId, InstitutionId, MerchantId, TenantId};
 use crate::error::{Code, Error};
 use crate::kernel::calendar::Instant;
+use crate::kernel::channel::{ChannelName, Product};
+use crate::kernel::declared::{Parties, Tags};
+use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
 use crate::merchants::SubMerchant;
 use crate::people::nonces::Nonce;
-use crate::protocol::wechat::CNY;
-use crate::protocol::wechat::attach::{self, Declared};
-use crate::protocol::wechat::shapes::{NativeRequest, RequestAmount, SettleInfo};
 
 /// A merchant's request, its form already checked.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The tenant.
-    pub platform_merchant_id: i64,
+    pub platform_merchant_id: TenantId,
     /// The credential that signed it.
-    pub credential_id: i64,
+    pub credential_id: CredentialId,
     /// Who is to be paid; belongs to the tenant and may trade.
     pub merchant: SubMerchant,
     /// First characters of our number, the institution's.
     pub order_prefix: String,
+    /// Whose wallet is to pay.
+    pub channel: ChannelName,
+    /// How.
+    pub product: Product,
     /// The merchant's number.
     pub out_trade_no: String,
-    /// Digest of the whole content, lower-case hex.
-    pub content_sha256: String,
-    /// In the files' text form.
-    pub tags: String,
-    /// In the files' text form.
-    pub parties: String,
+    /// Digest of the whole content.
+    pub content_sha256: Digest,
+    /// Declared with it.
+    pub tags: Tags,
+    /// Declared with it.
+    pub parties: Parties,
     /// In fen.
     pub amount: Fen,
     /// What the payer reads.
@@ -53,7 +59,7 @@ pub enum Placed {
     /// It is paid already.
     Paid,
     /// It will not be paid any more; why.
-    Closed(String),
+    Closed(Cause),
     /// The institution asks to slow down; the same request later goes on.
     Busy,
     /// The institution's answer is not known; the same request later asks first.
@@ -86,18 +92,18 @@ pub(super) async fn resume(
     merchant: &SubMerchant,
 ) -> Result<Placed, Error> {
     match ask(outside, &order, merchant).await? {
-        Told::Absent => send_again(outside, order, merchant).await,
-        Told::NotPaid => {
+        Said::Absent => send_again(outside, order, merchant).await,
+        Said::NotPaid => {
             let id = order.id;
             match outside.db.read(move |tx| store::last_code_url(tx, id)).await? {
                 Some(code_url) => Ok(placed(advance(outside, order, Event::Paying(code_url)).await?)),
                 None => send_again(outside, order, merchant).await,
             }
         }
-        Told::Paid => Ok(Placed::Paid),
-        Told::Closed(reason) => Ok(placed(advance(outside, order, Event::Closed(reason)).await?)),
-        Told::Unknown => {
-            let why = Event::Unknown("the institution could not be asked".to_owned());
+        Said::Paid => Ok(Placed::Paid),
+        Said::Closed(cause) => Ok(placed(advance(outside, order, Event::Closed(cause)).await?)),
+        Said::Unknown => {
+            let why = Event::Unknown(Cause::of(EventReason::NotAsked));
             Ok(placed(advance(outside, order, why).await?))
         }
     }
@@ -110,25 +116,25 @@ pub fn create(tx: &mut Tx<'_>, request: &Request, now: i64) -> Result<(Standing,
         order_no: &order_no,
         platform_merchant_id: request.platform_merchant_id,
         out_trade_no: &request.out_trade_no,
-        content_sha256: &request.content_sha256,
-        sub_merchant_id: request.merchant.id,
-        institution_id: request.merchant.institution_id,
+        content_sha256: request.content_sha256,
+        sub_merchant_id: MerchantId::new(request.merchant.id),
+        institution_id: InstitutionId::new(request.merchant.institution_id),
         credential_id: request.credential_id,
-        channel: CHANNEL,
-        product: NATIVE,
-        tags: &request.tags,
-        parties: &request.parties,
-        amount: request.amount.get(),
+        channel: request.channel,
+        product: request.product.as_str(),
+        tags: request.tags.as_str(),
+        parties: request.parties.as_str(),
+        amount: request.amount,
         description: &request.description,
         attach: &request.attach,
         notify_url: &request.notify_url,
         time_expire: request.time_expire.map(clock::micros),
         created_at: now,
     };
-    if let Some(order) = store::insert(tx, &new)? {
+    if let Some(order) = store::insert(tx, new)? {
         record(tx, order.id, now, &Event::Created)?;
-        let (state, detail) = (OrderState::Created, String::new());
-        return Ok((Standing { order, state, detail, payment: None }, true));
+        let (state, event) = (OrderState::Created, Some(Event::Created));
+        return Ok((Standing { order, state, event, payment: None }, true));
     }
     // The number stands already; a copy of the request that came at the same moment has been waited for.
     let order = store::by_out_trade_no(tx, request.platform_merchant_id, &request.out_trade_no)?;
@@ -146,9 +152,9 @@ fn order_no(prefix: &str, now: i64) -> String {
 }
 
 async fn send(outside: &Outside<'_>, order: Order, merchant: &SubMerchant) -> Result<Placed, Error> {
-    match attempt(outside, &order, merchant).await? {
+    match attempt(outside, &order, merchant).await {
         Sent::Known(event) => Ok(placed(advance(outside, order, event).await?)),
-        Sent::Refused(reason) => Ok(placed(advance(outside, order, Event::Closed(reason)).await?)),
+        Sent::Refused(cause) => Ok(placed(advance(outside, order, Event::Closed(cause)).await?)),
         Sent::Busy => busy(outside, order).await,
     }
 }
@@ -156,22 +162,24 @@ async fn send(outside: &Outside<'_>, order: Order, merchant: &SubMerchant) -> Re
 /// Sends an order that may have arrived before: a refusal may then be about the number being taken, so the
 /// institution is asked before anything is called closed.
 async fn send_again(outside: &Outside<'_>, order: Order, merchant: &SubMerchant) -> Result<Placed, Error> {
-    let reason = match attempt(outside, &order, merchant).await? {
+    let refused = match attempt(outside, &order, merchant).await {
         Sent::Known(event) => return Ok(placed(advance(outside, order, event).await?)),
         Sent::Busy => return busy(outside, order).await,
-        Sent::Refused(reason) => reason,
+        Sent::Refused(cause) => cause,
     };
     let event = match ask(outside, &order, merchant).await? {
-        Told::Paid => return Ok(Placed::Paid),
-        Told::Absent => Event::Closed(reason),
-        Told::Closed(reason) => Event::Closed(reason),
-        Told::NotPaid | Told::Unknown => Event::Unknown(format!("sent again, refused: {reason}")),
+        Said::Paid => return Ok(Placed::Paid),
+        Said::Absent => Event::Closed(refused),
+        Said::Closed(cause) => Event::Closed(cause),
+        Said::NotPaid | Said::Unknown => {
+            Event::Unknown(Cause { reason: EventReason::SentAgainRefused, ..refused })
+        }
     };
     Ok(placed(advance(outside, order, event).await?))
 }
 
 async fn busy(outside: &Outside<'_>, order: Order) -> Result<Placed, Error> {
-    advance(outside, order, Event::Unknown("the institution asks to slow down".to_owned())).await?;
+    advance(outside, order, Event::Unknown(Cause::of(EventReason::Busy))).await?;
     Ok(Placed::Busy)
 }
 
@@ -179,45 +187,39 @@ async fn busy(outside: &Outside<'_>, order: Order) -> Result<Placed, Error> {
 enum Sent {
     /// It is payable, or nobody knows.
     Known(Event),
-    /// The institution will not take it; its words.
-    Refused(String),
+    /// The institution will not take it.
+    Refused(Cause),
     /// The institution asks to slow down.
     Busy,
 }
 
-async fn attempt(outside: &Outside<'_>, order: &Order, merchant: &SubMerchant) -> Result<Sent, Error> {
-    let request = native_request(outside.channel, order, merchant)?;
-    Ok(match outside.channel.client.native(&request).await {
-        Answer::Ok(answer) => Sent::Known(Event::Paying(answer.code_url)),
-        // It refuses us, not the order: our key, number or rights there are to be put right, then the order goes on.
-        Answer::Refused { status: 401 | 403, code, message } => {
-            tracing::error!(code, message, "the institution does not let the platform place orders");
-            Sent::Known(Event::Unknown(format!("{code}: {message}")))
+async fn attempt(outside: &Outside<'_>, order: &Order, merchant: &SubMerchant) -> Sent {
+    let payable = Payable {
+        order_no: &order.order_no,
+        merchant_no: &merchant.inst_merchant_no,
+        product: &order.product,
+        amount: order.amount,
+        description: &order.description,
+        tags: &order.tags,
+        parties: &order.parties,
+        attach: &order.attach,
+        expires: order.time_expire.map(clock::instant),
+    };
+    match outside.channel.place(&payable).await {
+        Answer::Known(Placing::CodeUrl(code_url)) => Sent::Known(Event::Paying(code_url)),
+        Answer::Known(Placing::Barred { code, words }) => {
+            tracing::error!(code, words, "the institution does not let the platform place orders");
+            Sent::Known(Event::Unknown(Cause::told(EventReason::Barred, code, words)))
         }
-        Answer::Refused { code, message, .. } => Sent::Refused(format!("{code}: {message}")),
+        Answer::Refused { code, message, .. } => {
+            Sent::Refused(Cause::told(EventReason::Refused, code, message))
+        }
         Answer::Busy => Sent::Busy,
-        Answer::Unknown(why) => Sent::Known(Event::Unknown(why.to_string())),
-    })
-}
-
-/// The order in the institution's numbers, tags and parties before the caller's own attach (`files.md`).
-fn native_request(channel: &Channel, order: &Order, merchant: &SubMerchant) -> Result<NativeRequest, Error> {
-    let declared = Declared { tags: order.tag_list(), parties: order.party_map() };
-    let attach = attach::join(&declared, &order.attach).map_err(Error::internal)?;
-    Ok(NativeRequest {
-        sp_appid: channel.institution.channel_sp_appid.clone(),
-        sp_mchid: channel.institution.channel_sp_mchid.clone(),
-        sub_appid: None,
-        sub_mchid: merchant.inst_merchant_no.clone(),
-        description: order.description.clone(),
-        out_trade_no: order.order_no.clone(),
-        notify_url: channel.notify_url.clone(),
-        time_expire: order.time_expire.map(|at| clock::instant(at).to_cst()),
-        attach: Some(attach),
-        goods_tag: None,
-        amount: RequestAmount { total: order.amount, currency: Some(CNY.to_owned()) },
-        settle_info: Some(SettleInfo { profit_sharing: Some(true) }),
-    })
+        Answer::Unknown(why) => {
+            tracing::warn!(order_no = order.order_no, %why, "an order was sent, its answer is not known");
+            Sent::Known(Event::Unknown(why.into()))
+        }
+    }
 }
 
 /// Records what the institution answered, unless the order went on meanwhile; the standing afterwards.
@@ -243,7 +245,7 @@ pub(super) async fn advance_by(
         match event.state() {
             Some(state) if before.state.may_become(state) => {
                 record(tx, before.order.id, now, &event)?;
-                Ok(Standing { state, detail: event.detail().to_owned(), ..before })
+                Ok(Standing { state, event: Some(event), ..before })
             }
             Some(_) | None => Ok(before),
         }
@@ -252,10 +254,12 @@ pub(super) async fn advance_by(
 }
 
 fn placed(standing: Standing) -> Placed {
-    match standing.state {
-        OrderState::Paying => Placed::CodeUrl(standing.detail),
-        OrderState::Paid => Placed::Paid,
-        OrderState::Closed => Placed::Closed(standing.detail),
-        OrderState::Created | OrderState::Unknown => Placed::Unknown,
+    match (standing.state, standing.event) {
+        (_, Some(Event::Paying(code_url))) => Placed::CodeUrl(code_url),
+        (_, Some(Event::Closed(cause))) => Placed::Closed(cause),
+        (OrderState::Paid, _) => Placed::Paid,
+        (OrderState::Created | OrderState::Unknown | OrderState::Paying | OrderState::Closed, _) => {
+            Placed::Unknown
+        }
     }
 }

@@ -4,80 +4,85 @@ use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 
-use super::{Event, Order, Payment, RawRef};
+use super::event::{Cause, Event, EventKind, EventReason};
+use crate::db::columns::words;
+use crate::db::columns::{As, CredentialId, InstitutionId, MerchantId, OrderId, TenantId};
 use crate::db::schema::{order_event, pay_order, payment, payment_key};
-use crate::db::{Conn, Tx};
+use crate::db::{Conn, MultiBackend, Tx};
 use crate::error::Error;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::channel::{ChannelName, Product};
+use crate::kernel::declared::{Parties, Tags};
+use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
 
+words!(EventKind, EventReason);
+
 /// The kinds of events that are states.
-pub(super) const STATES: [&str; 4] = ["CREATED", "PAYING", "UNKNOWN", "CLOSED"];
+pub(super) const STATES: [As<EventKind>; 4] =
+    [As(EventKind::Created), As(EventKind::Paying), As(EventKind::Unknown), As(EventKind::Closed)];
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = pay_order)]
-pub(super) struct OrderRow {
-    pub(super) id: i64,
-    order_no: String,
-    platform_merchant_id: i64,
-    out_trade_no: String,
-    content_sha256: String,
-    sub_merchant_id: i64,
-    institution_id: i64,
-    credential_id: i64,
-    channel: String,
-    product: String,
-    tags: String,
-    parties: String,
-    amount: i64,
-    description: String,
-    attach: String,
-    notify_url: String,
-    time_expire: Option<i64>,
-    created_at: i64,
-}
-
-impl From<OrderRow> for Order {
-    fn from(row: OrderRow) -> Self {
-        Self {
-            id: row.id,
-            order_no: row.order_no,
-            platform_merchant_id: row.platform_merchant_id,
-            out_trade_no: row.out_trade_no,
-            content_sha256: row.content_sha256,
-            sub_merchant_id: row.sub_merchant_id,
-            institution_id: row.institution_id,
-            credential_id: row.credential_id,
-            channel: row.channel,
-            product: row.product,
-            tags: row.tags,
-            parties: row.parties,
-            amount: Fen::new(row.amount),
-            description: row.description,
-            attach: row.attach,
-            notify_url: row.notify_url,
-            time_expire: row.time_expire,
-            created_at: row.created_at,
-        }
-    }
+/// An order as it was placed; nothing of it ever changes.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = pay_order, check_for_backend(MultiBackend))]
+pub struct Order {
+    /// Internal key.
+    pub id: OrderId,
+    /// Our number, which the institution knows as its `out_trade_no`.
+    pub order_no: String,
+    /// The platform merchant (tenant) whose credential placed it.
+    pub platform_merchant_id: TenantId,
+    /// The merchant's own number, unique within its tenant.
+    pub out_trade_no: String,
+    /// Digest of the request's content: the same number with other content is refused.
+    pub content_sha256: Digest,
+    /// Who is paid.
+    pub sub_merchant_id: MerchantId,
+    /// Whose channel carries it.
+    pub institution_id: InstitutionId,
+    /// The credential that placed it, to whose holder notifications are sealed.
+    pub credential_id: CredentialId,
+    /// Whose wallet pays.
+    pub channel: ChannelName,
+    /// How.
+    pub product: Product,
+    /// Declared with it.
+    pub tags: Tags,
+    /// Declared with it.
+    pub parties: Parties,
+    /// What was asked for, in fen.
+    pub amount: Fen,
+    /// What the payer reads.
+    pub description: String,
+    /// The caller's own attach, without the prefix.
+    pub attach: String,
+    /// Where the merchant wants to be told.
+    pub notify_url: String,
+    /// Until when it may be paid, unix microseconds.
+    pub time_expire: Option<i64>,
+    /// Unix microseconds.
+    pub created_at: i64,
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = pay_order)]
-#[diesel(treat_none_as_default_value = false)]
+#[diesel(table_name = pay_order, treat_none_as_default_value = false)]
 pub(super) struct NewOrder<'a> {
     pub order_no: &'a str,
-    pub platform_merchant_id: i64,
+    pub platform_merchant_id: TenantId,
     pub out_trade_no: &'a str,
-    pub content_sha256: &'a str,
-    pub sub_merchant_id: i64,
-    pub institution_id: i64,
-    pub credential_id: i64,
-    pub channel: &'a str,
+    #[diesel(serialize_as = As<Digest>)]
+    pub content_sha256: Digest,
+    pub sub_merchant_id: MerchantId,
+    pub institution_id: InstitutionId,
+    pub credential_id: CredentialId,
+    #[diesel(serialize_as = As<ChannelName>)]
+    pub channel: ChannelName,
     pub product: &'a str,
     pub tags: &'a str,
     pub parties: &'a str,
-    pub amount: i64,
+    #[diesel(serialize_as = As<Fen>)]
+    pub amount: Fen,
     pub description: &'a str,
     pub attach: &'a str,
     pub notify_url: &'a str,
@@ -86,58 +91,61 @@ pub(super) struct NewOrder<'a> {
 }
 
 /// Stores an order; `None` when one of its numbers stands already, whose storing has been waited for.
-pub(super) fn insert(tx: &mut Tx<'_>, new: &NewOrder<'_>) -> Result<Option<Order>, Error> {
+pub(super) fn insert(tx: &mut Tx<'_>, new: NewOrder<'_>) -> Result<Option<Order>, Error> {
+    let order_no = new.order_no;
     let insert = diesel::insert_into(pay_order::table).values(new).on_conflict_do_nothing();
-    let row: Option<OrderRow> = match tx.conn() {
-        Conn::Sqlite(conn) => insert.returning(OrderRow::as_select()).get_result(conn).optional()?,
-        Conn::Pg(conn) => insert.returning(OrderRow::as_select()).get_result(conn).optional()?,
+    let stored = match tx.conn() {
+        Conn::Sqlite(conn) => insert.execute(conn)?,
+        Conn::Pg(conn) => insert.execute(conn)?,
     };
-    Ok(row.map(Order::from))
+    if stored == 0 { Ok(None) } else { by_order_no(tx, order_no) }
+}
+
+/// The order of this key.
+pub fn by_id(tx: &mut Tx<'_>, id: OrderId) -> Result<Order, Error> {
+    Ok(pay_order::table.find(id).select(Order::as_select()).first(tx.conn())?)
 }
 
 /// The order of a tenant by its own number.
 pub fn by_out_trade_no(
     tx: &mut Tx<'_>,
-    platform_merchant: i64,
+    tenant: TenantId,
     out_trade_no: &str,
 ) -> Result<Option<Order>, Error> {
-    let row = pay_order::table
-        .filter(pay_order::platform_merchant_id.eq(platform_merchant))
+    Ok(pay_order::table
+        .filter(pay_order::platform_merchant_id.eq(tenant))
         .filter(pay_order::out_trade_no.eq(out_trade_no))
-        .select(OrderRow::as_select())
+        .select(Order::as_select())
         .first(tx.conn())
-        .optional()?;
-    Ok(row.map(Order::from))
+        .optional()?)
 }
 
 /// The order by our own number.
 pub fn by_order_no(tx: &mut Tx<'_>, order_no: &str) -> Result<Option<Order>, Error> {
-    let row = pay_order::table
+    Ok(pay_order::table
         .filter(pay_order::order_no.eq(order_no))
-        .select(OrderRow::as_select())
+        .select(Order::as_select())
         .first(tx.conn())
-        .optional()?;
-    Ok(row.map(Order::from))
+        .optional()?)
 }
 
 /// The paid order by the institution's number.
 pub fn by_inst_order_no(tx: &mut Tx<'_>, inst_order_no: &str) -> Result<Option<Order>, Error> {
-    let row = pay_order::table
+    Ok(pay_order::table
         .inner_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
         .filter(payment_key::inst_order_no.eq(inst_order_no))
-        .select(OrderRow::as_select())
+        .select(Order::as_select())
         .first(tx.conn())
-        .optional()?;
-    Ok(row.map(Order::from))
+        .optional()?)
 }
 
 /// Holds back everyone else who would tell the next state of this order until the transaction ends.
-pub(super) fn lock(tx: &mut Tx<'_>, order: i64) -> Result<(), Error> {
+pub(super) fn lock(tx: &mut Tx<'_>, order: OrderId) -> Result<(), Error> {
     match tx.conn() {
         // One writer at a time anyway.
         Conn::Sqlite(_) => Ok(()),
         Conn::Pg(conn) => {
-            let lock = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(order);
+            let lock = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(order.get());
             lock.execute(conn)?;
             Ok(())
         }
@@ -145,85 +153,116 @@ pub(super) fn lock(tx: &mut Tx<'_>, order: i64) -> Result<(), Error> {
 }
 
 /// Adds one event.
-pub(super) fn add_event(
-    tx: &mut Tx<'_>,
-    order: i64,
-    at: i64,
-    event: &Event,
-    raw: Option<&RawRef>,
-) -> Result<(), Error> {
+pub(super) fn add_event(tx: &mut Tx<'_>, order: OrderId, at: i64, event: &Event) -> Result<(), Error> {
+    let cause = event.cause();
     diesel::insert_into(order_event::table)
         .values((
             order_event::order_id.eq(order),
             order_event::at.eq(at),
-            order_event::kind.eq(event.kind()),
-            order_event::detail.eq(event.detail()),
-            order_event::raw_business_date.eq(raw.map(|raw| raw.business_date)),
-            order_event::raw_sha256.eq(raw.map(|raw| raw.sha256.as_str())),
+            order_event::kind.eq(As(event.kind())),
+            order_event::reason.eq(cause.map(|cause| As(cause.reason))),
+            order_event::code.eq(cause.and_then(|cause| cause.code.as_deref())),
+            order_event::words.eq(cause.and_then(|cause| cause.words.as_deref())),
+            order_event::amount.eq(cause.and_then(|cause| cause.amount).map(As)),
+            order_event::code_url.eq(event.code_url()),
         ))
         .execute(tx.conn())?;
     Ok(())
 }
 
-/// The last event that is a state, with its detail.
-pub(super) fn last_state(tx: &mut Tx<'_>, order: i64) -> Result<(OrderState, String), Error> {
-    let (kind, detail): (String, String) = order_event::table
+/// What an event is read from.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = order_event, check_for_backend(MultiBackend))]
+pub(super) struct EventColumns {
+    kind: EventKind,
+    reason: Option<EventReason>,
+    code: Option<String>,
+    words: Option<String>,
+    amount: Option<Fen>,
+    code_url: Option<String>,
+}
+
+impl EventColumns {
+    pub(super) fn event(self) -> Result<Event, Error> {
+        let Self { kind, reason, code, words, amount, code_url } = self;
+        Event::read(kind, reason.map(|reason| Cause { reason, code, words, amount }), code_url)
+    }
+}
+
+/// The last event that is a state.
+pub(super) fn last_state(tx: &mut Tx<'_>, order: OrderId) -> Result<(OrderState, Event), Error> {
+    let last: EventColumns = order_event::table
         .filter(order_event::order_id.eq(order))
         .filter(order_event::kind.eq_any(STATES))
         .order(order_event::id.desc())
-        .select((order_event::kind, order_event::detail))
+        .select(EventColumns::as_select())
         .first(tx.conn())?;
-    let state = OrderState::parse(&kind).ok_or_else(|| Error::Internal(format!("order state {kind}")))?;
-    Ok((state, detail))
+    let event = last.event()?;
+    let state = event.state().ok_or_else(|| Error::Internal("an event that is no state".to_owned()))?;
+    Ok((state, event))
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = payment)]
-struct PaymentRow {
-    business_date: i32,
-    inst_order_no: String,
-    paid: i64,
-    paid_at: i64,
-    received_at: i64,
-    preview_rule: Option<String>,
-    preview_digest: Option<String>,
-    raw_business_date: i32,
-    raw_sha256: String,
+/// The raw message that an event or a payment rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = payment, check_for_backend(MultiBackend))]
+pub struct RawRef {
+    /// Of the payment.
+    #[diesel(column_name = raw_business_date)]
+    pub business_date: BusinessDay,
+    /// Over its bytes.
+    #[diesel(column_name = raw_sha256)]
+    pub sha256: Digest,
+}
+
+/// What the institution said was paid.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = payment, check_for_backend(MultiBackend))]
+pub struct Payment {
+    /// Of `paid_at` in Asia/Shanghai.
+    pub business_date: BusinessDay,
+    /// The institution's number, unique for ever.
+    pub inst_order_no: String,
+    /// How it was paid.
+    pub product: Product,
+    /// In fen, as the institution says.
+    pub paid: Fen,
+    /// Unix microseconds, as the institution says.
+    pub paid_at: i64,
+    /// When we learned of it, unix microseconds.
+    pub received_at: i64,
+    /// Name of the rule version that would apply, shown until the cut decides.
+    pub preview_rule: Option<String>,
+    /// Digest of that rule version.
+    pub preview_digest: Option<Digest>,
+    /// The signed message.
+    #[diesel(embed)]
+    pub raw: RawRef,
 }
 
 /// The payment of an order, if it has one.
-pub(super) fn payment_of(tx: &mut Tx<'_>, order: i64) -> Result<Option<Payment>, Error> {
-    let row: Option<PaymentRow> = payment_key::table
+pub(super) fn payment_of(tx: &mut Tx<'_>, order: OrderId) -> Result<Option<Payment>, Error> {
+    Ok(payment_key::table
         .inner_join(
             payment::table.on(payment::business_date
                 .eq(payment_key::business_date)
                 .and(payment::order_id.eq(payment_key::order_id))),
         )
         .filter(payment_key::order_id.eq(order))
-        .select(PaymentRow::as_select())
+        .select(Payment::as_select())
         .first(tx.conn())
-        .optional()?;
-    Ok(row.map(|row| Payment {
-        business_date: row.business_date,
-        inst_order_no: row.inst_order_no,
-        paid: Fen::new(row.paid),
-        paid_at: row.paid_at,
-        received_at: row.received_at,
-        preview_rule: row.preview_rule,
-        preview_digest: row.preview_digest,
-        raw: RawRef { business_date: row.raw_business_date, sha256: row.raw_sha256 },
-    }))
+        .optional()?)
 }
 
 /// The code_url that the institution gave last, if it ever gave one.
-pub(super) fn last_code_url(tx: &mut Tx<'_>, order: i64) -> Result<Option<String>, Error> {
-    Ok(order_event::table
+pub(super) fn last_code_url(tx: &mut Tx<'_>, order: OrderId) -> Result<Option<String>, Error> {
+    let last: Option<Option<String>> = order_event::table
         .filter(order_event::order_id.eq(order))
-        .filter(order_event::kind.eq("PAYING"))
+        .filter(order_event::kind.eq(As(EventKind::Paying)))
         .order(order_event::id.desc())
-        .select(order_event::detail)
+        .select(order_event::code_url)
         .first(tx.conn())
-        .optional()?)
+        .optional()?;
+    Ok(last.flatten())
 }
 
 /// Which orders hang: page and bounds, instants in unix microseconds.
@@ -251,24 +290,24 @@ pub fn unresolved(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<Order>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<OrderRow> = pay_order::table
+    Ok(pay_order::table
         .filter(pay_order::id.eq_any(ids))
         .order(pay_order::id)
-        .select(OrderRow::as_select())
-        .load(tx.conn())?;
-    Ok(rows.into_iter().map(Order::from).collect())
+        .select(Order::as_select())
+        .load(tx.conn())?)
 }
 
 /// Events of a kind that few orders have. The kind stands in the statement: bound as a value, PostgreSQL would plan for
 /// a kind that every order has, and walk through all of them.
 pub(super) fn of_rare_kind(state: OrderState) -> SqlLiteral<Bool> {
-    sql(match state {
-        OrderState::Created => "order_event.kind = 'CREATED'",
-        OrderState::Paying => "order_event.kind = 'PAYING'",
-        OrderState::Unknown => "order_event.kind = 'UNKNOWN'",
-        OrderState::Paid => "1 = 0",
-        OrderState::Closed => "order_event.kind = 'CLOSED'",
-    })
+    let kind = match state {
+        OrderState::Created => EventKind::Created,
+        OrderState::Paying => EventKind::Paying,
+        OrderState::Unknown => EventKind::Unknown,
+        OrderState::Paid => return sql("1 = 0"),
+        OrderState::Closed => EventKind::Closed,
+    };
+    sql(&format!("order_event.kind = '{kind}'"))
 }
 
 fn unknown(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<i64>, Error> {
@@ -295,7 +334,7 @@ fn left_behind(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<i64>, Error> {
     let went_on = order_event::table
         .filter(order_event::order_id.eq(pay_order::id))
         .filter(order_event::kind.eq_any(STATES))
-        .filter(order_event::kind.ne("CREATED"));
+        .filter(order_event::kind.ne(As(EventKind::Created)));
     let paid = payment_key::table.filter(payment_key::order_id.eq(pay_order::id));
     Ok(pay_order::table
         .filter(pay_order::created_at.ge(stuck.created_since))

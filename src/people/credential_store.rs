@@ -139,6 +139,18 @@ pub(super) fn credential_by_id(tx: &mut Tx<'_>, id: i64) -> Result<CredentialRow
     Ok(row.select(CREDENTIAL).first(tx.conn())?)
 }
 
+/// The newest credential of a tenant that is not revoked.
+pub(super) fn newest_credential(tx: &mut Tx<'_>, tenant: i64) -> Result<Option<CredentialRow>, Error> {
+    Ok(credential::table
+        .inner_join(platform_merchant::table)
+        .filter(credential::platform_merchant_id.eq(tenant))
+        .filter(credential::revoked_at.is_null())
+        .order(credential::id.desc())
+        .select(CREDENTIAL)
+        .first(tx.conn())
+        .optional()?)
+}
+
 /// Whether this was the one that revoked it.
 pub(super) fn revoke(tx: &mut Tx<'_>, id: i64, at: i64) -> Result<bool, Error> {
     let live = credential::table.find(id).filter(credential::revoked_at.is_null());

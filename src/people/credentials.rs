@@ -204,9 +204,17 @@ impl Unwrapped {
     }
 }
 
-/// A credential by its internal id, revoked or not: what was begun with it is also ended with it.
-pub fn by_id(tx: &mut Tx<'_>, master: &MasterKey, id: i64) -> Result<Credential, Error> {
-    opened(store::credential_by_id(tx, id)?, master)
+/// The credential with which what another one began is ended: itself, or when it was revoked the newest of its tenant that
+/// is in force. A revoked key is never used again; without any other the tenant is told nothing until it has one.
+pub fn in_force(tx: &mut Tx<'_>, master: &MasterKey, id: i64) -> Result<Credential, Error> {
+    let row = store::credential_by_id(tx, id)?;
+    if row.revoked_at.is_none() {
+        return opened(row, master);
+    }
+    let tenant = row.platform_merchant_id;
+    let unknown =
+        || Error::refused(Code::CredentialUnknown, format!("{} has no credential in force", row.sp_mchid));
+    opened(store::newest_credential(tx, tenant)?.ok_or_else(unknown)?, master)
 }
 
 /// Refuses the credential from now on. Repeating it changes nothing.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::load::Loader;
 use super::order_store;
 use super::store::{self, BillRow};
-use crate::channels::wechat::{Answer, Client};
+use crate::channels::{Answer, Channel, ReadBill};
 use crate::db::columns::{BillId, FileId, InstitutionId};
 use crate::db::{Tx, reserve_id};
 use crate::error::{Code, Error};
@@ -15,17 +15,14 @@ use crate::kernel::approvals::Bundle;
 use crate::kernel::bill;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
-use crate::kernel::file::ReadError;
 use crate::kernel::file::bil::BilReader;
 use crate::protocol::crypto::random_nonce;
-use crate::protocol::wechat::bill::{BillFault, Reader};
-
-/// The kind under which a channel's own bill is recorded.
-pub const KIND: &str = "WXBILL";
 
 /// A bill as it came, on disk and not yet read. It is gone when this is dropped, unless [`load`] kept it.
 #[derive(Debug)]
 pub struct Fetched {
+    /// Whose bill it is.
+    channel: Channel,
     path: PathBuf,
     /// Held while the bill is ours: what nobody holds is a leftover of a crash.
     _held: File,
@@ -48,12 +45,13 @@ impl Drop for Fetched {
 }
 
 /// Fetches the bill of a day from the institution's channel; never inside a transaction.
-pub async fn fetch(client: &Client, desk: &Desk, day: BusinessDay) -> Result<Fetched, Error> {
+pub async fn fetch(channel: &Channel, desk: &Desk, day: BusinessDay) -> Result<Fetched, Error> {
     let inbox = desk.folder.inbox();
-    let (path, file) = staged(&inbox, day)?;
-    let mut fetched = Fetched { path, _held: file.try_clone()?, sha256: Digest::ZERO, size: 0 };
-    let why = match client.trade_bill(day, file).await {
-        Answer::Ok(downloaded) => {
+    let (path, file) = staged(&inbox, channel.bill_kind(), day)?;
+    let (channel, held) = (channel.clone(), file.try_clone()?);
+    let mut fetched = Fetched { channel, path, _held: held, sha256: Digest::ZERO, size: 0 };
+    let why = match fetched.channel.fetch_bill(day, file).await {
+        Answer::Known(downloaded) => {
             (fetched.sha256, fetched.size) = (downloaded.sha256, downloaded.size);
             return Ok(fetched);
         }
@@ -65,9 +63,9 @@ pub async fn fetch(client: &Client, desk: &Desk, day: BusinessDay) -> Result<Fet
 }
 
 /// A file of its own to download to; what crashes have left of the day goes.
-fn staged(inbox: &Path, day: BusinessDay) -> Result<(PathBuf, File), Error> {
+fn staged(inbox: &Path, kind: &str, day: BusinessDay) -> Result<(PathBuf, File), Error> {
     fs::create_dir_all(inbox)?;
-    let begin = format!(".{KIND}_{day}.");
+    let begin = format!(".{kind}_{day}.");
     for entry in fs::read_dir(inbox)? {
         let path = entry?.path();
         let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&begin));
@@ -132,7 +130,8 @@ fn keep(
     let (orders, total) = channel_rows(tx, desk, day, fetched, bundle, id, now)?;
     let seq = before.saturating_add(1);
     let institution = &desk.institution;
-    let name = format!("{KIND}_{}_{}_{day}_{seq:04}.csv", institution.code, institution.platform_code);
+    let kind = fetched.channel.bill_kind();
+    let name = format!("{kind}_{}_{}_{day}_{seq:04}.csv", institution.code, institution.platform_code);
     let inbox = desk.folder.inbox();
     // A name that was never recorded is free: whatever a crash left under it is written over.
     fs::rename(&fetched.path, inbox.join(&name))?;
@@ -140,7 +139,7 @@ fn keep(
     let new = NewFile {
         institution_id: institution.id,
         direction: "IN",
-        kind: KIND,
+        kind,
         name,
         business_date: day.to_i32(),
         seq: i32::try_from(seq).map_err(|_| Error::Internal("too many bills of a day".into()))?,
@@ -170,17 +169,29 @@ fn channel_rows(
     bill_id: BillId,
     now: i64,
 ) -> Result<(i64, i64), Error> {
-    let broken = |fault: BillFault| unusable(day, &fault.to_string());
+    let broken = |fault: String| unusable(day, &fault);
     let merchant = |number: &str| bundle.merchant_by_inst_no(number).map(str::to_owned);
     let source = BufReader::with_capacity(1 << 17, File::open(&fetched.path)?);
     let mut loader = Loader::open(tx, InstitutionId::new(desk.institution.id), day, bill_id, now)?;
-    for row in Reader::new(source, &merchant).map_err(broken)? {
-        match row.map_err(broken)? {
+    let mut reader = fetched.channel.read_bill(source, &merchant).map_err(broken)?;
+    take_all(tx, &mut loader, reader.as_mut(), broken)?;
+    loader.close(tx)
+}
+
+/// Hands the orders of a bill to the loader, to the bill's end.
+fn take_all(
+    tx: &mut Tx<'_>,
+    loader: &mut Loader,
+    bill: &mut dyn ReadBill,
+    broken: impl Fn(String) -> Error,
+) -> Result<(), Error> {
+    while let Some(row) = bill.next_row().map_err(&broken)? {
+        match row {
             bill::BillRow::Order(order) => loader.take(tx, order)?,
             bill::BillRow::Refund(_) => {}
         }
     }
-    loader.close(tx)
+    Ok(())
 }
 
 /// Loads what an imported BIL tells and the bill does not.
@@ -192,17 +203,15 @@ fn signed_rows(
     row: &BillRow,
     now: i64,
 ) -> Result<(), Error> {
-    let broken = |fault: ReadError| unusable(day, &format!("{}: {fault}", file.name));
+    let broken = |fault: String| unusable(day, &format!("{}: {fault}", file.name));
     let source = File::open(desk.folder.inbox().join(&file.name))?;
-    let mut reader = BilReader::new(BufReader::with_capacity(1 << 17, source)).map_err(broken)?;
+    let reader = BilReader::new(BufReader::with_capacity(1 << 17, source));
+    let mut reader = reader.map_err(|fault| broken(fault.to_string()))?;
     let mut loader = Loader::open(tx, InstitutionId::new(desk.institution.id), day, row.id, now)?;
-    while let Some(row) = reader.next_row().map_err(broken)? {
-        if let bill::BillRow::Order(order) = row {
-            loader.take(tx, order)?;
-        }
-    }
+    take_all(tx, &mut loader, &mut reader, broken)?;
     loader.close(tx)?;
-    if reader.finish().map_err(broken)?.digest.to_string() == file.sha256 {
+    let seal = reader.finish().map_err(|fault| broken(fault.to_string()))?;
+    if seal.digest.to_string() == file.sha256 {
         return Ok(());
     }
     let name = &file.name;

@@ -7,7 +7,7 @@ mod load;
 mod order_store;
 mod store;
 
-pub use bill::{Fetched, KIND, fetch, load};
+pub use bill::{Fetched, fetch, load};
 pub use order_store::{BilledOrder, NewBilled, Sink, billed, order_count, orders};
 pub use store::{
     BillRow, Found, bill_by_id, bills, day_difference_count, days_of, difference_count, differences,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::pipeline::{self, Plan};
 use super::store::{self, Entry};
-use crate::channels::wechat::Client;
+use crate::channels::Channel;
 use crate::clock::{self, Clock};
 use crate::db::columns::InstitutionId;
 use crate::db::{Db, Tx};
@@ -81,7 +81,7 @@ pub async fn cut(
     db: &Db,
     clock: &Clock,
     desk: &Desk,
-    client: &Client,
+    channel: &Channel,
     day: BusinessDay,
     cutting: &Cutting,
 ) -> Result<CutReport, Error> {
@@ -102,7 +102,7 @@ pub async fn cut(
         .await?
     };
     cutting.tell(Progress::Bill);
-    let fetched = reconciliation::fetch(client, desk, day).await?;
+    let fetched = reconciliation::fetch(channel, desk, day).await?;
     let (at, institution) = (clock.instant(), InstitutionId::new(desk.institution.id));
     let here = desk.clone();
     let (bill, bundle) = db

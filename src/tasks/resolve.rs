@@ -40,7 +40,7 @@ async fn run(app: &App, created_reach: i64) -> Result<usize, Error> {
         };
         let page = app.db.read(move |tx| orders::unresolved(tx, &stuck)).await?;
         let Some(last) = page.last() else { return Ok(settled) };
-        after = last.id;
+        after = last.id.get();
         let outcomes: Vec<bool> =
             stream::iter(page).map(|order| resolve(app, order)).buffer_unordered(CONCURRENCY).collect().await;
         settled = settled.saturating_add(outcomes.into_iter().filter(|done| *done).count());
@@ -51,7 +51,7 @@ async fn run(app: &App, created_reach: i64) -> Result<usize, Error> {
 async fn resolve(app: &App, order: Order) -> bool {
     let order_no = order.order_no.clone();
     let outcome = async {
-        let channel = app.channel(order.institution_id).await?;
+        let channel = app.channel(order.institution_id.get()).await?;
         let outside = Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
         orders::resolve(&outside, order).await
     };

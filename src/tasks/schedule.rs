@@ -1,6 +1,6 @@
 //! The daily round: a day is cut when its bill is ready, and settled when its gate opens.
 use crate::app::App;
-use crate::channels::wechat::Client;
+use crate::channels::Channel;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
@@ -83,9 +83,9 @@ async fn of_day(app: &App, institution: i64, day: BusinessDay) -> Result<usize, 
         .await?;
     let mut made = 0_usize;
     if cut != Cut::No {
-        let client = app.channel(institution).await?.client;
-        if cut == Cut::Yes || differs(app, &client, &desk, day).await? {
-            made = unless_waiting(cut_day(app, &desk, &client, day).await)?;
+        let channel = app.channel(institution).await?;
+        if cut == Cut::Yes || differs(app, &channel, &desk, day).await? {
+            made = unless_waiting(cut_day(app, &desk, &channel, day).await)?;
         } else {
             tracing::warn!(
                 institution = desk.institution.code, %day,
@@ -100,8 +100,8 @@ async fn of_day(app: &App, institution: i64, day: BusinessDay) -> Result<usize, 
     Ok(made)
 }
 
-async fn cut_day(app: &App, desk: &Desk, client: &Client, day: BusinessDay) -> Result<usize, Error> {
-    let report = splits::cut(&app.db, &app.clock, desk, client, day, &Cutting::default()).await?;
+async fn cut_day(app: &App, desk: &Desk, channel: &Channel, day: BusinessDay) -> Result<usize, Error> {
+    let report = splits::cut(&app.db, &app.clock, desk, channel, day, &Cutting::default()).await?;
     Ok(report.made)
 }
 
@@ -130,7 +130,7 @@ fn must_cut(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Cut, 
 }
 
 /// Whether the bundle in force or a bill of the day is another one than when the void file was cut.
-async fn differs(app: &App, client: &Client, desk: &Desk, day: BusinessDay) -> Result<bool, Error> {
+async fn differs(app: &App, channel: &Channel, desk: &Desk, day: BusinessDay) -> Result<bool, Error> {
     let institution = desk.institution.id;
     let now = app.clock.now();
     let (bill, others) = app
@@ -151,7 +151,7 @@ async fn differs(app: &App, client: &Client, desk: &Desk, day: BusinessDay) -> R
     if others {
         return Ok(true);
     }
-    match reconciliation::fetch(client, desk, day).await {
+    match reconciliation::fetch(channel, desk, day).await {
         Ok(fetched) => Ok(fetched.sha256() != bill.sha256),
         Err(Error::Refused { code: Code::BillUnavailable, .. }) => Ok(false),
         Err(error) => Err(error),

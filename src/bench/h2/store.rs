@@ -12,6 +12,7 @@ use diesel::result::Error as Diesel;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
 
+use crate::channels::wechat;
 use crate::db::columns::{As, InstitutionId};
 use crate::db::schema::{bill, split_order};
 use crate::db::{Backend, BinaryRows, Conn, Db, Tx, copy_into};
@@ -35,7 +36,7 @@ pub(super) fn add_bill(
     let new = NewFile {
         institution_id: institution.get(),
         direction: "IN",
-        kind: reconciliation::KIND,
+        kind: wechat::BILL_KIND,
         name: format!("made-{day}.csv"),
         business_date: day.to_i32(),
         seq: 1,

@@ -9,67 +9,19 @@ use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 
-use crate::channels::http::{Downloaded, Guarded, Limits, Outgoing, Received, SendFault};
+use crate::channels::http::{Downloaded, Guarded, Limits, Outgoing, Received};
+use crate::channels::{Answer, Why};
 use crate::clock::Clock;
 use crate::kernel::calendar::BusinessDay;
-use crate::protocol::crypto::CryptoError;
 use crate::protocol::wechat::errors::ErrorBody;
 use crate::protocol::wechat::shapes::{
     self, NativeAnswer, NativeRequest, OrderOwner, OrderView, TradeBillAnswer,
 };
-use crate::protocol::wechat::sign::{
-    AnswerKey, Authorization, HeaderFault, SERIAL, Signer, Stamp, StampFault,
-};
+use crate::protocol::wechat::sign::{AnswerKey, Authorization, SERIAL, Signer, Stamp};
 
 /// Bounds of a bill download; its rows are limited again when it is read.
 const BILL: Limits =
     Limits { connect: Duration::from_secs(3), total: Duration::from_secs(3600), body: 8 << 30 };
-
-/// What an institution answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer<T> {
-    /// Done, and signed.
-    Ok(T),
-    /// Definitely not done: a signed refusal.
-    Refused {
-        /// The HTTP status, 400 to 499.
-        status: u16,
-        /// The institution's code, `INVALID_REQUEST`.
-        code: String,
-        /// Its sentence.
-        message: String,
-    },
-    /// Too many requests (429), signed or not: not done; call again later with the same number.
-    Busy,
-    /// Nobody knows; never a failure.
-    Unknown(Why),
-}
-
-/// Why an outcome is unknown.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Why {
-    /// No whole answer came.
-    #[error(transparent)]
-    Send(#[from] SendFault),
-    /// The institution's server failed.
-    #[error("the institution answered {0}")]
-    Server(u16),
-    /// The answer's signature headers are missing or malformed.
-    #[error("unsigned answer: {0}")]
-    Unsigned(#[from] HeaderFault),
-    /// The answer's signature does not hold.
-    #[error("answer not believed: {0}")]
-    Unbelievable(#[from] StampFault),
-    /// Signed, but not of the documented shape, or about something else than was asked.
-    #[error("the answer is not the documented one")]
-    Shape,
-    /// The bill's bytes are not those whose hash was signed.
-    #[error("the bill does not match its hash")]
-    BillHash,
-    /// Our own key did not sign.
-    #[error("the request could not be signed: {0}")]
-    Key(#[from] CryptoError),
-}
 
 /// A signed answer that proves something: to be kept raw.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +102,7 @@ impl Client {
             };
             read::<OrderView>(&received).and_then(|value| {
                 if value.out_trade_no == order_no && value.sp_mchid == owner.sp_mchid {
-                    Answer::Ok(Evidence { value, stamp, body: received.body })
+                    Answer::Known(Evidence { value, stamp, body: received.body })
                 } else {
                     Answer::Unknown(Why::Shape)
                 }
@@ -162,7 +114,7 @@ impl Client {
     pub async fn close(&self, order_no: &str, owner: &OrderOwner) -> Answer<()> {
         let Ok(body) = serde_json::to_vec(owner) else { return Answer::Unknown(Why::Shape) };
         let target = shapes::order_path(order_no) + "/close";
-        self.call(Method::POST, &target, body).await.and_then(|_| Answer::Ok(()))
+        self.call(Method::POST, &target, body).await.and_then(|_| Answer::Known(()))
     }
 
     /// Fetches the trade bill (ALL) of a day, uncompressed, into a file; its bytes are those whose hash was signed.
@@ -171,7 +123,7 @@ impl Client {
         let target = format!("{}?bill_date={}&bill_type=ALL", shapes::TRADE_BILL_PATH, day.date());
         let described = self.call(Method::GET, &target, Vec::new()).await;
         match described.and_then(|received| read::<TradeBillAnswer>(&received)) {
-            Answer::Ok(bill) => self.download(&bill, file).await,
+            Answer::Known(bill) => self.download(&bill, file).await,
             Answer::Refused { status, code, message } => Answer::Refused { status, code, message },
             Answer::Busy => Answer::Busy,
             Answer::Unknown(why) => Answer::Unknown(why),
@@ -203,7 +155,7 @@ impl Client {
                 Answer::Unknown(Why::BillHash)
             }
             Some(_) if !sha1 => Answer::Unknown(Why::Shape),
-            Some(_) | None => Answer::Ok(received),
+            Some(_) | None => Answer::Known(received),
         }
     }
 
@@ -222,7 +174,7 @@ impl Client {
         if let Err(why) = self.believe(&received) {
             return Answer::Unknown(why);
         }
-        if received.status < 300 { Answer::Ok(received) } else { refused(&received) }
+        if received.status < 300 { Answer::Known(received) } else { refused(&received) }
     }
 
     /// Sends a signed request once.
@@ -252,19 +204,8 @@ impl Client {
     }
 }
 
-impl<T> Answer<T> {
-    fn and_then<U>(self, next: impl FnOnce(T) -> Answer<U>) -> Answer<U> {
-        match self {
-            Self::Ok(value) => next(value),
-            Self::Refused { status, code, message } => Answer::Refused { status, code, message },
-            Self::Busy => Answer::Busy,
-            Self::Unknown(why) => Answer::Unknown(why),
-        }
-    }
-}
-
 fn read<T: DeserializeOwned>(received: &Received) -> Answer<T> {
-    serde_json::from_slice(&received.body).map_or(Answer::Unknown(Why::Shape), Answer::Ok)
+    serde_json::from_slice(&received.body).map_or(Answer::Unknown(Why::Shape), Answer::Known)
 }
 
 fn refused(received: &Received) -> Answer<Received> {

@@ -6,9 +6,12 @@ use super::fault::Fault;
 use super::owner;
 use super::signed::Signed;
 use crate::app::App;
+use crate::db::columns::{CredentialId, TenantId};
 use crate::kernel::calendar::Instant;
+use crate::kernel::channel::Product;
+use crate::kernel::declared::{Parties, Tags};
 use crate::merchants::SubMerchant;
-use crate::orders::{self, Placed, Request};
+use crate::orders::{self, Cause, EventReason, Placed, Request};
 use crate::protocol::wechat::attach::{self, Declared};
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::shapes::{NativeAnswer, NativeRequest, OrderOwner};
@@ -19,7 +22,7 @@ pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse,
     let asked: NativeRequest = content.read().map_err(|error| unreadable(&error))?;
     asked.check(app.clock.instant())?;
     check_notify_url(&app, &asked.notify_url)?;
-    let declared = declared(&asked)?;
+    let (tags, parties) = declared(&asked)?;
     let owner = OrderOwner { sp_mchid: asked.sp_mchid.clone(), sub_mchid: asked.sub_mchid.clone() };
     let merchant = owner::merchant(&signed, &owner)?;
     if asked.sp_appid != signed.credential.sp_appid {
@@ -28,14 +31,16 @@ pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse,
     may_trade(&signed, &merchant, app.clock.instant())?;
     let channel = app.channel(merchant.institution_id).await?;
     let request = Request {
-        platform_merchant_id: signed.credential.platform_merchant_id,
-        credential_id: signed.credential.id,
+        platform_merchant_id: TenantId::new(signed.credential.platform_merchant_id),
+        credential_id: CredentialId::new(signed.credential.id),
         merchant,
-        order_prefix: channel.institution.order_prefix.clone(),
+        order_prefix: channel.institution().order_prefix.clone(),
+        channel: channel.name(),
+        product: Product::NATIVE,
         out_trade_no: asked.out_trade_no,
-        content_sha256: content.digest().to_string(),
-        tags: declared.tags_text(),
-        parties: declared.parties_text(),
+        content_sha256: content.digest(),
+        tags,
+        parties,
         amount: asked.amount.total,
         description: asked.description,
         attach: asked.attach.unwrap_or_default(),
@@ -52,25 +57,51 @@ fn answer(placed: Placed) -> Result<HttpResponse, Fault> {
             Ok(HttpResponse::Ok().content_type(JSON).json(NativeAnswer { code_url }))
         }
         Placed::Paid => Err(Fault::new(WechatCode::InvalidRequest, "该订单已支付，请查询订单")),
-        Placed::Closed(reason) => Err(Fault::new(
+        Placed::Closed(cause) => Err(Fault::new(
             WechatCode::OrderClosed,
-            format!("订单已关闭，请更换商户订单号重新下单（{reason}）"),
+            format!("订单已关闭，请更换商户订单号重新下单（{}）", closed(&cause)),
         )),
         Placed::Busy => Err(Fault::new(WechatCode::FrequencyLimited, "请求过于频繁，请用相同的单号稍后重试")),
         Placed::Unknown => Err(Fault::system()),
     }
 }
 
+/// Why an order is closed, for its merchant.
+fn closed(cause: &Cause) -> String {
+    let sentence = match cause.reason {
+        EventReason::Refused | EventReason::SentAgainRefused | EventReason::Barred => "机构拒绝了该订单",
+        EventReason::ClosedThere => "机构已关闭该订单",
+        EventReason::Absent => "机构没有该订单",
+        EventReason::Expired => "订单已过期",
+        EventReason::ByMerchant => "商户已关闭该订单",
+        EventReason::NoAnswer
+        | EventReason::ServerFailed
+        | EventReason::NotBelieved
+        | EventReason::NotSent
+        | EventReason::NotAsked
+        | EventReason::Busy
+        | EventReason::Paid
+        | EventReason::PaidOtherAmount
+        | EventReason::AfterClose
+        | EventReason::Other => "订单已关闭",
+    };
+    let theirs: Vec<&str> = [&cause.code, &cause.words].into_iter().flatten().map(String::as_str).collect();
+    if theirs.is_empty() { sentence.to_owned() } else { format!("{sentence}：{}", theirs.join(" ")) }
+}
+
 fn unreadable(error: &serde_json::Error) -> Fault {
     Fault::parameter("body", &format!("JSON as documented, amounts in whole fen: {error}"))
 }
 
-fn declared(asked: &NativeRequest) -> Result<Declared, Fault> {
+fn declared(asked: &NativeRequest) -> Result<(Tags, Parties), Fault> {
     let declared = Declared::parse(asked.goods_tag.as_deref().unwrap_or_default())
         .map_err(|fault| Fault::parameter("goods_tag", &fault.to_string()))?;
     attach::join(&declared, asked.attach.as_deref().unwrap_or_default())
         .map_err(|fault| Fault::parameter("attach", &fault.to_string()))?;
-    Ok(declared)
+    match (Tags::of(&declared.tags), Parties::of(&declared.parties)) {
+        (Some(tags), Some(parties)) => Ok((tags, parties)),
+        (None, _) | (_, None) => Err(Fault::parameter("goods_tag", "tags and parties in good form")),
+    }
 }
 
 /// Plain http only where the configuration allows private addresses.

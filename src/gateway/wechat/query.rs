@@ -7,8 +7,10 @@ use super::owner;
 use super::signed::Signed;
 use crate::app::App;
 use crate::db::Tx;
+use crate::db::columns::{MerchantId, TenantId};
 use crate::error::Error;
 use crate::merchants::SubMerchant;
+use crate::notices::wechat::order_view;
 use crate::orders::{self, Standing};
 
 /// By the number under which the merchant knows the payment.
@@ -20,7 +22,9 @@ pub async fn by_transaction_id(
 ) -> Result<HttpResponse, Fault> {
     let find = move |tx: &mut Tx<'_>, merchant: &SubMerchant| {
         let order = if owner::is_number(&number) { orders::by_inst_order_no(tx, &number)? } else { None };
-        let order = order.filter(|order| order.sub_merchant_id == merchant.id).ok_or(Error::NotFound)?;
+        let order = order
+            .filter(|order| order.sub_merchant_id == MerchantId::new(merchant.id))
+            .ok_or(Error::NotFound)?;
         orders::standing(tx, order)
     };
     answer(&app, caller(&request, &signed)?, find).await
@@ -40,10 +44,11 @@ pub async fn by_out_trade_no(
 /// The merchant's order of this number, or not found.
 pub fn find(tx: &mut Tx<'_>, merchant: &SubMerchant, number: &str) -> Result<Standing, Error> {
     let found = match owner::is_number(number) {
-        true => orders::by_out_trade_no(tx, merchant.platform_merchant_id, number)?,
+        true => orders::by_out_trade_no(tx, TenantId::new(merchant.platform_merchant_id), number)?,
         false => None,
     };
-    let order = found.filter(|order| order.sub_merchant_id == merchant.id).ok_or(Error::NotFound)?;
+    let order =
+        found.filter(|order| order.sub_merchant_id == MerchantId::new(merchant.id)).ok_or(Error::NotFound)?;
     orders::standing(tx, order)
 }
 
@@ -60,7 +65,7 @@ async fn answer(
     let whose = merchant.clone();
     let read = move |tx: &mut Tx<'_>| {
         let found = find(tx, &whose)?;
-        let view = orders::view(tx, &found, &whose)?;
+        let view = order_view(tx, &found, &whose)?;
         Ok((found, view))
     };
     let (found, mut view) = app.db.read(read).await?;
@@ -71,7 +76,7 @@ async fn answer(
         let before = found.clone();
         let known = orders::refresh(&outside, found).await?.ok_or_else(Fault::system)?;
         if known != before {
-            view = app.db.read(move |tx| orders::view(tx, &known, &merchant)).await?;
+            view = app.db.read(move |tx| order_view(tx, &known, &merchant)).await?;
         }
     }
     Ok(HttpResponse::Ok().content_type(JSON).json(view))

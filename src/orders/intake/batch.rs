@@ -2,34 +2,36 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::store::{self, Awaited, EventRow, KeyRow, KnownPayment, NoteRow, OrphanRow, PaymentRow, RawRow};
-use super::{Outcome, PaymentFact, RawKind};
+use super::store::{self, Awaited, EventRow, KeyRow, KnownPayment, OrphanRow, PaymentRow, RawRow};
+use super::{Outcome, PaymentFact};
+use crate::channels::RawKind;
 use crate::clock;
 use crate::db::Tx;
 use crate::db::columns::{EntryId, InstitutionId};
 use crate::error::Error;
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::channel::ChannelName;
 use crate::kernel::money::Fen;
 use crate::kernel::split::OrderFacts;
-use crate::kernel::state::OrderState;
 use crate::ledger;
-use crate::orders::{CHANNEL, Event, Payment, RawRef, Standing, view};
+use crate::orders::{Cause, Event, EventReason, Order, RawRef};
+use crate::outbox::{self, NewNote, Subject};
 use crate::rules::{self, Preview};
 
 /// The institutions' bundles in force, each looked for once a batch.
-type Bundles = HashMap<i64, Option<Arc<Bundle>>>;
+type Bundles = HashMap<InstitutionId, Option<Arc<Bundle>>>;
 
 fn bundle_at(
     tx: &mut Tx<'_>,
     bundles: &mut Bundles,
-    institution: i64,
+    institution: InstitutionId,
     at: i64,
 ) -> Result<Option<Arc<Bundle>>, Error> {
     if let Some(known) = bundles.get(&institution) {
         return Ok(known.clone());
     }
-    let bundle = rules::shared_bundle_at(tx, InstitutionId::new(institution), clock::instant(at))?;
+    let bundle = rules::shared_bundle_at(tx, institution, clock::instant(at))?;
     bundles.insert(institution, bundle.clone());
     Ok(bundle)
 }
@@ -84,10 +86,11 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
     Ok(outcomes)
 }
 
-/// An unpaid order of this institution and merchant; any other payment under its number is kept apart.
+/// An unpaid order of this institution, channel and merchant; any other payment under its number is kept apart.
 fn awaits(awaited: &Awaited, fact: &PaymentFact) -> bool {
     !awaited.is_paid
         && awaited.order.institution_id == fact.institution_id
+        && awaited.order.channel == fact.channel
         && awaited.merchant.inst_merchant_no == fact.inst_merchant_no
 }
 
@@ -99,7 +102,7 @@ fn compare(fact: &PaymentFact, known: &KnownPayment) -> Outcome {
         inst_order_no = fact.inst_order_no,
         order_no = fact.order_no,
         kept_order_no = known.order_no,
-        sha256 = fact.raw_ref().sha256,
+        sha256 = %fact.raw_ref().sha256,
         "evidence conflict: the institution's number was stored before with other facts"
     );
     Outcome::Conflict
@@ -133,10 +136,10 @@ fn facts(fact: &PaymentFact, awaited: &Awaited) -> OrderFacts {
     OrderFacts {
         inst_order_no: fact.inst_order_no.clone(),
         merchant: awaited.merchant.merchant.clone(),
-        channel: CHANNEL.to_owned(),
-        product: fact.product.clone(),
-        tags: awaited.order.tag_list(),
-        parties: awaited.order.party_map(),
+        channel: fact.channel.to_string(),
+        product: fact.product.to_string(),
+        tags: awaited.order.tags.to_list(),
+        parties: awaited.order.parties.to_map(),
         paid_at: fact.paid_at,
         paid: fact.paid,
         fee: Fen::ZERO,
@@ -148,10 +151,11 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
     let entries = post(tx, &decided.taken)?;
     let mut raws = Vec::with_capacity(decided.taken.len());
     let (mut keys, mut payments) = (Vec::new(), Vec::with_capacity(decided.taken.len()));
-    let (mut notes, mut events) = (Vec::with_capacity(decided.taken.len()), Vec::new());
+    let (mut notes, mut remarked) = (Vec::with_capacity(decided.taken.len()), Vec::new());
     for taken in &decided.taken {
         let day = taken.fact.paid_at.business_day();
-        let entry = entries.get(&(taken.fact.institution_id, day)).map(|entry| entry.get());
+        let entry =
+            entries.get(&(taken.fact.institution_id, taken.fact.channel, day)).map(|entry| entry.get());
         raws.push(RawRow::of(taken.fact, &taken.raw));
         keys.push(KeyRow::of(taken.fact, &taken.awaited.order, &taken.raw));
         payments.push(PaymentRow::of(
@@ -161,46 +165,46 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
             &taken.raw,
             entry,
         ));
-        for remark in remarks(taken) {
-            let at = taken.fact.raw.received_at;
-            events.push(EventRow::of(taken.awaited.order.id, at, &remark, &taken.raw));
-        }
-        notes.push(note(taken)?);
+        remarked.extend(remarks(taken).into_iter().map(|remark| (taken, remark)));
+        notes.push(note(&taken.awaited.order, taken.fact.raw.received_at));
     }
     raws.extend(decided.orphans.iter().map(|(fact, raw)| RawRow::of(fact, raw)));
     let orphans: Vec<OrphanRow<'_>> =
         decided.orphans.iter().map(|(fact, raw)| OrphanRow::of(fact, raw)).collect();
+    let events: Vec<EventRow<'_>> = remarked
+        .iter()
+        .map(|(taken, remark)| {
+            EventRow::of(taken.awaited.order.id, taken.fact.raw.received_at, remark, &taken.raw)
+        })
+        .collect();
     RawRow::insert(tx, &raws)?;
     KeyRow::insert(tx, &keys)?;
     PaymentRow::insert(tx, &payments)?;
     OrphanRow::insert(tx, &orphans)?;
     EventRow::insert(tx, &events)?;
-    NoteRow::insert(tx, &notes)
+    outbox::add(tx, &notes)
 }
 
-/// One ledger entry for each institution and business day of the batch, by those.
-fn post(tx: &mut Tx<'_>, taken: &[Taken<'_>]) -> Result<BTreeMap<(i64, BusinessDay), EntryId>, Error> {
-    let mut sums: BTreeMap<(i64, BusinessDay), (Fen, i64, i64)> = BTreeMap::new();
+/// Whose day it is.
+type DayKey = (InstitutionId, ChannelName, BusinessDay);
+
+/// One ledger entry for each institution, channel and business day of the batch, by those.
+fn post(tx: &mut Tx<'_>, taken: &[Taken<'_>]) -> Result<BTreeMap<DayKey, EntryId>, Error> {
+    let mut sums: BTreeMap<DayKey, (Fen, i64, i64)> = BTreeMap::new();
     for Taken { fact, .. } in taken {
-        let key = (fact.institution_id, fact.paid_at.business_day());
+        let key = (fact.institution_id, fact.channel, fact.paid_at.business_day());
         let (paid, orders, at) = sums.entry(key).or_default();
         *paid = paid.checked_add(fact.paid).ok_or_else(|| Error::Internal("a batch's sum".to_owned()))?;
         *orders = orders.saturating_add(1);
         *at = fact.raw.received_at.max(*at);
     }
     let mut entries = BTreeMap::new();
-    for ((institution, day), (paid, orders, at)) in sums {
-        let batch = (paid, orders);
-        let entry = ledger::paid(
-            tx,
-            InstitutionId::new(institution),
-            day,
-            CHANNEL,
-            batch,
-            "payments".to_owned(),
-            at,
-        )?;
-        entries.extend(entry.map(|id| ((institution, day), id)));
+    for (key, batch) in sums {
+        let (institution, channel, day) = key;
+        let (paid, orders, at) = batch;
+        let (of, evidence) = ((paid, orders), "payments".to_owned());
+        let entry = ledger::paid(tx, institution, day, channel.as_str(), of, evidence, at)?;
+        entries.extend(entry.map(|id| (key, id)));
     }
     Ok(entries)
 }
@@ -210,34 +214,24 @@ fn remarks(taken: &Taken<'_>) -> Vec<Event> {
     let Taken { fact, awaited, .. } = taken;
     let mut remarks = Vec::new();
     if fact.raw.kind == RawKind::QueryAnswer {
-        remarks.push(Event::Queried("SUCCESS".to_owned()));
+        remarks.push(Event::Queried(Cause::of(EventReason::Paid)));
     }
-    if let Some(reason) = &awaited.closed {
-        remarks.push(Event::LatePayment(reason.clone()));
+    if awaited.is_closed {
+        remarks.push(Event::LatePayment(Cause::of(EventReason::AfterClose)));
     }
     if awaited.order.amount != fact.paid {
-        let (paid, asked) = (fact.paid.get(), awaited.order.amount.get());
-        remarks.push(Event::AmountDiffers(format!("{paid} != {asked}")));
+        remarks.push(Event::AmountDiffers(Cause::paid(fact.paid)));
     }
     remarks
 }
 
 /// The merchant's notification, to be delivered from now on under one id.
-fn note<'f>(taken: &Taken<'f>) -> Result<NoteRow<'f>, Error> {
-    let Taken { fact, awaited, raw, preview } = taken;
-    let payment = Payment {
-        business_date: raw.business_date,
-        inst_order_no: fact.inst_order_no.clone(),
-        paid: fact.paid,
-        paid_at: clock::micros(fact.paid_at),
-        received_at: fact.raw.received_at,
-        preview_rule: preview.as_ref().map(|preview| preview.rule.clone()),
-        preview_digest: preview.as_ref().map(|preview| preview.digest.to_string()),
-        raw: raw.clone(),
-    };
-    let (order, state) = (awaited.order.clone(), OrderState::Paid);
-    let standing = Standing { order, state, detail: String::new(), payment: Some(payment) };
-    let body = view::notification(&standing, &awaited.merchant, &awaited.tenant)?;
-    let event_id = ulid::Ulid::generate().to_string();
-    Ok(NoteRow::of(&awaited.order, fact.raw.received_at, event_id, body))
+fn note(order: &Order, now: i64) -> NewNote<'_> {
+    NewNote {
+        subject: Subject::OrderPaid,
+        subject_id: order.id.get(),
+        url: &order.notify_url,
+        credential_id: order.credential_id,
+        created_at: now,
+    }
 }

@@ -8,56 +8,30 @@ mod queue;
 mod store;
 
 use super::RawRef;
+use crate::channels::{Channel, Notice, RawMessage};
+use crate::db::columns::InstitutionId;
 use crate::kernel::calendar::Instant;
+use crate::kernel::channel::{ChannelName, Product};
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 
 pub use queue::{Intake, Pace};
 
-/// Where a raw message came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RawKind {
-    /// The institution told us.
-    Notification,
-    /// The institution answered our query.
-    QueryAnswer,
-}
-
-impl RawKind {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Notification => "NOTIFICATION",
-            Self::QueryAnswer => "QUERY_ANSWER",
-        }
-    }
-}
-
-/// A signed message as it arrived, its signature verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawMessage {
-    /// Where it came from.
-    pub kind: RawKind,
-    /// Unix microseconds.
-    pub received_at: i64,
-    /// The headers that its signature needs, one `name: value` a line.
-    pub headers: String,
-    /// The bytes that were signed.
-    pub body: Vec<u8>,
-}
-
 /// One payment, as the institution says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentFact {
     /// Whose signature was verified.
-    pub institution_id: i64,
+    pub institution_id: InstitutionId,
+    /// Whose wallet paid.
+    pub channel: ChannelName,
     /// Our number.
     pub order_no: String,
     /// The institution's number.
     pub inst_order_no: String,
     /// The institution's number of the sub-merchant that was paid.
     pub inst_merchant_no: String,
-    /// Product of the trade type.
-    pub product: String,
+    /// How it was paid.
+    pub product: Product,
     /// In fen.
     pub paid: Fen,
     /// When it was paid.
@@ -67,9 +41,24 @@ pub struct PaymentFact {
 }
 
 impl PaymentFact {
+    /// What a channel's verified notice says.
+    pub fn of(channel: &Channel, notice: Notice) -> Self {
+        let Notice { statement, raw } = notice;
+        Self {
+            institution_id: InstitutionId::new(channel.institution().id),
+            channel: channel.name(),
+            order_no: statement.order_no,
+            inst_order_no: statement.inst_order_no,
+            inst_merchant_no: statement.merchant_no,
+            product: statement.product,
+            paid: statement.paid,
+            paid_at: statement.paid_at,
+            raw,
+        }
+    }
+
     fn raw_ref(&self) -> RawRef {
-        let business_date = self.paid_at.business_day().to_i32();
-        RawRef { business_date, sha256: Digest::of(&self.raw.body).to_string() }
+        RawRef { business_date: self.paid_at.business_day(), sha256: Digest::of(&self.raw.body) }
     }
 }
 

@@ -7,26 +7,25 @@ use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
 use super::PaymentFact;
 use crate::bulk_rows;
 use crate::clock;
-use crate::db::columns::As;
+use crate::db::columns::{As, InstitutionId, OrderId};
 use crate::db::schema::{
-    order_event, orphan_payment, outbox, pay_order, payment, payment_key, platform_merchant, raw_message,
-    sub_merchant,
+    order_event, orphan_payment, pay_order, payment, payment_key, raw_message, sub_merchant,
 };
 use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::kernel::digest::Digest;
+use crate::kernel::money::Fen;
 use crate::merchants::SubMerchant;
-use crate::orders::store::OrderRow;
-use crate::orders::{CHANNEL, Event, Order, RawRef};
-use crate::people::credentials::PlatformMerchant;
+use crate::orders::event::EventKind;
+use crate::orders::{Event, Order, RawRef};
 use crate::rules::Preview;
 
 /// A payment kept under the institution's number, of an order of ours or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KnownPayment {
-    pub institution_id: i64,
+    pub institution_id: InstitutionId,
     pub order_no: String,
-    pub paid: i64,
+    pub paid: Fen,
     pub paid_at: i64,
 }
 
@@ -35,7 +34,7 @@ impl KnownPayment {
         Self {
             institution_id: fact.institution_id,
             order_no: fact.order_no.clone(),
-            paid: fact.paid.get(),
+            paid: fact.paid,
             paid_at: clock::micros(fact.paid_at),
         }
     }
@@ -75,7 +74,8 @@ pub(super) fn known_payments(
         Conn::Sqlite(conn) => both.load(conn)?,
         Conn::Pg(conn) => both.load(conn)?,
     };
-    let known = known.into_iter().map(|(number, institution_id, order_no, paid, paid_at)| {
+    let known = known.into_iter().map(|(number, institution, order_no, paid, paid_at)| {
+        let (institution_id, paid) = (InstitutionId::new(institution), Fen::new(paid));
         (number, KnownPayment { institution_id, order_no, paid, paid_at })
     });
     Ok(known.collect())
@@ -85,53 +85,41 @@ pub(super) fn known_payments(
 pub(super) struct Awaited {
     pub order: Order,
     pub merchant: SubMerchant,
-    pub tenant: PlatformMerchant,
     pub is_paid: bool,
-    /// Why it was closed, if it was.
-    pub closed: Option<String>,
+    pub is_closed: bool,
 }
 
-/// A sub-merchant's number, its number at the institution, its name; a tenant's number, application and name.
-type Names = (String, String, String, String, String, String);
+/// A sub-merchant's number, its number at the institution, its name.
+type Names = (String, String, String);
 
 /// The orders of these numbers of ours.
 pub(super) fn awaited(tx: &mut Tx<'_>, numbers: &[&str]) -> Result<HashMap<String, Awaited>, Error> {
     // Only a payment comes after CLOSED.
-    let closed = order_event::order_id.eq(pay_order::id).and(order_event::kind.eq("CLOSED"));
-    let rows: Vec<(OrderRow, Names, Option<i64>, Option<String>)> = pay_order::table
+    let closed = order_event::order_id.eq(pay_order::id).and(order_event::kind.eq(As(EventKind::Closed)));
+    let rows: Vec<(Order, Names, Option<i64>, Option<i64>)> = pay_order::table
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
-        .inner_join(platform_merchant::table.on(platform_merchant::id.eq(pay_order::platform_merchant_id)))
         .left_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
         .left_join(order_event::table.on(closed))
         .filter(pay_order::order_no.eq_any(numbers))
         .select((
-            OrderRow::as_select(),
-            (
-                sub_merchant::merchant,
-                sub_merchant::inst_merchant_no,
-                sub_merchant::name,
-                platform_merchant::sp_mchid,
-                platform_merchant::sp_appid,
-                platform_merchant::name,
-            ),
+            Order::as_select(),
+            (sub_merchant::merchant, sub_merchant::inst_merchant_no, sub_merchant::name),
             payment_key::order_id.nullable(),
-            order_event::detail.nullable(),
+            order_event::id.nullable(),
         ))
         .load(tx.conn())?;
     let awaited = rows.into_iter().map(|(order, names, paid, closed)| {
-        let order = Order::from(order);
-        let (merchant, inst_merchant_no, name, sp_mchid, sp_appid, tenant_name) = names;
+        let (merchant, inst_merchant_no, name) = names;
         let merchant = SubMerchant {
-            id: order.sub_merchant_id,
+            id: order.sub_merchant_id.get(),
             merchant,
-            platform_merchant_id: order.platform_merchant_id,
-            institution_id: order.institution_id,
+            platform_merchant_id: order.platform_merchant_id.get(),
+            institution_id: order.institution_id.get(),
             inst_merchant_no,
             name,
         };
-        let tenant =
-            PlatformMerchant { id: order.platform_merchant_id, sp_mchid, sp_appid, name: tenant_name };
-        (order.order_no.clone(), Awaited { order, merchant, tenant, is_paid: paid.is_some(), closed })
+        let (is_paid, is_closed) = (paid.is_some(), closed.is_some());
+        (order.order_no.clone(), Awaited { order, merchant, is_paid, is_closed })
     });
     Ok(awaited.collect())
 }
@@ -140,7 +128,7 @@ bulk_rows! {
     /// The signed message.
     RawRow<'a> of raw_message {
         business_date: i32 as Integer,
-        sha256: &'a str as Text,
+        sha256: String as Text,
         institution_id: i64 as BigInt,
         kind: &'a str as Text,
         received_at: i64 as BigInt,
@@ -152,9 +140,9 @@ bulk_rows! {
 impl<'a> RawRow<'a> {
     pub(super) fn of(fact: &'a PaymentFact, raw: &'a RawRef) -> Self {
         Self {
-            business_date: raw.business_date,
-            sha256: &raw.sha256,
-            institution_id: fact.institution_id,
+            business_date: raw.business_date.to_i32(),
+            sha256: raw.sha256.to_string(),
+            institution_id: fact.institution_id.get(),
             kind: fact.raw.kind.as_str(),
             received_at: fact.raw.received_at,
             headers: &fact.raw.headers,
@@ -174,7 +162,11 @@ bulk_rows! {
 
 impl<'a> KeyRow<'a> {
     pub(super) fn of(fact: &'a PaymentFact, order: &Order, raw: &RawRef) -> Self {
-        Self { inst_order_no: &fact.inst_order_no, order_id: order.id, business_date: raw.business_date }
+        Self {
+            inst_order_no: &fact.inst_order_no,
+            order_id: order.id.get(),
+            business_date: raw.business_date.to_i32(),
+        }
     }
 }
 
@@ -195,7 +187,7 @@ bulk_rows! {
         preview_rule: Option<&'a str> as Nullable<Text>,
         preview_digest: Option<As<Digest>> as Nullable<Text>,
         raw_business_date: i32 as Integer,
-        raw_sha256: &'a str as Text,
+        raw_sha256: String as Text,
         entry_id: Option<i64> as Nullable<BigInt>,
     }
 }
@@ -209,21 +201,21 @@ impl<'a> PaymentRow<'a> {
         entry_id: Option<i64>,
     ) -> Self {
         Self {
-            business_date: raw.business_date,
-            order_id: order.id,
+            business_date: raw.business_date.to_i32(),
+            order_id: order.id.get(),
             inst_order_no: &fact.inst_order_no,
-            institution_id: order.institution_id,
-            sub_merchant_id: order.sub_merchant_id,
-            platform_merchant_id: order.platform_merchant_id,
-            channel: CHANNEL,
-            product: &fact.product,
+            institution_id: order.institution_id.get(),
+            sub_merchant_id: order.sub_merchant_id.get(),
+            platform_merchant_id: order.platform_merchant_id.get(),
+            channel: fact.channel.as_str(),
+            product: fact.product.as_str(),
             paid: fact.paid.get(),
             paid_at: clock::micros(fact.paid_at),
             received_at: fact.raw.received_at,
             preview_rule: preview.map(|preview| preview.rule.as_str()),
             preview_digest: preview.map(|preview| As(preview.digest)),
-            raw_business_date: raw.business_date,
-            raw_sha256: &raw.sha256,
+            raw_business_date: raw.business_date.to_i32(),
+            raw_sha256: raw.sha256.to_string(),
             entry_id,
         }
     }
@@ -239,7 +231,7 @@ bulk_rows! {
         paid_at: i64 as BigInt,
         received_at: i64 as BigInt,
         raw_business_date: i32 as Integer,
-        raw_sha256: &'a str as Text,
+        raw_sha256: String as Text,
     }
 }
 
@@ -247,13 +239,13 @@ impl<'a> OrphanRow<'a> {
     pub(super) fn of(fact: &'a PaymentFact, raw: &'a RawRef) -> Self {
         Self {
             inst_order_no: &fact.inst_order_no,
-            institution_id: fact.institution_id,
+            institution_id: fact.institution_id.get(),
             order_no: &fact.order_no,
             paid: fact.paid.get(),
             paid_at: clock::micros(fact.paid_at),
             received_at: fact.raw.received_at,
-            raw_business_date: raw.business_date,
-            raw_sha256: &raw.sha256,
+            raw_business_date: raw.business_date.to_i32(),
+            raw_sha256: raw.sha256.to_string(),
         }
     }
 }
@@ -264,52 +256,24 @@ bulk_rows! {
         order_id: i64 as BigInt,
         at: i64 as BigInt,
         kind: &'a str as Text,
-        detail: String as Text,
+        reason: Option<&'a str> as Nullable<Text>,
+        amount: Option<i64> as Nullable<BigInt>,
         raw_business_date: Option<i32> as Nullable<Integer>,
-        raw_sha256: Option<&'a str> as Nullable<Text>,
+        raw_sha256: Option<String> as Nullable<Text>,
     }
 }
 
 impl<'a> EventRow<'a> {
-    pub(super) fn of(order_id: i64, at: i64, event: &Event, raw: &'a RawRef) -> Self {
+    pub(super) fn of(order: OrderId, at: i64, remark: &'a Event, raw: &RawRef) -> Self {
+        let cause = remark.cause();
         Self {
-            order_id,
+            order_id: order.get(),
             at,
-            kind: event.kind(),
-            detail: event.detail().to_owned(),
-            raw_business_date: Some(raw.business_date),
-            raw_sha256: Some(&raw.sha256),
-        }
-    }
-}
-
-bulk_rows! {
-    /// A merchant's notification.
-    NoteRow<'a> of outbox {
-        kind: &'a str as Text,
-        order_id: i64 as BigInt,
-        event_id: String as Text,
-        url: &'a str as Text,
-        body: Vec<u8> as Binary,
-        credential_id: i64 as BigInt,
-        created_at: i64 as BigInt,
-        attempts: i32 as Integer,
-        next_at: i64 as BigInt,
-    }
-}
-
-impl<'a> NoteRow<'a> {
-    pub(super) fn of(order: &'a Order, now: i64, event_id: String, body: Vec<u8>) -> Self {
-        Self {
-            kind: "MERCHANT_NOTIFY",
-            order_id: order.id,
-            event_id,
-            url: &order.notify_url,
-            body,
-            credential_id: order.credential_id,
-            created_at: now,
-            attempts: 0,
-            next_at: now,
+            kind: remark.kind().as_str(),
+            reason: cause.map(|cause| cause.reason.as_str()),
+            amount: cause.and_then(|cause| cause.amount).map(Fen::get),
+            raw_business_date: Some(raw.business_date.to_i32()),
+            raw_sha256: Some(raw.sha256.to_string()),
         }
     }
 }

@@ -3,11 +3,14 @@ mod store;
 
 use self::store::Narrow;
 use super::{Event, Order, Standing, standing};
+use crate::channels::RawKind;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
+use crate::outbox::{self, Delivery, Subject};
 use crate::people::Scope;
 
 /// The most orders of one page.
@@ -181,10 +184,10 @@ pub fn paid_on(tx: &mut Tx<'_>, scope: &Scope, day: BusinessDay) -> Result<Total
 /// The signed message behind a payment or an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// `NOTIFICATION` or `QUERY_ANSWER`.
-    pub kind: String,
-    /// Of the raw bytes, lower-case hex.
-    pub sha256: String,
+    /// Where it came from.
+    pub kind: RawKind,
+    /// Of the raw bytes.
+    pub sha256: Digest,
     /// Unix microseconds.
     pub received_at: i64,
 }
@@ -198,21 +201,6 @@ pub struct TimelineEntry {
     pub event: Event,
     /// What it rests on.
     pub evidence: Option<Evidence>,
-}
-
-/// How far the merchant's notification has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// The id that every delivery carries.
-    pub event_id: String,
-    /// How often it was sent.
-    pub attempts: i32,
-    /// When the merchant took it, unix microseconds.
-    pub done_at: Option<i64>,
-    /// When it was given up, unix microseconds.
-    pub given_up_at: Option<i64>,
-    /// Why the last delivery failed.
-    pub last_error: Option<String>,
 }
 
 /// One order with all that was kept of it.
@@ -246,7 +234,7 @@ pub fn detail(tx: &mut Tx<'_>, scope: &Scope, order_no: &str) -> Result<Detail, 
     if older_events {
         timeline.remove(0);
     }
-    let delivery = store::delivery(tx, order.id)?;
+    let delivery = outbox::delivery(tx, Subject::OrderPaid, order.id.get())?;
     let standing = standing(tx, order)?;
     let evidence = match &standing.payment {
         Some(payment) => store::evidence(tx, &payment.raw)?,

@@ -5,18 +5,26 @@ use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::{Cursor, Delivery, Evidence, Filter, Row, TimelineEntry};
+use super::{Cursor, Evidence, Filter, Row, TimelineEntry};
+use crate::channels::RawKind;
 use crate::clock;
 use crate::db::Tx;
+use crate::db::columns::words;
+use crate::db::columns::{As, OrderId};
 use crate::db::schema::{
-    order_event, outbox, pay_order, payment, payment_key, platform_merchant, raw_message, sub_merchant,
+    order_event, pay_order, payment, payment_key, platform_merchant, raw_message, sub_merchant,
 };
 use crate::error::Error;
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
-use crate::orders::store::{OrderRow, STATES, of_rare_kind};
-use crate::orders::{Event, Order, RawRef};
+use crate::orders::event::EventKind;
+use crate::orders::store::{EventColumns, STATES, of_rare_kind};
+use crate::orders::{Order, RawRef};
 use crate::people::Scope;
+
+words!(RawKind);
 
 /// Narrows a query over `pay_order` to what `scope` may see.
 macro_rules! scoped {
@@ -213,14 +221,17 @@ pub(super) fn states(tx: &mut Tx<'_>, ids: &[i64]) -> Result<HashMap<i64, OrderS
     let last = order_event::table
         .filter(order_event::id.eq_any(last))
         .select((order_event::order_id, order_event::kind));
-    for (id, kind) in last.load::<(i64, String)>(tx.conn())? {
-        states.insert(id, parse_state(&kind)?);
+    for (id, kind) in last.load::<(i64, EventKind)>(tx.conn())? {
+        let state = match kind {
+            EventKind::Created => OrderState::Created,
+            EventKind::Paying => OrderState::Paying,
+            EventKind::Unknown => OrderState::Unknown,
+            EventKind::Closed => OrderState::Closed,
+            EventKind::Queried | EventKind::AmountDiffers | EventKind::LatePayment => continue,
+        };
+        states.insert(id, state);
     }
     Ok(states)
-}
-
-fn parse_state(kind: &str) -> Result<OrderState, Error> {
-    OrderState::parse(kind).ok_or_else(|| Error::Internal(format!("order state {kind}")))
 }
 
 /// A payment by its order: the institution's number, fen, unix microseconds.
@@ -278,21 +289,20 @@ fn ids_of(tx: &mut Tx<'_>, number: &str) -> Result<Vec<i64>, Error> {
 /// The lines of a page, in the order of its keys.
 pub(super) fn rows(tx: &mut Tx<'_>, keys: &[Cursor]) -> Result<Vec<Row>, Error> {
     let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
-    let found: Vec<(OrderRow, String, String)> = pay_order::table
+    let found: Vec<(Order, String, String)> = pay_order::table
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
         .filter(pay_order::id.eq_any(&ids))
-        .select((OrderRow::as_select(), sub_merchant::merchant, sub_merchant::name))
+        .select((Order::as_select(), sub_merchant::merchant, sub_merchant::name))
         .load(tx.conn())?;
-    let mut found: HashMap<i64, _> = found.into_iter().map(|row| (row.0.id, row)).collect();
+    let mut found: HashMap<i64, _> = found.into_iter().map(|row| (row.0.id.get(), row)).collect();
     let (mut payments, states) = (payments(tx, &ids)?, states(tx, &ids)?);
     let rows = ids.iter().filter_map(|id| found.remove(id));
     rows.map(|(order, merchant, merchant_name)| {
-        let state = states.get(&order.id).copied();
+        let state = states.get(&order.id.get()).copied();
         let state = state.ok_or_else(|| Error::Internal("an order without events".to_owned()))?;
-        let payment = payments.remove(&order.id);
+        let payment = payments.remove(&order.id.get());
         let (paid, paid_at) = (payment.as_ref().map(|p| Fen::new(p.1)), payment.as_ref().map(|p| p.2));
         let inst_order_no = payment.map(|p| p.0);
-        let order = Order::from(order);
         Ok(Row { order, merchant, merchant_name, state, inst_order_no, paid, paid_at })
     })
     .collect()
@@ -306,69 +316,44 @@ pub(super) fn scoped(
     let query = pay_order::table
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
         .filter(pay_order::order_no.eq(order_no))
-        .select((OrderRow::as_select(), sub_merchant::merchant, sub_merchant::name))
+        .select((Order::as_select(), sub_merchant::merchant, sub_merchant::name))
         .into_boxed();
-    let found: Option<(OrderRow, String, String)> = scoped!(query, scope).first(tx.conn()).optional()?;
-    Ok(found.map(|(order, merchant, name)| (Order::from(order), merchant, name)))
+    Ok(scoped!(query, scope).first(tx.conn()).optional()?)
 }
 
-type EventRow = (i64, String, String, Option<i32>, Option<String>);
+type EventRow = (i64, EventColumns, Option<BusinessDay>, Option<Digest>);
 
 /// The newest events of an order, at most `limit`, oldest first.
-pub(super) fn timeline(tx: &mut Tx<'_>, order: i64, limit: i64) -> Result<Vec<TimelineEntry>, Error> {
+pub(super) fn timeline(tx: &mut Tx<'_>, order: OrderId, limit: i64) -> Result<Vec<TimelineEntry>, Error> {
     let rows: Vec<EventRow> = order_event::table
         .filter(order_event::order_id.eq(order))
         .order(order_event::id.desc())
         .limit(limit)
         .select((
             order_event::at,
-            order_event::kind,
-            order_event::detail,
+            EventColumns::as_select(),
             order_event::raw_business_date,
             order_event::raw_sha256,
         ))
         .load(tx.conn())?;
     let mut timeline = Vec::with_capacity(rows.len());
-    for (at, kind, detail, business_date, sha256) in rows.into_iter().rev() {
+    for (at, told, business_date, sha256) in rows.into_iter().rev() {
         let raw = business_date.zip(sha256).map(|(business_date, sha256)| RawRef { business_date, sha256 });
         let evidence = match raw {
             Some(raw) => evidence(tx, &raw)?,
             None => None,
         };
-        timeline.push(TimelineEntry { at, event: Event::read(&kind, detail)?, evidence });
+        timeline.push(TimelineEntry { at, event: told.event()?, evidence });
     }
     Ok(timeline)
 }
 
 pub(super) fn evidence(tx: &mut Tx<'_>, raw: &RawRef) -> Result<Option<Evidence>, Error> {
-    let row: Option<(String, String, i64)> = raw_message::table
-        .find((raw.business_date, raw.sha256.as_str()))
+    let row: Option<(RawKind, Digest, i64)> = raw_message::table
+        .filter(raw_message::business_date.eq(As(raw.business_date)))
+        .filter(raw_message::sha256.eq(As(raw.sha256)))
         .select((raw_message::kind, raw_message::sha256, raw_message::received_at))
         .first(tx.conn())
         .optional()?;
     Ok(row.map(|(kind, sha256, received_at)| Evidence { kind, sha256, received_at }))
-}
-
-type DeliveryRow = (String, i32, Option<i64>, Option<i64>, Option<String>);
-
-pub(super) fn delivery(tx: &mut Tx<'_>, order: i64) -> Result<Option<Delivery>, Error> {
-    let row: Option<DeliveryRow> = outbox::table
-        .filter(outbox::order_id.eq(order))
-        .order(outbox::id)
-        .select((
-            outbox::event_id,
-            outbox::attempts,
-            outbox::done_at,
-            outbox::given_up_at,
-            outbox::last_error,
-        ))
-        .first(tx.conn())
-        .optional()?;
-    Ok(row.map(|(event_id, attempts, done_at, given_up_at, last_error)| Delivery {
-        event_id,
-        attempts,
-        done_at,
-        given_up_at,
-        last_error,
-    }))
 }

@@ -12,6 +12,7 @@ use super::attach;
 use super::{CNY, product_of};
 use mingfen_kernel::bill::{BillOrder, BillRefund, BillRow};
 use mingfen_kernel::calendar::Instant;
+use mingfen_kernel::channel::ChannelName;
 use mingfen_kernel::money::Fen;
 use mingfen_kernel::split::OrderFacts;
 use mingfen_kernel::text;
@@ -27,8 +28,6 @@ pub const COLUMNS: &str = "交易时间,公众账号ID,商户号,特约商户号
 /// Header of the summary line.
 pub const SUMMARY: &str =
     "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额";
-/// The channel of every order of such a bill.
-pub const CHANNEL: &str = "wechat";
 /// Longest line read, in bytes.
 pub const MAX_LINE: usize = 4096;
 /// The most detail lines read.
@@ -233,8 +232,8 @@ impl<'a> Line<'a> {
         let facts = OrderFacts {
             inst_order_no: self.number("微信订单号", inst_order_no)?,
             merchant: merchant(inst_merchant_no).unwrap_or_default(),
-            channel: CHANNEL.to_owned(),
-            product: product_of(kind).ok_or_else(|| self.fault("交易类型", "not a trade type"))?,
+            channel: ChannelName::Wechat.to_string(),
+            product: product_of(kind).ok_or_else(|| self.fault("交易类型", "not a trade type"))?.to_string(),
             tags: declared.tags,
             parties: declared.parties,
             paid_at: self.time()?,

@@ -12,12 +12,22 @@ pub mod shapes;
 #[cfg(feature = "messages")]
 pub mod sign;
 
+use mingfen_kernel::channel::Product;
+
 /// The only currency.
 pub const CNY: &str = "CNY";
 
 /// The product of a trade type (`files.md`): lower case, `MWEB` is `h5`. `None` when it is no product name.
 #[must_use]
-pub fn product_of(trade_type: &str) -> Option<String> {
-    let product = if trade_type == "MWEB" { "h5".to_owned() } else { trade_type.to_ascii_lowercase() };
-    mingfen_kernel::text::is_channel(&product).then_some(product)
+pub fn product_of(trade_type: &str) -> Option<Product> {
+    if trade_type == "MWEB" {
+        return Some(Product::H5);
+    }
+    Product::parse(&trade_type.to_ascii_lowercase())
+}
+
+/// The trade type of a product: what [`product_of`] reads.
+#[must_use]
+pub fn trade_type_of(product: &Product) -> String {
+    if *product == Product::H5 { "MWEB".to_owned() } else { product.as_str().to_ascii_uppercase() }
 }

@@ -3,12 +3,15 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use super::drawn::SplitView;
+use super::event::told;
 use super::orders::state_tag;
 use super::split::{self, Shown};
 use super::unsplit::reason;
 use crate::app::App;
+use crate::channels::RawKind;
 use crate::kernel::money::Fen;
-use crate::orders::{self, Delivery, Detail, Event, Evidence, TimelineEntry};
+use crate::orders::{self, Detail, Evidence};
+use crate::outbox::Delivery;
 use crate::people::Scope;
 use crate::web::kit::fault::Fault;
 use crate::web::kit::format::{When, Yuan, percent_of};
@@ -77,7 +80,7 @@ pub async fn show(
         .read(move |tx| {
             let detail = orders::detail(tx, &scope, &order_no)?;
             let shown = split::read(tx, lang, &detail)?;
-            let institution = crate::institutions::by_id(tx, detail.standing.order.institution_id)?;
+            let institution = crate::institutions::by_id(tx, detail.standing.order.institution_id.get())?;
             Ok((detail, shown, institution))
         })
         .await?;
@@ -142,20 +145,20 @@ fn facts(s: &Shell, detail: &Detail) -> Vec<(&'static str, String)> {
     facts.extend([
         (s.w.terms.amount, Yuan(order.amount).to_string()),
         (s.w.terms.channel, format!("{} / {}", order.channel, order.product)),
-        (s.w.terms.tags, or_none(&order.tags)),
-        (s.w.terms.parties, or_none(&order.parties)),
+        (s.w.terms.tags, or_none(order.tags.as_str())),
+        (s.w.terms.parties, or_none(order.parties.as_str())),
         (s.w.terms.description, order.description.clone()),
     ]);
     facts
 }
 
 fn timeline(lang: Lang, detail: &Detail, shown: &Shown) -> Vec<Moment> {
-    let w = lang.words();
-    let mut all: Vec<Moment> = detail.timeline.iter().map(|entry| moment(w, entry)).collect();
+    let (w, asked) = (lang.words(), detail.standing.order.amount);
+    let mut all: Vec<Moment> = detail.timeline.iter().map(|entry| moment(w, entry, asked)).collect();
     if let Some(payment) = &detail.standing.payment {
         let source = detail.evidence.as_ref().map_or("", |e| source(w, e)).to_owned();
         let text = Told::Paid(Yuan(payment.paid)).say(lang);
-        let digest = payment.raw.sha256.clone();
+        let digest = payment.raw.sha256.to_string();
         all.push(Moment { class: "ok", text, detail: source, digest, at: When(payment.received_at) });
     }
     if let Some((delivery, (class, text, at))) =
@@ -183,23 +186,14 @@ fn ended(w: &Words, delivery: &Delivery) -> Option<(&'static str, &'static str, 
 }
 
 fn source(w: &Words, evidence: &Evidence) -> &'static str {
-    match evidence.kind.as_str() {
-        "QUERY_ANSWER" => w.order.by_query,
-        _ => w.order.by_notification,
+    match evidence.kind {
+        RawKind::QueryAnswer => w.order.by_query,
+        RawKind::Notification => w.order.by_notification,
     }
 }
 
-fn moment(w: &Words, entry: &TimelineEntry) -> Moment {
-    let said = w.order;
-    let (class, text, detail) = match &entry.event {
-        Event::Created => ("", said.told_created, ""),
-        Event::Paying(_) => ("", said.told_paying, ""),
-        Event::Unknown(why) => ("warn", said.told_unknown, why.as_str()),
-        Event::Closed(why) => ("", said.told_closed, why.as_str()),
-        Event::Queried(what) => ("", said.told_queried, what.as_str()),
-        Event::AmountDiffers(what) => ("warn", said.told_amount_differs, what.as_str()),
-        Event::LatePayment(what) => ("warn", said.told_late, what.as_str()),
-    };
-    let digest = entry.evidence.as_ref().map(|evidence| evidence.sha256.clone()).unwrap_or_default();
-    Moment { class, text: text.to_owned(), detail: detail.to_owned(), digest, at: When(entry.at) }
+fn moment(w: &Words, entry: &orders::TimelineEntry, asked: Fen) -> Moment {
+    let (class, text, detail) = told(w, &entry.event, asked);
+    let digest = entry.evidence.as_ref().map(|evidence| evidence.sha256.to_string()).unwrap_or_default();
+    Moment { class, text: text.to_owned(), detail, digest, at: When(entry.at) }
 }

@@ -10,7 +10,6 @@ use crate::db::columns::{FileId, InstitutionId};
 use crate::error::Error;
 use crate::exchange;
 use crate::exchange::ExchangedFile;
-use crate::kernel::file::field;
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
 use crate::kernel::rule::{self, RuleVersion};
@@ -95,7 +94,7 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error
 /// The order's places in files: of the day of our record, or where a bill had it on another one.
 fn places(tx: &mut Tx<'_>, detail: &Detail, payment: &Payment) -> Result<Vec<(FileId, i32)>, Error> {
     let order = &detail.standing.order;
-    let institution = InstitutionId::new(order.institution_id);
+    let institution = order.institution_id;
     let mut days = reconciliation::days_of(tx, institution, &order.order_no)?;
     days.push(clock::instant(payment.paid_at).business_day());
     days.sort_unstable();
@@ -188,7 +187,7 @@ fn of_file(
     let version = rules::by_digest(tx, InstitutionId::new(file.institution_id), &picked.digest)?;
     let version = version.and_then(|stored| rule::parse(&stored.canonical).ok());
     let receivers: BTreeSet<&str> = lines.iter().map(|line| line.receiver).collect();
-    let names = merchants::receiver_names(tx, detail.standing.order.institution_id, &receivers)?;
+    let names = merchants::receiver_names(tx, detail.standing.order.institution_id.get(), &receivers)?;
     let n = entry.order.n;
     shown.fee_note = lang.words().order.fee_of_bill.to_owned();
     let drawn = Drawn {
@@ -213,18 +212,18 @@ fn preview(
 ) -> Result<(), Error> {
     let order = &detail.standing.order;
     let at = clock::instant(payment.received_at);
-    let Some(bundle) = rules::shared_bundle_at(tx, InstitutionId::new(order.institution_id), at)? else {
+    let Some(bundle) = rules::shared_bundle_at(tx, order.institution_id, at)? else { return Ok(()) };
+    let Some(rate) = bundle.fee_rate(&detail.merchant, order.channel.as_str(), order.product.as_str()) else {
         return Ok(());
     };
-    let Some(rate) = bundle.fee_rate(&detail.merchant, &order.channel, &order.product) else { return Ok(()) };
     let fee = rate.half_up_of(payment.paid).unwrap_or(Fen::ZERO);
     let facts = OrderFacts {
         inst_order_no: payment.inst_order_no.clone(),
         merchant: detail.merchant.clone(),
-        channel: order.channel.clone(),
-        product: order.product.clone(),
-        tags: field::tags(&order.tags).unwrap_or_default(),
-        parties: field::parties(&order.parties).unwrap_or_default(),
+        channel: order.channel.to_string(),
+        product: order.product.to_string(),
+        tags: order.tags.to_list(),
+        parties: order.parties.to_map(),
         paid_at: clock::instant(payment.paid_at),
         paid: payment.paid,
         fee,
@@ -241,7 +240,7 @@ fn preview(
     };
     let receivers: Vec<String> = split.lines.iter().map(|line| line.receiver.to_string()).collect();
     let receivers = receivers.iter().map(String::as_str).collect();
-    let names = merchants::receiver_names(tx, order.institution_id, &receivers)?;
+    let names = merchants::receiver_names(tx, order.institution_id.get(), &receivers)?;
     let drawn = Drawn {
         tag: Tag::new(Mood::Waits, lang.words().order.split_preview),
         words: in_words(lang, rule, &facts),

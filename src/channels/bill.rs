@@ -1,0 +1,24 @@
+//! Bills of a day, a channel's own and the institution's, read as the same rows.
+use std::io::BufRead;
+
+use crate::kernel::bill::BillRow;
+use crate::kernel::file::bil::BilReader;
+use crate::protocol::wechat::bill::Reader;
+
+/// Reads a bill row by row in bounded memory. Rows count for nothing before the last of them was read.
+pub trait ReadBill {
+    /// The next row; none after the last one of a sound bill. The error says in words what is wrong, and where.
+    fn next_row(&mut self) -> Result<Option<BillRow>, String>;
+}
+
+impl<R: BufRead> ReadBill for BilReader<R> {
+    fn next_row(&mut self) -> Result<Option<BillRow>, String> {
+        BilReader::next_row(self).map_err(|fault| fault.to_string())
+    }
+}
+
+impl<R: BufRead> ReadBill for Reader<'_, R> {
+    fn next_row(&mut self) -> Result<Option<BillRow>, String> {
+        self.next().transpose().map_err(|fault| fault.to_string())
+    }
+}

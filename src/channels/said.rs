@@ -1,0 +1,122 @@
+//! What is asked of a channel and what it says, in nobody's language.
+use thiserror::Error;
+
+use crate::kernel::calendar::Instant;
+use crate::kernel::channel::Product;
+use crate::kernel::declared::{Parties, Tags};
+use crate::kernel::money::Fen;
+use crate::kernel::text_enum;
+
+/// An order as a channel is asked to take it.
+#[derive(Debug, Clone, Copy)]
+pub struct Payable<'a> {
+    /// Our number, which the institution knows as the caller's; the same at every retry.
+    pub order_no: &'a str,
+    /// The institution's number of the merchant that is paid.
+    pub merchant_no: &'a str,
+    /// How it is to be paid.
+    pub product: &'a Product,
+    /// In fen, above zero.
+    pub amount: Fen,
+    /// What the payer reads.
+    pub description: &'a str,
+    /// Declared with the order; comes back in the institution's bill.
+    pub tags: &'a Tags,
+    /// Declared with the order; comes back in the institution's bill.
+    pub parties: &'a Parties,
+    /// The merchant's own text, behind them.
+    pub attach: &'a str,
+    /// Until when it may be paid.
+    pub expires: Option<Instant>,
+}
+
+/// What a channel says to an order that it does not refuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placing {
+    /// It takes payments for it: the payer scans this.
+    CodeUrl(String),
+    /// It refuses us, not the order: our key, number or rights there are to be put right, then the order goes on.
+    Barred {
+        /// The institution's code.
+        code: String,
+        /// Its sentence.
+        words: String,
+    },
+}
+
+/// What a channel says of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Queried {
+    /// Paid: a statement like that of a notification.
+    Paid(Box<Notice>),
+    /// It has the order, not paid.
+    NotPaid,
+    /// It takes no payment for it any more; its words.
+    Closed(String),
+    /// It does not have the order.
+    Absent,
+}
+
+/// A channel takes no payment for an order any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing;
+
+/// A payment, as the institution states it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Our number.
+    pub order_no: String,
+    /// The institution's number.
+    pub inst_order_no: String,
+    /// The institution's number of the merchant that was paid.
+    pub merchant_no: String,
+    /// How it was paid.
+    pub product: Product,
+    /// In fen, above zero.
+    pub paid: Fen,
+    /// When it was paid.
+    pub paid_at: Instant,
+}
+
+text_enum! {
+    /// Where a raw message came from.
+    pub enum RawKind {
+        /// The institution told us.
+        Notification = "NOTIFICATION",
+        /// The institution answered our query.
+        QueryAnswer = "QUERY_ANSWER",
+    }
+}
+
+/// A signed message as it arrived, its signature verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawMessage {
+    /// Where it came from.
+    pub kind: RawKind,
+    /// Unix microseconds.
+    pub received_at: i64,
+    /// The headers that its signature needs, one `name: value` a line.
+    pub headers: String,
+    /// The bytes that were signed.
+    pub body: Vec<u8>,
+}
+
+/// A verified message that states a payment, with its evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What it states.
+    pub statement: Statement,
+    /// The message.
+    pub raw: RawMessage,
+}
+
+/// Why a message is no notice. Nothing of it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NoticeFault {
+    /// Its signature is missing, malformed, or not the institution's now.
+    #[error("{0}")]
+    Forged(&'static str),
+    /// Signed by the institution, but it states no payment.
+    #[error("{0}")]
+    Unusable(&'static str),
+}

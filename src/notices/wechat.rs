@@ -1,0 +1,112 @@
+//! What a merchant's system is told in WeChat's language: the order view, sealed and signed (`channels.md` 1.3, 1.7).
+use reqwest::Method;
+use url::Url;
+
+use crate::app::App;
+use crate::channels::http::Outgoing;
+use crate::clock;
+use crate::db::Tx;
+use crate::db::columns::OrderId;
+use crate::error::Error;
+use crate::kernel::state::OrderState;
+use crate::merchants::{self, SubMerchant};
+use crate::orders::{self, Order, Standing};
+use crate::outbox::{Due, Subject};
+use crate::people::credentials::{self, AnswerMode, Credential, PlatformMerchant};
+use crate::protocol::wechat::notification::{self, Event, TRANSACTION_SUCCESS};
+use crate::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
+use crate::protocol::wechat::sign::Stamp;
+use crate::protocol::wechat::{CNY, trade_type_of};
+
+/// Seconds from one delivery to the next; after the last of them the notification is given up.
+pub const SCHEDULE: [i64; 15] =
+    [15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600];
+
+/// The order under the merchant's own numbers: the answer of a query, and what a notification carries.
+pub fn order_view(tx: &mut Tx<'_>, standing: &Standing, merchant: &SubMerchant) -> Result<OrderView, Error> {
+    let tenant = credentials::platform_merchant_by_id(tx, standing.order.platform_merchant_id.get())?;
+    Ok(seen(standing, merchant, &tenant))
+}
+
+fn seen(standing: &Standing, merchant: &SubMerchant, tenant: &PlatformMerchant) -> OrderView {
+    let Standing { order, state, payment, .. } = standing;
+    let (trade_state, words) = match state {
+        OrderState::Paid => (TradeState::Success, "支付成功"),
+        OrderState::Closed => (TradeState::Closed, "订单已关闭"),
+        OrderState::Created | OrderState::Paying | OrderState::Unknown => (TradeState::NotPay, "订单未支付"),
+    };
+    let paid = payment.as_ref();
+    OrderView {
+        sp_appid: tenant.sp_appid.clone(),
+        sp_mchid: tenant.sp_mchid.clone(),
+        sub_appid: None,
+        sub_mchid: merchant.merchant.clone(),
+        out_trade_no: order.out_trade_no.clone(),
+        transaction_id: paid.map(|paid| paid.inst_order_no.clone()),
+        trade_type: paid.map(|paid| trade_type_of(&paid.product)),
+        trade_state,
+        trade_state_desc: words.to_owned(),
+        bank_type: paid.map(|_| "OTHERS".to_owned()),
+        attach: Some(order.attach.clone()).filter(|attach| !attach.is_empty()),
+        success_time: paid.map(|paid| clock::instant(paid.paid_at).to_cst()),
+        payer: None,
+        amount: Some(amount(order, standing)),
+    }
+}
+
+fn amount(order: &Order, standing: &Standing) -> OrderAmount {
+    let paid = standing.payment.as_ref().map(|payment| payment.paid);
+    OrderAmount {
+        total: order.amount,
+        payer_total: paid,
+        currency: Some(CNY.to_owned()),
+        payer_currency: paid.map(|_| CNY.to_owned()),
+    }
+}
+
+/// A note as a notification: the view sealed with the APIv3 key and signed in the answer mode of the credential that
+/// asked for it, or of the one that is in force in its place.
+pub(super) async fn render(app: &App, note: &Due) -> Result<Outgoing, Error> {
+    let (master, about) = (app.master_key.clone(), note.clone());
+    let read = move |tx: &mut Tx<'_>| {
+        let credential = credentials::in_force(tx, &master, about.credential_id.get())?;
+        Ok((credential, plain(tx, &about)?))
+    };
+    let (credential, plain) = app.db.read(read).await?;
+    let (keys, now, note) = (app.keys.clone(), app.clock.instant(), note.clone());
+    let sealed = tokio::task::spawn_blocking(move || {
+        let Credential { apiv3_key, answer_mode, .. } = credential;
+        let event = Event {
+            id: &note.event_id,
+            create_time: clock::instant(note.created_at),
+            event_type: TRANSACTION_SUCCESS,
+            summary: "支付成功",
+            original_type: "transaction",
+            plain: &plain,
+        };
+        let body = notification::seal(&apiv3_key, &event).map_err(Error::internal)?;
+        let key = &keys.wechat;
+        let serial = match answer_mode {
+            AnswerMode::Certificate => &key.serial,
+            AnswerMode::PublicKey => &key.public_key_id,
+        };
+        let stamp = Stamp::sign(serial, &key.private_key, now, &body).map_err(Error::internal)?;
+        let mut headers = stamp.headers().to_vec();
+        headers.push(("Content-Type", "application/json; charset=utf-8".to_owned()));
+        let url = Url::parse(&note.url).map_err(Error::internal)?;
+        Ok(Outgoing { method: Method::POST, url, headers, body })
+    });
+    sealed.await.map_err(Error::internal)?
+}
+
+/// The resource before it is sealed: the same facts give the same bytes.
+fn plain(tx: &mut Tx<'_>, note: &Due) -> Result<Vec<u8>, Error> {
+    match note.subject {
+        Subject::OrderPaid => {
+            let order = orders::by_id(tx, OrderId::new(note.subject_id))?;
+            let merchant = merchants::by_id(tx, order.sub_merchant_id.get())?;
+            let standing = orders::standing(tx, order)?;
+            serde_json::to_vec(&order_view(tx, &standing, &merchant)?).map_err(Error::internal)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What goes out: rows that any room below writes in its own transaction, and that `notices` delivers later.
+//!
+//! A row says what it is about, never how it reads: it is rendered when it is delivered, in the language of whoever is
+//! told. Its id stays the same at every delivery.
+mod store;
+
+use crate::db::Tx;
+use crate::db::columns::{CredentialId, OutboxId};
+use crate::error::Error;
+use crate::kernel::text_enum;
+
+pub use store::{done, due, due_after, failed, take_up};
+
+text_enum! {
+    /// What a row is about; its key is that of the subject's own table.
+    pub enum Subject {
+        /// An order was paid: its merchant is told.
+        OrderPaid = "ORDER_PAID",
+    }
+}
+
+/// Something to be told to a merchant's system, from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNote<'a> {
+    /// What about.
+    pub subject: Subject,
+    /// Of what: a key of the subject's table.
+    pub subject_id: i64,
+    /// Where to.
+    pub url: &'a str,
+    /// Whose credential asked for it.
+    pub credential_id: CredentialId,
+    /// Unix microseconds.
+    pub created_at: i64,
+}
+
+/// A note that is to be delivered now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// Internal key.
+    pub id: OutboxId,
+    /// What about.
+    pub subject: Subject,
+    /// Of what: a key of the subject's table.
+    pub subject_id: i64,
+    /// The id that every delivery carries.
+    pub event_id: String,
+    /// Where to.
+    pub url: String,
+    /// Whose credential asked for it.
+    pub credential_id: CredentialId,
+    /// Unix microseconds.
+    pub created_at: i64,
+    /// How often it was delivered before.
+    pub attempts: i32,
+}
+
+/// How far a note has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The id that every delivery carries.
+    pub event_id: String,
+    /// How often it was sent.
+    pub attempts: i32,
+    /// When the other side took it, unix microseconds.
+    pub done_at: Option<i64>,
+    /// When it was given up, unix microseconds.
+    pub given_up_at: Option<i64>,
+    /// Why the last delivery failed.
+    pub last_error: Option<String>,
+}
+
+/// Puts notes on their way, each under an id of its own.
+pub fn add(tx: &mut Tx<'_>, notes: &[NewNote<'_>]) -> Result<(), Error> {
+    let rows: Vec<store::NoteRow<'_>> = notes.iter().map(store::NoteRow::of).collect();
+    store::NoteRow::insert(tx, &rows)
+}
+
+/// How far the first note about a subject has come, if there is one.
+pub fn delivery(tx: &mut Tx<'_>, subject: Subject, subject_id: i64) -> Result<Option<Delivery>, Error> {
+    store::delivery(tx, subject, subject_id)
+}

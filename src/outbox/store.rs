@@ -1,0 +1,144 @@
+//! Queries of the outbox.
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Text};
+
+use super::{Delivery, Due, NewNote, Subject};
+use crate::bulk_rows;
+use crate::db::columns::words;
+use crate::db::columns::{As, CredentialId, OutboxId};
+use crate::db::schema::outbox;
+use crate::db::{MultiBackend, Tx};
+use crate::error::Error;
+
+words!(Subject);
+
+bulk_rows! {
+    /// A note on its way.
+    NoteRow<'a> of outbox {
+        subject: &'a str as Text,
+        subject_id: i64 as BigInt,
+        event_id: String as Text,
+        url: &'a str as Text,
+        credential_id: i64 as BigInt,
+        created_at: i64 as BigInt,
+        attempts: i32 as Integer,
+        next_at: i64 as BigInt,
+    }
+}
+
+impl<'a> NoteRow<'a> {
+    pub(super) fn of(note: &NewNote<'a>) -> Self {
+        Self {
+            subject: note.subject.as_str(),
+            subject_id: note.subject_id,
+            event_id: ulid::Ulid::generate().to_string(),
+            url: note.url,
+            credential_id: note.credential_id.get(),
+            created_at: note.created_at,
+            attempts: 0,
+            next_at: note.created_at,
+        }
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = outbox, check_for_backend(MultiBackend))]
+struct DueRow {
+    id: OutboxId,
+    subject: Subject,
+    subject_id: i64,
+    event_id: String,
+    url: String,
+    credential_id: CredentialId,
+    created_at: i64,
+    attempts: i32,
+}
+
+impl From<DueRow> for Due {
+    fn from(row: DueRow) -> Self {
+        let DueRow { id, subject, subject_id, event_id, url, credential_id, created_at, attempts } = row;
+        Self { id, subject, subject_id, event_id, url, credential_id, created_at, attempts }
+    }
+}
+
+/// What is due at `now`, the longest waiting first.
+pub fn due(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<Due>, Error> {
+    let rows: Vec<DueRow> = outbox::table
+        .filter(outbox::next_at.le(now))
+        .filter(outbox::done_at.is_null())
+        .filter(outbox::given_up_at.is_null())
+        .order((outbox::next_at, outbox::id))
+        .limit(limit)
+        .select(DueRow::as_select())
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(Due::from).collect())
+}
+
+/// What is put off beyond `after`, the nearest first.
+pub fn due_after(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Due>, Error> {
+    let rows: Vec<DueRow> = outbox::table
+        .filter(outbox::next_at.gt(after))
+        .filter(outbox::done_at.is_null())
+        .filter(outbox::given_up_at.is_null())
+        .order((outbox::next_at, outbox::id))
+        .limit(limit)
+        .select(DueRow::as_select())
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(Due::from).collect())
+}
+
+/// Counts a delivery before it is tried. `false` when another process took it up meanwhile.
+pub fn take_up(tx: &mut Tx<'_>, note: &Due, next_at: i64) -> Result<bool, Error> {
+    let changed = diesel::update(outbox::table.find(note.id))
+        .filter(outbox::attempts.eq(note.attempts))
+        .filter(outbox::done_at.is_null())
+        .set((outbox::attempts.eq(note.attempts.saturating_add(1)), outbox::next_at.eq(next_at)))
+        .execute(tx.conn())?;
+    Ok(changed == 1)
+}
+
+/// The other side took it.
+pub fn done(tx: &mut Tx<'_>, id: OutboxId, now: i64) -> Result<(), Error> {
+    diesel::update(outbox::table.find(id))
+        .set((outbox::done_at.eq(now), outbox::last_error.eq(None::<String>)))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// The other side did not take it; after the last delivery it is given up.
+pub fn failed(tx: &mut Tx<'_>, id: OutboxId, why: &str, given_up_at: Option<i64>) -> Result<(), Error> {
+    diesel::update(outbox::table.find(id))
+        .filter(outbox::done_at.is_null())
+        .set((outbox::last_error.eq(why), outbox::given_up_at.eq(given_up_at)))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+type DeliveryRow = (String, i32, Option<i64>, Option<i64>, Option<String>);
+
+pub(super) fn delivery(
+    tx: &mut Tx<'_>,
+    subject: Subject,
+    subject_id: i64,
+) -> Result<Option<Delivery>, Error> {
+    let row: Option<DeliveryRow> = outbox::table
+        .filter(outbox::subject_id.eq(subject_id))
+        .filter(outbox::subject.eq(As(subject)))
+        .order(outbox::id)
+        .select((
+            outbox::event_id,
+            outbox::attempts,
+            outbox::done_at,
+            outbox::given_up_at,
+            outbox::last_error,
+        ))
+        .first(tx.conn())
+        .optional()?;
+    Ok(row.map(|(event_id, attempts, done_at, given_up_at, last_error)| Delivery {
+        event_id,
+        attempts,
+        done_at,
+        given_up_at,
+        last_error,
+    }))
+}
