@@ -1,7 +1,8 @@
 //! The way out: which addresses may be called, and what each kind of answer of an institution means.
 use mingfen::channels::address::is_public;
 use mingfen::channels::http::{Guarded, Limits, Outgoing, SendFault};
-use mingfen::channels::wechat::{Answer, BadSettings, Client, Settings, Why};
+use mingfen::channels::wechat::{BadSettings, Client, Settings};
+use mingfen::channels::{Answer, Why};
 use mingfen::clock::Clock;
 use mingfen::kernel::calendar::BusinessDay;
 use mingfen::kernel::digest::Digest;
@@ -56,7 +57,7 @@ fn view(out_trade_no: &str) -> String {
 async fn native_answered(act: Act) -> Answer<String> {
     let institution = Institution::playing(|_| vec![act]);
     match client(&institution.base).native(&order()).await {
-        Answer::Ok(answer) => Answer::Ok(answer.code_url),
+        Answer::Known(answer) => Answer::Known(answer.code_url),
         Answer::Refused { status, code, message } => Answer::Refused { status, code, message },
         Answer::Busy => Answer::Busy,
         Answer::Unknown(why) => Answer::Unknown(why),
@@ -73,11 +74,13 @@ async fn a_request_is_signed_over_the_bytes_that_go_out() {
         ]
     });
     let client = client(&institution.base);
-    assert!(matches!(client.native(&order()).await, Answer::Ok(answer) if answer.code_url == "weixin://1"));
-    let Answer::Ok(found) = client.query("DEMO01", &owner()).await else { panic!("no view") };
+    assert!(
+        matches!(client.native(&order()).await, Answer::Known(answer) if answer.code_url == "weixin://1")
+    );
+    let Answer::Known(found) = client.query("DEMO01", &owner()).await else { panic!("no view") };
     assert_eq!(found.body, view("DEMO01").into_bytes());
     assert!(found.stamp.verify(&KEY.public_key().unwrap(), &found.body));
-    assert_eq!(client.close("DEMO01", &owner()).await, Answer::Ok(()));
+    assert_eq!(client.close("DEMO01", &owner()).await, Answer::Known(()));
 
     let targets = [
         "POST /v3/pay/partner/transactions/native",
@@ -152,7 +155,7 @@ async fn answers_that_are_not_believed_are_unknown() {
         Act::Raw(raw(200, &stamp.headers(), body))
     };
     let unbelieved = |fault| Answer::Unknown(Why::Unbelievable(fault));
-    assert_eq!(native_answered(with(|_| {})).await, Answer::Ok("weixin://1".into()));
+    assert_eq!(native_answered(with(|_| {})).await, Answer::Known("weixin://1".into()));
     assert_eq!(native_answered(with(|s| s.signature[0] ^= 1)).await, unbelieved(StampFault::Signature));
     assert_eq!(native_answered(with(|s| s.serial = "AB".into())).await, unbelieved(StampFault::Serial));
     assert_eq!(native_answered(with(|s| s.timestamp -= 3600)).await, unbelieved(StampFault::Stale));
@@ -207,7 +210,7 @@ async fn a_bill_is_fetched_unsigned_and_believed_by_its_signed_hash_only() {
     let client = client(&institution.base);
     let mut kept = tempfile::tempfile().unwrap();
     let fetch = || client.trade_bill(day, kept.try_clone().unwrap());
-    let Answer::Ok(downloaded) = fetch().await else { panic!("a sound bill") };
+    let Answer::Known(downloaded) = fetch().await else { panic!("a sound bill") };
     assert_eq!(downloaded.sha256, Digest::of(bill.as_bytes()));
     assert_eq!((downloaded.size, downloaded.sha1), (bill.len() as u64, good.clone()));
     assert_eq!(fetch().await, Answer::Unknown(Why::BillHash));

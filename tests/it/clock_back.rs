@@ -57,8 +57,8 @@ async fn no_file_is_dated_before_the_one_that_it_follows() {
     let demo = FinishedDay::new(20).await;
     let world = &demo.world;
     let (app, day) = (&world.app, demo.day());
-    let (desk, client) =
-        (app.desk(world.institution).await.unwrap(), app.channel(world.institution).await.unwrap().client);
+    let (desk, channel) =
+        (app.desk(world.institution).await.unwrap(), app.channel(world.institution).await.unwrap());
     let (second, third) = (day.next(), day.next().next());
     let at = |hour: i64| third.next().start().plus(hour * 3600);
     let bill = async |day: mingfen::kernel::calendar::BusinessDay| {
@@ -70,7 +70,7 @@ async fn no_file_is_dated_before_the_one_that_it_follows() {
     bill(third).await;
     // The third day is over, and the files of the second one are dated later.
     app.clock.set(at(1));
-    let refused = splits::cut(&app.db, &app.clock, &desk, &client, third, &splits::Cutting::default()).await;
+    let refused = splits::cut(&app.db, &app.clock, &desk, &channel, third, &splits::Cutting::default()).await;
     assert!(matches!(refused, Err(Error::Refused { code: Code::ClockBehind, .. })), "{refused:?}");
     app.clock.set(at(11));
     assert_eq!(tasks::daily_round(app).await.unwrap(), 0);
@@ -80,7 +80,7 @@ async fn no_file_is_dated_before_the_one_that_it_follows() {
     assert!(demo.database.raw().count("day_cut") == 2);
     // A day that was cut is published again, the same.
     let again =
-        splits::cut(&app.db, &app.clock, &desk, &client, second, &splits::Cutting::default()).await.unwrap();
+        splits::cut(&app.db, &app.clock, &desk, &channel, second, &splits::Cutting::default()).await.unwrap();
     assert_eq!(again.made, 0);
 
     app.clock.set(at(13));

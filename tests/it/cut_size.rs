@@ -152,9 +152,9 @@ impl Platform {
 
     async fn cut(&self, most: u32) -> Result<CutReport, Error> {
         let desk = self.app.desk(self.id).await?;
-        let client = self.app.channel(self.id).await?.client;
+        let channel = self.app.channel(self.id).await?;
         let cutting = Cutting { most, ..Cutting::default() };
-        splits::cut(&self.app.db, &self.app.clock, &desk, &client, day(), &cutting).await
+        splits::cut(&self.app.db, &self.app.clock, &desk, &channel, day(), &cutting).await
     }
 
     /// `mingfen day cut` in a process of its own, under a shell's limits.

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use mingfen::app::App;
 use mingfen::cli::demo::{close, scenery, verify_all};
-use mingfen::db::columns::InstitutionId;
+use mingfen::db::columns::{InstitutionId, TenantId};
 use mingfen::error::{Code, Error};
 use mingfen::exchange::{self, ExchangedFile, Incoming};
 use mingfen::institutions::{self, Institution};
@@ -32,8 +32,8 @@ use crate::support::finished_day::FinishedDay;
 async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {
     let app = &f.world.app;
     let desk = app.desk(f.world.institution).await?;
-    let client = app.channel(f.world.institution).await?.client;
-    splits::cut(&app.db, &app.clock, &desk, &client, day, &Cutting::default()).await
+    let channel = app.channel(f.world.institution).await?;
+    splits::cut(&app.db, &app.clock, &desk, &channel, day, &Cutting::default()).await
 }
 
 async fn settle(f: &FinishedDay, day: BusinessDay) -> Result<settlement::SettleReport, Error> {
@@ -81,7 +81,7 @@ async fn every_order_of_the_day_stands_in_its_file_and_repeating_gives_the_same_
             let mut numbers = BTreeMap::new();
             for index in 0..40 {
                 let number = scenery::sale(&day.to_string(), index).out_trade_no;
-                let order = mingfen::orders::by_out_trade_no(tx, tenant, &number)?.unwrap();
+                let order = mingfen::orders::by_out_trade_no(tx, TenantId::new(tenant), &number)?.unwrap();
                 numbers.insert(order.order_no, index);
             }
             Ok((tenant, numbers))

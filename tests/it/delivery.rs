@@ -8,17 +8,22 @@ use diesel::prelude::*;
 use mingfen::channels::http::{Guarded, Limits};
 use mingfen::cli::demo::{World, close};
 use mingfen::clock::Clock;
-use mingfen::db::schema::credential;
+use mingfen::db::schema;
 use mingfen::kernel::calendar::BusinessDay;
-use mingfen::notices::{self, SCHEDULE};
-use mingfen::orders::{self, Delivery};
-use mingfen::protocol::wechat::notification;
+use mingfen::notices;
+use mingfen::notices::wechat::SCHEDULE;
+use mingfen::orders;
+use mingfen::outbox::Delivery;
+use mingfen::people::Actor;
+use mingfen::people::credentials::{self, AnswerMode};
+use mingfen::protocol::wechat::notification::{self, ApiV3Key};
 use mingfen::protocol::wechat::shapes::OrderView;
+use mingfen::protocol::wechat::sign::Signer;
 use serde_json::{Value, json};
 
 use crate::support::finished_day::FinishedDay;
 use crate::support::receiver::Receiver;
-use crate::support::shop::Shop;
+use crate::support::shop::{Shop, credential};
 
 /// A paid order whose merchant listens at `url`.
 async fn paid_order(shop: &Shop, url: &str) {
@@ -62,7 +67,8 @@ async fn a_notification_that_is_not_taken_comes_again_at_the_documented_times_an
         assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
         let arrived = merchant.take().pop().unwrap();
         assert!(arrived.stamp.check(&shop.answer_keys(), shop.app.clock.instant(), &arrived.body).is_ok());
-        ids.push(notification::open(&shop.apiv3_key, &arrived.body).unwrap().0.id);
+        let (envelope, plain) = notification::open(&shop.apiv3_key, &arrived.body).unwrap();
+        ids.push((envelope.id, envelope.create_time, plain));
         if let Some(pause) = pause {
             // The clock runs on meanwhile, so the last seconds are left out.
             shop.app.clock.advance(pause - 10);
@@ -72,12 +78,44 @@ async fn a_notification_that_is_not_taken_comes_again_at_the_documented_times_an
     }
     assert_eq!(ids.len(), 16);
     ids.dedup();
-    assert_eq!(ids.len(), 1, "the id stays the same at every delivery");
+    assert_eq!(ids.len(), 1, "id, time and resource stay the same at every delivery");
     let given_up = delivery(&shop).await;
     assert_eq!((given_up.attempts, given_up.last_error.as_deref()), (16, Some("answered 500")));
     assert!(given_up.given_up_at.is_some() && given_up.done_at.is_none());
     shop.app.clock.advance(30 * 86_400);
     assert_eq!(notices::deliver(&shop.app).await.unwrap(), 0);
+}
+
+#[actix_web::test]
+async fn what_waits_is_sealed_with_the_credential_in_force() {
+    let shop = Shop::open().await;
+    let merchant = Receiver::start(500);
+    paid_order(&shop, &merchant.url).await;
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
+    let first = merchant.take().pop().unwrap();
+    let (before, told) = notification::open(&shop.apiv3_key, &first.body).unwrap();
+
+    let revoke = |serial: &str| {
+        let actor = Actor::shell();
+        let mchid = &shop.signer.mchid;
+        shop.app.db.write_blocking(|tx| credentials::revoke(tx, 2, &actor, mchid, serial)).unwrap();
+    };
+    let (key, signer) =
+        (ApiV3Key::generate().unwrap(), Signer { serial: "4F02".into(), ..shop.signer.clone() });
+    revoke(&shop.signer.serial);
+    shop.app.clock.advance(15);
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
+    assert!(merchant.take().is_empty(), "nothing goes out under a revoked key");
+    assert!(delivery(&shop).await.last_error.unwrap().contains("no credential in force"));
+
+    credential(&shop.app, shop.tenant_id, &signer, &key, AnswerMode::PublicKey);
+    shop.app.clock.advance(15);
+    assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
+    let second = merchant.take().pop().unwrap();
+    assert!(notification::open(&shop.apiv3_key, &second.body).is_err());
+    let (after, plain) = notification::open(&key, &second.body).unwrap();
+    assert_eq!((after.id, plain), (before.id, told));
+    assert_eq!(second.stamp.serial, shop.app.keys.wechat.public_key_id);
 }
 
 #[actix_web::test]
@@ -167,7 +205,7 @@ async fn sdk(in_public_key_mode: bool) {
 
 /// Notifications carry no request that could ask for it: the credential says by which key they are signed.
 async fn answer_by_public_key(world: &World) {
-    let set = diesel::update(credential::table).set(credential::answer_mode.eq("pubkey"));
+    let set = diesel::update(schema::credential::table).set(schema::credential::answer_mode.eq("pubkey"));
     let write = world.app.db.write(move |tx| Ok(set.execute(tx.conn())?));
     assert_eq!(write.await.unwrap(), 1);
 }
@@ -180,7 +218,7 @@ async fn is_in_the_split_file(demo: &FinishedDay, finished: BusinessDay, inst_or
         let order = orders::by_inst_order_no(tx, &number)?.unwrap();
         Ok(orders::standing(tx, order)?.payment.unwrap().business_date)
     });
-    let day = BusinessDay::from_i32(find.await.unwrap()).unwrap();
+    let day = find.await.unwrap();
     world.app.clock.set(day.next().start().plus(10 * 3600));
     // Should midnight have passed meanwhile, the day before comes first.
     let mut due = finished.next();

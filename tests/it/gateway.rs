@@ -82,7 +82,7 @@ async fn copies_of_one_order_at_the_same_time_are_one_order() {
     }
     assert_eq!(shop.rows().await["pay_order"], 1);
     let told: Vec<&str> =
-        shop.detail("ORDER-1").await.timeline.iter().map(|entry| entry.event.kind()).collect();
+        shop.detail("ORDER-1").await.timeline.iter().map(|entry| entry.event.kind().as_str()).collect();
     assert_eq!(told, ["CREATED", "PAYING"]);
     assert!(shop.institution.calls().iter().all(|call| call.ends_with(&order_no)));
 }

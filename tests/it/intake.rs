@@ -1,9 +1,12 @@
 //! Notifications of the institution: what is stored, what is refused, and that nothing is stored twice.
+use mingfen::channels::{RawKind, RawMessage};
 use mingfen::db::DbError;
+use mingfen::db::columns::InstitutionId;
 use mingfen::error::Error;
 use mingfen::kernel::calendar::Instant;
+use mingfen::kernel::channel::{ChannelName, Product};
 use mingfen::kernel::money::Fen;
-use mingfen::orders::{Outcome, PaymentFact, RawKind, RawMessage};
+use mingfen::orders::{Cause, Event, Outcome, PaymentFact};
 use mingfen::protocol::wechat::shapes::{OrderView, TradeState};
 
 use crate::support::database::Kind;
@@ -41,8 +44,8 @@ async fn a_verified_payment_is_stored_with_its_raw_message_and_a_note_for_the_me
     assert_eq!(payment.paid, Fen::new(12345));
     assert_eq!(payment.preview_rule.as_deref(), Some("market-standard"));
     let evidence = detail.evidence.unwrap();
-    assert_eq!(evidence.kind, "NOTIFICATION");
-    assert_eq!(evidence.sha256, mingfen::kernel::digest::Digest::of(&notice.body).to_string());
+    assert_eq!(evidence.kind, RawKind::Notification);
+    assert_eq!(evidence.sha256, mingfen::kernel::digest::Digest::of(&notice.body));
     assert_eq!(detail.delivery.unwrap().attempts, 0);
 }
 
@@ -132,11 +135,12 @@ async fn the_same_payment_again_is_answered_the_same_and_changes_nothing() {
 
 fn fact(shop: &Shop, order_no: &str, inst_order_no: &str, n: usize) -> PaymentFact {
     PaymentFact {
-        institution_id: shop.institution_id,
+        institution_id: InstitutionId::new(shop.institution_id),
+        channel: ChannelName::Wechat,
         order_no: order_no.to_owned(),
         inst_order_no: inst_order_no.to_owned(),
         inst_merchant_no: shop.inst_merchant_no.clone(),
-        product: "native".to_owned(),
+        product: Product::NATIVE,
         paid: Fen::new(12345),
         paid_at: Instant::parse("2026-07-01T12:00:00+08:00").unwrap(),
         raw: RawMessage {
@@ -352,7 +356,7 @@ async fn a_closed_order_that_was_paid_is_paid() {
     assert_eq!(shop.notify(&shop.institution.pay(&order_no)).await.status, 204);
     assert_eq!(shop.state("ORDER-1").await, "PAID");
     let told: Vec<&str> =
-        shop.detail("ORDER-1").await.timeline.iter().map(|entry| entry.event.kind()).collect();
+        shop.detail("ORDER-1").await.timeline.iter().map(|entry| entry.event.kind().as_str()).collect();
     assert_eq!(told, ["CREATED", "PAYING", "CLOSED", "LATE_PAYMENT"]);
 }
 
@@ -365,7 +369,8 @@ async fn another_amount_is_stored_as_the_institution_says_and_remarked() {
     let detail = shop.detail("ORDER-1").await;
     assert_eq!(detail.standing.payment.as_ref().unwrap().paid, Fen::new(12000));
     let last = detail.timeline.last().unwrap();
-    assert_eq!((last.event.kind(), last.event.detail()), ("AMOUNT_DIFFERS", "12000 != 12345"));
+    assert_eq!(last.event, Event::AmountDiffers(Cause::paid(Fen::new(12000))));
+    assert_eq!(detail.standing.order.amount, Fen::new(12345));
     assert_eq!(last.evidence, detail.evidence);
 }
 
@@ -396,8 +401,8 @@ async fn a_query_that_was_faster_than_the_notification_is_the_payment() {
     let answer = shop.query("ORDER-1").await;
     assert_eq!((answer.status, answer.json()["trade_state"].as_str().unwrap()), (200, "SUCCESS"));
     let detail = shop.detail("ORDER-1").await;
-    assert_eq!(detail.evidence.unwrap().kind, "QUERY_ANSWER");
-    assert_eq!(detail.timeline.last().unwrap().event.kind(), "QUERIED");
+    assert_eq!(detail.evidence.unwrap().kind, RawKind::QueryAnswer);
+    assert_eq!(detail.timeline.last().unwrap().event.kind().as_str(), "QUERIED");
     let before = shop.rows().await;
     assert_eq!(shop.notify(&notice).await.status, 204);
     assert_eq!(shop.rows().await, before);

@@ -161,11 +161,12 @@ async fn crowded() -> Shop {
             no = pad("i", 26),
             all = series(ORDERS),
         ),
-        "INSERT INTO order_event (order_id, at, kind, detail) \
-         SELECT id, created_at, 'CREATED', '' FROM pay_order ORDER BY id"
+        "INSERT INTO order_event (order_id, at, kind) \
+         SELECT id, created_at, 'CREATED' FROM pay_order ORDER BY id"
             .to_owned(),
-        "INSERT INTO order_event (order_id, at, kind, detail) SELECT id, created_at + 1, \
-         CASE id WHEN 2 THEN 'UNKNOWN' ELSE 'PAYING' END, 'x' FROM pay_order WHERE id > 1 ORDER BY id"
+        "INSERT INTO order_event (order_id, at, kind, reason, code_url) SELECT id, created_at + 1, \
+         CASE id WHEN 2 THEN 'UNKNOWN' ELSE 'PAYING' END, CASE id WHEN 2 THEN 'NO_ANSWER' END, \
+         CASE WHEN id <> 2 THEN 'x' END FROM pay_order WHERE id > 1 ORDER BY id"
             .to_owned(),
         format!(
             "INSERT INTO payment_key (inst_order_no, order_id, business_date) \
@@ -188,11 +189,10 @@ async fn crowded() -> Shop {
             digest = pad("id", 64),
         ),
         format!(
-            "INSERT INTO outbox (kind, order_id, event_id, url, body, credential_id, created_at, attempts, next_at, \
-             done_at) SELECT 'MERCHANT_NOTIFY', id, {no}, 'x', CAST('x' AS {blob}), 1, created_at, 1, created_at, \
+            "INSERT INTO outbox (subject, subject_id, event_id, url, credential_id, created_at, attempts, next_at, \
+             done_at) SELECT 'ORDER_PAID', id, {no}, 'x', 1, created_at, 1, created_at, \
              created_at FROM pay_order WHERE id > 2 AND id % 4 > 0",
             no = pad("id", 26),
-            blob = if Kind::of_this_run() == Kind::Sqlite { "BLOB" } else { "BYTEA" },
         ),
         format!(
             "INSERT INTO difference (institution_id, business_date, kind, inst_order_no, order_no, found_at) \
@@ -298,7 +298,7 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
         limit: 200,
     };
     let found = shop.app.db.read(move |tx| orders::unresolved(tx, &stuck)).await.unwrap();
-    assert_eq!(found.iter().map(|order| order.id).collect::<Vec<_>>(), [2]);
+    assert_eq!(found.iter().map(|order| order.id.get()).collect::<Vec<_>>(), [2]);
     mingfen::notices::deliver(&shop.app).await.unwrap();
     let statements = sent(&url);
     assert!(statements.len() > 3, "{statements:?}");
@@ -323,7 +323,7 @@ async fn all_pages(shop: &Shop, scope: Scope, state: OrderState) -> (Vec<i64>, u
         let page = shop.app.db.read(move |tx| orders::list(tx, &scope, &filter, after)).await.unwrap();
         assert!(page.rows.iter().all(|row| row.state == state));
         assert!(!page.goes_on || (page.next.is_some() && i64::try_from(page.rows.len()).unwrap() <= PAGE));
-        ids.extend(page.rows.iter().map(|row| row.order.id));
+        ids.extend(page.rows.iter().map(|row| row.order.id.get()));
         (pages, after) = (pages + 1, page.next);
         if after.is_none() {
             return (ids, pages);
@@ -379,7 +379,7 @@ async fn an_order_with_ten_thousand_events_has_a_bounded_page() {
         }
     };
     raw.execute(&format!(
-        "INSERT INTO order_event (order_id, at, kind, detail) SELECT {ORDERS}, {now} + i, 'QUERIED', 'event ' || i \
+        "INSERT INTO order_event (order_id, at, kind, reason, words) SELECT {ORDERS}, {now} + i, 'QUERIED', 'OTHER', 'event ' || i \
          FROM {series}",
         now = shop.app.clock.now()
     ))

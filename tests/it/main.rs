@@ -42,6 +42,7 @@ mod lists;
 mod orders;
 mod sandbox;
 mod sandbox_alone;
+mod seam;
 mod serve;
 
 mod backup;

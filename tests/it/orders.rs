@@ -1,30 +1,36 @@
 //! Orders on screen: pages by key, filters, and that nobody sees another's.
-use mingfen::db::columns::{InstitutionId, MerchantId};
+use mingfen::channels::{RawKind, RawMessage};
+use mingfen::db::columns::{CredentialId, InstitutionId, MerchantId, OrderId, TenantId};
 use mingfen::error::Error;
 use mingfen::kernel::calendar::{BusinessDay, Instant};
+use mingfen::kernel::channel::{ChannelName, Product};
+use mingfen::kernel::declared::{Parties, Tags};
+use mingfen::kernel::digest::Digest;
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::OrderState;
 use mingfen::merchants;
-use mingfen::orders::{self, Cursor, Event, Filter, Page, PaymentFact, RawKind, RawMessage, Request};
+use mingfen::orders::{self, Cause, Cursor, Event, EventReason, Filter, Page, PaymentFact, Request};
 use mingfen::people::Scope;
 
 use crate::support::shop::Shop;
 
 /// An order of `merchant`, stored directly; our number and internal key.
-async fn order(shop: &Shop, merchant: &str, number: &str, at: &str) -> (String, i64) {
+async fn order(shop: &Shop, merchant: &str, number: &str, at: &str) -> (String, OrderId) {
     let (merchant, number) = (merchant.to_owned(), number.to_owned());
     let at = mingfen::clock::micros(Instant::parse(at).unwrap());
     let stored = shop.app.db.write(move |tx| {
         let merchant = merchants::by_number(tx, &merchant)?.unwrap();
         let request = Request {
-            platform_merchant_id: merchant.platform_merchant_id,
-            credential_id: 1,
+            platform_merchant_id: TenantId::new(merchant.platform_merchant_id),
+            credential_id: CredentialId::new(1),
             merchant,
             order_prefix: "SB".to_owned(),
+            channel: ChannelName::Wechat,
+            product: Product::NATIVE,
             out_trade_no: number,
-            content_sha256: "0".repeat(64),
-            tags: String::new(),
-            parties: String::new(),
+            content_sha256: Digest::ZERO,
+            tags: Tags::default(),
+            parties: Parties::default(),
             amount: Fen::new(100),
             description: "one".to_owned(),
             attach: String::new(),
@@ -77,13 +83,18 @@ async fn filters_hold_together_and_days_are_shanghais() {
     let (paid, _) = order(&shop, "M1001", "PAID-01", "2026-03-01T12:00:00+08:00").await;
     let (_, closed) = order(&shop, "M2001", "CLOSED", "2026-03-01T23:59:59+08:00").await;
     order(&shop, "M2001", "AFTER-1", "2026-03-02T00:00:00+08:00").await;
-    shop.app.db.write(move |tx| orders::record(tx, closed, 1, &Event::Closed("x".to_owned()))).await.unwrap();
+    shop.app
+        .db
+        .write(move |tx| orders::record(tx, closed, 1, &Event::Closed(Cause::of(EventReason::ByMerchant))))
+        .await
+        .unwrap();
     let fact = PaymentFact {
-        institution_id: shop.institution_id,
+        institution_id: InstitutionId::new(shop.institution_id),
+        channel: ChannelName::Wechat,
         order_no: paid.clone(),
         inst_order_no: "4200000001".to_owned(),
         inst_merchant_no: shop.inst_merchant_no.clone(),
-        product: "native".to_owned(),
+        product: Product::NATIVE,
         paid: Fen::new(100),
         paid_at: Instant::parse("2026-03-01T12:01:00+08:00").unwrap(),
         raw: RawMessage {

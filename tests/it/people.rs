@@ -232,11 +232,15 @@ fn a_credential_is_found_by_number_and_serial_until_it_is_revoked() {
         app.db.write_blocking(|tx| credentials::revoke(tx, 2, &Actor::shell(), "1900000001", serial))
     };
     assert_eq!(code(&revoke("4F02").unwrap_err()), "AUT-109");
+    let in_force = || app.db.read_blocking(|tx| credentials::in_force(tx, &app.master_key, id));
+    assert_eq!(in_force().unwrap().serial, "4F01");
     revoke("4f01").unwrap();
     revoke("4f01").unwrap();
     assert!(find(&app.master_key).unwrap().is_none());
-    let by_id = app.db.read_blocking(|tx| credentials::by_id(tx, &app.master_key, id)).unwrap();
-    assert_eq!(by_id.serial, "4F01");
+    // What was begun with it is ended with another one that is in force, or not at all.
+    assert_eq!(code(&in_force().unwrap_err()), "AUT-109");
+    let (second, _) = credential(&app, "4f03");
+    assert_eq!(in_force().unwrap().id, second);
 
     let mut raw = Raw::open(app.database_url());
     let hexed = hex::encode("0123456789abcdef0123456789ABCDEF");

@@ -1,10 +1,11 @@
 //! JSON shapes, the attach prefix and error codes of WeChat Pay APIv3.
 use mingfen::kernel::calendar::Instant;
+use mingfen::kernel::channel::Product;
 use mingfen::kernel::money::Fen;
 use mingfen::protocol::wechat::attach::{self, AttachFault, Declared};
 use mingfen::protocol::wechat::errors::{ErrorBody, WechatCode};
-use mingfen::protocol::wechat::product_of;
 use mingfen::protocol::wechat::shapes::{NativeRequest, OrderView, TradeState};
+use mingfen::protocol::wechat::{product_of, trade_type_of};
 use serde_json::{Value, json};
 
 fn moment() -> Instant {
@@ -92,8 +93,13 @@ fn an_order_view_keeps_what_it_says_and_refuses_an_unknown_state() {
     let mut unknown = view;
     unknown["trade_state"] = json!("PAID");
     assert!(serde_json::from_value::<OrderView>(unknown).is_err());
-    assert_eq!(product_of("NATIVE").as_deref(), Some("native"));
-    assert_eq!(product_of("MWEB").as_deref(), Some("h5"));
+    for (trade_type, product) in
+        [("NATIVE", Product::NATIVE), ("JSAPI", Product::JSAPI), ("MWEB", Product::H5)]
+    {
+        assert_eq!(product_of(trade_type).as_ref(), Some(&product));
+        assert_eq!(trade_type_of(&product), trade_type);
+    }
+    assert_eq!(product_of("FACEPAY").unwrap().as_str(), "facepay");
     assert_eq!(product_of("A-B"), None);
 }
 

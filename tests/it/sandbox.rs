@@ -1,5 +1,6 @@
 //! The platform before an institution that misbehaves: one test for each fault of the sandbox, which runs as a process
 //! of its own. Each compares the order, what is stored, and how many requests reached the institution.
+use mingfen::channels::RawKind;
 use serde_json::json;
 
 use crate::support::pair::Pair;
@@ -87,7 +88,7 @@ async fn lost_answer_of_an_order_that_was_paid_is_found_by_asking_and_never_sent
 
     assert_eq!(pair.resolve().await, 1);
     pair.assert_recorded_as_it_was("ORDER-1").await;
-    assert_eq!(pair.shop.detail("ORDER-1").await.evidence.unwrap().kind, "QUERY_ANSWER");
+    assert_eq!(pair.shop.detail("ORDER-1").await.evidence.unwrap().kind, RawKind::QueryAnswer);
     let paid = before.plus(&PLACED, &[("native", 1), ("query", 1)]).plus(&PAID, &[]).plus(&ASKED, &[]);
     assert_eq!(pair.facts().await, paid);
     // The notification that was on its way all the time changes nothing any more.

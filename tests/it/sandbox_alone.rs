@@ -2,8 +2,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mingfen::channels::Answer;
 use mingfen::channels::http::{Guarded, Limits};
-use mingfen::channels::wechat::{Answer, Client, Settings};
+use mingfen::channels::wechat::{Client, Settings};
 use mingfen::clock::Clock;
 use mingfen::kernel::approvals::Bundle;
 use mingfen::kernel::bill::{BillOrder, BillRow};
@@ -112,13 +113,13 @@ impl ByHand {
     }
 
     async fn paid(&self, number: &str, total: i64) -> Value {
-        assert!(matches!(self.client.native(&self.order(number, total)).await, Answer::Ok(_)));
+        assert!(matches!(self.client.native(&self.order(number, total)).await, Answer::Known(_)));
         self.sandbox.pay(number).await
     }
 
     async fn state(&self, number: &str) -> TradeState {
         match self.client.query(number, &self.owner()).await {
-            Answer::Ok(evidence) => evidence.value.trade_state,
+            Answer::Known(evidence) => evidence.value.trade_state,
             other => panic!("{other:?}"),
         }
     }
@@ -204,7 +205,7 @@ fn signed_by(key: &mingfen::protocol::crypto::PublicKey, file: &Path) -> bool {
 async fn an_order_is_placed_once_and_its_payment_told_alike_by_query_bill_and_bil() {
     let platform = ByHand::start().await;
     let first = platform.client.native(&platform.order("DEMO-0001", 12_345)).await;
-    assert!(matches!(first, Answer::Ok(_)), "{first:?}");
+    assert!(matches!(first, Answer::Known(_)), "{first:?}");
     assert_eq!(platform.client.native(&platform.order("DEMO-0001", 12_345)).await, first);
     let other = platform.client.native(&platform.order("DEMO-0001", 12_346)).await;
     assert!(matches!(&other, Answer::Refused { code, .. } if code == "OUT_TRADE_NO_USED"), "{other:?}");
@@ -223,7 +224,7 @@ async fn an_order_is_placed_once_and_its_payment_told_alike_by_query_bill_and_bi
     let early = fetch().await;
     assert!(matches!(early, Answer::Refused { .. }), "the day is not over: {early:?}");
     platform.next_day().await;
-    let Answer::Ok(fetched) = fetch().await else { panic!("no bill") };
+    let Answer::Known(fetched) = fetch().await else { panic!("no bill") };
     let mut bill = Vec::new();
     std::io::Seek::rewind(&mut kept).unwrap();
     std::io::Read::read_to_end(&mut kept, &mut bill).unwrap();
@@ -234,7 +235,7 @@ async fn an_order_is_placed_once_and_its_payment_told_alike_by_query_bill_and_bi
     let bil = platform.bil(&format!("BIL_SANDBOX_DEMO_{day}_0001.txt"));
     assert_eq!(rows, bil.into_iter().map(BillRow::Order).collect::<Vec<_>>());
     let again = platform.client.trade_bill(day, tempfile::tempfile().unwrap()).await;
-    assert_eq!(again, Answer::Ok(fetched), "a bill never changes");
+    assert_eq!(again, Answer::Known(fetched), "a bill never changes");
 }
 
 #[actix_web::test]
@@ -388,7 +389,7 @@ async fn a_notification_is_delivered_again_on_the_documented_schedule_and_then_g
 #[actix_web::test]
 async fn a_person_pays_on_a_page_without_scripts() {
     let platform = ByHand::start().await;
-    let Answer::Ok(placed) = platform.client.native(&platform.order("DEMO-0001", 12_345)).await else {
+    let Answer::Known(placed) = platform.client.native(&platform.order("DEMO-0001", 12_345)).await else {
         panic!("not placed")
     };
     let browser = reqwest::Client::new();

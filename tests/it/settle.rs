@@ -96,9 +96,9 @@ impl<'a> Hand<'a> {
     async fn cut(&self, day: BusinessDay) -> ExchangedFile {
         self.f.world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
         let desk = self.app.desk(self.f.world.institution).await.unwrap();
-        let client = self.app.channel(self.f.world.institution).await.unwrap().client;
+        let channel = self.app.channel(self.f.world.institution).await.unwrap();
         let report =
-            splits::cut(&self.app.db, &self.app.clock, &desk, &client, day, &splits::Cutting::default())
+            splits::cut(&self.app.db, &self.app.clock, &desk, &channel, day, &splits::Cutting::default())
                 .await
                 .unwrap();
         report.files.last().unwrap().clone()

@@ -107,10 +107,10 @@ impl Fill {
         let span = self.now.saturating_sub(start);
         let (tenant, institution, credential) = (self.tenant, self.institution, self.credential);
         let x = format!("(CAST(i AS DOUBLE PRECISION) / {orders})");
-        let event = |kind: &str, after: i64, detail: &str, which: &str| {
+        let event = |kind: &str, after: i64, (reason, code_url): (&str, &str), which: &str| {
             format!(
-                "INSERT INTO order_event (order_id, at, kind, detail) SELECT o.id, o.created_at + {after}, '{kind}', \
-                 {detail} FROM pay_order o WHERE {below} AND {which} ORDER BY o.id"
+                "INSERT INTO order_event (order_id, at, kind, reason, code_url) SELECT o.id, o.created_at + {after}, '{kind}', \
+                 {reason}, {code_url} FROM pay_order o WHERE {below} AND {which} ORDER BY o.id"
             )
         };
         let mut all = vec![
@@ -128,20 +128,15 @@ impl Fill {
                 zero = d.pad("0", 64),
                 series = d.series(&from.to_string(), &to.to_string()),
             ),
-            event("CREATED", 0, "''", "1 = 1"),
+            event("CREATED", 0, ("NULL", "NULL"), "1 = 1"),
             event(
                 "UNKNOWN",
                 500_000,
-                "'no answer'",
+                ("'NO_ANSWER'", "NULL"),
                 &format!("({CLASS} < 20 OR {CLASS} BETWEEN 9990 AND 9993)"),
             ),
-            event("PAYING", 1_000_000, "'weixin://x'", &format!("{CLASS} < 9990")),
-            event(
-                "CLOSED",
-                60_000_000,
-                "'closed by the merchant'",
-                &format!("{CLASS} BETWEEN 9000 AND 9004"),
-            ),
+            event("PAYING", 1_000_000, ("NULL", "'weixin://x'"), &format!("{CLASS} < 9990")),
+            event("CLOSED", 60_000_000, ("'BY_MERCHANT'", "NULL"), &format!("{CLASS} BETWEEN 9000 AND 9004")),
         ];
         all.extend(self.payments(&below));
         all
@@ -173,12 +168,11 @@ impl Fill {
                 blob = self.blob(),
             ),
             format!(
-                "INSERT INTO outbox (kind, order_id, event_id, url, body, credential_id, created_at, attempts, next_at, \
-                 done_at) SELECT 'MERCHANT_NOTIFY', o.id, 'E' || {event}, o.notify_url, CAST('{{}}' AS {blob}), \
-                 o.credential_id, o.created_at + 21000000, 1, o.created_at + 36000000, \
+                "INSERT INTO outbox (subject, subject_id, event_id, url, credential_id, created_at, attempts, next_at, \
+                 done_at) SELECT 'ORDER_PAID', o.id, 'E' || {event}, o.notify_url, o.credential_id, \
+                 o.created_at + 21000000, 1, o.created_at + 36000000, \
                  CASE WHEN {CLASS} < 10 THEN NULL ELSE o.created_at + 22000000 END FROM pay_order o WHERE {paid}",
                 event = d.pad("o.id", 25),
-                blob = self.blob(),
             ),
         ]
     }

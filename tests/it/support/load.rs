@@ -6,6 +6,10 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use mingfen::app::App;
 use mingfen::check;
+use mingfen::db::columns::{CredentialId, TenantId};
+use mingfen::kernel::channel::{ChannelName, Product};
+use mingfen::kernel::declared::{Parties, Tags};
+use mingfen::kernel::digest::Digest;
 use mingfen::kernel::money::Fen;
 use mingfen::merchants;
 use mingfen::orders;
@@ -40,14 +44,16 @@ impl Load {
             let mut numbers = Vec::new();
             for n in 0..orders {
                 let request = orders::Request {
-                    platform_merchant_id: merchant.platform_merchant_id,
-                    credential_id: credential.id,
+                    platform_merchant_id: TenantId::new(merchant.platform_merchant_id),
+                    credential_id: CredentialId::new(credential.id),
                     merchant: merchant.clone(),
                     order_prefix: "SB".to_owned(),
+                    channel: ChannelName::Wechat,
+                    product: Product::NATIVE,
                     out_trade_no: format!("LOAD-{n}"),
-                    content_sha256: "0".repeat(64),
-                    tags: String::new(),
-                    parties: String::new(),
+                    content_sha256: Digest::ZERO,
+                    tags: Tags::default(),
+                    parties: Parties::default(),
                     amount: Fen::new(100 + n as i64),
                     description: "load".to_owned(),
                     attach: String::new(),

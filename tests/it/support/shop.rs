@@ -9,7 +9,11 @@ use actix_web::web::Data;
 use mingfen::app::App;
 use mingfen::channels::http::{Guarded, Limits};
 use mingfen::config::Config;
+use mingfen::db::columns::{CredentialId, TenantId};
 use mingfen::institutions::{self, NewInstitution, ResultEncoding};
+use mingfen::kernel::channel::{ChannelName, Product};
+use mingfen::kernel::declared::{Parties, Tags};
+use mingfen::kernel::digest::Digest;
 use mingfen::merchants::{self, NewSubMerchant};
 use mingfen::orders::{self, Detail};
 use mingfen::people::credentials::{self, AnswerMode, NewCredential};
@@ -187,7 +191,8 @@ pub fn sub_merchant(app: &App, institution_id: i64, merchant: &str, tenant: i64,
     app.db.write_blocking(|tx| merchants::create(tx, at, &Actor::shell(), &new)).unwrap();
 }
 
-fn credential(app: &App, tenant: i64, signer: &Signer, apiv3_key: &ApiV3Key, answer_mode: AnswerMode) {
+/// What the tenant's systems sign with from now on.
+pub fn credential(app: &App, tenant: i64, signer: &Signer, apiv3_key: &ApiV3Key, answer_mode: AnswerMode) {
     let pem = signer.key.public_key().unwrap().to_pem().unwrap();
     let new = NewCredential {
         platform_merchant_id: tenant,
@@ -338,7 +343,11 @@ impl Shop {
     /// Our number of the merchant's order.
     pub async fn order_no(&self, number: &str) -> String {
         let (tenant, number) = (self.tenant_id, number.to_owned());
-        let order = self.app.db.read(move |tx| mingfen::orders::by_out_trade_no(tx, tenant, &number)).await;
+        let order = self
+            .app
+            .db
+            .read(move |tx| mingfen::orders::by_out_trade_no(tx, TenantId::new(tenant), &number))
+            .await;
         order.unwrap().unwrap().order_no
     }
 
@@ -346,7 +355,7 @@ impl Shop {
     pub async fn state(&self, number: &str) -> &'static str {
         let (tenant, number) = (self.tenant_id, number.to_owned());
         let state = self.app.db.read(move |tx| {
-            let order = mingfen::orders::by_out_trade_no(tx, tenant, &number)?.unwrap();
+            let order = mingfen::orders::by_out_trade_no(tx, TenantId::new(tenant), &number)?.unwrap();
             Ok(mingfen::orders::standing(tx, order)?.state)
         });
         state.await.unwrap().as_str()
@@ -410,14 +419,16 @@ impl Shop {
             let merchant = merchants::by_number(tx, &sub_mchid)?.unwrap();
             let credential = credentials::find(tx, &master, &credential.mchid, &credential.serial)?.unwrap();
             let request = orders::Request {
-                platform_merchant_id: merchant.platform_merchant_id,
-                credential_id: credential.id,
+                platform_merchant_id: TenantId::new(merchant.platform_merchant_id),
+                credential_id: CredentialId::new(credential.id),
                 merchant,
                 order_prefix: "SB".to_owned(),
+                channel: ChannelName::Wechat,
+                product: Product::NATIVE,
                 out_trade_no: number,
-                content_sha256: "0".repeat(64),
-                tags: String::new(),
-                parties: String::new(),
+                content_sha256: Digest::ZERO,
+                tags: Tags::default(),
+                parties: Parties::default(),
                 amount: mingfen::kernel::money::Fen::new(1),
                 description: "left behind".to_owned(),
                 attach: String::new(),
