@@ -54,3 +54,4 @@ mod runtime_role;
 
 mod journeys;
 mod pages;
+mod walk;
