@@ -60,3 +60,4 @@ mod runtime_role;
 
 mod journeys;
 mod pages;
+mod walk;

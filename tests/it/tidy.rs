@@ -323,6 +323,128 @@ fn the_map_in_the_readme_is_that_of_the_house_and_the_real_tree() {
     assert_eq!(folders, map_of_the_house().into_iter().map(|(room, _)| room).collect());
 }
 
+fn templates() -> Vec<(String, String)> {
+    let base = root().join("templates");
+    let mut paths = Vec::new();
+    files_below(&base, ".html", &mut paths);
+    assert!(paths.len() > 10, "the walk over templates found only {} files", paths.len());
+    let name = |path: &Path| path.strip_prefix(&base).unwrap().to_string_lossy().replace('\\', "/");
+    paths.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// Characters of Chinese text, its marks and its wide forms.
+fn is_chinese(c: char) -> bool {
+    matches!(c, '\u{3000}'..='\u{303f}' | '\u{3400}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}')
+}
+
+/// Lines of code that choose between languages or speak Chinese; comments may.
+fn speaking(code: &str) -> Vec<usize> {
+    let says = |line: &str| {
+        let code = line.split("//").next().unwrap();
+        code.contains(".pick(") || code.contains(is_chinese)
+    };
+    (1..).zip(code.lines()).filter(|(_, line)| says(line)).map(|(number, _)| number).collect()
+}
+
+/// Text between an opening and a closing mark gone.
+fn without(text: &str, open: &str, close: &str) -> String {
+    let mut parts = text.split(open);
+    let mut left = parts.next().unwrap().to_owned();
+    for part in parts {
+        left.push(' ');
+        left.push_str(part.split_once(close).map_or("", |(_, rest)| rest));
+    }
+    left
+}
+
+/// Words of a template that a reader would see or hear: outside of tags and expressions, or in a spoken attribute.
+fn seen_words(template: &str) -> Vec<String> {
+    let mut html = template.to_owned();
+    for (open, close) in [("{#", "#}"), ("{{", "}}"), ("{%", "%}")] {
+        html = without(&html, open, close);
+    }
+    let spoken = ["aria-label=\"", "placeholder=\"", "title=\"", "alt=\"", "data-label=\""];
+    let said =
+        spoken.iter().flat_map(|name| html.split(*name).skip(1)).map(|rest| rest.split('"').next().unwrap());
+    let mut text: String = said.collect::<Vec<_>>().join(" ");
+    text.push(' ');
+    text.push_str(&without(&html, "<", ">"));
+    let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn pages_speak_through_their_words_alone() {
+    let mut complaints = Vec::new();
+    for source in sources().iter().filter(|s| s.room == "web" && !s.path.starts_with("web/words/")) {
+        let lines = speaking(&source.text);
+        complaints.extend(lines.iter().map(|line| format!("src/{}:{line} speaks for itself", source.path)));
+    }
+    // T is the business day's name in both languages; the sandbox's own page is no page of the product.
+    for (name, text) in templates().iter().filter(|(name, _)| !name.starts_with("sandbox/")) {
+        let words = seen_words(text);
+        let words = words.iter().filter(|word| word.as_str() != "T");
+        complaints.extend(words.map(|word| format!("templates/{name} says '{word}'")));
+    }
+    none(complaints);
+}
+
+#[test]
+fn a_page_that_speaks_for_itself_would_be_noticed() {
+    assert_eq!(
+        speaking("let a = lang.pick(1, 2);\n// 明分\nlet b = \"分\";\nlet c = 1; // 分\n\"，\""),
+        [1, 3, 5]
+    );
+    assert_eq!(
+        seen_words("<p class=\"x\">{{ s.a }} Paid<b>{% if b %}实付{% endif %}</b></p>"),
+        ["Paid", "实付"]
+    );
+    assert_eq!(seen_words("<i aria-label=\"Menu {{ x }}\" class=\"y\"></i>{# a remark #}"), ["Menu"]);
+}
+
+#[test]
+fn every_text_is_used() {
+    let mut used = String::new();
+    for source in sources().iter().filter(|s| s.room == "web" && !s.path.starts_with("web/words/")) {
+        used.push_str(&source.text);
+    }
+    templates().iter().for_each(|(_, text)| used.push_str(text));
+    // `let said = w.order;` and then `said.text`.
+    let short = |key: &str| format!("said.{}", key.split_once('.').unwrap().1);
+    let words: BTreeSet<&str> = used.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.').collect();
+    let is_used = |key: &str| {
+        let ends = format!(".{key}");
+        words.iter().any(|word| word.ends_with(&ends) || *word == short(key))
+    };
+    let all = mingfen::web::words::every();
+    assert!(all.len() > 200, "only {} texts", all.len());
+    none(
+        all.iter()
+            .filter(|(key, ..)| !is_used(key))
+            .map(|(key, ..)| format!("{key} is shown nowhere"))
+            .collect(),
+    );
+}
+
+#[test]
+fn templates_are_laid_out_to_be_read() {
+    const MAX_LINE: usize = 160;
+    let mut complaints = Vec::new();
+    for (name, text) in templates() {
+        for (number, line) in (1..).zip(text.lines()) {
+            let indent = line.len() - line.trim_start().len();
+            if line.chars().count() > MAX_LINE {
+                complaints.push(format!("templates/{name}:{number} is longer than {MAX_LINE} characters"));
+            }
+            if indent % 2 != 0 || line.trim_end() != line || line.contains('\t') {
+                complaints
+                    .push(format!("templates/{name}:{number} is indented otherwise, or ends in blanks"));
+            }
+        }
+    }
+    none(complaints);
+}
+
 #[test]
 fn templates_hold_nothing_inline() {
     let mut paths = Vec::new();

@@ -13,6 +13,7 @@ mod owner;
 mod query;
 mod signed;
 
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Route};
@@ -27,35 +28,54 @@ const RETRY_AFTER: (&str, &str) = ("Retry-After", "5");
 /// The longest request body, in bytes.
 const BODY_MAX: usize = 64 * 1024;
 
-/// The routes of the gateway.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(
-            web::scope("/v3")
-                .wrap(from_fn(answer::sign_answer))
-                .app_data(web::PayloadConfig::new(BODY_MAX))
-                .service(at("/pay/partner/transactions/native", web::post().to(native::native)))
-                .service(at("/pay/partner/transactions/id/{number}", web::get().to(query::by_transaction_id)))
-                .service(at(
-                    "/pay/partner/transactions/out-trade-no/{number}",
-                    web::get().to(query::by_out_trade_no),
-                ))
-                .service(at(
-                    "/pay/partner/transactions/out-trade-no/{number}/close",
-                    web::post().to(close::close),
-                ))
-                .service(at("/certificates", web::get().to(certificates::certificates)))
-                .default_service(web::to(unknown)),
-        )
-        .service(
-            at("/notify/{institution}/wechat", web::post().to(notify::notify))
-                .app_data(web::PayloadConfig::new(BODY_MAX)),
-        );
+/// The prefix of what the platform itself signs answers to.
+const V3: &str = "/v3";
+
+/// An address and who answers it.
+pub struct Address {
+    /// The method; any other is answered in WeChat's shape too.
+    pub method: Method,
+    /// The path, with `{names}` for what varies.
+    pub path: &'static str,
+    answer: fn(Route) -> Route,
 }
 
-/// An address with its one method; any other is answered in WeChat's shape too.
-fn at(path: &str, route: Route) -> Resource {
-    web::resource(path).route(route).default_service(web::to(unknown))
+macro_rules! addresses {
+    ($($method:ident $path:literal => $handler:path;)*) => {
+        /// Every address of the gateway; it is made of this list, and the tests walk it.
+        pub static ADDRESSES: &[Address] = &[$(
+            Address { method: Method::$method, path: $path, answer: |route| route.to($handler) },
+        )*];
+    };
+}
+
+addresses! {
+    POST "/v3/pay/partner/transactions/native" => native::native;
+    GET  "/v3/pay/partner/transactions/id/{number}" => query::by_transaction_id;
+    GET  "/v3/pay/partner/transactions/out-trade-no/{number}" => query::by_out_trade_no;
+    POST "/v3/pay/partner/transactions/out-trade-no/{number}/close" => close::close;
+    GET  "/v3/certificates" => certificates::certificates;
+    POST "/notify/{institution}/wechat" => notify::notify;
+}
+
+impl Address {
+    fn resource(&self, path: &str) -> Resource {
+        let route = (self.answer)(web::method(self.method.clone()));
+        web::resource(path).route(route).default_service(web::to(unknown))
+    }
+}
+
+/// Adds the gateway to an application whose state holds an [`App`](crate::app::App).
+pub fn routes(config: &mut ServiceConfig) {
+    let limit = || web::PayloadConfig::new(BODY_MAX);
+    let mut signed = web::scope(V3).wrap(from_fn(answer::sign_answer)).app_data(limit());
+    for address in ADDRESSES {
+        match address.path.strip_prefix(V3) {
+            Some(below) => signed = signed.service(address.resource(below)),
+            None => drop(config.service(address.resource(address.path).app_data(limit()))),
+        }
+    }
+    config.service(signed.default_service(web::to(unknown)));
 }
 
 async fn unknown() -> Result<HttpResponse, Fault> {
