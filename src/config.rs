@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use figment::Figment;
 use figment::error::Kind;
-use figment::providers::{Format, Serialized, Toml};
+use figment::providers::{Format, Serialized};
 use figment::value::{Dict, Value};
 use serde::{Deserialize, Serialize};
 
@@ -188,13 +188,28 @@ fn environment(variables: impl Iterator<Item = (String, String)>) -> Dict {
     let ours = variables.filter(|(name, _)| !NOT_SETTINGS.contains(&name.as_str()));
     ours.filter_map(|(name, text)| {
         let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
-        let value = match text.parse::<Value>() {
-            Ok(parsed) if NOT_TEXT.contains(&key.as_str()) => parsed,
-            _ => Value::from(text),
-        };
-        Some((key, value))
+        let value = if NOT_TEXT.contains(&key.as_str()) { number_or_truth(&text) } else { None };
+        Some((key, value.unwrap_or_else(|| Value::from(text))))
     })
     .collect()
+}
+
+fn number_or_truth(text: &str) -> Option<Value> {
+    let text = text.trim();
+    text.parse::<bool>().map(Value::from).or_else(|_| text.parse::<i64>().map(Value::from)).ok()
+}
+
+/// The settings file's language, read by the same crate that reads it elsewhere in the build.
+struct Toml;
+
+impl Format for Toml {
+    type Error = toml::de::Error;
+
+    const NAME: &'static str = "TOML";
+
+    fn from_str<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Self::Error> {
+        toml::from_str(text)
+    }
 }
 
 fn private_text(file: &Path) -> Result<String, ConfigError> {

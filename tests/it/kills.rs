@@ -89,6 +89,7 @@ async fn what_was_acknowledged_before_each_of_fifty_kills_is_there_once() {
         tokio::pin!(telling);
         let ended = tokio::time::timeout(moment, &mut telling).await.is_ok();
         serving.kill();
+        load.stop();
         if !ended {
             // Whatever was under way finds nobody any more.
             telling.await;

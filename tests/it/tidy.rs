@@ -484,3 +484,43 @@ fn the_settings_in_the_readme_are_the_real_ones_with_their_defaults() {
     };
     assert_eq!(told, real.map(|(name, value)| (name.clone(), text(value))).collect());
 }
+
+/// Words of a test that stands on the platform's database.
+const ON_A_DATABASE: [&str; 8] = [
+    "FinishedDay",
+    "Kind",
+    "MINGFEN_TEST_DATABASE_URL",
+    "Pair",
+    "Shop",
+    "TestApp",
+    "TestDatabase",
+    "of_this_run",
+];
+
+#[test]
+fn what_tests_run_leaves_out_on_postgres_uses_no_database_and_nothing_else_is_left_out() {
+    let run = fs::read_to_string(root().join("tests/run")).unwrap();
+    let list = run.split("once=(").nth(1).unwrap().split(')').next().unwrap();
+    let once: Vec<&str> = list.split_whitespace().collect();
+    let main = fs::read_to_string(root().join("tests/it/main.rs")).unwrap();
+    let modules: Vec<&str> =
+        main.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
+    assert!(once.len() > 10 && modules.len() > once.len());
+    for name in &once {
+        // The list goes to `--skip`, which leaves out whatever has the text in its path.
+        let left_out: Vec<_> = modules.iter().filter(|module| module.ends_with(name)).collect();
+        assert_eq!(left_out, [name]);
+    }
+    let helpers = ["honest_day", "played", "rules", "sandbox_process"];
+    let files = once.iter().map(|name| format!("{name}.rs"));
+    let files = files.chain(helpers.iter().map(|name| format!("support/{name}.rs")));
+    for file in files.filter(|file| file != "tidy.rs") {
+        let text = fs::read_to_string(root().join("tests/it").join(&file)).unwrap();
+        let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let found: Vec<&str> = words.filter(|word| ON_A_DATABASE.contains(word)).collect();
+        assert!(found.is_empty(), "tests/it/{file}: {found:?}");
+        let uses = text.split("support::").skip(1).map(first_word);
+        let others: Vec<String> = uses.filter(|name| !helpers.contains(&name.as_str())).collect();
+        assert!(others.is_empty(), "tests/it/{file} uses support::{others:?}");
+    }
+}

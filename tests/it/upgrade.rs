@@ -56,7 +56,9 @@ fn old_postgres(url: &str) {
     for table in old.tables() {
         let columns = columns(&mut old, &table);
         let rows = old.texts(&rows_as_inserts(&table, &columns)).join(";\n");
-        new.execute(&rows).unwrap_or_else(|e| panic!("{table}: {e}"));
+        if !rows.is_empty() {
+            new.execute(&rows).unwrap_or_else(|e| panic!("{table}: {e}"));
+        }
         if let Some(sequence) = sequence(&mut new, &table) {
             let next = format!("SELECT setval('{sequence}', (SELECT MAX(id) + 1 FROM {table}), false) AS v");
             if new.count(&table) > 0 {
