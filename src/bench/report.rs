@@ -7,7 +7,7 @@ use serde::Serialize;
 /// One measurement; parts that do not apply are left out.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// `h1`, `h2`, `h4` or `pages`.
+    /// `h0`, `h1`, `h2`, `h4` or `pages`.
     pub bench: &'static str,
     /// `sqlite`, `postgres`, or `files` where none is needed.
     pub database: &'static str,

@@ -151,7 +151,9 @@ fn write_group(
     let mut open = Open::of(&mut conn);
     loop {
         if let Some(piece) = done.last_mut().filter(|piece| piece.is_awaited()) {
-            transaction::part(open.conn(), |tx| piece.run(tx))?;
+            let part = transaction::part(open.conn(), |tx| piece.run(tx));
+            // Nothing of the group has happened; what still waits is another's.
+            part.map_err(|error| Error::Db(DbError::unavailable(error)))?;
         }
         if done.len() >= most || began.elapsed() >= LONG {
             break;

@@ -64,12 +64,17 @@ pub(super) fn run<T>(
 pub(super) fn part(conn: &mut Conn, work: impl FnOnce(&mut Tx<'_>) -> bool) -> Result<(), Error> {
     let outside = depth(conn)?;
     Manager::begin_transaction(conn)?;
-    if work(&mut Tx { conn }) {
-        return Ok(Manager::commit_transaction(conn)?);
-    }
+    let keep = work(&mut Tx { conn });
     // Savepoints of its own that a panic left open lie between.
     while depth(conn)? > outside {
-        Manager::rollback_transaction(conn)?;
+        if keep {
+            Manager::commit_transaction(conn)?;
+        } else {
+            Manager::rollback_transaction(conn)?;
+        }
+    }
+    if keep {
+        return Ok(());
     }
     // Going back leaves the savepoint where it is. Where it is gone, so is the transaction, and what comes next would
     // stand by itself.
