@@ -153,7 +153,7 @@ async fn a_timeline_is_told_in_the_readers_language_and_in_the_other_sides_words
             "check key, number and rights: PARAM_ERROR",
         ),
         ("机构服务器出错：502", "server failed: 502"),
-        ("实付与应付：120.00 ≠ 123.45", "Paid and asked for: 120.00 ≠ 123.45"),
+        ("实付与应付：¥120.00 ≠ ¥123.45", "Paid and asked for: ¥120.00 ≠ ¥123.45"),
         ("words of before", "words of before"),
         ("商户关闭", "By the merchant"),
     ];

@@ -115,7 +115,10 @@ impl Channel {
             Answer::Refused { code, .. } if code == WechatCode::OrderNotExist.as_str() => {
                 Answer::Known(Queried::Absent)
             }
-            answer => answer.and_then(|seen| self.queried(seen)),
+            Answer::Known(seen) => self.queried(seen),
+            Answer::Refused { status, code, message } => Answer::Refused { status, code, message },
+            Answer::Busy => Answer::Busy,
+            Answer::Unknown(why) => Answer::Unknown(why),
         }
     }
 
