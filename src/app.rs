@@ -13,6 +13,7 @@ use crate::orders::{Channel, Intake, Pace};
 use crate::people::keys::PlatformKeys;
 use crate::people::login::Doorkeeper;
 use crate::protocol::crypto::MasterKey;
+use crate::settlement::Waits;
 
 /// The state handed to every handler and every job. Clones share it.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub struct App {
     pub http: Guarded,
     /// Keeps jobs that run in several processes from doing the same at the same time.
     pub leases: Leases,
+    /// What was last told of days that stand still.
+    pub waits: Waits,
     channels: Arc<Mutex<Channels>>,
 }
 
@@ -81,8 +84,8 @@ impl App {
         let doorkeeper = Doorkeeper::new(config.login_attempts_per_minute);
         let (config, keys) = (Arc::new(config), Arc::new(keys));
         let intake = Intake::start(&db.lane(Lane::Intake), Pace::of(&db))?;
-        let (leases, channels) = (Leases::default(), Arc::default());
-        Ok(App { db, clock, intake, config, master_key, keys, doorkeeper, http, leases, channels })
+        let (leases, waits, channels) = (Leases::default(), Waits::default(), Arc::default());
+        Ok(App { db, clock, intake, config, master_key, keys, doorkeeper, http, leases, waits, channels })
     }
 
     /// The same for requests, which must be answered in time.

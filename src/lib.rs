@@ -10,23 +10,25 @@
 //!  4. `db` both databases, transactions, schema; nothing of the business
 //!  5. `people` users, roles, sessions, API credentials, audit trail
 //!  6. `institutions` profiles, channels and keys of licensed institutions
-//!  7. `exchange` signed files: published, answered, taken in
-//!  8. `merchants` sub-merchants and receivers
-//!  9. `rules` approved rule versions
-//! 10. `ledger` the memo ledger: entries a batch or a file, chained per custody day; balances
-//! 11. `channels` OUT: calls to an institution's channel
-//! 12. `orders` orders, intake of payments
-//! 13. `reconciliation` the institution's bill against our own record
-//! 14. `splits` the cut: proposals, exceptions, SPL files
-//! 15. `settlement` the netted settlement of a day, STL files; what results say of the money
-//! 16. `notices` who is told what: delivery of the outbox
-//! 17. `tasks` what runs by itself: queries, file import, the daily round
-//! 18. `check` every invariant of database, files and chains
-//! 19. `gateway` IN: merchants' own systems
-//! 20. `web` the browser pages
-//! 21. `sandbox` a licensed institution in a box, for the demo and the tests; knows the first three rooms only
-//! 22. `bench` what `mingfen bench` measures, and its anchors
-//! 23. `cli` one file per command
+//!  7. `exchange` signed files: published, answered, taken in; where each of ours stands
+//!  8. `approvals` what an institution approved: bundles in force
+//!  9. `merchants` sub-merchants and receivers
+//! 10. `rules` approved rule versions
+//! 11. `ledger` the memo ledger: entries a batch or a file, chained per custody day; balances
+//! 12. `channels` OUT: calls to an institution's channel
+//! 13. `orders` orders, intake of payments
+//! 14. `reconciliation` the institution's bill against our own record
+//! 15. `splits` the cut: proposals, exceptions, SPL files
+//! 16. `settlement` the netted settlement of a day, STL files, the gate; what results say of the money
+//! 17. `inbox` what an institution sends: bundles, bills, results
+//! 18. `notices` who is told what: delivery of the outbox
+//! 19. `tasks` what runs by itself: queries, file import, the daily round
+//! 20. `check` every invariant of database, files and chains
+//! 21. `gateway` IN: merchants' own systems
+//! 22. `web` the browser pages
+//! 23. `sandbox` a licensed institution in a box, for the demo and the tests; knows the first three rooms only
+//! 24. `bench` what `mingfen bench` measures, and its anchors
+//! 25. `cli` one file per command
 //!
 //! Everybody may use `clock`, `config` and `error`; from `notices` on also `app`, the state that handlers and tasks share.
 pub use mingfen_kernel as kernel;
@@ -39,8 +41,10 @@ pub mod error;
 
 pub mod db;
 
+pub mod approvals;
 pub mod channels;
 pub mod exchange;
+pub mod inbox;
 pub mod institutions;
 pub mod ledger;
 pub mod merchants;

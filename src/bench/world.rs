@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::db::{Backend, Create};
 use crate::exchange::{self, Incoming};
+use crate::inbox;
 use crate::institutions::{self, Institution, NewInstitution, ResultEncoding};
 use crate::kernel::rule;
 use crate::merchants::{self, NewSubMerchant};
@@ -18,7 +19,6 @@ use crate::people::Actor;
 use crate::people::credentials::{self, AnswerMode, NewCredential};
 use crate::protocol::crypto::{MasterKey, PrivateKey, base64};
 use crate::protocol::wechat::notification::ApiV3Key;
-use crate::settlement;
 
 /// Code of the bench's institution; a database that holds another one is refused.
 pub const INSTITUTION: &str = "BENCH";
@@ -154,7 +154,7 @@ fn found(
             merchants::create(tx, now, &actor, &new)?;
         }
         let institution = institutions::by_id(tx, id)?;
-        settlement::receive(tx, &institution, &incoming, now)?;
+        inbox::receive(tx, &institution, &incoming, now)?;
         Ok((institution, tenant, credential))
     });
     Ok(made?)

@@ -17,10 +17,10 @@ use crate::kernel::calendar::BusinessDay;
 use crate::kernel::declared::{Parties, Tags};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::FileKind;
-use crate::kernel::file::ret::RetCode;
+use crate::kernel::file::ret::{RetCode, RetStatus};
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
-use crate::kernel::state::{CustodyState, OrderState, SettlementState};
+use crate::kernel::state::{CustodyState, FileState, OrderState, SettlementState};
 
 /// How a type is stored.
 pub trait Stored: Sized {
@@ -146,35 +146,41 @@ bound!(Text, String, [T: Stored<Base = Text, Raw = String> + std::fmt::Debug + S
 bound!(BigInt, i64, [T: Stored<Base = BigInt, Raw = i64> + std::fmt::Debug + Send + Sync + 'static], As<T>);
 bound!(Integer, i32, [T: Stored<Base = Integer, Raw = i32> + std::fmt::Debug + Send + Sync + 'static], As<T>);
 
-/// Reading straight into a type of the kernel.
+/// Reading straight into a type that is [`Stored`].
 macro_rules! read {
     ($($type:ty),+ $(,)?) => {$(
-        impl FromSql<<$type as Stored>::Base, MultiBackend> for $type {
-            fn from_sql(bytes: <MultiBackend as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
-                <As<$type> as FromSql<<$type as Stored>::Base, MultiBackend>>::from_sql(bytes).map(|read| read.0)
+        impl diesel::deserialize::FromSql<<$type as $crate::db::columns::Stored>::Base, $crate::db::MultiBackend> for $type {
+            fn from_sql(
+                bytes: <$crate::db::MultiBackend as diesel::backend::Backend>::RawValue<'_>,
+            ) -> diesel::deserialize::Result<Self> {
+                <$crate::db::columns::As<$type> as diesel::deserialize::FromSql<
+                    <$type as $crate::db::columns::Stored>::Base,
+                    $crate::db::MultiBackend,
+                >>::from_sql(bytes).map(|read| read.0)
             }
         }
 
-        impl Queryable<<$type as Stored>::Base, MultiBackend> for $type {
+        impl diesel::deserialize::Queryable<<$type as $crate::db::columns::Stored>::Base, $crate::db::MultiBackend> for $type {
             type Row = Self;
-            fn build(row: Self) -> deserialize::Result<Self> {
+            fn build(row: Self) -> diesel::deserialize::Result<Self> {
                 Ok(row)
             }
         }
 
-        impl From<As<$type>> for $type {
-            fn from(value: As<$type>) -> Self {
+        impl From<$crate::db::columns::As<$type>> for $type {
+            fn from(value: $crate::db::columns::As<$type>) -> Self {
                 value.0
             }
         }
     )+};
 }
+pub(crate) use read;
 
-/// Kernel types that are stored as their word, by `as_str` and `parse`.
+/// Types that are stored as their word, by `as_str` and `parse`: those of the kernel below, and a room's own in its store.
 macro_rules! words {
     ($($type:ty),+ $(,)?) => {
-        $(impl Stored for $type {
-            type Base = Text;
+        $(impl $crate::db::columns::Stored for $type {
+            type Base = diesel::sql_types::Text;
             type Raw = String;
             fn raw(&self) -> String {
                 self.as_str().to_owned()
@@ -183,9 +189,10 @@ macro_rules! words {
                 <$type>::parse(&raw)
             }
         })+
-        read!($($type),+);
+        $crate::db::columns::read!($($type),+);
     };
 }
+pub(crate) use words;
 
 impl Stored for Fen {
     type Base = BigInt;
@@ -221,7 +228,18 @@ impl Stored for Digest {
 }
 
 read!(Fen, BusinessDay, Digest);
-words!(FileKind, OrderState, CustodyState, SettlementState, RetCode, Reason, Tags, Parties);
+words!(
+    FileKind,
+    FileState,
+    RetStatus,
+    OrderState,
+    CustodyState,
+    SettlementState,
+    RetCode,
+    Reason,
+    Tags,
+    Parties
+);
 
 /// Makes the type of a table's key.
 macro_rules! keys {

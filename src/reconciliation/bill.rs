@@ -9,7 +9,7 @@ use super::store::{self, BillRow};
 use crate::channels::wechat::{Answer, Client};
 use crate::db::{Tx, reserve_id};
 use crate::error::{Code, Error};
-use crate::exchange::{self, Desk, ExchangedFile, NewFile};
+use crate::exchange::{self, Desk, Direction, DocumentKind, ExchangedFile, NewFile};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::bill;
 use crate::kernel::calendar::BusinessDay;
@@ -20,7 +20,7 @@ use crate::protocol::crypto::random_nonce;
 use crate::protocol::wechat::bill::{BillFault, Reader};
 
 /// The kind under which a channel's own bill is recorded.
-pub const KIND: &str = "WXBILL";
+pub const KIND: DocumentKind = DocumentKind::Wxbill;
 
 /// A bill as it came, on disk and not yet read. It is gone when this is dropped, unless [`load`] kept it.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ pub fn load(
         }
         None => keep(tx, desk, day, fetched, bundle, known.len(), now).map_err(twice)?,
     };
-    for file in exchange::of_day(tx, desk.institution.id, "BIL", day.to_i32())? {
+    for file in exchange::of_day(tx, desk.institution.id, DocumentKind::Bil, day.to_i32())? {
         if !order_store::has_source(tx, row.id, file.id)? {
             signed_rows(tx, desk, day, &file, &row, now).map_err(twice)?;
             order_store::add_source(tx, row.id, file.id)?;
@@ -138,7 +138,7 @@ fn keep(
     exchange::sync_dir(&inbox)?;
     let new = NewFile {
         institution_id: institution.id,
-        direction: "IN",
+        direction: Direction::In,
         kind: KIND,
         name,
         business_date: day.to_i32(),

@@ -6,11 +6,16 @@ use diesel::prelude::*;
 
 use super::row_store::SplitRow;
 use crate::db::Tx;
-use crate::db::schema::{bill_order, day_cut, file_result, result_line, rule_version, split_order};
+use crate::db::columns::As;
+use crate::db::schema::{
+    bill_order, day_cut, file_result, file_standing, result_line, rule_version, split_order,
+};
 use crate::error::Error;
-use crate::exchange::ExchangedFile;
+use crate::exchange::{AnswerStage, ExchangedFile};
+use crate::kernel::file::ret::RetStatus;
 use crate::kernel::file::spl::{SplLine, shares};
 use crate::kernel::money::Fen;
+use crate::kernel::state::FileState;
 use crate::reconciliation::{self, BillRow, BilledOrder};
 
 /// Orders that are looked at in one query.
@@ -219,10 +224,9 @@ pub(super) fn told_on(
     day: i32,
     numbers: &[String],
 ) -> Result<Option<String>, Error> {
-    let void = file_result::table
-        .filter(file_result::file_id.eq(split_order::file_id))
-        .filter(file_result::stage.eq("FIRST"))
-        .filter(file_result::code.ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]));
+    let void = file_standing::table
+        .filter(file_standing::file_id.eq(split_order::file_id))
+        .filter(file_standing::state.eq(As(FileState::Rejected)));
     Ok(numbered!(tx, institution, day, numbers)
         .filter(not(exists(void)))
         .select(split_order::inst_order_no)
@@ -266,10 +270,37 @@ pub fn entry(tx: &mut Tx<'_>, file: &ExchangedFile, n: i32) -> Result<Option<Ent
     Ok(entries(tx, file, n.saturating_sub(1), 1)?.into_iter().find(|entry| entry.order.n == n))
 }
 
-/// How many orders of a file were split.
-pub fn split_count(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<i64, Error> {
-    let split = of!(split_order, file).filter(split_order::reason.is_null());
-    Ok(split.count().get_result(tx.conn())?)
+/// The first O of a file of which no FINAL speaks, by place.
+pub fn unanswered(tx: &mut Tx<'_>, file: &ExchangedFile, limit: i64) -> Result<Vec<i32>, Error> {
+    let (mut found, mut after) = (Vec::new(), 0);
+    let limit = usize::try_from(limit).unwrap_or(0);
+    // Page by page: results answer in order, mostly, and a join would read the whole file.
+    loop {
+        let page: Vec<i32> = of!(split_order, file)
+            .filter(split_order::reason.is_null())
+            .filter(split_order::n.gt(after))
+            .order(split_order::n.asc())
+            .limit(PAGE)
+            .select(split_order::n)
+            .load(tx.conn())?;
+        let Some(last) = page.last() else { return Ok(found) };
+        let said: HashSet<i32> = result_line::table
+            .inner_join(file_result::table)
+            .filter(file_result::file_id.eq(file.id))
+            .filter(file_result::stage.eq(As(AnswerStage::Final)))
+            .filter(result_line::n.gt(after))
+            .filter(result_line::n.le(last))
+            .select(result_line::n)
+            .load(tx.conn())?
+            .into_iter()
+            .collect();
+        after = *last;
+        found.extend(page.into_iter().filter(|n| !said.contains(n)));
+        if found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
+    }
 }
 
 /// What the lines of each split order of a file add up to, in fen.
@@ -293,7 +324,7 @@ pub fn answered_totals(
     tx: &mut Tx<'_>,
     file: &ExchangedFile,
     result: i64,
-    status: &str,
+    status: RetStatus,
 ) -> Result<Vec<ReceiverTotal>, Error> {
     totals(tx, file, Some((result, status)))
 }
@@ -301,7 +332,7 @@ pub fn answered_totals(
 fn totals(
     tx: &mut Tx<'_>,
     file: &ExchangedFile,
-    answered: Option<(i64, &str)>,
+    answered: Option<(i64, RetStatus)>,
 ) -> Result<Vec<ReceiverTotal>, Error> {
     /// Fen, orders, and the last order that was counted.
     type Sum = (i64, i64, i32);
@@ -332,7 +363,7 @@ fn too_much() -> Error {
 fn each_split(
     tx: &mut Tx<'_>,
     file: &ExchangedFile,
-    answered: Option<(i64, &str)>,
+    answered: Option<(i64, RetStatus)>,
     mut take: impl FnMut(i32, &[SplLine<'_>]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut after = 0;
@@ -347,7 +378,7 @@ fn each_split(
         if let Some((result, status)) = answered {
             let said = result_line::table
                 .filter(result_line::file_result_id.eq(result))
-                .filter(result_line::status.eq(status))
+                .filter(result_line::status.eq(As(status)))
                 .select(result_line::n);
             page = page.filter(split_order::n.eq_any(said));
         }

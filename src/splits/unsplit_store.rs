@@ -7,6 +7,7 @@ use diesel::sql_types::{Integer, Text};
 use crate::db::schema::{exchanged_file, pay_order, unsplit_order};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
+use crate::kernel::state::FileState;
 use crate::people::Scope;
 
 /// An order that no file of its day could split, with the file that tells it.
@@ -35,11 +36,9 @@ fn standing(of: Option<(i64, i32)>) -> String {
     let of = of.map_or_else(String::new, |(institution, day)| {
         format!("AND x.institution_id = {institution} AND x.business_date = {day}")
     });
+    let rejected = FileState::Rejected.as_str();
     let void = |file: &str| {
-        format!(
-            "EXISTS (SELECT 1 FROM file_result r WHERE r.file_id = {file} AND r.stage = 'FIRST'
-               AND r.code NOT IN ('ACCEPTED', 'E_SIGN', 'E_DIGEST'))"
-        )
+        format!("EXISTS (SELECT 1 FROM file_standing s WHERE s.file_id = {file} AND s.state = '{rejected}')")
     };
     format!(
         "SELECT x.file_id, x.n, x.institution_id, x.business_date, b.sub_merchant_id, b.order_no, x.inst_order_no,
@@ -97,6 +96,20 @@ pub fn unsplit_breaks(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
         breaks.extend(found.into_iter().map(|one| format!("{what}: {}", one.inst_order_no)));
     }
     Ok(breaks)
+}
+
+/// Lists anew what stands unsplit of all days; how many rows were not what the files say.
+pub fn repair_unsplit(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    if let Conn::Pg(conn) = tx.conn() {
+        sql_query("LOCK TABLE unsplit_order IN SHARE ROW EXCLUSIVE MODE").execute(conn)?;
+    }
+    let wrong = unsplit_breaks(tx)?.len();
+    if wrong > 0 {
+        diesel::delete(unsplit_order::table).execute(tx.conn())?;
+        let standing = standing(None);
+        sql_query(format!("INSERT INTO unsplit_order ({COLUMNS}) {standing}")).execute(tx.conn())?;
+    }
+    Ok(wrong)
 }
 
 macro_rules! within {

@@ -257,6 +257,13 @@ catalogue! {
     waiting_final: "待机构执行", "Awaiting execution";
     accepted: "验证通过", "Verified";
     executed: "已执行", "Executed";
+    partly_answered: "部分已答复", "Partly answered";
+    executed_failures: "已执行，有失败", "Executed, with failures";
+    bounced_later: "执行后退票", "Some came back";
+    day_still: "停滞的业务日", "A day that stands still";
+    day_still_hint: "下列各项办妥后自动结算", "It is settled by itself once all of this is done";
+    still_what: "缺什么", "What is missing";
+    still_who: "谁能处理", "Who can act";
     received: "已收到", "Received";
 
     waiting_settlement: "待入账", "To be credited";
@@ -279,6 +286,7 @@ catalogue! {
     no_settlements: "还没有结算行", "No settlement lines yet";
     no_settlements_next: "分账文件经机构验证并执行后，次日生成结算行。", "Lines appear the day after the institution has verified and executed the split file.";
     settle_sent: "已发指令", "Instructed";
+    settle_void: "指令作废", "Void";
     settle_success: "已入账", "Credited";
     settle_failed: "入账失败", "Failed";
     settle_pending: "处理中", "Pending";

@@ -15,7 +15,7 @@ use anyhow::ensure;
 use super::world::merchant;
 use super::{Anchor, Args, PerSecond, Report, World, median, peak_rss};
 use crate::clock;
-use crate::exchange::{self, Desk, ExchangedFile, Folder};
+use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, Folder};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::spl::SplReader;
 use crate::reconciliation::{BillRow, BilledOrder, Sink};
@@ -155,7 +155,8 @@ fn round(
     let total = begun.elapsed().as_secs_f64();
     let peak = peak_rss()?;
     let (keys, recorded) = *marks.lock().unwrap_or_else(PoisonError::into_inner);
-    let files = db.read_blocking(|tx| exchange::of_day(tx, institution.id, "SPL", day.to_i32()))?;
+    let files =
+        db.read_blocking(|tx| exchange::of_day(tx, institution.id, DocumentKind::Spl, day.to_i32()))?;
     let lines = files.iter().map(|file| file.lines).sum::<i64>();
     breaks.extend(broken(world, &desk, &files, orders)?);
     let mut round = Round {

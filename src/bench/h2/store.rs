@@ -15,7 +15,7 @@ use diesel::sql_types::BigInt;
 use crate::db::schema::{bill, split_order};
 use crate::db::{Backend, BinaryRows, Conn, Db, Tx, copy_into};
 use crate::error::Error;
-use crate::exchange::{self, ExchangedFile, NewFile};
+use crate::exchange::{self, Direction, DocumentKind, ExchangedFile, NewFile};
 use crate::insert_chunks;
 use crate::kernel::file::spl::shares;
 use crate::reconciliation::{self, BillRow};
@@ -31,7 +31,7 @@ pub(super) fn add_bill(
     let orders = i64::try_from(orders).unwrap_or(i64::MAX);
     let new = NewFile {
         institution_id: institution,
-        direction: "IN",
+        direction: Direction::In,
         kind: reconciliation::KIND,
         name: format!("made-{day}.csv"),
         business_date: day,
@@ -129,7 +129,7 @@ fn create(name: &str, key: &str, sqlite: bool) -> String {
 fn lay_out(tx: &mut Tx<'_>, of: &BillRow) -> Result<(), Error> {
     let sqlite = matches!(tx.conn(), Conn::Sqlite(_));
     run(tx, &create("anchor_source", if sqlite { ", PRIMARY KEY (file_id, n, idx)" } else { "" }, sqlite))?;
-    for file in exchange::of_day(tx, of.institution_id, "SPL", of.business_date)? {
+    for file in exchange::of_day(tx, of.institution_id, DocumentKind::Spl, of.business_date)? {
         let mut after = 0;
         loop {
             let page = page(tx, &file, after)?;

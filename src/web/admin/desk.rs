@@ -15,6 +15,7 @@ use crate::web::view::day::{self, Step};
 use crate::web::view::exceptions::{UnsplitRow, unsplit_row};
 use crate::web::view::file::{self, FileView};
 use crate::web::view::orders::{how_many, how_much};
+use crate::web::view::still::{self, StillView};
 use crate::web::visitor::Visitor;
 use crate::{reconciliation, splits};
 
@@ -37,12 +38,13 @@ struct DeskPage {
     steps: Vec<Step>,
     unsplit: Vec<UnsplitRow>,
     files: Vec<FileView>,
+    still: Vec<StillView>,
 }
 
 #[get("/admin")]
 pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
     let (scope, lang) = (visitor.platform()?, visitor.lang);
-    let (today, now) = (app.clock.today(), app.clock.now());
+    let (today, now, instant) = (app.clock.today(), app.clock.now(), app.clock.instant());
     let s = visitor.shell();
     let found = app.db.read(move |tx| {
         let paid = orders::paid_on(tx, &scope, today)?;
@@ -53,9 +55,9 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         let unsplit = splits::unsplit_newest(tx, &scope, SHORT_LIST)?;
         let out = Wanted { published: true, ..Wanted::default() };
         let newest = exchange::newest(tx, &scope, &out, SHORT_LIST)?;
-        let files: Result<Vec<_>, _> = newest.iter().map(|found| file::read(tx, lang, found)).collect();
+        let files = file::read_all(tx, lang, &newest)?;
         let (day, steps) = day::latest(tx, lang, &scope)?;
-        let files_waiting = i64::try_from(exchange::waiting(tx, &scope)?.len()).unwrap_or(i64::MAX);
+        let files_waiting = exchange::waiting_count(tx, &scope)?;
         let (deadline, deadline_note) = day::deadline(lang, now);
         Ok(DeskPage {
             s: s.waiting("/admin/exceptions", exceptions.count),
@@ -71,7 +73,8 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
             day,
             steps,
             unsplit: unsplit.iter().map(|found| unsplit_row(lang, found)).collect(),
-            files: files?,
+            files,
+            still: still::days(tx, lang, &scope, instant)?,
         })
     });
     page(&found.await?)

@@ -5,14 +5,19 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::exchange::{ExchangedFile, Standing};
+use crate::settlement;
 use crate::web::fault::Fault;
 use crate::web::format::{Count, When};
+use crate::web::lang::Lang;
 use crate::web::page;
 use crate::web::shell::Shell;
 use crate::web::view::file::{self, FileView};
+use crate::web::view::still::{self, StillView};
 use crate::web::visitor::Visitor;
-use crate::{clock, rules};
-use crate::{exchange, institutions};
+use crate::{approvals, clock, exchange, institutions, rules};
 
 const PAGE: i64 = 10;
 
@@ -37,6 +42,7 @@ struct InboxPage {
     told: &'static str,
     waiting: Vec<FileView>,
     answered: Vec<FileView>,
+    still: Vec<StillView>,
     older: Option<String>,
     command: String,
     bundle: Option<BundleView>,
@@ -62,18 +68,21 @@ pub(in crate::web) async fn show(
         let institution = institutions::by_id(tx, id)?;
         let waiting = exchange::waiting(tx, &scope)?;
         let answered = exchange::answered(tx, &scope, before, PAGE)?;
-        let last = answered.last().filter(|_| i64::try_from(answered.len()) == Ok(PAGE)).map(|file| file.id);
-        let bundle = exchange::newest_bundle_key(tx, id, now)?;
+        let full = i64::try_from(answered.len()) == Ok(PAGE);
+        let last = answered.last().filter(|_| full).map(|(file, _)| file.id);
+        let bundle = approvals::newest_key(tx, id, now)?;
         let approved = rules::shared_bundle_at(tx, id, clock::instant(now))?;
-        let command = file::verify_command(waiting.first().or(answered.first()), &institution.code);
-        let waiting: Result<Vec<_>, _> = waiting.iter().map(|found| file::read(tx, lang, found)).collect();
-        let answered: Result<Vec<_>, _> = answered.iter().map(|found| file::read(tx, lang, found)).collect();
+        let newest = waiting.first().or(answered.first()).map(|(file, _)| file);
+        let command = file::verify_command(newest, &institution.code);
+        let still = still::days(tx, lang, &scope, clock::instant(now))?;
+        let (waiting, answered) = (shown(tx, lang, &waiting)?, shown(tx, lang, &answered)?);
         Ok(InboxPage {
             s,
             institution: institution.name,
             told,
-            waiting: waiting?,
-            answered: answered?,
+            waiting,
+            answered,
+            still,
             older: last.map(|before| format!("/institution?before={before}")),
             command,
             bundle: bundle.zip(approved).map(|((sha256, issued_at), approved)| {
@@ -83,4 +92,19 @@ pub(in crate::web) async fn show(
         })
     });
     page(&found.await?)
+}
+
+/// Files of which lines are told that have no success.
+const TOLD: usize = 3;
+
+/// Files as they stand; of the first ones that were answered in part or failed with the lines that have no success.
+fn shown(tx: &mut Tx<'_>, lang: Lang, found: &[(ExchangedFile, Standing)]) -> Result<Vec<FileView>, Error> {
+    let files: Vec<ExchangedFile> = found.iter().map(|(file, _)| file.clone()).collect();
+    let mut views = file::read_all(tx, lang, &files)?;
+    let told = views.iter_mut().zip(found).filter(|(view, _)| !view.counts.is_empty());
+    for (view, (file, standing)) in told.take(TOLD) {
+        let lines = settlement::waiting_lines(tx, file, standing)?;
+        view.lines = lines.iter().map(|line| file::waiting_line(lang, line)).collect();
+    }
+    Ok(views)
 }

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, post};
 
 use crate::app::App;
 use crate::exchange::Incoming;
-use crate::settlement::{self, Received};
+use crate::inbox::{self, Received};
 use crate::web::fault::Fault;
 use crate::web::form::{same_origin, token_fits};
 use crate::web::visitor::Visitor;
@@ -48,8 +48,7 @@ pub(in crate::web) async fn take(
     let incoming = Incoming::new(&name, file.data.to_vec(), &signature)?;
     let actor = visitor.actor();
     let (data_dir, now) = (app.config.data_dir.clone(), app.clock.now());
-    let received =
-        app.db.write(move |tx| settlement::upload(tx, &data_dir, id, &incoming, &actor, now)).await?;
+    let received = app.db.write(move |tx| inbox::upload(tx, &data_dir, id, &incoming, &actor, now)).await?;
     let told = match received {
         Received::Approvals => "approvals",
         Received::Bill => "bill",

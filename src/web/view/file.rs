@@ -1,4 +1,5 @@
 //! Files exchanged with an institution: digest, place in the chain, and what the institution answered.
+use std::collections::HashMap;
 use std::io::ErrorKind;
 
 use actix_web::HttpResponse;
@@ -9,11 +10,14 @@ use super::{Mood, Tag};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::exchange::{ExchangedFile, FileResult, Folder};
+use crate::exchange::{AnswerStage, Direction, DocumentKind, ExchangedFile, FileResult, Folder, Standing};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::file::ret::RetCode;
 use crate::kernel::money::Fen;
+use crate::kernel::state::{FileState, SettlementState};
 use crate::people::Scope;
+use crate::settlement::WaitingLine;
 use crate::web::fault::Fault;
 use crate::web::format::{Count, Day, When, Yuan};
 use crate::web::lang::Lang;
@@ -57,58 +61,77 @@ pub struct FileView {
     pub bundle: String,
     /// Whether it was taken.
     pub first: Tag,
-    /// Whether it was executed.
+    /// How far it was executed.
     pub last: Option<Tag>,
+    /// How its lines stand, where not all of them succeeded.
+    pub counts: String,
+    /// The first lines without success, where they are asked for.
+    pub lines: Vec<String>,
     /// In order.
     pub results: Vec<ResultView>,
 }
 
-/// Whether this answer makes a file void: any code but those that ask for the same bytes again (`files.md`, SPL).
-#[must_use]
-pub fn is_void(result: &FileResult) -> bool {
-    result.stage == "FIRST" && !matches!(result.code.as_str(), "ACCEPTED" | "E_SIGN" | "E_DIGEST")
+/// Files with their answers, in words; of those that are ours with where they stand. Asks the same number of queries for
+/// any number of files.
+pub fn read_all(tx: &mut Tx<'_>, lang: Lang, files: &[ExchangedFile]) -> Result<Vec<FileView>, Error> {
+    let ids: Vec<i64> = files.iter().map(|file| file.id).collect();
+    let before: Vec<&str> = files.iter().filter_map(|file| file.previous_sha256.as_deref()).collect();
+    let names = exchange::names_by_digest(tx, &before)?;
+    let standings = exchange::standings(tx, &ids)?;
+    let mut results: HashMap<i64, Vec<(FileResult, String)>> = HashMap::new();
+    for (result, name) in exchange::results_of_all(tx, &ids)? {
+        results.entry(result.file_id).or_default().push((result, name));
+    }
+    let mut view = |file: &ExchangedFile| {
+        let previous = file.previous_sha256.clone().unwrap_or_default();
+        let first = previous.bytes().all(|b| b == b'0') && !previous.is_empty();
+        let known = names.get(&(file.institution_id, previous.clone())).cloned().unwrap_or_default();
+        let previous_name = if first { lang.words().chain_first.to_owned() } else { known };
+        let answers = results.remove(&file.id).unwrap_or_default();
+        view_of(lang, file, (previous, previous_name), standings.get(&file.id), answers)
+    };
+    Ok(files.iter().map(&mut view).collect())
 }
 
-/// A file with its answers, in words.
-pub fn read(tx: &mut Tx<'_>, lang: Lang, file: &ExchangedFile) -> Result<FileView, Error> {
-    let w = lang.words();
-    let answers = exchange::results_of(tx, file.id)?;
-    let previous = file.previous_sha256.clone().unwrap_or_default();
-    let previous_name = if previous.bytes().all(|b| b == b'0') {
-        if previous.is_empty() { String::new() } else { w.chain_first.to_owned() }
-    } else {
-        exchange::by_digest(tx, file.institution_id, &previous)?.map(|file| file.name).unwrap_or_default()
-    };
-    let mut results = Vec::with_capacity(answers.len());
-    for answer in &answers {
-        let ret = exchange::by_id(tx, answer.ret_file_id)?;
-        results.push(result_view(lang, answer, ret.name));
-    }
-    Ok(FileView {
+fn view_of(
+    lang: Lang,
+    file: &ExchangedFile,
+    (previous, previous_name): (String, String),
+    standing: Option<&Standing>,
+    answers: Vec<(FileResult, String)>,
+) -> FileView {
+    let codes = answers.iter().rev().filter(|(answer, _)| answer.stage == AnswerStage::First);
+    let code = codes.map(|(answer, _)| answer.code).next();
+    FileView {
         anchor: format!("f{}", file.id),
         name: file.name.clone(),
-        signed: file.kind != "WXBILL",
-        icon: if file.direction == "OUT" { "file-text" } else { "inbox" },
+        signed: file.kind != DocumentKind::Wxbill,
+        icon: match file.direction {
+            Direction::Out => "file-text",
+            Direction::In => "inbox",
+        },
         brief: brief(lang, file),
         at: When(file.created_at),
         sha256: file.sha256.clone(),
         previous,
         previous_name,
         bundle: file.approvals_sha256.clone().unwrap_or_default(),
-        first: first_tag(lang, file, &answers),
-        last: last_tag(lang, file, &answers),
-        results,
-    })
+        first: first_tag(lang, standing, code),
+        last: standing.and_then(|standing| last_tag(lang, standing)),
+        counts: standing.map(|standing| counted(lang, standing)).unwrap_or_default(),
+        lines: Vec::new(),
+        results: answers.into_iter().map(|(answer, ret)| result_view(lang, &answer, ret)).collect(),
+    }
 }
 
 fn result_view(lang: Lang, answer: &FileResult, file: String) -> ResultView {
     let w = lang.words();
     let (lines, total) = (Count(answer.lines), Yuan(Fen::new(answer.success_total)));
-    let first = answer.stage == "FIRST";
+    let first = answer.stage == AnswerStage::First;
     let note = lang.pick(format!("{lines} 行，成功 {total}"), format!("{lines} lines, {total} succeeded"));
     ResultView {
         stage: if first { w.first_result } else { w.final_result },
-        code: answer.code.clone(),
+        code: answer.code.as_str().to_owned(),
         note: if first { String::new() } else { note },
         file,
         at: When(answer.imported_at),
@@ -118,46 +141,84 @@ fn result_view(lang: Lang, answer: &FileResult, file: String) -> ResultView {
 fn brief(lang: Lang, file: &ExchangedFile) -> String {
     let (day, orders, lines) = (Day(file.business_date), Count(file.orders), Count(file.lines));
     let total = Yuan(Fen::new(file.total));
-    match file.kind.as_str() {
-        "SPL" => lang.pick(
+    match file.kind {
+        DocumentKind::Spl | DocumentKind::Rtn => lang.pick(
             format!("分账指令 · {day} · {orders} 笔 {lines} 行 · {total}"),
             format!("Splits · {day} · {orders} orders, {lines} lines · {total}"),
         ),
-        "STL" => lang.pick(
+        DocumentKind::Stl => lang.pick(
             format!("结算指令 · {day} · {orders} 行 · {total}"),
             format!("Settlement · {day} · {orders} lines · {total}"),
         ),
-        "APR" => lang.pick(format!("机构批准文件 · {day}"), format!("Approvals · {day}")),
-        "RET" => lang.pick(format!("机构回盘 · {day}"), format!("Result · {day}")),
-        _ => lang.pick(
+        DocumentKind::Apr => lang.pick(format!("机构批准文件 · {day}"), format!("Approvals · {day}")),
+        DocumentKind::Ret => lang.pick(format!("机构回盘 · {day}"), format!("Result · {day}")),
+        DocumentKind::Bil | DocumentKind::Wxbill => lang.pick(
             format!("机构账单 · {day} · {orders} 笔 · {total}"),
             format!("Bill · {day} · {orders} orders · {total}"),
         ),
     }
 }
 
-/// Whether the file was taken.
-#[must_use]
-pub fn first_tag(lang: Lang, file: &ExchangedFile, answers: &[FileResult]) -> Tag {
+/// Whether the file was taken: by its standing, and the code of its newest FIRST.
+fn first_tag(lang: Lang, standing: Option<&Standing>, code: Option<RetCode>) -> Tag {
     let w = lang.words();
-    if file.direction == "IN" {
-        return Tag::new(Mood::Ok, w.received);
-    }
-    match answers.iter().rev().find(|answer| answer.stage == "FIRST") {
-        None => Tag::new(Mood::Waits, w.waiting_first),
-        Some(answer) if answer.code == "ACCEPTED" => Tag::new(Mood::Ok, w.accepted),
-        Some(answer) => Tag::new(Mood::Bad, answer.code.clone()),
+    let Some(standing) = standing else { return Tag::new(Mood::Ok, w.received) };
+    match (standing.state.is_taken(), code) {
+        (true, _) => Tag::new(Mood::Ok, w.accepted),
+        (false, None) => Tag::new(Mood::Waits, w.waiting_first),
+        (false, Some(code)) => Tag::new(Mood::Bad, code.as_str()),
     }
 }
 
-fn last_tag(lang: Lang, file: &ExchangedFile, answers: &[FileResult]) -> Option<Tag> {
+fn last_tag(lang: Lang, standing: &Standing) -> Option<Tag> {
     let w = lang.words();
-    let accepted = answers.iter().any(|answer| answer.stage == "FIRST" && answer.code == "ACCEPTED");
-    if file.direction == "IN" || !accepted {
-        return None;
+    Some(match standing.state {
+        FileState::Published | FileState::Rejected => return None,
+        FileState::Accepted => Tag::new(Mood::Waits, w.waiting_final),
+        FileState::PartlyAnswered => Tag::new(Mood::Waits, w.partly_answered),
+        FileState::Executed => Tag::new(Mood::Ok, w.executed),
+        FileState::ExecutedWithFailures => Tag::new(Mood::Bad, w.executed_failures),
+        FileState::Bounced => Tag::new(Mood::Bad, w.bounced_later),
+    })
+}
+
+/// How the lines of a file stand, part by part; nothing before its first FINAL and once all succeeded.
+fn counted(lang: Lang, standing: &Standing) -> String {
+    let told = match standing.state {
+        FileState::PartlyAnswered | FileState::ExecutedWithFailures | FileState::Bounced => true,
+        FileState::Published | FileState::Accepted | FileState::Rejected | FileState::Executed => false,
+    };
+    if !told {
+        return String::new();
     }
-    let executed = answers.iter().any(|answer| answer.stage == "FINAL");
-    Some(if executed { Tag::new(Mood::Ok, w.executed) } else { Tag::new(Mood::Waits, w.waiting_final) })
+    let counts = standing.counts();
+    let parts = [
+        (counts.succeeded, lang.pick("成功", "succeeded")),
+        (counts.failed, lang.pick("失败", "failed")),
+        (counts.pending, lang.pick("处理中", "pending")),
+        (counts.bounced, lang.pick("退票", "came back")),
+        (counts.unanswered(), lang.pick("未答复", "not answered")),
+    ];
+    let said = parts.into_iter().filter(|(count, _)| *count > 0);
+    let said: Vec<String> = said.map(|(count, what)| format!("{what} {}", Count(count))).collect();
+    lang.pick(
+        format!("共 {} 行：{}", Count(counts.expected), said.join("，")),
+        format!("of {} lines: {}", Count(counts.expected), said.join(", ")),
+    )
+}
+
+/// A line that has no success, in words.
+#[must_use]
+pub fn waiting_line(lang: Lang, line: &WaitingLine) -> String {
+    let WaitingLine { n, of, state } = line;
+    let said = match state {
+        SettlementState::Sent => lang.pick("未答复", "not answered"),
+        SettlementState::Pending => lang.pick("处理中", "pending"),
+        SettlementState::Failed => lang.pick("失败", "failed"),
+        SettlementState::Bounced => lang.pick("退票", "came back"),
+        SettlementState::Success => lang.pick("成功", "succeeded"),
+    };
+    lang.pick(format!("第 {n} 行 {of}：{said}"), format!("line {n} {of}: {said}"))
 }
 
 /// The bytes of a recorded file, or of its signature (`{name}.sig`), for whoever may see it.
@@ -174,7 +235,10 @@ pub async fn download(app: &App, scope: Scope, name: String) -> Result<HttpRespo
     let (institution, file) = found.ok_or(Fault::NotFound)?;
     let folder = Folder::new(&app.config.data_dir, &institution.code);
     let day = BusinessDay::from_i32(file.business_date).ok_or(Fault::NotFound)?;
-    let dir = if file.direction == "OUT" { folder.out(day) } else { folder.inbox() };
+    let dir = match file.direction {
+        Direction::Out => folder.out(day),
+        Direction::In => folder.inbox(),
+    };
     let path = dir.join(&name);
     let read = web::block(move || std::fs::read(path)).await.map_err(|e| Error::Internal(e.to_string()))?;
     let bytes = read

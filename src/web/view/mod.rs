@@ -10,6 +10,7 @@ pub mod orders;
 pub mod rule;
 pub mod settlement;
 pub mod split;
+pub mod still;
 
 /// The colour of a state: green agrees, amber waits, red needs a person (`ux.md`, section 7).
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,11 +9,13 @@ use crate::clock;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::exchange;
-use crate::exchange::ExchangedFile;
+use crate::exchange::{AnswerStage, ExchangedFile};
 use crate::kernel::file::field;
+use crate::kernel::file::ret::{RetCode, RetStatus};
 use crate::kernel::money::Fen;
 use crate::kernel::rule::{self, RuleVersion};
 use crate::kernel::split::{self as kernel, OrderFacts};
+use crate::kernel::state::FileState;
 use crate::orders::{Detail, Payment};
 use crate::splits::{self, Entry};
 use crate::web::format::{Yuan, percent_of_ppm};
@@ -118,14 +120,13 @@ fn tell(
     };
     let (name, digest) = (file.name.clone(), file.sha256.clone());
     told.push(Told { class: "ok", text: text.to_owned(), file: name, digest, at: file.recorded_at });
-    let mut void = false;
+    let void = exchange::file_state(tx, file.id)? == FileState::Rejected;
     for result in exchange::results_of(tx, file.id)? {
-        void |= super::file::is_void(&result);
-        let (class, text) = if result.stage == "FIRST" {
-            first_words(lang, &result.code)
+        let (class, text) = if result.stage == AnswerStage::First {
+            first_words(lang, result.code)
         } else {
             match exchange::result_line(tx, result.id, entry.order.n)? {
-                Some(line) => final_words(lang, &line.status),
+                Some(line) => final_words(lang, line.status),
                 None => continue,
             }
         };
@@ -135,20 +136,21 @@ fn tell(
     Ok(void)
 }
 
-fn first_words(lang: Lang, code: &str) -> (&'static str, String) {
-    if code == "ACCEPTED" {
+fn first_words(lang: Lang, code: RetCode) -> (&'static str, String) {
+    if code == RetCode::Accepted {
         let said = lang.pick("机构重算一致，受理文件", "Recomputed alike, the institution took the file");
         return ("ok", said.to_owned());
     }
+    let code = code.as_str();
     ("warn", lang.pick(format!("机构拒收文件：{code}"), format!("The institution refused the file: {code}")))
 }
 
-fn final_words(lang: Lang, status: &str) -> (&'static str, String) {
+fn final_words(lang: Lang, status: RetStatus) -> (&'static str, String) {
     let (class, said) = match status {
-        "S" => ("ok", lang.pick("机构清分成功", "Cleared by the institution")),
-        "P" => ("now", lang.pick("机构处理中", "Pending at the institution")),
-        "B" => ("warn", lang.pick("机构退票", "Bounced at the institution")),
-        _ => ("warn", lang.pick("机构清分失败", "Failed at the institution")),
+        RetStatus::Success => ("ok", lang.pick("机构清分成功", "Cleared by the institution")),
+        RetStatus::Pending => ("now", lang.pick("机构处理中", "Pending at the institution")),
+        RetStatus::Bounced => ("warn", lang.pick("机构退票", "Bounced at the institution")),
+        RetStatus::Failed => ("warn", lang.pick("机构清分失败", "Failed at the institution")),
     };
     (class, said.to_owned())
 }
