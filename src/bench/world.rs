@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -22,6 +22,8 @@ use crate::protocol::wechat::notification::ApiV3Key;
 
 /// Code of the bench's institution; a database that holds another one is refused.
 pub const INSTITUTION: &str = "BENCH";
+/// Code of the institution beside it, where there are two.
+const SECOND: &str = "BENCHB";
 /// Code of the platform there.
 pub const PLATFORM: &str = "LOAD";
 /// Since when everything is approved.
@@ -72,6 +74,36 @@ impl World {
         Ok(Self { app, data: data.to_owned(), institution, key, apiv3_key, merchants, tenant, credential })
     }
 
+    /// Internal key of its first merchant.
+    pub fn first_merchant(&self) -> anyhow::Result<i64> {
+        let found = self.app.db.read_blocking(|tx| merchants::by_number(tx, &merchant(0)))?;
+        Ok(found.context("the bench's merchants are not there")?.id)
+    }
+
+    /// Makes a second institution with as many merchants, whose work nobody does; its key and its first merchant's.
+    pub fn second(&self, many: usize) -> anyhow::Result<(i64, i64)> {
+        let (key_pem, public_pem) = (self.key.to_pem()?, self.key.public_key()?.to_pem()?);
+        let (app, now, actor) = (&self.app, self.app.clock.now(), Actor::shell());
+        let made = app.db.write_blocking(|tx| {
+            let profile = profile(SECOND, "BO", &key_pem, &public_pem, &self.apiv3_key);
+            let id = institutions::create(tx, &app.master_key, now, &actor, &profile)?;
+            for n in 0..many {
+                let (number, inst_number) = (format!("C{n:06}"), inst_merchant_no(n));
+                let new = NewSubMerchant {
+                    merchant: &number,
+                    platform_merchant_id: self.tenant,
+                    institution_id: id,
+                    inst_merchant_no: &inst_number,
+                    name: &number,
+                };
+                merchants::create(tx, now, &actor, &new)?;
+            }
+            Ok((id, merchants::by_number(tx, "C000000")?))
+        });
+        let (id, first) = made?;
+        Ok((id, first.context("the second institution's merchants are not there")?.id))
+    }
+
     /// Which database it stands on, as reports name it.
     pub fn database(&self) -> &'static str {
         match self.app.db.backend() {
@@ -89,6 +121,32 @@ pub fn merchant(n: usize) -> String {
 /// The institution's number of the `n`th merchant, from 0.
 pub fn inst_merchant_no(n: usize) -> String {
     format!("8{:06}", n.saturating_add(1))
+}
+
+/// An institution of the bench.
+fn profile<'a>(
+    code: &'a str,
+    order_prefix: &'a str,
+    key_pem: &'a str,
+    public_pem: &'a str,
+    apiv3_key: &'a ApiV3Key,
+) -> NewInstitution<'a> {
+    NewInstitution {
+        code,
+        name: "压测机构",
+        platform_code: PLATFORM,
+        order_prefix,
+        channel_base_url: "http://127.0.0.1:9",
+        channel_sp_mchid: CHANNEL_SP_MCHID,
+        channel_sp_appid: "wx1800000001",
+        channel_merchant_serial: "00AA00AA",
+        channel_private_key_pem: key_pem,
+        channel_apiv3_key: apiv3_key.expose(),
+        channel_answer_serial: ANSWER_SERIAL,
+        channel_answer_key_pem: public_pem,
+        file_public_key_pem: public_pem,
+        result_encoding: ResultEncoding::Ascii,
+    }
 }
 
 fn found(
@@ -109,22 +167,7 @@ fn found(
     let now = app.clock.now();
     let (master, actor) = (&app.master_key, Actor::shell());
     let made = app.db.write_blocking(|tx| {
-        let institution = NewInstitution {
-            code: INSTITUTION,
-            name: "压测机构",
-            platform_code: PLATFORM,
-            order_prefix: "BN",
-            channel_base_url: "http://127.0.0.1:9",
-            channel_sp_mchid: CHANNEL_SP_MCHID,
-            channel_sp_appid: "wx1800000001",
-            channel_merchant_serial: "00AA00AA",
-            channel_private_key_pem: &key_pem,
-            channel_apiv3_key: apiv3_key.expose(),
-            channel_answer_serial: ANSWER_SERIAL,
-            channel_answer_key_pem: &public_pem,
-            file_public_key_pem: &public_pem,
-            result_encoding: ResultEncoding::Ascii,
-        };
+        let institution = profile(INSTITUTION, "BN", &key_pem, &public_pem, apiv3_key);
         let id = institutions::create(tx, master, now, &actor, &institution)?;
         let tenant = credentials::add_platform_merchant(
             tx,

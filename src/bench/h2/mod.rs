@@ -4,6 +4,8 @@
 //! of a round is read before its anchors begin.
 mod store;
 
+pub(super) use store::add_bill;
+
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;

@@ -21,7 +21,7 @@ use crate::kernel::file::spl::shares;
 use crate::reconciliation::{self, BillRow};
 
 /// Records a bill whose orders the bench makes.
-pub(super) fn add_bill(
+pub fn add_bill(
     tx: &mut Tx<'_>,
     institution: i64,
     day: i32,
