@@ -6,7 +6,6 @@ mod list;
 mod publish;
 mod results;
 mod standing;
-mod standing_store;
 mod store;
 
 pub use import::{Imported, Incoming, admit, import_bill, incoming_file, own_name, read_incoming};
@@ -17,11 +16,9 @@ pub use publish::{
 };
 pub use results::{ImportedResult, import_result, place};
 pub use standing::{
-    Counts, file_state, line_states, record_ours, repair_standing, settled, standing, standing_breaks,
-};
-pub use standing_store::{
-    Requeued, Standing, answered, last_valid, lines_standing, requeued, standing_of_day, standings,
-    unsettled, valid, waiting, waiting_count,
+    Counts, Requeued, Standing, answered, file_state, last_valid, line_states, lines_standing, record_ours,
+    repair_standing, requeued, settled, standing, standing_breaks, standing_of_day, standings, unsettled,
+    valid, waiting, waiting_count,
 };
 pub use store::{
     ExchangedFile, FileResult, NewFile, ResultLine, all, by_id, by_name, chain, first, known, last,

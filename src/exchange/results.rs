@@ -80,7 +80,7 @@ pub fn import_result(
         imported_at: now,
     };
     let result = store::add_result(tx, &new, &mut lines)?;
-    standing::answered(tx, answered.id)?;
+    standing::weigh_again(tx, answered.id)?;
     Ok(Imported::New(ImportedResult { answered, result, lines }))
 }
 

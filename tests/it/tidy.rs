@@ -128,7 +128,7 @@ fn may_import(from: &str, to: &str) -> bool {
         // A transaction ends with the error of the command that it ran.
         ("db", to) => matches!(to, "kernel" | "error"),
         ("clock" | "config" | "error", to) => number(to) <= number("db"),
-        ("sandbox", to) => number(to) <= number("verify") || to == "clock",
+        ("sandbox", to) => to == "clock" || number(to) <= number("verify"),
         ("app", to) => SHARED.contains(&to) || number(to) < number("notices"),
         // The site serves the gateway beside its pages.
         (from, "app") => number(from) >= number("notices"),

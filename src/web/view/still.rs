@@ -10,6 +10,9 @@ use crate::settlement::{self, Missing, Need, Who};
 use crate::web::format::{Count, Day};
 use crate::web::lang::Lang;
 
+/// What is shown of a day; an institution that far behind has another problem.
+const MOST: usize = 12;
+
 /// One thing that is missing.
 pub struct WaitView {
     /// The business day that it is about.
@@ -30,8 +33,10 @@ pub struct StillView {
     pub institution: String,
     /// The newest day that could be settled.
     pub day: Day,
-    /// What it waits for.
+    /// What it waits for, the first of it.
     pub waits: Vec<WaitView>,
+    /// What else it waits for; empty where that was all.
+    pub more: String,
 }
 
 /// The days that stand still, an institution each; nothing for a merchant.
@@ -44,8 +49,13 @@ pub fn days(tx: &mut Tx<'_>, lang: Lang, scope: &Scope, now: Instant) -> Result<
     let mut days = Vec::new();
     for institution in of {
         if let Some(still) = settlement::stands_still(tx, institution.id, now)? {
-            let waits = still.missing.iter().map(|missing| wait(lang, missing)).collect();
-            days.push(StillView { institution: institution.name, day: Day(still.day.to_i32()), waits });
+            let waits = still.missing.iter().take(MOST).map(|missing| wait(lang, missing)).collect();
+            let more = Count(i64::try_from(still.missing.len().saturating_sub(MOST)).unwrap_or(i64::MAX));
+            let more = match more.0 {
+                0 => String::new(),
+                _ => lang.pick(format!("另有 {more} 项"), format!("and {more} more")),
+            };
+            days.push(StillView { institution: institution.name, day: Day(still.day.to_i32()), waits, more });
         }
     }
     Ok(days)

@@ -1,8 +1,19 @@
 //! THE state of a file: what the institution's results make of it. One function says it; it is kept in `file_standing`,
 //! written in the transaction that records the evidence, so that no page and no gate reads the results of all days.
+mod evidence_store;
+mod open_store;
+mod store;
+
+pub use evidence_store::{Requeued, requeued};
+pub use open_store::{
+    answered, last_valid, lines_standing, standing_of_day, standings, unsettled, valid, waiting,
+    waiting_count,
+};
+pub use store::Standing;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::standing_store::{self as store, Evidence, Standing};
+use self::evidence_store::{self as asked, Evidence};
 use super::{DocumentKind, ExchangedFile, NewFile};
 use crate::db::Tx;
 use crate::db::columns::{FileId, InstitutionId};
@@ -78,7 +89,7 @@ pub fn standing(firsts: &[RetCode], finals: bool, counts: &Counts) -> FileState 
 /// is final is refused.
 pub fn line_states(tx: &mut Tx<'_>, file: i64) -> Result<BTreeMap<i32, SettlementState>, Error> {
     let mut states = BTreeMap::new();
-    for (n, status) in store::said(tx, FileId::new(file))? {
+    for (n, status) in asked::said(tx, FileId::new(file))? {
         let to = match status {
             RetStatus::Success => SettlementState::Success,
             RetStatus::Failed => SettlementState::Failed,
@@ -137,12 +148,12 @@ pub fn record_ours(
 }
 
 /// A result of a file was recorded: where it stands now. A settlement that turns out void gives back what it took in.
-pub(super) fn answered(tx: &mut Tx<'_>, file: i64) -> Result<(), Error> {
+pub(super) fn weigh_again(tx: &mut Tx<'_>, file: i64) -> Result<(), Error> {
     let file = FileId::new(file);
     // Locked before the evidence is read: of two transactions that change it the second one sees the first one's.
     let kept = store::lock(tx, file)?;
-    let evidence = store::evidence(tx, file, kept.expected, kept.run_complete)?;
-    let requeues = store::requeues(tx, &kept)?;
+    let evidence = asked::evidence(tx, file, kept.expected, kept.run_complete)?;
+    let requeues = asked::requeues(tx, &kept)?;
     let now = weigh(tx, &evidence, requeues, kept.settled_by)?;
     store::update(tx, &now)?;
     if now.kind == DocumentKind::Stl && now.state == FileState::Rejected {
@@ -167,7 +178,7 @@ pub fn settled(tx: &mut Tx<'_>, stl: &ExchangedFile, over: &[i64], requeued: &[i
 /// Counts the results of a settlement anew that no other one lists.
 fn recount(tx: &mut Tx<'_>, stl: FileId) -> Result<(), Error> {
     let kept = store::lock(tx, stl)?;
-    let requeues = store::requeues(tx, &kept)?;
+    let requeues = asked::requeues(tx, &kept)?;
     store::update(tx, &Standing { requeues, ..kept })
 }
 
@@ -229,7 +240,7 @@ pub fn repair_standing(tx: &mut Tx<'_>) -> Result<usize, Error> {
 /// What must be kept of every file of ours, from evidence alone: first how each stands, then what the settlements that
 /// count took in.
 fn due(tx: &mut Tx<'_>) -> Result<Vec<Standing>, Error> {
-    let all = store::all_evidence(tx)?;
+    let all = asked::all_evidence(tx)?;
     let mut due = Vec::with_capacity(all.len());
     for evidence in &all {
         due.push(weigh(tx, evidence, None, None)?);
@@ -237,14 +248,14 @@ fn due(tx: &mut Tx<'_>) -> Result<Vec<Standing>, Error> {
     let counts = |one: &Standing| one.kind == DocumentKind::Stl && one.state != FileState::Rejected;
     let valid: HashSet<FileId> = due.iter().filter(|one| counts(one)).map(|one| one.file_id).collect();
     let mut listed: HashMap<(InstitutionId, String), FileId> = HashMap::new();
-    for (stl, institution, name) in store::all_inputs(tx)? {
+    for (stl, institution, name) in asked::all_inputs(tx)? {
         if valid.contains(&stl) {
             let first = listed.entry((institution, name)).or_insert(stl);
             *first = (*first).min(stl);
         }
     }
     let mut requeue: HashMap<FileId, i64> = HashMap::new();
-    for (stl, institution, name) in store::all_requeueing(tx)? {
+    for (stl, institution, name) in asked::all_requeueing(tx)? {
         if !listed.contains_key(&(institution, name)) {
             *requeue.entry(stl).or_default() += 1;
         }
