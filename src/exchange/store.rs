@@ -336,6 +336,9 @@ pub fn first(tx: &mut Tx<'_>, institution: i64, kind: DocumentKind) -> Result<Op
 
 /// The answers to these files with the names of the RETs, by file and in order of import.
 pub fn results_of_all(tx: &mut Tx<'_>, files: &[i64]) -> Result<Vec<(FileResult, String)>, Error> {
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
     Ok(file_result::table
         .inner_join(exchanged_file::table.on(exchanged_file::id.eq(file_result::ret_file_id)))
         .filter(file_result::file_id.eq_any(files))

@@ -153,6 +153,9 @@ pub fn lines_of(
 
 /// What the newest FINAL that speaks of it said of a receiver's S line, by STL.
 pub fn answers_to(tx: &mut Tx<'_>, receiver: &str, stls: &[i64]) -> Result<HashMap<i64, ResultLine>, Error> {
+    if stls.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows: Vec<(i64, ResultLine)> =
         settlement_line::table
             .inner_join(file_result::table.on(file_result::file_id.eq(settlement_line::file_id)))

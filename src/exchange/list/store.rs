@@ -73,6 +73,9 @@ pub fn scoped(tx: &mut Tx<'_>, scope: &Scope, name: &str) -> Result<Option<Excha
 
 /// Names of files by whose they are and their digests.
 pub fn names_by_digest(tx: &mut Tx<'_>, digests: &[&str]) -> Result<HashMap<(i64, String), String>, Error> {
+    if digests.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows: Vec<(i64, String, String)> = exchanged_file::table
         .filter(exchanged_file::sha256.eq_any(digests))
         .order(exchanged_file::id.asc())

@@ -17,6 +17,9 @@ use crate::people::Scope;
 
 /// What stands of these files, of those that are ours.
 pub fn standings(tx: &mut Tx<'_>, files: &[i64]) -> Result<BTreeMap<i64, Standing>, Error> {
+    if files.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let rows: Vec<Standing> = file_standing::table
         .filter(file_standing::file_id.eq_any(files))
         .select(Standing::as_select())

@@ -33,6 +33,9 @@ pub(super) fn waiting(tx: &mut Tx<'_>, institution: i64, receiver: &str) -> Resu
         .filter(file_standing::kind.eq(As(DocumentKind::Stl)))
         .select(file_standing::file_id)
         .load(tx.conn())?;
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
     let ended = [RetStatus::Success, RetStatus::Failed, RetStatus::Bounced];
     Ok(settlement_line::table
         .filter(settlement_line::receiver.eq(receiver))
