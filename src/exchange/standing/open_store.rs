@@ -78,15 +78,23 @@ pub fn last_valid(
     institution: i64,
     kind: DocumentKind,
 ) -> Result<Option<(ExchangedFile, Standing)>, Error> {
-    Ok(file_standing::table
-        .inner_join(exchanged_file::table)
-        .filter(file_standing::institution_id.eq(institution))
-        .filter(file_standing::kind.eq(As(kind)))
-        .filter(file_standing::state.ne(As(FileState::Rejected)))
-        .order(file_standing::file_id.desc())
-        .select((ExchangedFile::as_select(), Standing::as_select()))
-        .first(tx.conn())
-        .optional()?)
+    // Void ones are few, and looked at one by one: a plan that does not know how few would read all.
+    let mut before = FileId::new(i64::MAX);
+    loop {
+        let newest: Option<(ExchangedFile, Standing)> = file_standing::table
+            .inner_join(exchanged_file::table)
+            .filter(file_standing::institution_id.eq(institution))
+            .filter(file_standing::kind.eq(As(kind)))
+            .filter(file_standing::file_id.lt(before))
+            .order(file_standing::file_id.desc())
+            .select((ExchangedFile::as_select(), Standing::as_select()))
+            .first(tx.conn())
+            .optional()?;
+        match newest {
+            Some((_, standing)) if standing.state == FileState::Rejected => before = standing.file_id,
+            found => return Ok(found),
+        }
+    }
 }
 
 /// Narrows a query over `file_standing` to what `scope` may see: a merchant sees no files.
