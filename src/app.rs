@@ -15,6 +15,7 @@ use crate::people::credentials::Unwrapped;
 use crate::people::keys::PlatformKeys;
 use crate::people::login::Doorkeeper;
 use crate::protocol::crypto::MasterKey;
+use crate::settlement::Waits;
 
 /// The state handed to every handler and every job. Clones share it.
 #[derive(Clone)]
@@ -39,6 +40,8 @@ pub struct App {
     pub http: Guarded,
     /// Keeps jobs that run in several processes from doing the same at the same time.
     pub leases: Leases,
+    /// What was last told of days that stand still.
+    pub waits: Waits,
     channels: Arc<Mutex<Channels>>,
 }
 
@@ -85,7 +88,7 @@ impl App {
         let doorkeeper = Doorkeeper::new(config.login_attempts_per_minute);
         let (config, keys) = (Arc::new(config), Arc::new(keys));
         let intake = Intake::start(&db.lane(Lane::Intake), Pace::of(&db))?;
-        let (leases, channels, credentials) = (Leases::default(), Arc::default(), Unwrapped::default());
+        let (leases, waits, channels) = (Leases::default(), Waits::default(), Arc::default());
         Ok(App {
             db,
             clock,
@@ -93,10 +96,11 @@ impl App {
             config,
             master_key,
             keys,
-            credentials,
+            credentials: Unwrapped::default(),
             doorkeeper,
             http,
             leases,
+            waits,
             channels,
         })
     }

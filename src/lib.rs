@@ -11,23 +11,25 @@
 //!  5. `outbox` what goes out: rows that any room below writes in its own transaction
 //!  6. `people` users, roles, sessions, API credentials, audit trail
 //!  7. `institutions` profiles, channels and keys of licensed institutions
-//!  8. `exchange` signed files: published, answered, taken in
-//!  9. `merchants` sub-merchants and receivers
-//! 10. `rules` approved rule versions
-//! 11. `ledger` the memo ledger: entries a batch or a file, chained per custody day; balances
-//! 12. `channels` OUT: an institution's channel in its language, one variant each
-//! 13. `orders` orders, intake of payments
-//! 14. `reconciliation` the institution's bill against our own record
-//! 15. `splits` the cut: proposals, exceptions, SPL files
-//! 16. `settlement` the netted settlement of a day, STL files; what results say of the money
-//! 17. `notices` who is told what: delivery of the outbox, in each language
-//! 18. `tasks` what runs by itself: queries, file import, the daily round
-//! 19. `check` every invariant of database, files and chains
-//! 20. `gateway` IN: merchants' own systems
-//! 21. `web` the browser pages
-//! 22. `sandbox` a licensed institution in a box, for the demo and the tests; knows the first three rooms only
-//! 23. `bench` what `mingfen bench` measures, and its anchors
-//! 24. `cli` one file per command
+//!  8. `exchange` signed files: published, answered, taken in; where each of ours stands
+//!  9. `approvals` what an institution approved: bundles in force
+//! 10. `merchants` sub-merchants and receivers
+//! 11. `rules` approved rule versions
+//! 12. `ledger` the memo ledger: entries a batch or a file, chained per custody day; balances
+//! 13. `channels` OUT: an institution's channel in its language, one variant each
+//! 14. `orders` orders, intake of payments
+//! 15. `reconciliation` the institution's bill against our own record
+//! 16. `splits` the cut: proposals, exceptions, SPL files
+//! 17. `settlement` the netted settlement of a day, STL files, the gate; what results say of the money
+//! 18. `inbox` what an institution sends: bundles, bills, results
+//! 19. `notices` who is told what: delivery of the outbox, in each language
+//! 20. `tasks` what runs by itself: queries, file import, the daily round
+//! 21. `check` every invariant of database, files and chains
+//! 22. `gateway` IN: merchants' own systems
+//! 23. `web` the browser pages
+//! 24. `sandbox` a licensed institution in a box, for the demo and the tests; knows the first three rooms only
+//! 25. `bench` what `mingfen bench` measures, and its anchors
+//! 26. `cli` one file per command
 //!
 //! Everybody may use `clock`, `config` and `error`; from `notices` on also `app`, the state that handlers and tasks share.
 pub use mingfen_kernel as kernel;
@@ -40,8 +42,10 @@ pub mod error;
 
 pub mod db;
 
+pub mod approvals;
 pub mod channels;
 pub mod exchange;
+pub mod inbox;
 pub mod institutions;
 pub mod ledger;
 pub mod merchants;

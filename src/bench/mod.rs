@@ -5,6 +5,7 @@ mod h0;
 mod h1;
 mod h2;
 mod h4;
+mod h6;
 mod http;
 mod pages;
 mod report;
@@ -24,20 +25,26 @@ pub use world::World;
 /// Example: mingfen bench h1 --database postgres://USER@HOST/EMPTY --orders 60000 --connections 64 --json
 #[derive(clap::Args)]
 pub struct Args {
-    /// What is measured: H0 orders placed, H1 payments taken, H2 the cut, H4 verify, or pages at size
+    /// What is measured: H0 orders placed, H1 payments taken, H2 the cut, H4 verify, H6 with years behind it, or pages
     what: What,
     /// An empty database, or one that an earlier bench began: `sqlite:PATH` or `postgres://…`
     #[arg(
         long,
         value_name = "URL",
         required = false,
-        required_if_eq_any([("what", "h0"), ("what", "h1"), ("what", "h2"), ("what", "pages")]),
+        required_if_eq_any([("what", "h0"), ("what", "h1"), ("what", "h2"), ("what", "h6"), ("what", "pages")]),
         default_value_if("what", "h4", Some(""))
     )]
     database: String,
     /// How many orders
     #[arg(long)]
     orders: Option<u64>,
+    /// H6: days behind the platform
+    #[arg(long, value_parser = clap::value_parser!(u64).range(4..=2_000))]
+    days: Option<u64>,
+    /// H6: split files a day and institution
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=50))]
+    files: Option<u64>,
     /// How long a round lasts at most
     #[arg(long)]
     seconds: Option<u64>,
@@ -66,6 +73,8 @@ pub enum What {
     H2,
     /// `verify`.
     H4,
+    /// Years behind the platform.
+    H6,
     /// Lists and details.
     Pages,
 }
@@ -77,6 +86,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::H1 => h1::run(&args)?,
         What::H2 => h2::run(&args)?,
         What::H4 => h4::run(&args)?,
+        What::H6 => h6::run(&args)?,
         What::Pages => pages::run(&args)?,
     };
     writeln!(std::io::stdout(), "{}", if args.json { report.to_json()? } else { report.to_text() })?;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::db::{Backend, Create};
 use crate::exchange::{self, Incoming};
+use crate::inbox;
 use crate::institutions::{self, Institution, NewInstitution, ResultEncoding};
 use crate::kernel::rule;
 use crate::merchants::{self, NewSubMerchant};
@@ -18,10 +19,11 @@ use crate::people::Actor;
 use crate::people::credentials::{self, AnswerMode, NewCredential};
 use crate::protocol::crypto::{MasterKey, PrivateKey, base64};
 use crate::protocol::wechat::notification::ApiV3Key;
-use crate::settlement;
 
 /// Code of the bench's institution; a database that holds another one is refused.
 pub const INSTITUTION: &str = "BENCH";
+/// Code of the institution beside it, where there are two.
+const SECOND: &str = "BENCHB";
 /// Code of the platform there.
 pub const PLATFORM: &str = "LOAD";
 /// Since when everything is approved.
@@ -84,6 +86,36 @@ impl World {
         Ok(Self { app, data: data.to_owned(), institution, key, apiv3_key, merchants, tenant, credential })
     }
 
+    /// Internal key of its first merchant.
+    pub fn first_merchant(&self) -> anyhow::Result<i64> {
+        let found = self.app.db.read_blocking(|tx| merchants::by_number(tx, &merchant(0)))?;
+        Ok(found.context("the bench's merchants are not there")?.id)
+    }
+
+    /// Makes a second institution with as many merchants, whose work nobody does; its key and its first merchant's.
+    pub fn second(&self, many: usize) -> anyhow::Result<(i64, i64)> {
+        let (key_pem, public_pem) = (self.key.to_pem()?, self.key.public_key()?.to_pem()?);
+        let (app, now, actor) = (&self.app, self.app.clock.now(), Actor::shell());
+        let made = app.db.write_blocking(|tx| {
+            let profile = profile(SECOND, "BO", "http://127.0.0.1:9", &key_pem, &public_pem, &self.apiv3_key);
+            let id = institutions::create(tx, &app.master_key, now, &actor, &profile)?;
+            for n in 0..many {
+                let (number, inst_number) = (format!("C{n:06}"), inst_merchant_no(n));
+                let new = NewSubMerchant {
+                    merchant: &number,
+                    platform_merchant_id: self.tenant,
+                    institution_id: id,
+                    inst_merchant_no: &inst_number,
+                    name: &number,
+                };
+                merchants::create(tx, now, &actor, &new)?;
+            }
+            Ok((id, merchants::by_number(tx, "C000000")?))
+        });
+        let (id, first) = made?;
+        Ok((id, first.context("the second institution's merchants are not there")?.id))
+    }
+
     /// Which database it stands on, as reports name it.
     pub fn database(&self) -> &'static str {
         match self.app.db.backend() {
@@ -101,6 +133,33 @@ pub fn merchant(n: usize) -> String {
 /// The institution's number of the `n`th merchant, from 0.
 pub fn inst_merchant_no(n: usize) -> String {
     format!("8{:06}", n.saturating_add(1))
+}
+
+/// An institution of the bench.
+fn profile<'a>(
+    code: &'a str,
+    order_prefix: &'a str,
+    channel_base_url: &'a str,
+    key_pem: &'a str,
+    public_pem: &'a str,
+    apiv3_key: &'a ApiV3Key,
+) -> NewInstitution<'a> {
+    NewInstitution {
+        code,
+        name: "压测机构",
+        platform_code: PLATFORM,
+        order_prefix,
+        channel_base_url,
+        channel_sp_mchid: CHANNEL_SP_MCHID,
+        channel_sp_appid: "wx1800000001",
+        channel_merchant_serial: "00AA00AA",
+        channel_private_key_pem: key_pem,
+        channel_apiv3_key: apiv3_key.expose(),
+        channel_answer_serial: ANSWER_SERIAL,
+        channel_answer_key_pem: public_pem,
+        file_public_key_pem: public_pem,
+        result_encoding: ResultEncoding::Ascii,
+    }
 }
 
 fn found(
@@ -122,22 +181,7 @@ fn found(
     let now = app.clock.now();
     let (master, actor) = (&app.master_key, Actor::shell());
     let made = app.db.write_blocking(|tx| {
-        let institution = NewInstitution {
-            code: INSTITUTION,
-            name: "压测机构",
-            platform_code: PLATFORM,
-            order_prefix: "BN",
-            channel_base_url: channel,
-            channel_sp_mchid: CHANNEL_SP_MCHID,
-            channel_sp_appid: "wx1800000001",
-            channel_merchant_serial: "00AA00AA",
-            channel_private_key_pem: &key_pem,
-            channel_apiv3_key: apiv3_key.expose(),
-            channel_answer_serial: ANSWER_SERIAL,
-            channel_answer_key_pem: &public_pem,
-            file_public_key_pem: &public_pem,
-            result_encoding: ResultEncoding::Ascii,
-        };
+        let institution = profile(INSTITUTION, "BN", channel, &key_pem, &public_pem, apiv3_key);
         let id = institutions::create(tx, master, now, &actor, &institution)?;
         let tenant = credentials::add_platform_merchant(tx, now, &actor, SP_MCHID, SP_APPID, "压测平台商户")?;
         let credential = NewCredential {
@@ -160,7 +204,7 @@ fn found(
             merchants::create(tx, now, &actor, &new)?;
         }
         let institution = institutions::by_id(tx, id)?;
-        settlement::receive(tx, &institution, &incoming, now)?;
+        inbox::receive(tx, &institution, &incoming, now)?;
         Ok((institution, tenant, credential))
     });
     Ok(made?)

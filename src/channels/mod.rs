@@ -20,6 +20,7 @@ pub use said::{Closing, Notice, NoticeFault, Payable, Placing, Queried, RawKind,
 use self::http::{Downloaded, Guarded};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::exchange::DocumentKind;
 use crate::institutions::{Institution, Keys};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::channel::ChannelName;
@@ -86,7 +87,7 @@ impl Channel {
     }
 
     /// The kind under which its own bill is recorded; also begins the file's name.
-    pub const fn bill_kind(&self) -> &'static str {
+    pub const fn bill_kind(&self) -> DocumentKind {
         match self {
             Self::Wechat(_) => wechat::BILL_KIND,
         }

@@ -6,14 +6,14 @@ use std::io::BufReader;
 use crate::clock::instant;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::exchange::{self, Desk, ExchangedFile};
+use crate::exchange::{self, Desk, Direction, DocumentKind, ExchangedFile};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::ReadError;
 use crate::kernel::file::spl::{SplReader, SplRecord};
 use crate::kernel::file::stl::{StlReader, StlRecord};
 use crate::kernel::money::Fen;
 use crate::protocol::crypto::PublicKey;
-use crate::settlement::{self, SettlementLine};
+use crate::settlement::{self, LineKind, SettlementLine};
 use crate::splits::{self, Entry};
 
 /// Every break of an institution's files.
@@ -22,10 +22,10 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Resu
     let key = PublicKey::from_pem(&desk.institution.file_public_key_pem).map_err(Error::internal)?;
     let mut breaks = Vec::new();
     for file in exchange::all(tx, institution)? {
-        let signer = if file.direction == "OUT" { platform } else { &key };
+        let signer = if file.direction == Direction::Out { platform } else { &key };
         breaks.extend(on_disk(desk, &file, signer)?.map(|why| format!("{}: {why}", file.name)));
     }
-    for kind in ["SPL", "STL"] {
+    for kind in [DocumentKind::Spl, DocumentKind::Stl] {
         let mut before = Digest::ZERO.to_string();
         for file in exchange::chain(tx, institution, kind)? {
             if file.previous_sha256.as_deref() != Some(before.as_str()) {
@@ -37,7 +37,8 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Resu
                 continue;
             }
             let input = BufReader::new(File::open(path)?);
-            let found = if kind == "SPL" { spl(tx, &file, input)? } else { stl(tx, &file, input)? };
+            let found =
+                if kind == DocumentKind::Spl { spl(tx, &file, input)? } else { stl(tx, &file, input)? };
             breaks.extend(found.map(|why| format!("{}: {why}", file.name)));
         }
     }
@@ -60,7 +61,7 @@ fn on_disk(desk: &Desk, file: &ExchangedFile, key: &PublicKey) -> Result<Option<
     if file.name.contains('@') {
         return Ok(None);
     }
-    let dir = if file.direction == "OUT" {
+    let dir = if file.direction == Direction::Out {
         desk.folder.out_number(file.business_date)?
     } else {
         desk.folder.inbox()
@@ -73,7 +74,7 @@ fn on_disk(desk: &Desk, file: &ExchangedFile, key: &PublicKey) -> Result<Option<
     if digest.to_string() != file.sha256 {
         return Ok(Some("its bytes on disk are not those that were recorded"));
     }
-    if file.kind == "WXBILL" {
+    if file.kind == DocumentKind::Wxbill {
         return Ok(None);
     }
     if !exchange::is_published(&dir, &file.name) {
@@ -251,7 +252,7 @@ fn stl(tx: &mut Tx<'_>, file: &ExchangedFile, input: BufReader<File>) -> Result<
     let mut listed = 0_i64;
     for input in settlement::inputs(tx, file.id, file.institution_id)? {
         if let Some(spl) =
-            exchange::by_name(tx, file.institution_id, &input.name)?.filter(|f| f.kind == "SPL")
+            exchange::by_name(tx, file.institution_id, &input.name)?.filter(|f| f.kind == DocumentKind::Spl)
         {
             listed = listed.saturating_add(spl.total);
         }
@@ -288,7 +289,7 @@ fn carried(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>, Error> {
             breaks
                 .push(format!("{}: it does not carry in what the settlement before carried out", file.name));
         }
-        let carried = lines.into_iter().filter(|l| l.kind == "C" && l.amount != 0);
+        let carried = lines.into_iter().filter(|l| l.kind == LineKind::Carried && l.amount != 0);
         out = carried.map(|l| (l.receiver, l.amount)).collect();
         out.sort_unstable();
     }

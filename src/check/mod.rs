@@ -8,7 +8,7 @@ use crate::clock::micros;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::Error;
-use crate::exchange::{Desk, Folder};
+use crate::exchange::{self, Desk, Folder};
 use crate::institutions;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
@@ -23,6 +23,7 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
     app.db.read_blocking(|tx| {
         let mut breaks = store::unprotected(tx)?;
         breaks.extend(store::contradictions(tx)?);
+        breaks.extend(exchange::standing_breaks(tx)?);
         breaks.extend(splits::unsplit_breaks(tx)?);
         breaks.extend(raw_evidence(tx)?);
         breaks.extend(ledger::chain_breaks(tx)?);
@@ -43,6 +44,28 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
             breaks.extend(files::breaks(tx, &desk, &app.keys.files.public_key)?);
         }
         Ok(breaks)
+    })
+}
+
+/// What was made anew of what only follows from the record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repaired {
+    /// Standings of files.
+    pub standings: usize,
+    /// Unsplit orders that were listed wrongly or not, the first few that were found.
+    pub unsplit: usize,
+    /// Sums of custody days.
+    pub ledger_days: usize,
+}
+
+/// Makes the derived tables anew from the record, each where it is not what the record says. Everything else that is
+/// broken stays as it is: it is evidence. Blocks; on PostgreSQL nobody changes these tables meanwhile.
+pub fn repair_derived(app: &App) -> Result<Repaired, Error> {
+    app.db.write_blocking(|tx| {
+        // In this order: what stands unsplit depends on which files are void.
+        let standings = exchange::repair_standing(tx)?;
+        let unsplit = splits::repair_unsplit(tx)?;
+        Ok(Repaired { standings, unsplit, ledger_days: ledger::repair_days(tx)? })
     })
 }
 

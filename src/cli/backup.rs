@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 
 use super::settings::{Settings, say};
 use crate::db::{Create, Db};
-use crate::exchange::{self, Folder};
+use crate::exchange::{self, Direction, Folder};
 use crate::institutions;
 use crate::kernel::calendar::BusinessDay;
 
@@ -99,7 +99,9 @@ fn to_keep(copy: &Path, data_dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     known.read_blocking(|tx| {
         for institution in institutions::all(tx)? {
             let folder = Folder::new(data_dir, &institution.code);
-            for file in exchange::all(tx, institution.id)?.iter().filter(|file| file.direction == "OUT") {
+            for file in
+                exchange::all(tx, institution.id)?.iter().filter(|file| file.direction == Direction::Out)
+            {
                 let Some(day) = BusinessDay::from_i32(file.business_date) else { continue };
                 // `.ok` first: where it is, the others are complete.
                 keep.extend(

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 
 use super::settings::{Settings, say};
 use crate::app::App;
-use crate::check::breaks;
+use crate::check::{Repaired, breaks, repair_derived};
 use crate::clock::Clock;
 use crate::db::Create;
 
@@ -16,11 +16,20 @@ const TOLD: usize = 20;
 pub struct Args {
     #[command(flatten)]
     settings: Settings,
+    /// Make the tables anew that only follow from the record (standings, unsplit orders, sums of days), then check
+    #[arg(long)]
+    repair_derived: bool,
 }
 
 /// Exit 0 = nothing is broken.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let app = App::open(args.settings.load()?, Clock::system(), Create::No)?;
+    if args.repair_derived {
+        let Repaired { standings, unsplit, ledger_days } = repair_derived(&app)?;
+        say(format_args!(
+            "made anew: {standings} standings of files, {unsplit} unsplit orders, {ledger_days} sums of days"
+        ))?;
+    }
     report(&app)
 }
 

@@ -21,7 +21,7 @@ use crate::kernel::file::FileKind;
 use crate::kernel::file::ret::{RetCode, RetStatus};
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
-use crate::kernel::state::{CustodyState, OrderState, SettlementState};
+use crate::kernel::state::{CustodyState, FileState, OrderState, SettlementState};
 
 /// How a type is stored.
 pub trait Stored: Sized {
@@ -229,7 +229,18 @@ impl Stored for Digest {
 }
 
 read!(Fen, BusinessDay, Digest);
-words!(FileKind, OrderState, CustodyState, SettlementState, RetCode, RetStatus, Reason, ChannelName, Product);
+words!(
+    FileKind,
+    FileState,
+    RetStatus,
+    OrderState,
+    CustodyState,
+    SettlementState,
+    RetCode,
+    Reason,
+    ChannelName,
+    Product
+);
 
 /// What orders declare; the text that was read is kept, not copied.
 macro_rules! declared {

@@ -119,6 +119,24 @@ table! {
 }
 
 table! {
+    file_standing (file_id) {
+        file_id -> BigInt,
+        institution_id -> BigInt,
+        kind -> Text,
+        state -> Text,
+        expected -> BigInt,
+        succeeded -> BigInt,
+        failed -> BigInt,
+        pending -> BigInt,
+        bounced -> BigInt,
+        run_complete -> Integer,
+        answered_at -> Nullable<BigInt>,
+        settled_by -> Nullable<BigInt>,
+        requeues -> Nullable<BigInt>,
+    }
+}
+
+table! {
     result_line (id) {
         id -> BigInt,
         file_result_id -> BigInt,
@@ -555,6 +573,7 @@ table! {
 joinable!(credential -> platform_merchant (platform_merchant_id));
 joinable!(request_nonce -> credential (credential_id));
 joinable!(exchanged_file -> institution (institution_id));
+joinable!(file_standing -> exchanged_file (file_id));
 joinable!(result_line -> file_result (file_result_id));
 joinable!(approvals_bundle -> institution (institution_id));
 joinable!(approvals_bundle -> exchanged_file (file_id));
@@ -592,6 +611,7 @@ allow_tables_to_appear_in_same_query!(
     institution,
     exchanged_file,
     file_result,
+    file_standing,
     result_line,
     approvals_bundle,
     sub_merchant,

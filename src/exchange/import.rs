@@ -4,12 +4,12 @@ use std::io::Read;
 use std::path::Path;
 
 use super::publish::parse_signature;
-use super::store::{self, BundleRow, ExchangedFile, NewFile};
+use super::store::{self, ExchangedFile, NewFile};
+use super::{Direction, DocumentKind};
 use crate::clock::micros;
 use crate::db::Tx;
 use crate::error::{Code, Error};
 use crate::institutions::Institution;
-use crate::kernel::approvals::{self, Bundle};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::bil::BilReader;
 use crate::kernel::file::{FileKind, FileName, ReadError};
@@ -75,7 +75,7 @@ fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
 }
 
 /// Whether the institution signed these very bytes, and whether the name is free; `None` = imported before.
-pub(super) fn admit(
+pub fn admit(
     tx: &mut Tx<'_>,
     institution: &Institution,
     incoming: &Incoming,
@@ -98,7 +98,7 @@ pub(super) fn admit(
 }
 
 /// The name of an APR or BIL of this institution and platform.
-fn own_name(institution: &Institution, incoming: &Incoming, kind: FileKind) -> Result<FileName, Error> {
+pub fn own_name(institution: &Institution, incoming: &Incoming, kind: FileKind) -> Result<FileName, Error> {
     let name = FileName::parse(&incoming.name).filter(|name| name.kind == kind).ok_or_else(|| {
         Error::refused(
             Code::FileFormat,
@@ -115,8 +115,8 @@ fn own_name(institution: &Institution, incoming: &Incoming, kind: FileKind) -> R
     Ok(name)
 }
 
-/// What is recorded of an incoming file of this name.
-pub(super) fn incoming_file(
+/// What is recorded of an incoming file of this name: a result, where the caller does not say otherwise.
+pub fn incoming_file(
     institution: &Institution,
     incoming: &Incoming,
     name: &FileName,
@@ -125,8 +125,8 @@ pub(super) fn incoming_file(
 ) -> NewFile {
     NewFile {
         institution_id: institution.id,
-        direction: "IN",
-        kind: "RET",
+        direction: Direction::In,
+        kind: DocumentKind::Ret,
         name: incoming.name.clone(),
         business_date: name.day.to_i32(),
         seq: i32::from(name.seq),
@@ -140,61 +140,6 @@ pub(super) fn incoming_file(
         created_at: 0,
         recorded_at,
     }
-}
-
-/// Takes an approvals bundle in. Refused: another key, a malformed one, one that is older than the bundle in force
-/// or that changes what an earlier one approved.
-pub fn import_approvals(
-    tx: &mut Tx<'_>,
-    institution: &Institution,
-    incoming: &Incoming,
-    now: i64,
-) -> Result<Imported<(ExchangedFile, Bundle)>, Error> {
-    let name = own_name(institution, incoming, FileKind::Apr)?;
-    let Some(digest) = admit(tx, institution, incoming)? else { return Ok(Imported::Again) };
-    let bundle = parse_bundle(&incoming.name, &incoming.bytes)?;
-    if bundle.institution != institution.code || bundle.platform != institution.platform_code {
-        let detail =
-            format!("E_INST: {} speaks of {} and {}", incoming.name, bundle.institution, bundle.platform);
-        return Err(Error::refused(Code::FileParty, detail));
-    }
-    let issued_at = micros(bundle.issued_at);
-    if let Some(in_force) = store::newest_bundle(tx, institution.id, i64::MAX)? {
-        if issued_at <= in_force.issued_at {
-            let detail = format!("{} was not issued after the bundle in force", incoming.name);
-            return Err(Error::refused(Code::BundleOlder, detail));
-        }
-        succeeds(&in_force, &bundle, &incoming.name)?;
-    }
-    let new = NewFile {
-        kind: "APR",
-        orders: count(bundle.rules.len()),
-        created_at: issued_at,
-        ..incoming_file(institution, incoming, &name, &digest, now)
-    };
-    let file = store::record(tx, &new)?;
-    store::add_bundle(tx, &file, issued_at, &incoming.bytes)?;
-    Ok(Imported::New((file, bundle)))
-}
-
-fn succeeds(in_force: &BundleRow, newer: &Bundle, name: &str) -> Result<(), Error> {
-    let older = parse_bundle("the bundle in force", &in_force.body)?;
-    let findings = approvals::check_successor(&older, newer);
-    match findings.first() {
-        None => Ok(()),
-        Some(finding) => Err(Error::refused(
-            Code::BundleContradicts,
-            format!("{name} changes the past at {}: {}", finding.path, finding.why),
-        )),
-    }
-}
-
-/// Reads a bundle; `name` is told when it is malformed.
-pub fn parse_bundle(name: &str, bytes: &[u8]) -> Result<Bundle, Error> {
-    Bundle::parse(bytes).map_err(|findings| {
-        let told: Vec<String> = findings.iter().take(5).map(|f| format!("{}: {}", f.path, f.why)).collect();
-        Error::refused(Code::FileFormat, format!("E_FORMAT: {name}: {}", told.join("; ")))
-    })
 }
 
 /// Takes the institution's own bill in, as evidence beside the channel's.
@@ -214,7 +159,7 @@ pub fn import_bill(
         return Err(Error::refused(Code::FileFormat, detail));
     }
     let new = NewFile {
-        kind: "BIL",
+        kind: DocumentKind::Bil,
         orders: i64::from(header.orders),
         lines: i64::from(header.refunds),
         total: header.total_paid.get(),
@@ -243,8 +188,4 @@ pub(super) fn unreadable(name: &str, error: ReadError) -> Error {
         }
         ReadError::Fault(fault) => Error::refused(Code::FileFormat, format!("E_FORMAT: {name}: {fault}")),
     }
-}
-
-fn count(len: usize) -> i64 {
-    i64::try_from(len).unwrap_or(i64::MAX)
 }

@@ -1,21 +1,28 @@
 //! The file exchange with an institution (`files.md`): files out, published so that a crash leaves no half of one;
-//! results, bundles and bills in, each all or nothing.
+//! results and bills in, each all or nothing; and where each of our files stands.
 mod import;
+mod kinds;
 mod list;
 mod publish;
 mod results;
+mod standing;
 mod store;
 
-pub use import::{Imported, Incoming, import_approvals, import_bill, parse_bundle, read_incoming};
-pub use list::{Wanted, answered, by_digest, line_answer, newest, scoped, waiting};
+pub use import::{Imported, Incoming, admit, import_bill, incoming_file, own_name, read_incoming};
+pub use kinds::{AnswerStage, Direction, DocumentKind};
+pub use list::{Wanted, names_by_digest, newest, scoped};
 pub use publish::{
     Folder, digest_of, is_published, parse_signature, publish, signature_of, stage, staged, sync_dir,
 };
-pub use results::{Answer, ImportedResult, answer, import_result, place};
+pub use results::{ImportedResult, import_result, place};
+pub use standing::{
+    Counts, Requeued, Standing, answered, file_state, last_valid, line_states, lines_standing, record_ours,
+    repair_standing, requeued, settled, standing, standing_breaks, standing_of_day, standings, unsettled,
+    valid, waiting, waiting_count,
+};
 pub use store::{
-    BundleRow, ExchangedFile, FileResult, NewFile, ResultLine, all, bundle, by_id, by_name, chain, known,
-    last, lock_chain, newest_bundle, newest_bundle_key, of_day, record, record_as, result_line, result_lines,
-    results_of, succeeded,
+    ExchangedFile, FileResult, NewFile, ResultLine, all, by_id, by_name, chain, first, known, last,
+    lock_chain, of_day, record, result_line, result_lines, results_of, results_of_all,
 };
 
 use std::fs::File;

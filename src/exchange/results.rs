@@ -3,26 +3,17 @@ use std::path::Path;
 
 use super::import::{Imported, Incoming, admit, incoming_file, sound, unreadable};
 use super::publish::{digest_of, set_aside};
-use super::row_number;
 use super::store::{self, ExchangedFile, FileResult, NewFile, NewResult, ResultLine};
+use super::{AnswerStage, Direction, row_number, standing};
 use crate::clock::micros;
 use crate::db::Tx;
+use crate::db::columns::As;
 use crate::error::{Code, Error};
 use crate::institutions::{Institution, ResultEncoding};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetReader};
 use crate::kernel::file::{ResultName, Stage};
-
-/// How the institution answered a file's FIRST.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Not yet, or it asked for the same bytes again.
-    None,
-    /// Taken.
-    Accepted,
-    /// Refused: the file is void.
-    Void(RetCode),
-}
+use crate::kernel::state::FileState;
 
 /// A result that was taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,17 +24,6 @@ pub struct ImportedResult {
     pub result: FileResult,
     /// Its R lines.
     pub lines: Vec<ResultLine>,
-}
-
-/// How a file was answered.
-pub fn answer(tx: &mut Tx<'_>, file: i64) -> Result<Answer, Error> {
-    let results = store::results_of(tx, file)?;
-    let codes = results.iter().filter(|r| r.stage == "FIRST").filter_map(|r| RetCode::parse(&r.code));
-    Ok(codes.fold(Answer::None, |answer, code| match (answer, code) {
-        (_, RetCode::Accepted) => Answer::Accepted,
-        (Answer::None, code) if code.makes_void() => Answer::Void(code),
-        (answer, _) => answer,
-    }))
 }
 
 /// Takes a result in, of an SPL or STL of ours. What its lines mean for the answered file is the caller's to check
@@ -63,7 +43,7 @@ pub fn import_result(
     }
     let Some(digest) = admit(tx, institution, incoming)? else { return Ok(Imported::Again) };
     let answered = store::by_name(tx, institution.id, &name.file.to_string())?
-        .filter(|file| file.direction == "OUT")
+        .filter(|file| file.direction == Direction::Out)
         .ok_or_else(|| {
             let detail = format!("E_FORMAT: {} answers a file that was never published", incoming.name);
             Error::refused(Code::ResultUnknownFile, detail)
@@ -83,23 +63,24 @@ pub fn import_result(
         new.name = asks_again;
     }
     let ret = store::record(tx, &new)?;
-    let (stage, seq) = match name.stage {
+    let seq = match name.stage {
         // Those that asked for the same bytes again come before the one that answers.
-        Stage::First => ("FIRST", row_number(store::results_of(tx, answered.id)?.len())?),
-        Stage::Final(seq) => ("FINAL", i32::from(seq)),
+        Stage::First => row_number(store::results_of(tx, answered.id)?.len())?,
+        Stage::Final(seq) => i32::from(seq),
     };
     let new = NewResult {
         file_id: answered.id,
         ret_file_id: ret.id,
-        stage,
+        stage: As(AnswerStage::from(name.stage)),
         seq,
-        code: header.code.as_str(),
+        code: As(header.code),
         lines: i64::from(header.lines),
         success_total: header.success_total.get(),
         created_at: ret.created_at,
         imported_at: now,
     };
     let result = store::add_result(tx, &new, &mut lines)?;
+    standing::weigh_again(tx, answered.id)?;
     Ok(Imported::New(ImportedResult { answered, result, lines }))
 }
 
@@ -146,7 +127,7 @@ fn row(line: &RetLine<'_>) -> Result<ResultLine, Error> {
     Ok(ResultLine {
         file_result_id: 0,
         n: i32::try_from(line.n).map_err(|_| Error::Internal("a result line's number".into()))?,
-        status: line.status.as_str().to_owned(),
+        status: line.status,
         amount: line.amount.get(),
         inst_serial: line.inst_serial.to_string(),
         path: line.path.to_string(),
@@ -184,16 +165,17 @@ fn in_turn(
     header: &RetHeader,
     told: &str,
 ) -> Result<(), Error> {
-    let standing = answer(tx, answered.id)?;
+    let state = standing::file_state(tx, answered.id)?;
     let refuse = |why: &str| Err(Error::refused(Code::ResultOutOfTurn, format!("{told}: {why}")));
     match name.stage {
         Stage::First if header.lines > 0 => refuse("a FIRST has no R lines"),
-        Stage::First if standing != Answer::None => refuse("the file has been answered already"),
+        Stage::First if state != FileState::Published => refuse("the file has been answered already"),
         Stage::First => Ok(()),
-        Stage::Final(_) if standing != Answer::Accepted => refuse("the file has not been accepted"),
+        Stage::Final(_) if !state.is_taken() => refuse("the file has not been accepted"),
         Stage::Final(_) if header.code != RetCode::Accepted => refuse("a FINAL says ACCEPTED"),
         Stage::Final(seq) => {
-            let finals = store::results_of(tx, answered.id)?.iter().filter(|r| r.stage == "FINAL").count();
+            let finals =
+                store::results_of(tx, answered.id)?.iter().filter(|r| r.stage == AnswerStage::Final).count();
             if usize::from(seq) == finals.saturating_add(1) {
                 Ok(())
             } else {

@@ -1,23 +1,26 @@
 //! Queries of the file exchange.
 use diesel::prelude::*;
 
-use crate::db::schema::{approvals_bundle, exchanged_file, file_result, institution, result_line};
+use super::{AnswerStage, Direction, DocumentKind};
+use crate::db::columns::As;
+use crate::db::schema::{exchanged_file, file_result, institution, result_line};
 use crate::db::{Conn, Tx};
 use crate::error::{Code, Error};
 use crate::insert_rows;
+use crate::kernel::file::ret::{RetCode, RetStatus};
 
 /// A file that was published or imported; nothing of it ever changes.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = exchanged_file)]
+#[diesel(table_name = exchanged_file, check_for_backend(crate::db::MultiBackend))]
 pub struct ExchangedFile {
     /// Internal key.
     pub id: i64,
     /// Whose exchange directory.
     pub institution_id: i64,
-    /// `IN` or `OUT`.
-    pub direction: String,
-    /// `SPL`, `STL`, `BIL`, `APR`, `RET` or `WXBILL`.
-    pub kind: String,
+    /// Whose it is.
+    pub direction: Direction,
+    /// What it is.
+    pub kind: DocumentKind,
     /// File name, extension included.
     pub name: String,
     /// yyyymmdd.
@@ -50,10 +53,12 @@ pub struct ExchangedFile {
 pub struct NewFile {
     /// Whose exchange directory.
     pub institution_id: i64,
-    /// `IN` or `OUT`.
-    pub direction: &'static str,
-    /// `SPL`, `STL`, `BIL`, `APR`, `RET` or `WXBILL`.
-    pub kind: &'static str,
+    /// Whose it is.
+    #[diesel(serialize_as = As<Direction>)]
+    pub direction: Direction,
+    /// What it is.
+    #[diesel(serialize_as = As<DocumentKind>)]
+    pub kind: DocumentKind,
     /// File name, extension included.
     pub name: String,
     /// yyyymmdd.
@@ -82,7 +87,7 @@ pub struct NewFile {
 
 /// The institution's answer to one of our files.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = file_result)]
+#[diesel(table_name = file_result, check_for_backend(crate::db::MultiBackend))]
 pub struct FileResult {
     /// Internal key.
     pub id: i64,
@@ -90,12 +95,12 @@ pub struct FileResult {
     pub file_id: i64,
     /// The RET itself.
     pub ret_file_id: i64,
-    /// `FIRST` or `FINAL`.
-    pub stage: String,
+    /// What it answers.
+    pub stage: AnswerStage,
     /// The number of a FINAL; of a FIRST how often the same bytes were asked for before.
     pub seq: i32,
-    /// `ACCEPTED` or the institution's code.
-    pub code: String,
+    /// The institution's word.
+    pub code: RetCode,
     /// R lines.
     pub lines: i64,
     /// Sum of the lines that succeeded, in fen.
@@ -109,12 +114,12 @@ pub struct FileResult {
 /// What is recorded of a new result.
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = file_result)]
-pub(super) struct NewResult<'a> {
+pub(super) struct NewResult {
     pub file_id: i64,
     pub ret_file_id: i64,
-    pub stage: &'a str,
+    pub stage: As<AnswerStage>,
     pub seq: i32,
-    pub code: &'a str,
+    pub code: As<RetCode>,
     pub lines: i64,
     pub success_total: i64,
     pub created_at: i64,
@@ -122,15 +127,15 @@ pub(super) struct NewResult<'a> {
 }
 
 /// One R line.
-#[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
-#[diesel(table_name = result_line, treat_none_as_default_value = false)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = result_line, check_for_backend(crate::db::MultiBackend))]
 pub struct ResultLine {
     /// The result it belongs to.
     pub file_result_id: i64,
     /// The answered line's number.
     pub n: i32,
-    /// `S`, `F`, `P` or `B`.
-    pub status: String,
+    /// What happened.
+    pub status: RetStatus,
     /// Amount done, in fen.
     pub amount: i64,
     /// The institution's own number.
@@ -145,31 +150,11 @@ pub struct ResultLine {
     pub err_msg: String,
 }
 
-/// An approvals bundle as imported.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = approvals_bundle)]
-pub struct BundleRow {
-    /// Internal key.
-    pub id: i64,
-    /// Who signed it.
-    pub institution_id: i64,
-    /// Its file.
-    pub file_id: i64,
-    /// Lower-case hex over the whole file.
-    pub sha256: String,
-    /// The file's seq.
-    pub seq: i32,
-    /// Unix microseconds.
-    pub issued_at: i64,
-    /// The file's bytes.
-    pub body: Vec<u8>,
-}
-
 /// One of ours is never dated before the one that it follows: after the clock was set back it would rest on an older
 /// bundle, too.
 fn follows(tx: &mut Tx<'_>, file: &NewFile) -> Result<(), Error> {
     match last(tx, file.institution_id, file.kind)? {
-        Some(before) if file.direction == "OUT" && before.created_at > file.created_at => {
+        Some(before) if file.direction == Direction::Out && before.created_at > file.created_at => {
             Err(Error::refused(Code::ClockBehind, before.name))
         }
         Some(_) | None => Ok(()),
@@ -179,15 +164,15 @@ fn follows(tx: &mut Tx<'_>, file: &NewFile) -> Result<(), Error> {
 /// Records a file.
 pub fn record(tx: &mut Tx<'_>, file: &NewFile) -> Result<ExchangedFile, Error> {
     follows(tx, file)?;
-    diesel::insert_into(exchanged_file::table).values(file).execute(tx.conn())?;
+    diesel::insert_into(exchanged_file::table).values(file.clone()).execute(tx.conn())?;
     by_name(tx, file.institution_id, &file.name)?.ok_or(Error::NotFound)
 }
 
 /// Records a file under a key that was reserved for it (`db::reserve_id`).
-pub fn record_as(tx: &mut Tx<'_>, id: i64, file: &NewFile) -> Result<ExchangedFile, Error> {
+pub(super) fn record_as(tx: &mut Tx<'_>, id: i64, file: &NewFile) -> Result<ExchangedFile, Error> {
     follows(tx, file)?;
     diesel::insert_into(exchanged_file::table)
-        .values((exchanged_file::id.eq(id), file))
+        .values((exchanged_file::id.eq(id), file.clone()))
         .execute(tx.conn())?;
     by_id(tx, id)
 }
@@ -221,10 +206,10 @@ pub fn lock_chain(tx: &mut Tx<'_>, id: i64) -> Result<(), Error> {
 }
 
 /// The last file of a kind in order of publication, void ones too: the next one's `prev`.
-pub fn last(tx: &mut Tx<'_>, institution: i64, kind: &str) -> Result<Option<ExchangedFile>, Error> {
+pub fn last(tx: &mut Tx<'_>, institution: i64, kind: DocumentKind) -> Result<Option<ExchangedFile>, Error> {
     Ok(exchanged_file::table
         .filter(exchanged_file::institution_id.eq(institution))
-        .filter(exchanged_file::kind.eq(kind))
+        .filter(exchanged_file::kind.eq(As(kind)))
         .order(exchanged_file::id.desc())
         .select(ExchangedFile::as_select())
         .first(tx.conn())
@@ -232,10 +217,15 @@ pub fn last(tx: &mut Tx<'_>, institution: i64, kind: &str) -> Result<Option<Exch
 }
 
 /// The files of a kind and day, by seq.
-pub fn of_day(tx: &mut Tx<'_>, institution: i64, kind: &str, day: i32) -> Result<Vec<ExchangedFile>, Error> {
+pub fn of_day(
+    tx: &mut Tx<'_>,
+    institution: i64,
+    kind: DocumentKind,
+    day: i32,
+) -> Result<Vec<ExchangedFile>, Error> {
     Ok(exchanged_file::table
         .filter(exchanged_file::institution_id.eq(institution))
-        .filter(exchanged_file::kind.eq(kind))
+        .filter(exchanged_file::kind.eq(As(kind)))
         .filter(exchanged_file::business_date.eq(day))
         .order(exchanged_file::seq.asc())
         .select(ExchangedFile::as_select())
@@ -243,10 +233,10 @@ pub fn of_day(tx: &mut Tx<'_>, institution: i64, kind: &str, day: i32) -> Result
 }
 
 /// All files of a kind in order of publication.
-pub fn chain(tx: &mut Tx<'_>, institution: i64, kind: &str) -> Result<Vec<ExchangedFile>, Error> {
+pub fn chain(tx: &mut Tx<'_>, institution: i64, kind: DocumentKind) -> Result<Vec<ExchangedFile>, Error> {
     Ok(exchanged_file::table
         .filter(exchanged_file::institution_id.eq(institution))
-        .filter(exchanged_file::kind.eq(kind))
+        .filter(exchanged_file::kind.eq(As(kind)))
         .order(exchanged_file::id.asc())
         .select(ExchangedFile::as_select())
         .load(tx.conn())?)
@@ -298,20 +288,9 @@ pub fn result_line(tx: &mut Tx<'_>, result: i64, n: i32) -> Result<Option<Result
         .optional()?)
 }
 
-/// How many lines of a file's final results succeeded.
-pub fn succeeded(tx: &mut Tx<'_>, file: i64) -> Result<i64, Error> {
-    Ok(result_line::table
-        .inner_join(file_result::table.on(file_result::id.eq(result_line::file_result_id)))
-        .filter(file_result::file_id.eq(file))
-        .filter(file_result::stage.eq("FINAL"))
-        .filter(result_line::status.eq("S"))
-        .count()
-        .get_result(tx.conn())?)
-}
-
 pub(super) fn add_result(
     tx: &mut Tx<'_>,
-    new: &NewResult<'_>,
+    new: &NewResult,
     lines: &mut [ResultLine],
 ) -> Result<FileResult, Error> {
     diesel::insert_into(file_result::table).values(new).execute(tx.conn())?;
@@ -323,58 +302,47 @@ pub(super) fn add_result(
         line.file_result_id = result.id;
     }
     for batch in lines.chunks(500) {
-        insert_rows!(tx, result_line, batch)?;
+        let rows: Vec<_> = batch
+            .iter()
+            .map(|line| {
+                (
+                    result_line::file_result_id.eq(line.file_result_id),
+                    result_line::n.eq(line.n),
+                    result_line::status.eq(As(line.status)),
+                    result_line::amount.eq(line.amount),
+                    result_line::inst_serial.eq(&line.inst_serial),
+                    result_line::path.eq(&line.path),
+                    result_line::done_at.eq(&line.done_at),
+                    result_line::err_code.eq(&line.err_code),
+                    result_line::err_msg.eq(&line.err_msg),
+                )
+            })
+            .collect();
+        insert_rows!(tx, result_line, rows)?;
     }
     Ok(result)
 }
 
-pub(super) fn add_bundle(
-    tx: &mut Tx<'_>,
-    file: &ExchangedFile,
-    issued_at: i64,
-    body: &[u8],
-) -> Result<(), Error> {
-    diesel::insert_into(approvals_bundle::table)
-        .values((
-            approvals_bundle::institution_id.eq(file.institution_id),
-            approvals_bundle::file_id.eq(file.id),
-            approvals_bundle::sha256.eq(&file.sha256),
-            approvals_bundle::seq.eq(file.seq),
-            approvals_bundle::issued_at.eq(issued_at),
-            approvals_bundle::body.eq(body),
-        ))
-        .execute(tx.conn())?;
-    Ok(())
-}
-
-/// The newest bundle that was issued at or before `at` (unix microseconds).
-pub fn newest_bundle(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Option<BundleRow>, Error> {
-    Ok(approvals_bundle::table
-        .filter(approvals_bundle::institution_id.eq(institution))
-        .filter(approvals_bundle::issued_at.le(at))
-        .order((approvals_bundle::issued_at.desc(), approvals_bundle::id.desc()))
-        .select(BundleRow::as_select())
+/// The first file of a kind, in order of record.
+pub fn first(tx: &mut Tx<'_>, institution: i64, kind: DocumentKind) -> Result<Option<ExchangedFile>, Error> {
+    Ok(exchanged_file::table
+        .filter(exchanged_file::institution_id.eq(institution))
+        .filter(exchanged_file::kind.eq(As(kind)))
+        .order(exchanged_file::id.asc())
+        .select(ExchangedFile::as_select())
         .first(tx.conn())
         .optional()?)
 }
 
-/// Digest and time of issue (unix microseconds) of the bundle that [`newest_bundle`] gives.
-pub fn newest_bundle_key(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Option<(String, i64)>, Error> {
-    Ok(approvals_bundle::table
-        .filter(approvals_bundle::institution_id.eq(institution))
-        .filter(approvals_bundle::issued_at.le(at))
-        .order((approvals_bundle::issued_at.desc(), approvals_bundle::id.desc()))
-        .select((approvals_bundle::sha256, approvals_bundle::issued_at))
-        .first(tx.conn())
-        .optional()?)
-}
-
-/// The bundle of this digest.
-pub fn bundle(tx: &mut Tx<'_>, institution: i64, sha256: &str) -> Result<Option<BundleRow>, Error> {
-    Ok(approvals_bundle::table
-        .filter(approvals_bundle::institution_id.eq(institution))
-        .filter(approvals_bundle::sha256.eq(sha256))
-        .select(BundleRow::as_select())
-        .first(tx.conn())
-        .optional()?)
+/// The answers to these files with the names of the RETs, by file and in order of import.
+pub fn results_of_all(tx: &mut Tx<'_>, files: &[i64]) -> Result<Vec<(FileResult, String)>, Error> {
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(file_result::table
+        .inner_join(exchanged_file::table.on(exchanged_file::id.eq(file_result::ret_file_id)))
+        .filter(file_result::file_id.eq_any(files))
+        .order((file_result::file_id.asc(), file_result::id.asc()))
+        .select((FileResult::as_select(), exchanged_file::name))
+        .load(tx.conn())?)
 }

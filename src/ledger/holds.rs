@@ -120,3 +120,9 @@ pub fn chain_breaks(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
     }
     Ok(breaks)
 }
+
+/// Makes the sums of days anew from the chained entries; how many were wrong. Nobody posts meanwhile.
+pub fn repair_days(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    store::alone(tx)?;
+    store::repair_days(tx)
+}

@@ -12,7 +12,7 @@ mod store;
 
 pub use day::{Balances, balances, close, cut, state};
 pub use events::{Billed, ByParty, Told, billed, cleared, failed, frozen, paid, settled, split, undone};
-pub use holds::{breaks, chain_breaks, day_breaks, snapshot_breaks};
+pub use holds::{breaks, chain_breaks, day_breaks, repair_days, snapshot_breaks};
 pub use rollup::{link, watermark};
 
 use crate::db::Tx;

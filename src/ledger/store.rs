@@ -341,3 +341,29 @@ pub(super) fn unlinked(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Su
         .load(tx.conn())?;
     sums(rows)
 }
+
+/// Replaces the sums of days by those of the chained entries; how many were not theirs.
+pub(super) fn repair_days(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    const KEPT: &str =
+        "SELECT institution_id, business_date, account, party, amount FROM ledger_day WHERE amount <> 0";
+    const DUE: &str = "SELECT l.institution_id, l.business_date, p.account, p.party, CAST(SUM(p.amount) AS BIGINT) AS amount
+        FROM ledger_link l JOIN posting p ON p.entry_id = l.entry_id
+        GROUP BY l.institution_id, l.business_date, p.account, p.party HAVING SUM(p.amount) <> 0";
+    let different = format!(
+        "SELECT COUNT(*) AS v FROM (SELECT * FROM ({KEPT} EXCEPT {DUE}) AS more UNION ALL \
+         SELECT * FROM ({DUE} EXCEPT {KEPT}) AS less) AS wrong"
+    );
+    let wrong: Counted = diesel::sql_query(different).get_result(tx.conn())?;
+    if wrong.v > 0 {
+        diesel::delete(ledger_day::table).execute(tx.conn())?;
+        let columns = "institution_id, business_date, account, party, amount";
+        diesel::sql_query(format!("INSERT INTO ledger_day ({columns}) {DUE}")).execute(tx.conn())?;
+    }
+    Ok(usize::try_from(wrong.v).unwrap_or(usize::MAX))
+}
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    v: i64,
+}

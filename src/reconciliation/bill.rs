@@ -10,7 +10,7 @@ use crate::channels::{Answer, Channel, ReadBill};
 use crate::db::columns::{BillId, FileId, InstitutionId};
 use crate::db::{Tx, reserve_id};
 use crate::error::{Code, Error};
-use crate::exchange::{self, Desk, ExchangedFile, NewFile};
+use crate::exchange::{self, Desk, Direction, DocumentKind, ExchangedFile, NewFile};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::bill;
 use crate::kernel::calendar::BusinessDay;
@@ -47,7 +47,7 @@ impl Drop for Fetched {
 /// Fetches the bill of a day from the institution's channel; never inside a transaction.
 pub async fn fetch(channel: &Channel, desk: &Desk, day: BusinessDay) -> Result<Fetched, Error> {
     let inbox = desk.folder.inbox();
-    let (path, file) = staged(&inbox, channel.bill_kind(), day)?;
+    let (path, file) = staged(&inbox, channel.bill_kind().as_str(), day)?;
     let (channel, held) = (channel.clone(), file.try_clone()?);
     let mut fetched = Fetched { channel, path, _held: held, sha256: Digest::ZERO, size: 0 };
     let why = match fetched.channel.fetch_bill(day, file).await {
@@ -107,7 +107,7 @@ pub fn load(
         }
         None => keep(tx, desk, day, fetched, bundle, known.len(), now).map_err(twice)?,
     };
-    for file in exchange::of_day(tx, desk.institution.id, "BIL", day.to_i32())? {
+    for file in exchange::of_day(tx, desk.institution.id, DocumentKind::Bil, day.to_i32())? {
         if !order_store::has_source(tx, row.id, FileId::new(file.id))? {
             signed_rows(tx, desk, day, &file, &row, now).map_err(twice)?;
             order_store::add_source(tx, row.id, FileId::new(file.id))?;
@@ -138,7 +138,7 @@ fn keep(
     exchange::sync_dir(&inbox)?;
     let new = NewFile {
         institution_id: institution.id,
-        direction: "IN",
+        direction: Direction::In,
         kind,
         name,
         business_date: day.to_i32(),

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use store::{StoredRule, by_digest, kept};
 
+use crate::approvals;
 use crate::clock;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::Error;
-use crate::exchange;
 use crate::kernel::approvals::{ApprovedRule, Bundle};
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
@@ -31,8 +31,8 @@ pub struct Preview {
 
 /// The institution's newest bundle that was issued at or before `at`: what it has approved.
 pub fn bundle_at(tx: &mut Tx<'_>, institution: InstitutionId, at: Instant) -> Result<Option<Bundle>, Error> {
-    let row = exchange::newest_bundle(tx, institution.get(), clock::micros(at))?;
-    row.map(|row| exchange::parse_bundle("the bundle in force", &row.body)).transpose()
+    let row = approvals::newest(tx, institution.get(), clock::micros(at))?;
+    row.map(|row| approvals::parse_bundle("the bundle in force", &row.body)).transpose()
 }
 
 /// Bundles that [`shared_bundle_at`] keeps.
@@ -46,15 +46,15 @@ pub fn shared_bundle_at(
     at: Instant,
 ) -> Result<Option<Arc<Bundle>>, Error> {
     static READ: Mutex<VecDeque<(String, Arc<Bundle>)>> = Mutex::new(VecDeque::new());
-    let Some((sha256, _)) = exchange::newest_bundle_key(tx, institution.get(), clock::micros(at))? else {
+    let Some((sha256, _)) = approvals::newest_key(tx, institution.get(), clock::micros(at))? else {
         return Ok(None);
     };
     let read = || READ.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, bundle)) = read().iter().find(|(digest, _)| *digest == sha256) {
         return Ok(Some(Arc::clone(bundle)));
     }
-    let row = exchange::bundle(tx, institution.get(), &sha256)?.ok_or(Error::NotFound)?;
-    let bundle = Arc::new(exchange::parse_bundle("the bundle in force", &row.body)?);
+    let row = approvals::by_digest(tx, institution.get(), &sha256)?.ok_or(Error::NotFound)?;
+    let bundle = Arc::new(approvals::parse_bundle("the bundle in force", &row.body)?);
     let mut read = read();
     read.push_front((sha256, Arc::clone(&bundle)));
     read.truncate(SHARED);

@@ -3,13 +3,11 @@ use std::collections::BTreeMap;
 
 use super::KIND;
 use super::net::Gathered;
-use super::store::{self, SettlementLine};
+use super::store::{self, LineKind, SettlementLine};
 use crate::db::Tx;
 use crate::db::columns::{InstitutionId, ResultId};
 use crate::error::Error;
-use crate::exchange::{ExchangedFile, ImportedResult, ResultLine};
-use crate::kernel::calendar::BusinessDay;
-use crate::kernel::file::ret::RetCode;
+use crate::exchange::{AnswerStage, ExchangedFile, ImportedResult, ResultLine};
 use crate::kernel::file::ret::RetStatus;
 use crate::kernel::money::Fen;
 use crate::ledger::{self, ByParty, Told};
@@ -26,13 +24,13 @@ pub(super) fn made(
     let mut told = told(file, &file.name, at)?;
     let settled_day = told.of;
     for day in gathered.days() {
-        told.of = business_day(day)?;
+        told.of = super::business_day(day)?;
         ledger::cleared(tx, told)?;
     }
     told.of = settled_day;
     let pays: ByParty = lines
         .iter()
-        .filter(|line| line.kind == "S")
+        .filter(|line| line.kind == LineKind::Settled)
         .map(|line| (line.receiver.clone(), Fen::new(line.amount)))
         .collect();
     told.items = i64::try_from(pays.len()).unwrap_or(i64::MAX);
@@ -41,13 +39,13 @@ pub(super) fn made(
 }
 
 /// A result was taken in: what it says happened to the money.
-pub(super) fn answered(tx: &mut Tx<'_>, imported: &ImportedResult, name: &str, at: i64) -> Result<(), Error> {
+pub fn answered(tx: &mut Tx<'_>, imported: &ImportedResult, name: &str, at: i64) -> Result<(), Error> {
     let ImportedResult { answered, result, lines } = imported;
     let mut told = told(answered, name, at)?;
     told.items = result.lines;
-    match (result.stage.as_str(), answered.kind.as_str()) {
-        ("FINAL", KIND) => settled(tx, told, answered.id, lines),
-        ("FINAL", _) => {
+    match (result.stage, answered.kind == KIND) {
+        (AnswerStage::Final, true) => settled(tx, told, answered.id, lines),
+        (AnswerStage::Final, false) => {
             for (status, sign) in [(RetStatus::Success, 1), (RetStatus::Bounced, -1)] {
                 let totals =
                     splits::answered_totals(tx, answered, ResultId::new(result.id), status)?.into_iter();
@@ -58,31 +56,34 @@ pub(super) fn answered(tx: &mut Tx<'_>, imported: &ImportedResult, name: &str, a
             }
             Ok(())
         }
-        ("FIRST", KIND) if RetCode::parse(&result.code).is_some_and(RetCode::makes_void) => {
+        (AnswerStage::First, true) if result.code.makes_void() => {
             ledger::undone(tx, Told { evidence: &answered.name, ..told })
         }
-        (_, _) => Ok(()),
+        (AnswerStage::First, true | false) => Ok(()),
     }
+}
+
+/// The amounts of the lines of a settlement that a FINAL answers, in fen.
+pub fn settled_amounts(tx: &mut Tx<'_>, stl: i64) -> Result<BTreeMap<i32, i64>, Error> {
+    let lines = store::lines(tx, stl)?.into_iter().filter(|line| line.kind == LineKind::Settled);
+    Ok(lines.map(|line| (line.n, line.amount)).collect())
 }
 
 fn settled(tx: &mut Tx<'_>, told: Told<'_>, stl: i64, lines: &[ResultLine]) -> Result<(), Error> {
     let known = store::lines(tx, stl)?;
     let known: BTreeMap<i32, &SettlementLine> =
-        known.iter().filter(|line| line.kind == "S").map(|line| (line.n, line)).collect();
-    let with = |status: &str| -> ByParty {
+        known.iter().filter(|line| line.kind == LineKind::Settled).map(|line| (line.n, line)).collect();
+    let with = |status: RetStatus| -> ByParty {
         let lines = lines.iter().filter(|line| line.status == status);
         let lines = lines.filter_map(|line| known.get(&line.n));
         lines.map(|line| (line.receiver.clone(), Fen::new(line.amount))).collect()
     };
-    ledger::settled(tx, told, &with("S"), &with("B"))?;
-    ledger::failed(tx, told, &with("F"))
+    ledger::settled(tx, told, &with(RetStatus::Success), &with(RetStatus::Bounced))?;
+    ledger::failed(tx, told, &with(RetStatus::Failed))
 }
 
 fn told<'a>(file: &ExchangedFile, evidence: &'a str, at: i64) -> Result<Told<'a>, Error> {
-    let (institution, of) = (InstitutionId::new(file.institution_id), business_day(file.business_date)?);
+    let (institution, of) =
+        (InstitutionId::new(file.institution_id), super::business_day(file.business_date)?);
     Ok(Told { institution, of, evidence, items: file.orders, at })
-}
-
-pub(super) fn business_day(day: i32) -> Result<BusinessDay, Error> {
-    BusinessDay::from_i32(day).ok_or_else(|| Error::Internal("a stored day".into()))
 }

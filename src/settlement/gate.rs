@@ -1,43 +1,131 @@
 //! The gate of a custody day: nothing is settled before it is cut in the ledger and the institution has executed its
-//! split files.
-use std::collections::{BTreeSet, HashSet};
+//! split files. What is missing is data, with who can do something about it, so that pages and logs tell the same.
+use std::collections::BTreeSet;
 use std::fmt;
 
-use super::results::{file_state, is_void};
-use super::{KIND, store};
+use super::KIND;
+use super::waiting::{WaitingLine, waiting_lines};
 use crate::db::Tx;
 use crate::db::columns::{FileId, InstitutionId};
 use crate::error::Error;
-use crate::exchange::{self, ExchangedFile};
-use crate::kernel::calendar::BusinessDay;
+use crate::exchange::{self, DocumentKind, ExchangedFile, Standing};
+use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::state::{CustodyState, FileState};
 use crate::{ledger, splits};
 
-/// What must happen before a day can be settled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Missing {
+/// Seconds after the end of a business day at which its bill is ready: 10:00 in Asia/Shanghai.
+const BILL_READY: i64 = 10 * 3600;
+/// Files of which the lines are told that are waited for.
+const TOLD: usize = 3;
+
+/// Who can do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The institution answers.
+    Institution,
+    /// The platform cuts the day.
+    Platform,
+    /// Both have to find out together: no file of either alone goes on.
+    Both,
+}
+
+/// What a day waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
     /// The day has not been cut.
     Cut,
     /// The institution has not answered this file.
-    First(String),
+    First,
     /// The institution has not executed this file to its end.
-    Final(String),
+    Final,
+    /// Orders of this file failed or came back: nothing says yet what becomes of them.
+    Failed,
     /// This file is void and its orders stand in no later one.
-    Repeat(String),
+    Repeat,
     /// The institution has not answered the settlement before.
-    Previous(String),
+    Previous,
+}
+
+impl Need {
+    /// Who can do something about it.
+    #[must_use]
+    pub const fn who(self) -> Who {
+        match self {
+            Self::Cut | Self::Repeat => Who::Platform,
+            Self::First | Self::Final | Self::Previous => Who::Institution,
+            Self::Failed => Who::Both,
+        }
+    }
+}
+
+/// Something that must happen before a day can be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What.
+    pub need: Need,
+    /// The business day that it is about.
+    pub day: BusinessDay,
+    /// The file that it is about; none of a day that was not cut.
+    pub file: Option<String>,
+    /// How its lines stand, of a file that is answered in part or failed.
+    pub lines: Vec<WaitingLine>,
+    /// How many lines are waited for.
+    pub open: i64,
 }
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cut => write!(f, "the day has not been cut"),
-            Self::First(name) => write!(f, "{name} waits for its FIRST result"),
-            Self::Final(name) => write!(f, "{name} waits for FINAL results of all its orders"),
-            Self::Repeat(name) => write!(f, "{name} is void: cut the day again"),
-            Self::Previous(name) => write!(f, "{name} waits for its FIRST result"),
+        let name = self.file.as_deref().unwrap_or_default();
+        match self.need {
+            Need::Cut => write!(f, "the day has not been cut")?,
+            Need::First | Need::Previous => write!(f, "{name} waits for its FIRST result")?,
+            Need::Final => write!(f, "{name} waits for FINAL results of all its orders")?,
+            Need::Failed => {
+                write!(f, "{name} waits for people: {} of its orders have no success", self.open)?
+            }
+            Need::Repeat => write!(f, "{name} is void: cut the day again")?,
         }
+        self.lines.iter().try_for_each(|line| write!(f, ", {line}"))
     }
+}
+
+impl Missing {
+    fn of(need: Need, file: &ExchangedFile) -> Result<Self, Error> {
+        let day = super::business_day(file.business_date)?;
+        Ok(Self { need, day, file: Some(file.name.clone()), lines: Vec::new(), open: 0 })
+    }
+}
+
+/// A day that stands still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Still {
+    /// The newest day that could be settled by now.
+    pub day: BusinessDay,
+    /// What it waits for; never empty.
+    pub missing: Vec<Missing>,
+}
+
+/// The newest business day whose bill is ready at a moment.
+#[must_use]
+pub fn due_day(now: Instant) -> BusinessDay {
+    let day = now.business_day().prev();
+    if now < day.next().start().plus(BILL_READY) { day.prev() } else { day }
+}
+
+/// What keeps an institution's newest due day from being settled; none where it is settled or goes on by itself.
+pub fn stands_still(tx: &mut Tx<'_>, institution: i64, now: Instant) -> Result<Option<Still>, Error> {
+    let day = due_day(now);
+    let first = exchange::first(tx, institution, DocumentKind::Apr)?;
+    if first.is_none_or(|first| first.business_date > day.to_i32()) {
+        return Ok(None);
+    }
+    if let Some((last, _)) = exchange::last_valid(tx, institution, KIND)?
+        && last.business_date >= day.to_i32()
+    {
+        return Ok(None);
+    }
+    let missing = gate(tx, institution, day)?;
+    Ok((!missing.is_empty()).then_some(Still { day, missing }))
 }
 
 /// What is missing; the gate is open when nothing is. A settlement takes in every file up to its day that none
@@ -45,40 +133,44 @@ impl fmt::Display for Missing {
 pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
     if ledger::state(tx, InstitutionId::new(institution), day)? == CustodyState::Open {
-        missing.push(Missing::Cut);
+        missing.push(Missing { need: Need::Cut, day, file: None, lines: Vec::new(), open: 0 });
     }
-    let mut void_days = BTreeSet::new();
-    for file in unsettled(tx, institution, day)? {
-        match file_state(tx, &file)? {
-            FileState::Published => missing.push(Missing::First(file.name)),
-            FileState::Accepted => missing.push(Missing::Final(file.name)),
-            FileState::Rejected => void_days.extend(BusinessDay::from_i32(file.business_date)),
-            FileState::Executed => {}
+    let (mut void_days, mut told) = (BTreeSet::new(), 0_usize);
+    for (file, standing) in exchange::unsettled(tx, institution, day)? {
+        let need = match standing.state {
+            FileState::Executed => continue,
+            FileState::Rejected => {
+                void_days.insert(super::business_day(file.business_date)?);
+                continue;
+            }
+            FileState::Published => Need::First,
+            FileState::Accepted | FileState::PartlyAnswered => Need::Final,
+            FileState::ExecutedWithFailures | FileState::Bounced => Need::Failed,
+        };
+        let mut one = Missing { open: open_of(&standing), ..Missing::of(need, &file)? };
+        if matches!(need, Need::Final | Need::Failed) && told < TOLD {
+            told = told.saturating_add(1);
+            one.lines = waiting_lines(tx, &file, &standing)?;
         }
+        missing.push(one);
     }
     for day in void_days {
         let (live, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
-        missing.extend(unrepeated(tx, &live, &void)?.map(|file| Missing::Repeat(file.name.clone())));
+        if let Some(file) = unrepeated(tx, &live, &void)? {
+            missing.push(Missing::of(Need::Repeat, file)?);
+        }
     }
-    if let Some(last) = last_valid(tx, institution)?
-        && file_state(tx, &last)? == FileState::Published
+    if let Some((last, standing)) = exchange::last_valid(tx, institution, KIND)?
+        && standing.state == FileState::Published
     {
-        missing.push(Missing::Previous(last.name));
+        missing.push(Missing::of(Need::Previous, &last)?);
     }
     Ok(missing)
 }
 
-/// Every SPL up to the day that no valid settlement lists, in order of publication.
-pub(super) fn unsettled(
-    tx: &mut Tx<'_>,
-    institution: i64,
-    day: BusinessDay,
-) -> Result<Vec<ExchangedFile>, Error> {
-    let settlements: Vec<i64> = valid(tx, institution)?.iter().map(|stl| stl.id).collect();
-    let listed: HashSet<String> = store::listed(tx, &settlements)?.into_iter().collect();
-    let mut files = exchange::chain(tx, institution, "SPL")?;
-    files.retain(|file| file.business_date <= day.to_i32() && !listed.contains(&file.name));
-    Ok(files)
+/// Orders of a split file without success.
+const fn open_of(standing: &Standing) -> i64 {
+    standing.expected.saturating_sub(standing.succeeded)
 }
 
 /// Whether orders of a void file stand in no valid file of the day yet: cutting again repeats them.
@@ -102,18 +194,14 @@ fn unrepeated<'a>(
     Ok(None)
 }
 
-/// The last settlement that is not void.
-pub(super) fn last_valid(tx: &mut Tx<'_>, institution: i64) -> Result<Option<ExchangedFile>, Error> {
-    Ok(valid(tx, institution)?.pop())
+/// The valid settlement of a day, if there is one.
+pub fn settled(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Option<ExchangedFile>, Error> {
+    let of_day = exchange::standing_of_day(tx, institution, KIND, day.to_i32())?;
+    let valid = of_day.into_iter().find(|(_, standing)| standing.state != FileState::Rejected);
+    Ok(valid.map(|(file, _)| file))
 }
 
 /// All settlements that are not void, in order of publication.
 pub fn valid(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<ExchangedFile>, Error> {
-    let mut valid = Vec::new();
-    for file in exchange::chain(tx, institution, KIND)? {
-        if !is_void(tx, &file)? {
-            valid.push(file);
-        }
-    }
-    Ok(valid)
+    exchange::valid(tx, institution, KIND)
 }

@@ -6,17 +6,27 @@
 mod books;
 mod gate;
 mod net;
-mod results;
 mod settle;
 mod stl;
 mod store;
-mod upload;
+mod waiting;
+mod waits;
 
-pub use gate::{Missing, gate, must_repeat, valid};
-pub use results::{Received, file_state, line_states, receive};
-pub use settle::{SettleReport, publish_again, settle, settled};
-pub use store::{Input, SettlementLine, inputs, lines, lines_of};
-pub use upload::upload;
+pub use books::{answered, settled_amounts};
+pub use gate::{Missing, Need, Still, Who, due_day, gate, must_repeat, settled, stands_still, valid};
+pub use settle::{SettleReport, publish_again, settle};
+pub use store::{Input, LineKind, SettlementLine, answers_to, inputs, lines, lines_of};
+pub use waiting::{WaitingLine, waiting_lines};
+pub use waits::Waits;
 
-/// The kind of a settlement file.
-const KIND: &str = "STL";
+use crate::error::Error;
+use crate::exchange::DocumentKind;
+use crate::kernel::calendar::BusinessDay;
+
+/// What a settlement file is.
+const KIND: DocumentKind = DocumentKind::Stl;
+
+/// A day as files keep it, yyyymmdd.
+pub fn business_day(day: i32) -> Result<BusinessDay, Error> {
+    BusinessDay::from_i32(day).ok_or_else(|| Error::Internal("a stored day".into()))
+}

@@ -1,12 +1,12 @@
 //! Adding up what a settlement takes in, receiver by receiver.
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::store::{self, Input, Requeue, SettlementLine};
-use super::{KIND, gate, stl};
+use super::store::{self, Input, LineKind, SettlementLine};
+use super::{KIND, stl};
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
-use crate::exchange::{self, Answer, ExchangedFile};
+use crate::exchange::{self, DocumentKind, ExchangedFile};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::file::FileName;
@@ -25,7 +25,11 @@ struct Position {
 /// What a settlement takes in, and what each receiver has in it.
 pub(super) struct Gathered {
     /// I lines without the STL's key, each with its file's kind and key.
-    listed: Vec<(String, i64, Input)>,
+    listed: Vec<(DocumentKind, i64, Input)>,
+    /// Every file that it is made over, the void ones too.
+    over: Vec<i64>,
+    /// Settlements whose results it lists.
+    requeued: BTreeSet<i64>,
     positions: BTreeMap<String, Position>,
     days: BTreeSet<i32>,
 }
@@ -33,19 +37,22 @@ pub(super) struct Gathered {
 /// Takes in every SPL up to the day that was accepted and every final result that requeues, as far as no valid
 /// settlement before listed them, and what the settlement before carried.
 pub(super) fn gather(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Gathered, Error> {
-    let before = gate::valid(tx, institution)?;
-    let ids: Vec<i64> = before.iter().map(|stl| stl.id).collect();
-    let listed = store::listed(tx, &ids)?;
-    let (listed_now, positions, days) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-    let mut gathered = Gathered { listed: listed_now, positions, days };
-    for file in gate::unsettled(tx, institution, day)? {
-        if exchange::answer(tx, file.id)? == Answer::Accepted {
+    let mut gathered = Gathered {
+        listed: Vec::new(),
+        over: Vec::new(),
+        requeued: BTreeSet::new(),
+        positions: BTreeMap::new(),
+        days: BTreeSet::new(),
+    };
+    for (file, standing) in exchange::unsettled(tx, institution, day)? {
+        gathered.over.push(file.id);
+        if standing.state.is_taken() {
             gathered.take_split(tx, &file)?;
         }
     }
-    gathered.take_requeued(tx, institution, &ids, &listed)?;
-    if let Some(last) = before.last() {
-        for line in store::lines(tx, last.id)?.into_iter().filter(|line| line.kind == "C") {
+    gathered.take_requeued(tx, institution)?;
+    if let Some((last, _)) = exchange::last_valid(tx, institution, KIND)? {
+        for line in store::carried(tx, last.id)? {
             let position = gathered.positions.entry(line.receiver).or_default();
             position.sums.carried_in = Fen::new(line.amount);
         }
@@ -63,38 +70,37 @@ impl Gathered {
         self.days.insert(file.business_date);
         let (name, sha256) = (file.name.clone(), file.sha256.clone());
         let input = Input { file_id: 0, name, sha256, total: file.total };
-        self.listed.push((file.kind.clone(), file.id, input));
+        self.listed.push((file.kind, file.id, input));
         Ok(())
     }
 
     /// The whole amount of a line that failed or bounced goes back to its receiver; a void settlement's lines were
     /// never paid out, so its results requeue nothing.
-    fn take_requeued(
-        &mut self,
-        tx: &mut Tx<'_>,
-        institution: i64,
-        settlements: &[i64],
-        listed: &[String],
-    ) -> Result<(), Error> {
-        for requeue in store::requeues(tx, institution)? {
-            if listed.contains(&requeue.name) || !settlements.contains(&requeue.stl_id) {
-                continue;
-            }
-            let line = store::line(tx, requeue.stl_id, requeue.n)?;
-            let position = self.positions.entry(line.receiver).or_default();
+    fn take_requeued(&mut self, tx: &mut Tx<'_>, institution: i64) -> Result<(), Error> {
+        let requeued = exchange::requeued(tx, institution)?;
+        let keys: Vec<(i64, i32)> = requeued.iter().map(|one| (one.stl.get(), one.n)).collect();
+        let lines = store::settled_lines(tx, &keys)?;
+        for one in requeued {
+            let line = lines.get(&(one.stl.get(), one.n)).ok_or(Error::NotFound)?;
+            let position = self.positions.entry(line.receiver.clone()).or_default();
             add(&mut position.sums.requeued, line.amount)?;
-            match self.listed.last_mut().filter(|(_, id, _)| *id == requeue.file_id) {
+            self.requeued.insert(one.stl.get());
+            match self.listed.last_mut().filter(|(_, id, _)| *id == one.ret.get()) {
                 Some((_, _, input)) => {
                     input.total = input.total.checked_add(line.amount).ok_or_else(overflow)?
                 }
                 None => {
-                    let Requeue { file_id, name, sha256, .. } = requeue;
-                    let input = Input { file_id: 0, name, sha256, total: line.amount };
-                    self.listed.push(("RET".to_owned(), file_id, input));
+                    let input = Input { file_id: 0, name: one.name, sha256: one.sha256, total: line.amount };
+                    self.listed.push((DocumentKind::Ret, one.ret.get(), input));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Every split file that the settlement is made over, and the settlements whose results it lists.
+    pub fn over(&self) -> (&[i64], Vec<i64>) {
+        (&self.over, self.requeued.iter().copied().collect())
     }
 
     /// Business days of the split files, yyyymmdd.
@@ -140,7 +146,7 @@ impl Gathered {
                 Net::Carry(reason) => {
                     carried = carried.saturating_add(1);
                     line.n = exchange::row_number(carried)?;
-                    line.kind = "C".to_owned();
+                    line.kind = LineKind::Carried;
                     line.reason = Some(reason.as_str().to_owned());
                 }
             }
@@ -155,7 +161,7 @@ fn line_of(receiver: &str, position: &Position, amount: Fen) -> SettlementLine {
     SettlementLine {
         file_id: 0,
         n: 0,
-        kind: "S".to_owned(),
+        kind: LineKind::Settled,
         settlement_id: None,
         receiver: receiver.to_owned(),
         inst_receiver_no: None,

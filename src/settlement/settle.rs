@@ -1,11 +1,12 @@
 //! `day settle`.
+use super::gate::settled;
 use super::net::{bundle_at, gather};
 use super::{KIND, books, gate, stl, store};
 use crate::clock::{Clock, micros};
 use crate::db::columns::InstitutionId;
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
-use crate::exchange::{self, Desk, ExchangedFile, NewFile};
+use crate::exchange::{self, Desk, Direction, ExchangedFile, NewFile};
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::stl::StlHeader;
@@ -41,28 +42,22 @@ pub async fn settle(db: &Db, clock: &Clock, desk: &Desk, day: BusinessDay) -> Re
 
 /// Publishes every file of the day whose `.ok` is missing, the same bytes: a crash left it recorded only.
 pub fn publish_again(tx: &mut Tx<'_>, desk: &Desk, day: BusinessDay) -> Result<(), Error> {
-    for kind in ["SPL", KIND] {
-        let files = match kind {
-            KIND => exchange::of_day(tx, desk.institution.id, kind, day.to_i32())?,
-            _ => splits::recorded(tx, InstitutionId::new(desk.institution.id), day)?,
-        };
-        for file in files {
-            if exchange::is_published(&desk.folder.out(day), &file.name) {
-                continue;
-            }
-            desk.publish(&file, |out| match kind {
-                KIND => stl::write_recorded(tx, &file, out),
-                _ => splits::recompute(tx, &file, out),
-            })?;
+    let settlements = exchange::of_day(tx, desk.institution.id, KIND, day.to_i32())?;
+    for file in
+        splits::recorded(tx, InstitutionId::new(desk.institution.id), day)?.into_iter().chain(settlements)
+    {
+        if exchange::is_published(&desk.folder.out(day), &file.name) {
+            continue;
         }
+        desk.publish(&file, |out| {
+            if file.kind == KIND {
+                stl::write_recorded(tx, &file, out)
+            } else {
+                splits::recompute(tx, &file, out)
+            }
+        })?;
     }
     Ok(())
-}
-
-/// The valid settlement of a day, if there is one.
-pub fn settled(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Option<ExchangedFile>, Error> {
-    let valid = gate::valid(tx, institution)?;
-    Ok(valid.into_iter().find(|file| file.business_date == day.to_i32()))
 }
 
 fn make(
@@ -93,7 +88,8 @@ fn make(
     let header = stl::header(name, at, bundle.digest(), prev, &lines)?;
     let out = exchange::stage(&desk.folder.out(day), &header.name.to_string())?;
     let (digest, size) = stl::write(out, &header, &inputs, &lines)?;
-    let file = exchange::record(tx, &new_file(institution.id, &header, digest, size, now))?;
+    let new = new_file(institution.id, &header, digest, size, now);
+    let file = exchange::record_ours(tx, None, &new, i64::from(header.settled), true)?;
     for input in &mut inputs {
         input.file_id = file.id;
     }
@@ -102,12 +98,14 @@ fn make(
     }
     store::add_inputs(tx, &inputs)?;
     store::add_lines(tx, &lines)?;
+    let (over, requeued) = gathered.over();
+    exchange::settled(tx, &file, over, &requeued)?;
     books::made(tx, &file, &gathered, &lines, now)?;
     Ok(file)
 }
 
 fn may_settle(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<(), Error> {
-    if let Some(last) = gate::last_valid(tx, institution)?
+    if let Some((last, _)) = exchange::last_valid(tx, institution, KIND)?
         && last.business_date > day.to_i32()
     {
         return Err(Error::refused(Code::SettledLater, format!("{} stands after {day}", last.name)));
@@ -123,7 +121,7 @@ fn may_settle(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<(),
 fn new_file(institution: i64, header: &StlHeader, digest: Digest, size: i64, now: i64) -> NewFile {
     NewFile {
         institution_id: institution,
-        direction: "OUT",
+        direction: Direction::Out,
         kind: KIND,
         name: header.name.to_string(),
         business_date: header.name.day.to_i32(),

@@ -2,7 +2,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-use super::store::{self, Input, SettlementLine};
+use super::store::{self, Input, LineKind, SettlementLine};
 use crate::clock::instant;
 use crate::db::Tx;
 use crate::error::Error;
@@ -23,7 +23,7 @@ pub(super) fn header(
     prev: Digest,
     lines: &[SettlementLine],
 ) -> Result<StlHeader, Error> {
-    let settled = || lines.iter().filter(|line| line.kind == "S");
+    let settled = || lines.iter().filter(|line| line.kind == LineKind::Settled);
     let total = Fen::sum(settled().map(|line| Fen::new(line.amount))).ok_or_else(broken)?;
     let count = settled().count();
     Ok(StlHeader {

@@ -1,10 +1,30 @@
 //! Queries of the settlement room.
+use std::collections::{BTreeSet, HashMap};
+
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
+use mingfen_kernel::text_enum;
 
 use crate::db::Tx;
-use crate::db::schema::{exchanged_file, file_result, result_line, settlement_input, settlement_line};
+use crate::db::columns::{As, words};
+use crate::db::schema::{
+    exchanged_file, file_result, file_standing, result_line, settlement_input, settlement_line,
+};
 use crate::error::Error;
+use crate::exchange::{AnswerStage, DocumentKind, ResultLine};
 use crate::insert_rows;
+use crate::kernel::state::FileState;
+
+text_enum! {
+    /// What a line of an STL tells.
+    pub enum LineKind {
+        /// Paid out.
+        Settled = "S",
+        /// Carried on to the next settlement.
+        Carried = "C",
+    }
+}
+words!(LineKind);
 
 /// `I`: a file that an STL is made from.
 #[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
@@ -23,13 +43,15 @@ pub struct Input {
 /// S or C: what one receiver is paid or carries on.
 #[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
 #[diesel(table_name = settlement_line, treat_none_as_default_value = false)]
+#[diesel(check_for_backend(crate::db::MultiBackend))]
 pub struct SettlementLine {
     /// The STL.
     pub file_id: i64,
     /// From 1 within kind.
     pub n: i32,
-    /// `S` or `C`.
-    pub kind: String,
+    /// Paid out or carried on.
+    #[diesel(serialize_as = As<LineKind>)]
+    pub kind: LineKind,
     /// Of an S.
     pub settlement_id: Option<String>,
     /// Receiver key.
@@ -58,30 +80,6 @@ pub struct SettlementLine {
     pub reason: Option<String>,
 }
 
-/// What a result said of a settlement line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// The S line.
-    pub n: i32,
-    /// `S`, `F`, `P` or `B`.
-    pub status: String,
-}
-
-/// A final result of an STL with lines that requeue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Requeue {
-    /// The RET.
-    pub file_id: i64,
-    /// Name of the RET.
-    pub name: String,
-    /// Its digest.
-    pub sha256: String,
-    /// The STL that it answers.
-    pub stl_id: i64,
-    /// The S line.
-    pub n: i32,
-}
-
 pub(super) fn add_inputs(tx: &mut Tx<'_>, inputs: &[Input]) -> Result<(), Error> {
     insert_rows!(tx, settlement_input, inputs)?;
     Ok(())
@@ -89,14 +87,14 @@ pub(super) fn add_inputs(tx: &mut Tx<'_>, inputs: &[Input]) -> Result<(), Error>
 
 pub(super) fn add_lines(tx: &mut Tx<'_>, lines: &[SettlementLine]) -> Result<(), Error> {
     for batch in lines.chunks(400) {
-        insert_rows!(tx, settlement_line, batch)?;
+        insert_rows!(tx, settlement_line, batch.to_vec())?;
     }
     Ok(())
 }
 
 /// The I lines of an STL as they stand in it.
 pub fn inputs(tx: &mut Tx<'_>, stl: i64, institution: i64) -> Result<Vec<Input>, Error> {
-    let rows: Vec<(String, i64, Input)> = settlement_input::table
+    let rows: Vec<(DocumentKind, i64, Input)> = settlement_input::table
         .inner_join(exchanged_file::table.on(exchanged_file::name.eq(settlement_input::name)))
         .filter(exchanged_file::institution_id.eq(institution))
         .filter(settlement_input::file_id.eq(stl))
@@ -107,18 +105,12 @@ pub fn inputs(tx: &mut Tx<'_>, stl: i64, institution: i64) -> Result<Vec<Input>,
 
 /// I lines of files of these kinds and keys in the order of an STL: kind by kind, each as it was recorded. It does not
 /// depend on whether a result came before a split file, so a settlement that is written again has the same bytes.
-pub(super) fn in_order(mut listed: Vec<(String, i64, Input)>) -> Vec<Input> {
-    let rank = |kind: &str| ["SPL", "RTN", "RET"].iter().position(|known| *known == kind);
-    listed.sort_by_key(|(kind, id, _)| (rank(kind), *id));
+pub(super) fn in_order(mut listed: Vec<(DocumentKind, i64, Input)>) -> Vec<Input> {
+    let rank = |kind: DocumentKind| {
+        [DocumentKind::Spl, DocumentKind::Rtn, DocumentKind::Ret].iter().position(|known| *known == kind)
+    };
+    listed.sort_by_key(|(kind, id, _)| (rank(*kind), *id));
     listed.into_iter().map(|(_, _, input)| input).collect()
-}
-
-/// Names that any of these STLs lists.
-pub(super) fn listed(tx: &mut Tx<'_>, stls: &[i64]) -> Result<Vec<String>, Error> {
-    Ok(settlement_input::table
-        .filter(settlement_input::file_id.eq_any(stls))
-        .select(settlement_input::name)
-        .load(tx.conn())?)
 }
 
 /// The S and C lines of an STL, by receiver.
@@ -132,62 +124,99 @@ pub fn lines(tx: &mut Tx<'_>, stl: i64) -> Result<Vec<SettlementLine>, Error> {
 
 /// One S line of an STL.
 pub(super) fn line(tx: &mut Tx<'_>, stl: i64, n: i32) -> Result<SettlementLine, Error> {
-    Ok(settlement_line::table.find((stl, "S", n)).select(SettlementLine::as_select()).first(tx.conn())?)
+    Ok(settlement_line::table
+        .find((stl, As(LineKind::Settled), n))
+        .select(SettlementLine::as_select())
+        .first(tx.conn())?)
 }
 
-/// The lines of a receiver, newest STL first; at most `limit` before the STL `before`.
+/// The lines of a receiver with the business day (yyyymmdd) and the state of the file of each, newest STL first; at most `limit` before the STL
+/// `before`.
 pub fn lines_of(
     tx: &mut Tx<'_>,
     institution: i64,
     receiver: &str,
     before: i64,
     limit: i64,
-) -> Result<Vec<SettlementLine>, Error> {
+) -> Result<Vec<(SettlementLine, i32, FileState)>, Error> {
     Ok(settlement_line::table
         .inner_join(exchanged_file::table)
+        .inner_join(file_standing::table.on(file_standing::file_id.eq(settlement_line::file_id)))
         .filter(exchanged_file::institution_id.eq(institution))
         .filter(settlement_line::receiver.eq(receiver))
         .filter(settlement_line::file_id.lt(before))
         .order(settlement_line::file_id.desc())
         .limit(limit)
-        .select(SettlementLine::as_select())
+        .select((SettlementLine::as_select(), exchanged_file::business_date, file_standing::state))
         .load(tx.conn())?)
 }
 
-/// What the final results of a file said of each line, oldest first.
-pub(super) fn said(tx: &mut Tx<'_>, file: i64) -> Result<Vec<Said>, Error> {
-    let rows: Vec<(i32, String)> = result_line::table
-        .inner_join(file_result::table)
-        .filter(file_result::file_id.eq(file))
-        .filter(file_result::stage.eq("FINAL"))
-        .order((result_line::n.asc(), file_result::seq.asc()))
-        .select((result_line::n, result_line::status))
-        .load(tx.conn())?;
-    Ok(rows.into_iter().map(|(n, status)| Said { n, status }).collect())
+/// What the newest FINAL that speaks of it said of a receiver's S line, by STL.
+pub fn answers_to(tx: &mut Tx<'_>, receiver: &str, stls: &[i64]) -> Result<HashMap<i64, ResultLine>, Error> {
+    if stls.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(i64, ResultLine)> =
+        settlement_line::table
+            .inner_join(file_result::table.on(file_result::file_id.eq(settlement_line::file_id)))
+            .inner_join(result_line::table.on(
+                result_line::file_result_id.eq(file_result::id).and(result_line::n.eq(settlement_line::n)),
+            ))
+            .filter(settlement_line::receiver.eq(receiver))
+            .filter(settlement_line::file_id.eq_any(stls))
+            .filter(settlement_line::kind.eq(As(LineKind::Settled)))
+            .filter(file_result::stage.eq(As(AnswerStage::Final)))
+            .order(file_result::seq.asc())
+            .select((settlement_line::file_id, ResultLine::as_select()))
+            .load(tx.conn())?;
+    Ok(rows.into_iter().collect())
 }
 
-/// Every line of an STL that a final result answered F or B, in order of import.
-pub(super) fn requeues(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<Requeue>, Error> {
-    let (ret, answered) = diesel::alias!(exchanged_file as ret, exchanged_file as answered);
-    let rows: Vec<(i64, String, String, i64, i32)> = result_line::table
+/// The first S lines of an STL of which no FINAL speaks.
+pub(super) fn unanswered(tx: &mut Tx<'_>, stl: i64, limit: i64) -> Result<Vec<i32>, Error> {
+    let said = result_line::table
         .inner_join(file_result::table)
-        .inner_join(ret.on(ret.field(exchanged_file::id).eq(file_result::ret_file_id)))
-        .inner_join(answered.on(answered.field(exchanged_file::id).eq(file_result::file_id)))
-        .filter(ret.field(exchanged_file::institution_id).eq(institution))
-        .filter(answered.field(exchanged_file::kind).eq("STL"))
-        .filter(file_result::stage.eq("FINAL"))
-        .filter(result_line::status.eq("F").or(result_line::status.eq("B")))
-        .order((file_result::id.asc(), result_line::n.asc()))
-        .select((
-            ret.field(exchanged_file::id),
-            ret.field(exchanged_file::name),
-            ret.field(exchanged_file::sha256),
-            file_result::file_id,
-            result_line::n,
-        ))
-        .load(tx.conn())?;
-    let requeues = rows.into_iter();
-    let requeues =
-        requeues.map(|(file_id, name, sha256, stl_id, n)| Requeue { file_id, name, sha256, stl_id, n });
-    Ok(requeues.collect())
+        .filter(file_result::file_id.eq(stl))
+        .filter(file_result::stage.eq(As(AnswerStage::Final)))
+        .filter(result_line::n.eq(settlement_line::n));
+    Ok(settlement_line::table
+        .filter(settlement_line::file_id.eq(stl))
+        .filter(settlement_line::kind.eq(As(LineKind::Settled)))
+        .filter(not(exists(said)))
+        .order(settlement_line::n.asc())
+        .limit(limit)
+        .select(settlement_line::n)
+        .load(tx.conn())?)
+}
+
+/// S lines of STLs by their keys.
+pub(super) fn settled_lines(
+    tx: &mut Tx<'_>,
+    keys: &[(i64, i32)],
+) -> Result<HashMap<(i64, i32), SettlementLine>, Error> {
+    let stls: BTreeSet<i64> = keys.iter().map(|(stl, _)| *stl).collect();
+    let mut found = HashMap::with_capacity(keys.len());
+    for stl in stls {
+        let numbers: Vec<i32> = keys.iter().filter(|(of, _)| *of == stl).map(|(_, n)| *n).collect();
+        for numbers in numbers.chunks(400) {
+            let lines: Vec<SettlementLine> = settlement_line::table
+                .filter(settlement_line::file_id.eq(stl))
+                .filter(settlement_line::kind.eq(As(LineKind::Settled)))
+                .filter(settlement_line::n.eq_any(numbers))
+                .select(SettlementLine::as_select())
+                .load(tx.conn())?;
+            found.extend(lines.into_iter().map(|line| ((stl, line.n), line)));
+        }
+    }
+    Ok(found)
+}
+
+/// What an STL carries on, C lines by receiver.
+pub(super) fn carried(tx: &mut Tx<'_>, stl: i64) -> Result<Vec<SettlementLine>, Error> {
+    Ok(settlement_line::table
+        .filter(settlement_line::file_id.eq(stl))
+        .filter(settlement_line::kind.eq(As(LineKind::Carried)))
+        .order(settlement_line::n.asc())
+        .select(SettlementLine::as_select())
+        .load(tx.conn())?)
 }

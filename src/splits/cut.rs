@@ -5,23 +5,25 @@ use std::sync::Arc;
 
 use super::pipeline::{self, Plan};
 use super::store::{self, Entry};
+use crate::approvals;
 use crate::channels::Channel;
 use crate::clock::{self, Clock};
 use crate::db::columns::InstitutionId;
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
-use crate::exchange::{self, Answer, Desk, ExchangedFile, broken_record};
+use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, broken_record};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::spl::{SplHeader, SplOrder, SplRecord, SplUnsplit, SplWriter};
-use crate::kernel::file::{FileKind, FileName, MAX_ORDERS};
+use crate::kernel::file::{FileName, MAX_ORDERS};
 use crate::kernel::money::Fen;
+use crate::kernel::state::FileState;
 use crate::ledger;
 use crate::reconciliation::{self, BillRow};
 use crate::rules;
 
-pub(super) const KIND: &str = FileKind::Spl.as_str();
+pub(super) const KIND: DocumentKind = DocumentKind::Spl;
 /// Orders of a file that are read at once when it is written again.
 const PAGE: i32 = 2000;
 
@@ -189,9 +191,9 @@ fn resume(db: &Db, desk: &Desk, day: BusinessDay, now: i64, cutting: &Cutting) -
     let plan = db.read_blocking(|tx| {
         let cuts = store::cuts(tx, institution, day)?;
         let Some(last) = cuts.last().filter(|last| last.more) else { return Ok(None) };
-        let bundle = exchange::bundle(tx, institution.get(), &last.approvals_sha256.to_string())?
+        let bundle = approvals::by_digest(tx, institution.get(), &last.approvals_sha256.to_string())?
             .ok_or_else(|| Error::Internal(format!("the bundle of the cut of {day} is not kept")))?;
-        let bundle = exchange::parse_bundle("the bundle of the cut", &bundle.body)?;
+        let bundle = approvals::parse_bundle("the bundle of the cut", &bundle.body)?;
         let bill = reconciliation::bill_by_id(tx, last.bill_id)?;
         let at = clock::instant(last.created_at);
         Ok(Some(Plan::new(tx, &bill, bundle, at, cutting.most)?))
@@ -208,11 +210,9 @@ pub fn recorded(
     institution: InstitutionId,
     day: BusinessDay,
 ) -> Result<Vec<ExchangedFile>, Error> {
-    let mut files = exchange::of_day(tx, institution.get(), KIND, day.to_i32())?;
-    let cuts = store::cuts(tx, institution, day)?;
-    let begun = cuts.iter().rev().take_while(|cut| cut.more).count();
-    files.truncate(files.len().saturating_sub(begun));
-    Ok(files)
+    let of_day = exchange::standing_of_day(tx, institution.get(), KIND, day.to_i32())?;
+    let complete = of_day.into_iter().filter(|(_, standing)| standing.run_complete == 1);
+    Ok(complete.map(|(file, _)| file).collect())
 }
 
 fn publish_again(tx: &mut Tx<'_>, desk: &Desk, day: BusinessDay) -> Result<(), Error> {
@@ -235,14 +235,11 @@ pub fn standing(
     institution: InstitutionId,
     day: BusinessDay,
 ) -> Result<(Vec<ExchangedFile>, Vec<ExchangedFile>), Error> {
-    let (mut live, mut void) = (Vec::new(), Vec::new());
-    for file in exchange::of_day(tx, institution.get(), KIND, day.to_i32())? {
-        match exchange::answer(tx, file.id)? {
-            Answer::Void(_) => void.push(file),
-            Answer::None | Answer::Accepted => live.push(file),
-        }
-    }
-    Ok((live, void))
+    let of_day = exchange::standing_of_day(tx, institution.get(), KIND, day.to_i32())?;
+    let (void, live): (Vec<_>, Vec<_>) =
+        of_day.into_iter().partition(|(_, standing)| standing.state == FileState::Rejected);
+    let files = |found: Vec<(ExchangedFile, _)>| found.into_iter().map(|(file, _)| file).collect();
+    Ok((files(live), files(void)))
 }
 
 /// An order stands in the files of one day only. A payment of ours has one day, so that only orders can be told twice

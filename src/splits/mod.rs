@@ -16,6 +16,8 @@ pub use cut::{CutReport, Cutting, Progress, cut, cut_loaded, recompute, recorded
 pub use row_store::SplitRow;
 pub use store::{
     DayCut, Entry, PickedRule, ReceiverTotal, answered_totals, cuts, entries, entry, is_unfinished,
-    lists_all, order_amounts, places, receiver_totals, split_count,
+    lists_all, order_amounts, places, receiver_totals, unanswered,
 };
-pub use unsplit_store::{Unsplit, list_unsplit, unsplit_breaks, unsplit_count, unsplit_newest};
+pub use unsplit_store::{
+    Unsplit, list_unsplit, repair_unsplit, unsplit_breaks, unsplit_count, unsplit_newest,
+};

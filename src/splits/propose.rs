@@ -20,6 +20,8 @@ use crate::kernel::split::PlainLine;
 pub(super) struct End {
     pub orders: u32,
     pub lines: u32,
+    /// The O among the orders.
+    pub split: u32,
     /// Σ lines.
     pub total: Fen,
     pub sums: Sums,
@@ -106,6 +108,8 @@ struct Proposer<'a> {
     backend: &'a Backend,
     body: SplBody,
     sums: Sums,
+    /// O of the file so far.
+    split_orders: u32,
     batch: Batch,
     used: &'a Receiver<Batch>,
     files: u32,
@@ -122,6 +126,7 @@ impl<'a> Proposer<'a> {
             backend,
             body: SplBody::new(),
             sums: Sums::default(),
+            split_orders: 0,
             batch: Batch::new(backend),
             used,
             files: 0,
@@ -174,7 +179,8 @@ impl<'a> Proposer<'a> {
         let sums = std::mem::take(&mut self.sums);
         self.files = self.files.saturating_add(1);
         let mut batch = self.take_batch();
-        batch.end = Some(End { orders, lines, total, sums, more });
+        let split = std::mem::take(&mut self.split_orders);
+        batch.end = Some(End { orders, lines, split, total, sums, more });
         batch
     }
 
@@ -190,6 +196,7 @@ impl<'a> Proposer<'a> {
             }
             Draft::Split { rule, lines } => {
                 self.split(n, order, rule, lines)?;
+                self.split_orders = self.split_orders.saturating_add(1);
                 let kept = self.plan.rules.get(&rule.digest()).copied();
                 let kept = kept.ok_or_else(|| Error::Internal(format!("rule {} is not kept", rule.rule)))?;
                 (None, Some(kept))

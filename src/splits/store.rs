@@ -7,15 +7,17 @@ use diesel::prelude::*;
 use super::row_store::SplitRow;
 use crate::db::Tx;
 use crate::db::columns::{As, BillId, FileId, InstitutionId, ResultId};
-use crate::db::schema::{bill_order, day_cut, file_result, result_line, rule_version, split_order};
+use crate::db::schema::{
+    bill_order, day_cut, file_result, file_standing, result_line, rule_version, split_order,
+};
 use crate::error::Error;
-use crate::exchange::ExchangedFile;
+use crate::exchange::{AnswerStage, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
-use crate::kernel::file::Stage;
-use crate::kernel::file::ret::{RetCode, RetStatus};
+use crate::kernel::file::ret::RetStatus;
 use crate::kernel::file::spl::{SplLine, shares};
 use crate::kernel::money::Fen;
+use crate::kernel::state::FileState;
 use crate::reconciliation::{self, BillRow, BilledOrder};
 
 /// Orders that are looked at in one query.
@@ -241,12 +243,9 @@ pub(super) fn told_on(
     day: BusinessDay,
     numbers: &[String],
 ) -> Result<Option<String>, Error> {
-    let void = file_result::table
-        .filter(file_result::file_id.eq(split_order::file_id))
-        .filter(file_result::stage.eq(Stage::First.as_str()))
-        .filter(
-            file_result::code.eq_any(RetCode::ALL.iter().copied().filter(|code| code.makes_void()).map(As)),
-        );
+    let void = file_standing::table
+        .filter(file_standing::file_id.eq(split_order::file_id))
+        .filter(file_standing::state.eq(As(FileState::Rejected)));
     Ok(numbered!(tx, institution, day, numbers)
         .filter(not(exists(void)))
         .select(split_order::inst_order_no)
@@ -290,10 +289,37 @@ pub fn entry(tx: &mut Tx<'_>, file: &ExchangedFile, n: i32) -> Result<Option<Ent
     Ok(entries(tx, file, n.saturating_sub(1), 1)?.into_iter().find(|entry| entry.order.n == n))
 }
 
-/// How many orders of a file were split.
-pub fn split_count(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<i64, Error> {
-    let split = of!(split_order, file).filter(split_order::reason.is_null());
-    Ok(split.count().get_result(tx.conn())?)
+/// The first O of a file of which no FINAL speaks, by place.
+pub fn unanswered(tx: &mut Tx<'_>, file: &ExchangedFile, limit: i64) -> Result<Vec<i32>, Error> {
+    let (mut found, mut after) = (Vec::new(), 0);
+    let limit = usize::try_from(limit).unwrap_or(0);
+    // Page by page: results answer in order, mostly, and a join would read the whole file.
+    loop {
+        let page: Vec<i32> = of!(split_order, file)
+            .filter(split_order::reason.is_null())
+            .filter(split_order::n.gt(after))
+            .order(split_order::n.asc())
+            .limit(PAGE)
+            .select(split_order::n)
+            .load(tx.conn())?;
+        let Some(last) = page.last() else { return Ok(found) };
+        let said: HashSet<i32> = result_line::table
+            .inner_join(file_result::table)
+            .filter(file_result::file_id.eq(file.id))
+            .filter(file_result::stage.eq(As(AnswerStage::Final)))
+            .filter(result_line::n.gt(after))
+            .filter(result_line::n.le(last))
+            .select(result_line::n)
+            .load(tx.conn())?
+            .into_iter()
+            .collect();
+        after = *last;
+        found.extend(page.into_iter().filter(|n| !said.contains(n)));
+        if found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
+    }
 }
 
 /// What the lines of each split order of a file add up to.

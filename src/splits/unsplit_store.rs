@@ -9,10 +9,9 @@ use crate::db::schema::{exchanged_file, pay_order, unsplit_order};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
-use crate::kernel::file::Stage;
-use crate::kernel::file::ret::RetCode;
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
+use crate::kernel::state::FileState;
 use crate::people::Scope;
 
 /// An order that no file of its day could split, with the file that tells it.
@@ -41,14 +40,9 @@ fn standing(of: Option<(InstitutionId, BusinessDay)>) -> String {
     let of = of.map_or_else(String::new, |(institution, day)| {
         format!("AND x.institution_id = {institution} AND x.business_date = {day}")
     });
-    let codes = RetCode::ALL.iter().filter(|code| code.makes_void());
-    let codes = codes.map(|code| format!("'{code}'")).collect::<Vec<_>>().join(", ");
+    let rejected = FileState::Rejected.as_str();
     let void = |file: &str| {
-        format!(
-            "EXISTS (SELECT 1 FROM file_result r WHERE r.file_id = {file} AND r.stage = '{first}'
-               AND r.code IN ({codes}))",
-            first = Stage::First.as_str(),
-        )
+        format!("EXISTS (SELECT 1 FROM file_standing s WHERE s.file_id = {file} AND s.state = '{rejected}')")
     };
     format!(
         "SELECT x.file_id, x.n, x.institution_id, x.business_date, b.sub_merchant_id, b.order_no, x.inst_order_no,
@@ -106,6 +100,20 @@ pub fn unsplit_breaks(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
         breaks.extend(found.into_iter().map(|one| format!("{what}: {}", one.inst_order_no)));
     }
     Ok(breaks)
+}
+
+/// Lists anew what stands unsplit of all days; how many rows were not what the files say.
+pub fn repair_unsplit(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    if let Conn::Pg(conn) = tx.conn() {
+        sql_query("LOCK TABLE unsplit_order IN SHARE ROW EXCLUSIVE MODE").execute(conn)?;
+    }
+    let wrong = unsplit_breaks(tx)?.len();
+    if wrong > 0 {
+        diesel::delete(unsplit_order::table).execute(tx.conn())?;
+        let standing = standing(None);
+        sql_query(format!("INSERT INTO unsplit_order ({COLUMNS}) {standing}")).execute(tx.conn())?;
+    }
+    Ok(wrong)
 }
 
 macro_rules! within {

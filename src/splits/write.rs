@@ -14,7 +14,7 @@ use crate::clock;
 use crate::db::columns::FileId;
 use crate::db::{Backend, Db, Tx, reserve_id};
 use crate::error::Error;
-use crate::exchange::{self, Desk, ExchangedFile, NewFile, broken_record};
+use crate::exchange::{self, Desk, Direction, ExchangedFile, NewFile, broken_record};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::spl::{SplHeader, seal};
 use crate::kernel::file::{FileKind, FileName};
@@ -153,7 +153,7 @@ impl Writer<'_> {
     ) -> Result<ExchangedFile, Error> {
         let new = NewFile {
             institution_id: self.desk.institution.id,
-            direction: "OUT",
+            direction: Direction::Out,
             kind: KIND,
             name: header.name.to_string(),
             business_date: header.name.day.to_i32(),
@@ -168,7 +168,7 @@ impl Writer<'_> {
             created_at: clock::micros(header.created_at),
             recorded_at: self.now,
         };
-        let file = exchange::record_as(tx, id.get(), &new)?;
+        let file = exchange::record_ours(tx, Some(id.get()), &new, i64::from(end.split), !end.more)?;
         let cut = DayCut {
             institution_id: self.plan.bill.institution_id,
             business_date: self.plan.day,

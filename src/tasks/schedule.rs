@@ -4,14 +4,13 @@ use crate::channels::Channel;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
-use crate::exchange::{self, Desk, ExchangedFile};
+use crate::exchange::{self, Desk, DocumentKind, ExchangedFile};
 use crate::institutions::{self, Institution};
 use crate::kernel::calendar::BusinessDay;
+use crate::settlement::{self, Who};
 use crate::splits::{self, Cutting};
-use crate::{reconciliation, settlement};
+use crate::{approvals, reconciliation};
 
-/// Seconds after the end of a business day at which its bill is ready: 10:00 in Asia/Shanghai.
-const BILL_READY: i64 = 10 * 3600;
 /// How many days back a day is looked after that was missed or that waits for an answer.
 const REACH: usize = 31;
 
@@ -47,20 +46,40 @@ async fn of_institution(app: &App, institution: &Institution) -> Result<usize, E
             }
         }
     }
+    tell_still(app, institution).await?;
     Ok(made)
+}
+
+/// Logs what a day waits for, each time that this changes: as a warning when more than the institution's answer is missing.
+async fn tell_still(app: &App, institution: &Institution) -> Result<(), Error> {
+    let (id, now, code) = (institution.id, app.clock.instant(), institution.code.as_str());
+    let still = app.db.read(move |tx| settlement::stands_still(tx, id, now)).await?;
+    if !app.waits.changes(id, still.as_ref()) {
+        return Ok(());
+    }
+    let Some(still) = still else {
+        tracing::info!(institution = code, "no day stands still any more");
+        return Ok(());
+    };
+    for missing in &still.missing {
+        let (day, what) = (still.day, missing.to_string());
+        match missing.need.who() {
+            Who::Institution => {
+                tracing::info!(institution = code, %day, what, "a day waits for the institution")
+            }
+            Who::Platform | Who::Both => tracing::warn!(institution = code, %day, what, "a day stands still"),
+        }
+    }
+    Ok(())
 }
 
 /// The days whose bill is ready, oldest first: not before the institution's first bundle.
 async fn due(app: &App, institution: i64) -> Result<Vec<BusinessDay>, Error> {
-    let first = app.db.read(move |tx| exchange::chain(tx, institution, "APR")).await?;
-    let Some(first) = first.first().and_then(|file| BusinessDay::from_i32(file.business_date)) else {
+    let first = app.db.read(move |tx| exchange::first(tx, institution, DocumentKind::Apr)).await?;
+    let Some(first) = first.and_then(|file| BusinessDay::from_i32(file.business_date)) else {
         return Ok(Vec::new());
     };
-    let now = app.clock.instant();
-    let mut day = now.business_day().prev();
-    if now < day.next().start().plus(BILL_READY) {
-        day = day.prev();
-    }
+    let mut day = settlement::due_day(app.clock.instant());
     let mut days = Vec::new();
     while day >= first && days.len() < REACH {
         days.push(day);
@@ -124,7 +143,7 @@ fn must_cut(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Cut, 
         return Ok(Cut::IfChanged);
     }
     // The institution's own bill tells of more orders than stand in the day's files.
-    let bills = exchange::of_day(tx, institution, "BIL", day.to_i32())?;
+    let bills = exchange::of_day(tx, institution, DocumentKind::Bil, day.to_i32())?;
     let orders = |files: &[ExchangedFile]| files.iter().map(|file| file.orders).sum::<i64>();
     Ok(if orders(&bills) > orders(&live) { Cut::Yes } else { Cut::No })
 }
@@ -141,8 +160,8 @@ async fn differs(app: &App, channel: &Channel, desk: &Desk, day: BusinessDay) ->
             let cuts = splits::cuts(tx, InstitutionId::new(institution), day)?;
             let cut = cuts.into_iter().find(|cut| cut.seq == last.seq).ok_or(Error::NotFound)?;
             let bill = reconciliation::bill_by_id(tx, cut.bill_id)?;
-            let bundle = exchange::newest_bundle(tx, institution, now)?;
-            let own = exchange::of_day(tx, institution, "BIL", day.to_i32())?;
+            let bundle = approvals::newest(tx, institution, now)?;
+            let own = exchange::of_day(tx, institution, DocumentKind::Bil, day.to_i32())?;
             let others = own.iter().any(|bill| bill.recorded_at > last.recorded_at)
                 || bundle.is_some_and(|bundle| bundle.sha256 != cut.approvals_sha256.to_string());
             Ok((bill, others))

@@ -7,13 +7,15 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant as Stopwatch};
 
 use mingfen::app::App;
+use mingfen::approvals;
 use mingfen::check;
 use mingfen::clock::Clock;
 use mingfen::config::{Config, Secret};
 use mingfen::db::columns::{BillId, FileId, InstitutionId, MerchantId};
 use mingfen::db::{Create, Db};
 use mingfen::error::{Code, Error};
-use mingfen::exchange::{self, ExchangedFile, Incoming};
+use mingfen::exchange::{self, DocumentKind, ExchangedFile, Incoming};
+use mingfen::inbox;
 use mingfen::institutions;
 use mingfen::kernel::bill::{BillOrder, BillRow};
 use mingfen::kernel::calendar::{BusinessDay, Instant};
@@ -24,9 +26,9 @@ use mingfen::kernel::file::{FileKind, FileName};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::proposal::Reason;
 use mingfen::kernel::split::OrderFacts;
+use mingfen::people::Scope;
 use mingfen::protocol::crypto::{MasterKey, base64};
 use mingfen::protocol::wechat::bill::{Entry, Settled, Writer};
-use mingfen::settlement;
 use mingfen::splits::{self, CutReport, Cutting};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -128,7 +130,7 @@ impl Platform {
     }
 
     fn bundle(&self) -> Vec<u8> {
-        let read = self.app.db.read_blocking(|tx| exchange::newest_bundle(tx, self.id, i64::MAX));
+        let read = self.app.db.read_blocking(|tx| approvals::newest(tx, self.id, i64::MAX));
         read.unwrap().unwrap().body
     }
 
@@ -183,12 +185,21 @@ impl Platform {
     }
 
     fn spls(&self) -> Vec<ExchangedFile> {
-        self.app.db.read_blocking(|tx| exchange::of_day(tx, self.id, "SPL", day().to_i32())).unwrap()
+        self.app
+            .db
+            .read_blocking(|tx| exchange::of_day(tx, self.id, DocumentKind::Spl, day().to_i32()))
+            .unwrap()
     }
 
     /// Every file of the day by name, `.sig` and `.ok` too; what is only staged has no place here.
     fn published(&self) -> BTreeMap<String, Vec<u8>> {
         read_all(&self.out())
+    }
+
+    /// How many files the institution's inbox shows.
+    fn offered(&self) -> usize {
+        let scope = Scope::Institution(self.id);
+        self.app.db.read_blocking(|tx| exchange::waiting(tx, &scope)).unwrap().len()
     }
 
     fn check(&self) {
@@ -300,7 +311,7 @@ async fn late_orders_come_in_the_next_files_and_an_attached_day_is_never_touched
         .db
         .write_blocking(|tx| {
             let institution = institutions::by_id(tx, platform.id)?;
-            settlement::receive(tx, &institution, &incoming, 1)
+            inbox::receive(tx, &institution, &incoming, 1)
         })
         .unwrap();
     let report = platform.cut(20).await.unwrap();
@@ -438,6 +449,9 @@ async fn a_cut_killed_at_any_moment_is_finished_with_the_same_bytes() {
             let published = if platform.out().exists() { platform.published() } else { BTreeMap::new() };
             let ready = published.keys().filter(|name| name.ends_with(".ok")).count();
             assert!(ready == 0 || platform.spls().len() == 8, "seed {seed}: {:?}", published.keys());
+            // Nor is it offered to the institution.
+            let offered = platform.offered();
+            assert!(offered == 0 || (offered == 8 && platform.spls().len() == 8), "seed {seed}: {offered}");
         }
         let ended = platform.ended(150, "").await;
         assert!(ended.status.success(), "seed {seed}: {}", String::from_utf8_lossy(&ended.stderr));
@@ -501,6 +515,7 @@ fn what_was_cut_before_stands_in_the_new_tables() {
                 let (institution, day) = (InstitutionId::new(1), BusinessDay::from_i32(20_260_102).unwrap());
                 assert_eq!(splits::places(tx, institution, day, "W2")?, [(FileId::new(2), 2)]);
                 assert!(!splits::is_unfinished(tx, institution, day)?);
+                assert_eq!(exchange::standing_breaks(tx)?, Vec::<String>::new());
                 splits::entries(tx, &file, 0, 10)
             })
             .unwrap();

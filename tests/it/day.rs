@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mingfen::app::App;
+use mingfen::approvals;
 use mingfen::cli::demo::{close, scenery, verify_all};
 use mingfen::db::columns::{InstitutionId, TenantId};
 use mingfen::error::{Code, Error};
-use mingfen::exchange::{self, ExchangedFile, Incoming};
+use mingfen::exchange::{self, DocumentKind, ExchangedFile, Incoming};
+use mingfen::inbox::{self, Received};
 use mingfen::institutions::{self, Institution};
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::digest::Digest;
@@ -21,7 +23,7 @@ use mingfen::kernel::state::FileState;
 use mingfen::people::Scope;
 use mingfen::protocol::crypto::PrivateKey;
 use mingfen::reconciliation::{self, DifferenceKind};
-use mingfen::settlement::{self, Received, SettlementLine};
+use mingfen::settlement::{self, LineKind, SettlementLine};
 use mingfen::splits::{self, Cutting};
 use serde_json::json;
 
@@ -48,7 +50,7 @@ async fn bill(f: &FinishedDay, day: BusinessDay) {
 }
 
 fn state(app: &App, file: &ExchangedFile) -> FileState {
-    app.db.read_blocking(|tx| settlement::file_state(tx, file)).unwrap()
+    app.db.read_blocking(|tx| exchange::file_state(tx, file.id)).unwrap()
 }
 
 fn lines(app: &App, stl: &ExchangedFile) -> BTreeMap<String, SettlementLine> {
@@ -260,7 +262,7 @@ impl Hand {
 fn receive(app: &App, institution: i64, incoming: &Incoming) -> Result<Received, Error> {
     app.db.write_blocking(|tx| {
         let institution: Institution = institutions::by_id(tx, institution)?;
-        settlement::receive(tx, &institution, incoming, 1)
+        inbox::receive(tx, &institution, incoming, 1)
     })
 }
 
@@ -320,12 +322,15 @@ async fn a_void_file_is_repeated_the_gate_says_what_is_missing_and_amounts_are_c
     let stl = settle(&f, day).await.unwrap().file;
     let before = app
         .db
-        .read_blocking(|tx| exchange::of_day(tx, institution, "STL", first.to_i32()))
+        .read_blocking(|tx| exchange::of_day(tx, institution, DocumentKind::Stl, first.to_i32()))
         .unwrap()
         .remove(0);
     let (before, now) = (lines(&app, &before), lines(&app, &stl));
-    let carried: BTreeMap<&str, i64> =
-        before.values().filter(|l| l.kind == "C").map(|l| (l.receiver.as_str(), l.amount)).collect();
+    let carried: BTreeMap<&str, i64> = before
+        .values()
+        .filter(|l| l.kind == LineKind::Carried)
+        .map(|l| (l.receiver.as_str(), l.amount))
+        .collect();
     assert!(carried.contains_key("funder:F2"), "{carried:?}");
     for line in now.values() {
         assert_eq!(
@@ -350,7 +355,7 @@ async fn a_void_file_is_repeated_the_gate_says_what_is_missing_and_amounts_are_c
     let failed = now["merchant:M1002"].clone();
     let answers: Vec<_> =
         now.values()
-            .filter(|l| l.kind == "S")
+            .filter(|l| l.kind == LineKind::Settled)
             .map(|l| {
                 if l.n == failed.n {
                     (l.n, RetStatus::Failed, 0)
@@ -395,7 +400,12 @@ async fn bad_files_of_the_institution_are_refused_with_what_to_do_and_change_not
     let f = FinishedDay::new(3).await;
     let (app, institution, day) = (f.world.app.clone(), f.world.institution, f.day());
     let hand = Hand::over(&f);
-    let name = app.db.read_blocking(|tx| exchange::chain(tx, institution, "APR")).unwrap().remove(0).name;
+    let name = app
+        .db
+        .read_blocking(|tx| exchange::chain(tx, institution, DocumentKind::Apr))
+        .unwrap()
+        .remove(0)
+        .name;
     let bundle = fs::read_to_string(f.inbox(&name)).unwrap();
     let newer = |change: &dyn Fn(String) -> String| {
         let issued = bundle.find("\"issued_at\":\"").unwrap() + 13;
@@ -629,7 +639,7 @@ async fn the_same_bytes_come_again_with_a_sound_signature_and_their_answer_can_b
     let upload = |incoming: &Incoming| {
         let actor = mingfen::people::Actor::shell();
         let data_dir = app.config.data_dir.clone();
-        app.db.write_blocking(|tx| settlement::upload(tx, &data_dir, institution, incoming, &actor, 1))
+        app.db.write_blocking(|tx| inbox::upload(tx, &data_dir, institution, incoming, &actor, 1))
     };
     assert_eq!(upload(&asked).unwrap(), Received::Again);
     let accepted = hand.result(&spl, Stage::First, RetCode::Accepted, &[]);
@@ -649,8 +659,7 @@ async fn a_decision_releases_an_unsplit_order_into_a_later_file_of_its_day_once(
     assert_eq!(unsplit.len(), 1);
     let no = unsplit[0].split('|').nth(3).unwrap();
     let hand = Hand::over(&f);
-    let body =
-        app.db.read_blocking(|tx| exchange::newest_bundle(tx, institution, i64::MAX)).unwrap().unwrap();
+    let body = app.db.read_blocking(|tx| approvals::newest(tx, institution, i64::MAX)).unwrap().unwrap();
     let mut bundle: serde_json::Value = serde_json::from_slice(&body.body).unwrap();
     let at = app.clock.instant().to_cst();
     bundle["issued_at"] = json!(at);
@@ -665,7 +674,7 @@ async fn a_decision_releases_an_unsplit_order_into_a_later_file_of_its_day_once(
     let digests: Vec<_> = bundle["rules"].as_array().unwrap().iter().map(|r| r["digest"].clone()).collect();
     let decided = digests.into_iter().any(|digest| {
         bundle["decisions"] = json!([{"inst_order_no": no, "digest": digest, "decided_at": at}]);
-        let bundle = exchange::parse_bundle("bundle", bundle.to_string().as_bytes()).unwrap();
+        let bundle = approvals::parse_bundle("bundle", bundle.to_string().as_bytes()).unwrap();
         let proposal = mingfen::kernel::proposal::propose(&bundle, &order.facts).unwrap();
         matches!(proposal, mingfen::kernel::proposal::Proposal::Split { .. })
     });

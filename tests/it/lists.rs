@@ -12,6 +12,7 @@ use mingfen::kernel::state::OrderState;
 use mingfen::merchants;
 use mingfen::orders::{self, Cursor, EVENTS, Filter, PAGE, REACH, Stuck};
 use mingfen::people::{Role, Scope};
+use mingfen::{exchange, settlement};
 
 use crate::support::PASSWORD;
 use crate::support::acting::Acting;
@@ -20,7 +21,7 @@ use crate::support::shop::Shop;
 
 const ORDERS: i64 = 24_000;
 /// Tables that grow with the orders, and that the tests fill.
-const LARGE: [&str; 10] = [
+const LARGE: [&str; 15] = [
     "pay_order",
     "order_event",
     "payment_key",
@@ -31,7 +32,14 @@ const LARGE: [&str; 10] = [
     "difference",
     "settlement_line",
     "unsplit_order",
+    "exchanged_file",
+    "file_result",
+    "file_standing",
+    "result_line",
+    "settlement_input",
 ];
+/// Split files of the past, each answered and settled.
+const FILES: i64 = 6_000;
 
 /// Statements by the database that they were sent to, for those that are watched.
 static SENT: Mutex<Option<HashMap<String, Vec<String>>>> = Mutex::new(None);
@@ -220,13 +228,58 @@ async fn crowded() -> Shop {
              'NO_RULE' FROM exchanged_file f CROSS JOIN {all} WHERE f.kind = 'STL'",
             all = series(100),
         ),
-    ] {
+    ]
+    .into_iter()
+    .chain(past(institution, series(FILES), pad))
+    {
         raw.execute(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
     }
     if Kind::of_this_run() == Kind::Postgres {
         raw.execute("ANALYZE").unwrap();
     }
     shop
+}
+
+/// Split files that were answered, and settled by the last settlement.
+fn past(institution: i64, all: String, pad: fn(&str, i64) -> String) -> Vec<String> {
+    let file = |kind: &str, way: &str, end: &str, own: String, before: String| {
+        format!(
+            "INSERT INTO exchanged_file (institution_id, direction, kind, name, business_date, seq, sha256, size, orders, \
+             lines, total, previous_sha256, created_at, recorded_at) SELECT {institution}, '{way}', '{kind}', \
+             'SPL_' || i || '{end}', 20240101 + i / 20, i % 20 + 1, {own}, 1, 1, 1, 1, {before}, 1, 1 FROM {all}"
+        )
+    };
+    let of = |ret: &str| {
+        format!(
+            "FROM exchanged_file f JOIN exchanged_file r ON r.institution_id = f.institution_id \
+             AND r.name = f.name || '{ret}' WHERE f.kind = 'SPL'"
+        )
+    };
+    vec![
+        file("SPL", "OUT", "", pad("i + 100000", 64), pad("i + 99999", 64)),
+        file("RET", "IN", ".first", pad("i + 200000", 64), "NULL".to_owned()),
+        file("RET", "IN", ".final", pad("i + 300000", 64), "NULL".to_owned()),
+        format!(
+            "INSERT INTO file_result (file_id, ret_file_id, stage, seq, code, lines, success_total, created_at, imported_at) \
+             SELECT f.id, r.id, 'FIRST', 0, 'ACCEPTED', 0, 0, 1, 1 {}",
+            of(".first")
+        ),
+        format!(
+            "INSERT INTO file_result (file_id, ret_file_id, stage, seq, code, lines, success_total, created_at, imported_at) \
+             SELECT f.id, r.id, 'FINAL', 1, 'ACCEPTED', 1, 1, 1, 1 {}",
+            of(".final")
+        ),
+        "INSERT INTO result_line (file_result_id, n, status, amount, inst_serial, path, done_at, err_code, err_msg) \
+         SELECT id, 1, 'S', 1, '', '', '', '', '' FROM file_result WHERE stage = 'FINAL'"
+            .to_owned(),
+        "INSERT INTO settlement_input (file_id, name, sha256, total) SELECT \
+         (SELECT max(id) FROM exchanged_file WHERE kind = 'STL'), name, sha256, 1 FROM exchanged_file WHERE kind = 'SPL'"
+            .to_owned(),
+        "INSERT INTO file_standing (file_id, institution_id, kind, state, expected, succeeded, failed, pending, bounced, \
+         run_complete, answered_at, settled_by) SELECT id, institution_id, kind, 'EXECUTED', 1, 1, 0, 0, 0, 1, 1, \
+         (SELECT max(id) FROM exchanged_file WHERE kind = 'STL') FROM exchanged_file WHERE direction = 'OUT'"
+            .to_owned(),
+    ]
 }
 
 async fn scope_of(shop: &Shop, merchant: &'static str) -> Scope {
@@ -300,6 +353,15 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     let found = shop.app.db.read(move |tx| orders::unresolved(tx, &stuck)).await.unwrap();
     assert_eq!(found.iter().map(|order| order.id.get()).collect::<Vec<_>>(), [2]);
     mingfen::notices::deliver(&shop.app).await.unwrap();
+    let (institution, at) = (shop.institution_id, shop.app.clock.instant());
+    let gate = move |tx: &mut mingfen::db::Tx<'_>| {
+        let day = settlement::due_day(at);
+        settlement::stands_still(tx, institution, at)?;
+        settlement::settled(tx, institution, day)?;
+        exchange::requeued(tx, institution)?;
+        settlement::gate(tx, institution, day)
+    };
+    shop.app.db.read(gate).await.unwrap();
     let statements = sent(&url);
     assert!(statements.len() > 3, "{statements:?}");
     complaints.extend(statements.iter().flat_map(|sql| walks(&mut raw, sql)));

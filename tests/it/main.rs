@@ -51,6 +51,7 @@ mod corruption;
 mod cut_size;
 mod day;
 mod settle;
+mod standing;
 mod upgrade;
 
 mod outages;

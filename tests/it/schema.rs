@@ -7,9 +7,10 @@ use mingfen::db::{Conn, Db};
 use crate::support::database::{Kind, Raw, TestDatabase, migration};
 
 /// Tables whose rows may change. Every other table in the catalogue is append-only.
-const MUTABLE: [&str; 13] = [
+const MUTABLE: [&str; 14] = [
     "app_user",
     "credential",
+    "file_standing",
     "institution",
     "job_lease",
     "ledger_day",

@@ -5,7 +5,7 @@ use std::fs;
 use mingfen::app::App;
 use mingfen::db::columns::InstitutionId;
 use mingfen::error::Error;
-use mingfen::exchange::{ExchangedFile, Incoming};
+use mingfen::exchange::{self, ExchangedFile, Incoming};
 use mingfen::institutions;
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetStatus, RetWriter};
@@ -13,24 +13,25 @@ use mingfen::kernel::file::{FileName, ResultName, Stage};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::FileState;
 use mingfen::protocol::crypto::PrivateKey;
-use mingfen::{ledger, settlement, splits};
+use mingfen::settlement::LineKind;
+use mingfen::{inbox, ledger, settlement, splits};
 use serde_json::json;
 
 use crate::support::finished_day::FinishedDay;
 
 /// The answer to one line: its number, what happened, and the amount done in fen.
-type Line = (i32, RetStatus, i64);
+pub type Line = (i32, RetStatus, i64);
 
 /// An institution's desk that the test holds the key of.
-struct Hand<'a> {
+pub struct Hand<'a> {
     f: &'a FinishedDay,
-    app: &'a App,
+    pub app: &'a App,
     key: PrivateKey,
 }
 
 impl<'a> Hand<'a> {
     /// From now on the platform believes this key's files only.
-    fn over(f: &'a FinishedDay) -> Self {
+    pub fn over(f: &'a FinishedDay) -> Self {
         let key = PrivateKey::generate().unwrap();
         let pem = key.public_key().unwrap().to_pem().unwrap();
         f.database.raw().execute(&format!("UPDATE institution SET file_public_key_pem = '{pem}'")).unwrap();
@@ -42,7 +43,7 @@ impl<'a> Hand<'a> {
         Incoming { name: name.to_owned(), bytes, signature }
     }
 
-    fn result(&self, file: &ExchangedFile, stage: Stage, code: RetCode, lines: &[Line]) -> Incoming {
+    pub fn result(&self, file: &ExchangedFile, stage: Stage, code: RetCode, lines: &[Line]) -> Incoming {
         let name = ResultName { file: FileName::parse(&file.name).unwrap(), stage };
         let done = lines.iter().filter(|(_, status, _)| *status == RetStatus::Success);
         let header = RetHeader {
@@ -70,30 +71,30 @@ impl<'a> Hand<'a> {
         self.signed(&name.to_string(), writer.finish().unwrap().0)
     }
 
-    fn receive(&self, incoming: &Incoming) -> Result<settlement::Received, Error> {
+    pub fn receive(&self, incoming: &Incoming) -> Result<inbox::Received, Error> {
         self.app.db.write_blocking(|tx| {
             let institution = institutions::by_id(tx, self.f.world.institution)?;
-            settlement::receive(tx, &institution, incoming, 1)
+            inbox::receive(tx, &institution, incoming, 1)
         })
     }
 
-    fn answers(&self, file: &ExchangedFile, stage: Stage, lines: &[Line]) {
+    pub fn answers(&self, file: &ExchangedFile, stage: Stage, lines: &[Line]) {
         self.receive(&self.result(file, stage, RetCode::Accepted, lines)).unwrap();
     }
 
     /// Takes a split file and executes every order of it.
-    fn executes(&self, spl: &ExchangedFile) {
+    pub fn executes(&self, spl: &ExchangedFile) {
         self.answers(spl, Stage::First, &[]);
         self.answers(spl, Stage::Final(1), &self.all_succeed(spl));
     }
 
-    fn all_succeed(&self, spl: &ExchangedFile) -> Vec<Line> {
+    pub fn all_succeed(&self, spl: &ExchangedFile) -> Vec<Line> {
         let amounts = self.app.db.read_blocking(|tx| splits::order_amounts(tx, spl)).unwrap();
         amounts.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount.get())).collect()
     }
 
     /// Cuts a day that is over; gives its last split file.
-    async fn cut(&self, day: BusinessDay) -> ExchangedFile {
+    pub async fn cut(&self, day: BusinessDay) -> ExchangedFile {
         self.f.world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
         let desk = self.app.desk(self.f.world.institution).await.unwrap();
         let channel = self.app.channel(self.f.world.institution).await.unwrap();
@@ -104,12 +105,12 @@ impl<'a> Hand<'a> {
         report.files.last().unwrap().clone()
     }
 
-    async fn settle(&self, day: BusinessDay) -> Result<ExchangedFile, Error> {
+    pub async fn settle(&self, day: BusinessDay) -> Result<ExchangedFile, Error> {
         let desk = self.app.desk(self.f.world.institution).await?;
         Ok(settlement::settle(&self.app.db, &self.app.clock, &desk, day).await?.file)
     }
 
-    async fn closed(&self, day: BusinessDay, why: &str) {
+    pub async fn closed(&self, day: BusinessDay, why: &str) {
         let told = self.settle(day).await.unwrap_err().to_string();
         assert!(told.contains(why), "{told}");
     }
@@ -132,12 +133,12 @@ impl<'a> Hand<'a> {
         told.map(|((account, party), fen)| ((account.as_str().to_owned(), party), fen.get())).collect()
     }
 
-    fn state(&self, file: &ExchangedFile) -> FileState {
-        self.app.db.read_blocking(|tx| settlement::file_state(tx, file)).unwrap()
+    pub fn state(&self, file: &ExchangedFile) -> FileState {
+        self.app.db.read_blocking(|tx| exchange::file_state(tx, file.id)).unwrap()
     }
 }
 
-fn morning_after(f: &FinishedDay, day: BusinessDay) {
+pub fn morning_after(f: &FinishedDay, day: BusinessDay) {
     f.world.app.clock.set(day.next().start().plus(11 * 3600));
 }
 
@@ -166,7 +167,7 @@ async fn a_closed_day_keeps_the_days_after_it_closed_and_a_late_result_does_not_
         books.get(&(account.to_owned(), party.to_owned())).copied().unwrap_or(0)
     };
     let line = hand.app.db.read_blocking(|tx| settlement::lines(tx, stl.id)).unwrap();
-    let line = line.iter().find(|line| line.kind == "S" && line.n == 1).unwrap().clone();
+    let line = line.iter().find(|line| line.kind == LineKind::Settled && line.n == 1).unwrap().clone();
     let before = hand.books().await;
     assert_eq!(paid(&before, "PARTY_IN_SETTLEMENT", &line.receiver), -line.amount);
     hand.answers(&stl, Stage::Final(1), &[(1, RetStatus::Failed, 0)]);
@@ -195,7 +196,7 @@ async fn a_closed_day_keeps_the_days_after_it_closed_and_a_late_result_does_not_
     // An order whose money came back has not been executed.
     assert_eq!(hand.state(&early), FileState::Executed);
     hand.answers(&early, Stage::Final(2), &[(done[0].0, RetStatus::Bounced, done[0].2)]);
-    assert_eq!(hand.state(&early), FileState::Accepted);
+    assert_eq!(hand.state(&early), FileState::Bounced);
     f.stop().await;
 }
 
@@ -231,7 +232,7 @@ async fn the_daily_round_repeats_a_void_file_only_of_other_evidence() {
     let mut bundle: serde_json::Value = serde_json::from_slice(&fs::read(f.inbox(&name)).unwrap()).unwrap();
     bundle["issued_at"] = json!("2026-11-21T10:30:00+08:00");
     let newer = hand.signed("APR_SANDBOX_DEMO_20261121_0001.json", serde_json::to_vec(&bundle).unwrap());
-    assert_eq!(hand.receive(&newer).unwrap(), settlement::Received::Approvals);
+    assert_eq!(hand.receive(&newer).unwrap(), inbox::Received::Approvals);
     assert_eq!((round().await, round().await), (1, 0));
     f.stop().await;
 }

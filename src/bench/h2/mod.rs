@@ -4,6 +4,8 @@
 //! of a round is read before its anchors begin.
 mod store;
 
+pub(super) use store::add_bill;
+
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
@@ -16,7 +18,7 @@ use super::world::merchant;
 use super::{Anchor, Args, PerSecond, Report, World, median, peak_rss};
 use crate::clock;
 use crate::db::columns::{As, InstitutionId, MerchantId};
-use crate::exchange::{self, Desk, ExchangedFile, Folder};
+use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, Folder};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::spl::SplReader;
 use crate::kernel::money::Fen;
@@ -157,7 +159,8 @@ fn round(
     let total = begun.elapsed().as_secs_f64();
     let peak = peak_rss()?;
     let (keys, recorded) = *marks.lock().unwrap_or_else(PoisonError::into_inner);
-    let files = db.read_blocking(|tx| exchange::of_day(tx, institution.id, "SPL", day.to_i32()))?;
+    let files =
+        db.read_blocking(|tx| exchange::of_day(tx, institution.id, DocumentKind::Spl, day.to_i32()))?;
     let lines = files.iter().map(|file| file.lines).sum::<i64>();
     breaks.extend(broken(world, &desk, &files, orders)?);
     let mut round = Round {

@@ -12,20 +12,18 @@ use diesel::result::Error as Diesel;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
 
-use crate::channels::wechat;
 use crate::db::columns::{As, InstitutionId};
 use crate::db::schema::{bill, split_order};
 use crate::db::{Backend, BinaryRows, Conn, Db, Tx, copy_into};
 use crate::error::Error;
-use crate::exchange::{self, ExchangedFile, NewFile};
+use crate::exchange::{self, Direction, DocumentKind, ExchangedFile, NewFile};
 use crate::insert_chunks;
 use crate::kernel::calendar::BusinessDay;
-use crate::kernel::file::FileKind;
 use crate::kernel::file::spl::shares;
 use crate::reconciliation::{self, BillRow};
 
 /// Records a bill whose orders the bench makes.
-pub(super) fn add_bill(
+pub fn add_bill(
     tx: &mut Tx<'_>,
     institution: InstitutionId,
     day: BusinessDay,
@@ -35,8 +33,8 @@ pub(super) fn add_bill(
     let orders = i64::try_from(orders).unwrap_or(i64::MAX);
     let new = NewFile {
         institution_id: institution.get(),
-        direction: "IN",
-        kind: wechat::BILL_KIND,
+        direction: Direction::In,
+        kind: DocumentKind::Wxbill,
         name: format!("made-{day}.csv"),
         business_date: day.to_i32(),
         seq: 1,
@@ -133,9 +131,7 @@ fn create(name: &str, key: &str, sqlite: bool) -> String {
 fn lay_out(tx: &mut Tx<'_>, of: &BillRow) -> Result<(), Error> {
     let sqlite = matches!(tx.conn(), Conn::Sqlite(_));
     run(tx, &create("anchor_source", if sqlite { ", PRIMARY KEY (file_id, n, idx)" } else { "" }, sqlite))?;
-    for file in
-        exchange::of_day(tx, of.institution_id.get(), FileKind::Spl.as_str(), of.business_date.to_i32())?
-    {
+    for file in exchange::of_day(tx, of.institution_id.get(), DocumentKind::Spl, of.business_date.to_i32())? {
         let mut after = 0;
         loop {
             let page = page(tx, &file, after)?;

@@ -24,7 +24,7 @@ pub enum Dialect {
 
 impl Dialect {
     /// `t(i)` from `from` to below `to`.
-    fn series(self, from: &str, to: &str) -> String {
+    pub fn series(self, from: &str, to: &str) -> String {
         match self {
             Self::Postgres => format!("generate_series(CAST({from} AS BIGINT), ({to}) - 1) AS t(i)"),
             Self::Sqlite => format!(
@@ -34,10 +34,18 @@ impl Dialect {
         }
     }
 
-    fn pad(self, number: &str, width: usize) -> String {
+    pub fn pad(self, number: &str, width: usize) -> String {
         match self {
             Self::Postgres => format!("lpad(CAST({number} AS TEXT), {width}, '0')"),
             Self::Sqlite => format!("printf('%0{width}d', {number})"),
+        }
+    }
+
+    /// The type of bytes.
+    pub const fn blob(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BLOB",
+            Self::Postgres => "BYTEA",
         }
     }
 
@@ -49,7 +57,7 @@ impl Dialect {
     }
 
     /// The business day of unix microseconds.
-    fn day(self, micros: &str) -> String {
+    pub fn day(self, micros: &str) -> String {
         match self {
             Self::Postgres => format!(
                 "CAST(to_char(to_timestamp(({micros}) / 1000000 + 28800) AT TIME ZONE 'UTC', 'YYYYMMDD') AS INTEGER)"
@@ -165,7 +173,7 @@ impl Fill {
                 "INSERT INTO raw_message (business_date, sha256, institution_id, kind, received_at, headers, body) \
                  SELECT {paid_day}, {digest}, o.institution_id, 'NOTIFICATION', o.created_at + 21000000, '', \
                  CAST('{{}}' AS {blob}) FROM pay_order o WHERE {paid}",
-                blob = self.blob(),
+                blob = d.blob(),
             ),
             format!(
                 "INSERT INTO outbox (subject, subject_id, event_id, url, credential_id, created_at, attempts, next_at, \
@@ -175,13 +183,6 @@ impl Fill {
                 event = d.pad("o.id", 25),
             ),
         ]
-    }
-
-    const fn blob(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Sqlite => "BLOB",
-            Dialect::Postgres => "BYTEA",
-        }
     }
 
     /// Statements for the files of all days with the institution's answers; the two newest days wait for theirs.
@@ -214,7 +215,7 @@ impl Fill {
                  {at} + {DAY} + 36000000000 + k * 1000000, {at} + {DAY} + 36000000000 + k * 1000000 \
                  FROM {days} CROSS JOIN (SELECT 0 AS k UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 \
                  UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6) kinds \
-                 WHERE (i > 2 OR k < 2) AND (k < 6 OR i = {SPLIT_DAY}) ORDER BY i DESC, k",
+                 WHERE i > 2 OR k < 2 ORDER BY i DESC, k",
                 bil = name("BIL", ".txt"),
                 spl = name("SPL", ".txt"),
                 spl_first = name("SPL", ".first.ret"),
@@ -229,6 +230,10 @@ impl Fill {
             answer(4, "STL", ".first.ret", "FIRST", 0),
             answer(5, "STL", ".final.0001.ret", "FINAL", 1),
             answer(6, "SPL", ".final.0001.ret", "FINAL", 1),
+            "INSERT INTO settlement_input (file_id, name, sha256, total) SELECT s.id, f.name, f.sha256, f.total \
+             FROM exchanged_file s JOIN exchanged_file f ON f.institution_id = s.institution_id \
+             AND f.business_date = s.business_date AND f.kind = 'SPL' WHERE s.kind = 'STL'"
+                .to_owned(),
             format!(
                 "INSERT INTO bill (institution_id, business_date, file_id, sha256, orders, total_paid, recorded_at) \
                  SELECT institution_id, business_date, id, sha256, orders, total, recorded_at FROM exchanged_file \

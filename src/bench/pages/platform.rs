@@ -14,7 +14,7 @@ use crate::config::{Config, Secret};
 use crate::db::columns::{InstitutionId, MerchantId};
 use crate::db::{Backend, Create};
 use crate::people::{Actor, Role, Scope, password, users};
-use crate::{institutions, merchants};
+use crate::{exchange, institutions, merchants};
 
 /// Orders when nothing else is asked for.
 const ORDERS: u64 = 10_000_000;
@@ -65,6 +65,7 @@ pub fn stand(args: &Args) -> anyhow::Result<Platform> {
     let fill = plan(&app, &args.database, i64::try_from(orders)?, i64::try_from(many)?)?;
     if known.is_none() {
         Filler::open(app.db.backend())?.fill(&fill)?;
+        app.db.write_blocking(exchange::repair_standing)?;
         let (hash, at) = (password::hash(PASSWORD)?, app.clock.now());
         for (login, role, scope) in people(&fill) {
             let user = users::NewUser { login, name: login, role, scope, password_hash: &hash };

@@ -76,6 +76,19 @@ impl Filler {
         }
     }
 
+    /// After rows with keys of their own: what is recorded from now on gets greater ones than `key`.
+    pub fn settle(&mut self, tables: &[&str], key: i64) -> anyhow::Result<()> {
+        if let Conn::Sqlite(_) = &self.0 {
+            return self.execute("ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+        for table in tables {
+            self.execute(&format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', 'id'), greatest({key}, (SELECT max(id) FROM {table})))"
+            ))?;
+        }
+        self.execute("VACUUM (ANALYZE)")
+    }
+
     /// Drops the big tables' secondary indexes; the statements that make them again.
     fn drop_indexes(&mut self) -> anyhow::Result<Vec<String>> {
         let tables = BIG.map(|table| format!("'{table}'")).join(", ");
@@ -106,7 +119,8 @@ impl Filler {
         Ok(made)
     }
 
-    fn transaction(&mut self, statements: &[String]) -> anyhow::Result<()> {
+    /// Runs statements in one transaction.
+    pub fn transaction(&mut self, statements: &[String]) -> anyhow::Result<()> {
         self.execute("BEGIN")?;
         for statement in statements {
             self.execute(statement)?;

@@ -85,14 +85,15 @@ async fn measure(platform: &Platform) -> anyhow::Result<(Times, Vec<f64>, Vec<St
 }
 
 /// Who has logged in through the page, by their cookies.
-struct Readers {
+pub struct Readers {
     base: String,
     http: reqwest::Client,
     cookies: BTreeMap<&'static str, String>,
 }
 
 impl Readers {
-    async fn log_in(base: &str) -> anyhow::Result<Self> {
+    /// Logs everybody in at a site.
+    pub async fn log_in(base: &str) -> anyhow::Result<Self> {
         let policy = reqwest::redirect::Policy::none();
         let http = reqwest::Client::builder().no_proxy().redirect(policy).build()?;
         let mut cookies = BTreeMap::new();
@@ -110,7 +111,7 @@ impl Readers {
     }
 
     /// Milliseconds until the page was there, and what is wrong with it.
-    async fn read(&self, visit: &Visit, asked: &Asked) -> anyhow::Result<(f64, Option<String>)> {
+    pub async fn read(&self, visit: &Visit, asked: &Asked) -> anyhow::Result<(f64, Option<String>)> {
         let cookie = self.cookies.get(visit.login).context("nobody of that name")?;
         let request = self.http.get(format!("{}{}", self.base, asked.path)).header(COOKIE, cookie);
         let begun = Instant::now();

@@ -3,6 +3,7 @@ mod client;
 
 pub use client::{BadSettings, Client, Evidence, Settings};
 
+use crate::exchange::DocumentKind;
 use std::io::BufRead;
 
 use super::http::Guarded;
@@ -28,7 +29,7 @@ use crate::protocol::wechat::sign::{AnswerKey, Signer, Stamp};
 use crate::protocol::wechat::{CNY, product_of};
 
 /// The kind under which a trade bill is recorded.
-pub const BILL_KIND: &str = "WXBILL";
+pub const BILL_KIND: DocumentKind = DocumentKind::Wxbill;
 
 /// How we speak to an institution in this language, and by which keys we know it.
 #[derive(Debug, Clone)]

@@ -6,13 +6,13 @@ use anyhow::ensure;
 use super::scenery::INSTITUTION;
 use super::world::World;
 use crate::db::columns::InstitutionId;
-use crate::exchange::{self, ExchangedFile};
+use crate::exchange::{self, DocumentKind, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::verify::Inputs;
+use crate::splits;
 use crate::verify;
 use crate::verify::evidence::FileKeys;
 use crate::verify::scratch::ScratchDir;
-use crate::{settlement, splits};
 
 /// The files of one day's `verify`.
 struct Papers {
@@ -27,7 +27,7 @@ struct Papers {
 /// Verifies every settled day with both keys; gives how many days those were.
 pub async fn verify_all(world: &World, dir: &Path) -> anyhow::Result<usize> {
     let institution = world.institution;
-    let settled = world.app.db.read(move |tx| exchange::chain(tx, institution, "STL")).await?;
+    let settled = world.app.db.read(move |tx| exchange::chain(tx, institution, DocumentKind::Stl)).await?;
     let keys = FileKeys {
         platform: verify::public_key(&dir.join("keys/platform.pub.pem"))?,
         institution: verify::public_key(&dir.join(format!("keys/{INSTITUTION}.pub.pem")))?,
@@ -56,8 +56,8 @@ async fn papers(world: &World, dir: &Path, stl: &ExchangedFile) -> anyhow::Resul
         let day = BusinessDay::from_i32(date).ok_or(crate::error::Error::NotFound)?;
         let (live, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
         let (before, void_before) = splits::standing(tx, InstitutionId::new(institution), day.prev())?;
-        let approvals = exchange::chain(tx, institution, "APR")?;
-        let bills = exchange::of_day(tx, institution, "BIL", date)?;
+        let approvals = exchange::chain(tx, institution, DocumentKind::Apr)?;
+        let bills = exchange::of_day(tx, institution, DocumentKind::Bil, date)?;
         Ok((live, [void, void_before].concat(), before, approvals, bills))
     });
     let (live, void, before, approvals, bills) = files.await?;
@@ -80,8 +80,8 @@ pub async fn summary(world: &World) -> anyhow::Result<Vec<String>> {
     let institution = world.institution;
     let told = world.app.db.read(move |tx| {
         let mut lines = Vec::new();
-        for file in exchange::chain(tx, institution, "STL")? {
-            let state = settlement::file_state(tx, &file)?.as_str();
+        for file in exchange::chain(tx, institution, DocumentKind::Stl)? {
+            let state = exchange::file_state(tx, file.id)?.as_str();
             let paid = crate::kernel::money::Fen::new(file.total).yuan();
             lines.push(format!("{}  ¥{paid} to {} receivers  {state}", file.name, file.orders));
         }

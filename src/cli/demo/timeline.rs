@@ -9,7 +9,7 @@ use super::world::World;
 use crate::clock::Clock;
 use crate::db::columns::TenantId;
 use crate::error::Error;
-use crate::exchange::{self, ExchangedFile};
+use crate::exchange::{self, DocumentKind, ExchangedFile};
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::state::{FileState, OrderState};
 use crate::people::credentials;
@@ -62,7 +62,10 @@ async fn first_open(world: &World) -> anyhow::Result<BusinessDay> {
         .app
         .db
         .read(move |tx| {
-            Ok((exchange::chain(tx, institution, "APR")?, exchange::chain(tx, institution, "STL")?))
+            Ok((
+                exchange::chain(tx, institution, DocumentKind::Apr)?,
+                exchange::chain(tx, institution, DocumentKind::Stl)?,
+            ))
         })
         .await?;
     let day = |file: &ExchangedFile| BusinessDay::from_i32(file.business_date);
@@ -146,7 +149,7 @@ pub async fn close(world: &World, day: BusinessDay) -> anyhow::Result<()> {
     let report = settlement::settle(&app.db, &app.clock, &desk, day).await?;
     let answered = world.exchange().await?;
     let file = report.file.clone();
-    let state = app.db.read(move |tx| settlement::file_state(tx, &file)).await?;
+    let state = app.db.read(move |tx| exchange::file_state(tx, file.id)).await?;
     ensure!(
         state == FileState::Executed,
         "{} is {}; the institution said {answered}",

@@ -1,4 +1,4 @@
 //! Files on screen, bound to who asks.
 mod store;
 
-pub use store::{Wanted, answered, by_digest, line_answer, newest, scoped, waiting};
+pub use store::{Wanted, names_by_digest, newest, scoped};

@@ -1,11 +1,13 @@
 //! Queries of the file pages.
-use diesel::dsl::{exists, not};
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use crate::db::Tx;
-use crate::db::schema::{exchanged_file, file_result, institution, result_line};
+use crate::db::columns::As;
+use crate::db::schema::{exchanged_file, institution};
 use crate::error::Error;
-use crate::exchange::{ExchangedFile, ResultLine};
+use crate::exchange::{Direction, DocumentKind, ExchangedFile};
 use crate::people::Scope;
 
 /// Which files are looked for; all of it must hold.
@@ -13,8 +15,8 @@ use crate::people::Scope;
 pub struct Wanted {
     /// yyyymmdd.
     pub day: Option<i32>,
-    /// `SPL`, `STL` …
-    pub kind: Option<&'static str>,
+    /// What they are.
+    pub kind: Option<DocumentKind>,
     /// Only what we published.
     pub published: bool,
     /// Only those recorded before this one.
@@ -50,10 +52,10 @@ pub fn newest(
         query = query.filter(exchanged_file::business_date.eq(day));
     }
     if let Some(kind) = wanted.kind {
-        query = query.filter(exchanged_file::kind.eq(kind));
+        query = query.filter(exchanged_file::kind.eq(As(kind)));
     }
     if wanted.published {
-        query = query.filter(exchanged_file::direction.eq("OUT"));
+        query = query.filter(exchanged_file::direction.eq(As(Direction::Out)));
     }
     Ok(query.load(tx.conn())?)
 }
@@ -69,70 +71,15 @@ pub fn scoped(tx: &mut Tx<'_>, scope: &Scope, name: &str) -> Result<Option<Excha
     Ok(scoped!(query, scope).first(tx.conn()).optional()?)
 }
 
-/// The newest file of these bytes.
-pub fn by_digest(tx: &mut Tx<'_>, institution: i64, sha256: &str) -> Result<Option<ExchangedFile>, Error> {
-    Ok(exchanged_file::table
-        .filter(exchanged_file::institution_id.eq(institution))
-        .filter(exchanged_file::sha256.eq(sha256))
-        .order(exchanged_file::id.desc())
-        .select(ExchangedFile::as_select())
-        .first(tx.conn())
-        .optional()?)
-}
-
-/// Published files that the institution has still to answer, newest first: without a FIRST, or taken but not executed.
-pub fn waiting(tx: &mut Tx<'_>, scope: &Scope) -> Result<Vec<ExchangedFile>, Error> {
-    let answered = |stage: &'static str| {
-        file_result::table
-            .filter(file_result::file_id.eq(exchanged_file::id))
-            .filter(file_result::stage.eq(stage))
-    };
-    let refused = answered("FIRST").filter(file_result::code.ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"]));
-    let query = exchanged_file::table
-        .filter(exchanged_file::direction.eq("OUT"))
-        .filter(not(exists(answered("FINAL"))))
-        .filter(not(exists(refused)))
-        .order(exchanged_file::id.desc())
-        .limit(MOST_WAITING)
-        .select(ExchangedFile::as_select())
-        .into_boxed();
-    Ok(scoped!(query, scope).load(tx.conn())?)
-}
-
-/// More than these are not listed as waiting; an institution that far behind has another problem.
-const MOST_WAITING: i64 = 100;
-
-/// Published files that the institution has answered for good, newest first.
-pub fn answered(
-    tx: &mut Tx<'_>,
-    scope: &Scope,
-    before: Option<i64>,
-    limit: i64,
-) -> Result<Vec<ExchangedFile>, Error> {
-    let ended = file_result::stage
-        .eq("FINAL")
-        .or(file_result::stage.eq("FIRST").and(file_result::code.ne_all(["ACCEPTED", "E_SIGN", "E_DIGEST"])));
-    let ended = file_result::table.filter(file_result::file_id.eq(exchanged_file::id)).filter(ended);
-    let query = exchanged_file::table
-        .filter(exchanged_file::direction.eq("OUT"))
-        .filter(exchanged_file::id.lt(before.unwrap_or(i64::MAX)))
-        .filter(exists(ended))
-        .order(exchanged_file::id.desc())
-        .limit(limit)
-        .select(ExchangedFile::as_select())
-        .into_boxed();
-    Ok(scoped!(query, scope).load(tx.conn())?)
-}
-
-/// What the newest FINAL that speaks of a line said of it.
-pub fn line_answer(tx: &mut Tx<'_>, file: i64, n: i32) -> Result<Option<ResultLine>, Error> {
-    Ok(result_line::table
-        .inner_join(file_result::table.on(file_result::id.eq(result_line::file_result_id)))
-        .filter(file_result::file_id.eq(file))
-        .filter(file_result::stage.eq("FINAL"))
-        .filter(result_line::n.eq(n))
-        .order(file_result::seq.desc())
-        .select(ResultLine::as_select())
-        .first(tx.conn())
-        .optional()?)
+/// Names of files by whose they are and their digests.
+pub fn names_by_digest(tx: &mut Tx<'_>, digests: &[&str]) -> Result<HashMap<(i64, String), String>, Error> {
+    if digests.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(i64, String, String)> = exchanged_file::table
+        .filter(exchanged_file::sha256.eq_any(digests))
+        .order(exchanged_file::id.asc())
+        .select((exchanged_file::institution_id, exchanged_file::sha256, exchanged_file::name))
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(|(institution, digest, name)| ((institution, digest), name)).collect())
 }

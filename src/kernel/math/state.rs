@@ -57,16 +57,44 @@ states! {
 }
 
 states! {
-    /// Where a published file stands with the institution.
+    /// Where a published file stands with the institution; an answer that asks for the same bytes again moves nothing.
     FileState {
         /// Written, signed and marked `.ok`.
         Published = "PUBLISHED" => [Accepted, Rejected],
-        /// The FIRST result took it.
-        Accepted = "ACCEPTED" => [Executed],
-        /// The FIRST result refused it.
+        /// The FIRST result took it; no FINAL yet.
+        Accepted = "ACCEPTED" => [PartlyAnswered, Executed, ExecutedWithFailures],
+        /// The FIRST result refused it for good: the file is void.
         Rejected = "REJECTED" => [],
-        /// The FINAL result told what happened to its money.
-        Executed = "EXECUTED" => [],
+        /// FINAL results came, and some of its lines are pending or not spoken of.
+        PartlyAnswered = "PARTLY_ANSWERED" => [PartlyAnswered, Executed, ExecutedWithFailures, Bounced],
+        /// Every line succeeded.
+        Executed = "EXECUTED" => [Bounced],
+        /// Every line has come to its end, some without success.
+        ExecutedWithFailures = "EXECUTED_WITH_FAILURES" => [Bounced],
+        /// Every line has come to its end, and the money of some came back after success.
+        Bounced = "BOUNCED" => [Bounced],
+    }
+}
+
+impl FileState {
+    /// Whether the institution has still to answer: the file was not looked at, or lines are pending or not spoken of.
+    pub const fn is_open(self) -> bool {
+        match self {
+            Self::Published | Self::Accepted | Self::PartlyAnswered => true,
+            Self::Rejected | Self::Executed | Self::ExecutedWithFailures | Self::Bounced => false,
+        }
+    }
+
+    /// Whether the institution took the file.
+    pub const fn is_taken(self) -> bool {
+        match self {
+            Self::Published | Self::Rejected => false,
+            Self::Accepted
+            | Self::PartlyAnswered
+            | Self::Executed
+            | Self::ExecutedWithFailures
+            | Self::Bounced => true,
+        }
     }
 }
 

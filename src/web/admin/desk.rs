@@ -7,10 +7,10 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::Error;
-use crate::exchange::{self, FileResult, Wanted};
+use crate::exchange::{self, DocumentKind, ExchangedFile, Standing, Wanted};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
-use crate::kernel::state::OrderState;
+use crate::kernel::state::{FileState, OrderState};
 use crate::orders::{self, Filter};
 use crate::people::Scope;
 use crate::people::rights::{Resource, Right};
@@ -21,8 +21,9 @@ use crate::web::kit::page::{Shell, page};
 use crate::web::kit::visitor::Visitor;
 use crate::web::view::file::{self, FileView};
 use crate::web::view::orders::{how_many, how_much};
+use crate::web::view::still::{self, StillView};
 use crate::web::view::unsplit::{self, UnsplitRow};
-use crate::web::words::say::{Counted, Deadline};
+use crate::web::words::say::{Counted, Deadline, Stands};
 use crate::{clock, reconciliation, splits};
 
 const SHORT_LIST: i64 = 5;
@@ -56,12 +57,13 @@ struct DeskPage {
     steps: Vec<Step>,
     unsplit: Vec<UnsplitRow>,
     files: Vec<FileView>,
+    still: Vec<StillView>,
 }
 
 /// The desk, read in one look.
 pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
     let (scope, lang) = (visitor.platform(Right::View, Resource::Desk)?, visitor.lang);
-    let (today, now) = (app.clock.today(), app.clock.now());
+    let (today, now, instant) = (app.clock.today(), app.clock.now(), app.clock.instant());
     let s = visitor.shell();
     let found = app.db.read(move |tx| {
         let paid = orders::paid_on(tx, &scope, today)?;
@@ -72,9 +74,9 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         let unsplit = splits::unsplit_newest(tx, &scope, SHORT_LIST)?;
         let out = Wanted { published: true, ..Wanted::default() };
         let newest = exchange::newest(tx, &scope, &out, SHORT_LIST)?;
-        let files: Result<Vec<_>, _> = newest.iter().map(|found| file::read(tx, lang, found)).collect();
+        let files = file::read_all(tx, lang, &newest)?;
         let (day, steps) = latest_day(tx, lang, &scope)?;
-        let files_waiting = i64::try_from(exchange::waiting(tx, &scope)?.len()).unwrap_or(i64::MAX);
+        let files_waiting = exchange::waiting_count(tx, &scope)?;
         let (deadline, deadline_note) = deadline(lang, now);
         let s = s.waiting("/admin/exceptions", exceptions.count);
         Ok(DeskPage {
@@ -90,50 +92,51 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
             day,
             steps,
             unsplit: unsplit.iter().map(|found| unsplit::row(s.w, found)).collect(),
-            files: files?,
+            files,
+            still: still::days(tx, lang, &scope, instant)?,
             s,
         })
     });
     page(&found.await?)
 }
 
-/// The newest day that was cut, and its steps.
+/// The newest day that was cut, and its steps: each is done only when all files of the day have come that far.
 fn latest_day(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>, Vec<Step>), Error> {
-    let of_kind = |kind| Wanted { kind: Some(kind), ..Wanted::default() };
-    let Some(spl) = exchange::newest(tx, scope, &of_kind("SPL"), 1)?.pop() else {
+    let wanted = Wanted { kind: Some(DocumentKind::Spl), ..Wanted::default() };
+    let Some(newest) = exchange::newest(tx, scope, &wanted, 1)?.pop() else {
         return Ok((None, Vec::new()));
     };
     let w = lang.words();
-    let day = spl.business_date;
+    let (institution, day) = (newest.institution_id, newest.business_date);
     let bill = match BusinessDay::from_i32(day) {
-        Some(day) => reconciliation::bills(tx, InstitutionId::new(spl.institution_id), day)?.pop(),
+        Some(day) => reconciliation::bills(tx, InstitutionId::new(institution), day)?.pop(),
         None => None,
     };
-    let stl = exchange::of_day(tx, spl.institution_id, "STL", day)?.pop();
-    let taken = answer(tx, Some(spl.id), "FIRST")?;
-    let done = answer(tx, stl.as_ref().map(|stl| stl.id), "FINAL")?;
+    let mut live = |kind| -> Result<Vec<(ExchangedFile, Standing)>, Error> {
+        let mut files = exchange::standing_of_day(tx, institution, kind, day)?;
+        files.retain(|(_, standing)| standing.state != FileState::Rejected);
+        Ok(files)
+    };
+    let (spls, stl) = (live(DocumentKind::Spl)?, live(DocumentKind::Stl)?.pop());
+    let sum = |of: fn(&ExchangedFile) -> i64| spls.iter().map(|(file, _)| of(file)).sum::<i64>();
     let orders = |n: i64| Counted::Orders(Count(n), "").say(lang);
     let amount = |fen: i64| Yuan(Fen::new(fen));
-    let split = Counted::Split(Count(spl.orders), Count(spl.lines)).say(lang);
+    let split = Counted::Split(Count(sum(|file| file.orders)), Count(sum(|file| file.lines))).say(lang);
+    let published = format!("{} · {}", When(newest.created_at).short(), amount(sum(|file| file.total)));
+    let taken = spls.iter().filter(|(_, standing)| standing.state.is_taken()).count();
+    let verified = (taken > 0 && taken == spls.len()).then(|| w.files.accepted.to_owned());
+    let executed =
+        stl.as_ref().filter(|(_, standing)| standing.state.is_taken() && !standing.state.is_open());
+    let settled =
+        stl.as_ref().map(|(stl, _)| format!("{} · {}", When(stl.created_at).short(), amount(stl.total)));
+    let billed = bill.map(|bill| format!("{} · {}", orders(bill.orders), amount(bill.total_paid.get())));
     let notes = [
-        (
-            w.desk.step_bill,
-            bill.map(|bill| format!("{} · {}", orders(bill.orders), amount(bill.total_paid.get()))),
-        ),
+        (w.desk.step_bill, billed),
         (w.desk.step_split, Some(split)),
-        (w.desk.step_publish, Some(format!("{} · {}", When(spl.created_at).short(), amount(spl.total)))),
-        (
-            w.desk.step_verify,
-            taken.map(|taken| format!("{} · {}", taken.code, When(taken.imported_at).short())),
-        ),
-        (
-            w.desk.step_settle,
-            stl.map(|stl| format!("{} · {}", When(stl.created_at).short(), amount(stl.total))),
-        ),
-        (
-            w.desk.step_execute,
-            done.map(|done| format!("{} · {}", amount(done.success_total), When(done.imported_at).short())),
-        ),
+        (w.desk.step_publish, Some(published)),
+        (w.desk.step_verify, verified),
+        (w.desk.step_settle, settled),
+        (w.desk.step_execute, executed.map(|(_, standing)| outcome(lang, standing))),
     ];
     let mut reached = true;
     let steps = notes.into_iter().map(|(title, note)| {
@@ -144,9 +147,10 @@ fn latest_day(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>
     Ok((Some(Day(day)), steps.collect()))
 }
 
-fn answer(tx: &mut Tx<'_>, file: Option<i64>, stage: &str) -> Result<Option<FileResult>, Error> {
-    let Some(file) = file else { return Ok(None) };
-    Ok(exchange::results_of(tx, file)?.into_iter().rev().find(|result| result.stage == stage))
+/// How a settlement that came to its end was executed.
+fn outcome(lang: Lang, standing: &Standing) -> String {
+    let without = standing.failed.saturating_add(standing.bounced);
+    Stands::Outcome(Count(standing.succeeded), Count(without)).say(lang)
 }
 
 /// When the next bill can be fetched, and of which day.

@@ -45,8 +45,7 @@ pub(in crate::web) async fn show(
         .read(move |tx| {
             let found = exchange::newest(tx, &scope, &wanted, PAGE)?;
             let last = last_of(&found, PAGE, |file| file.id);
-            let files: Result<Vec<_>, _> = found.iter().map(|found| file::read(tx, lang, found)).collect();
-            Ok((files?, last))
+            Ok((file::read_all(tx, lang, &found)?, last))
         })
         .await?;
     let day = day.map(|day| day.to_string()).unwrap_or_default();

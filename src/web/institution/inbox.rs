@@ -5,18 +5,22 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::db::Tx;
 use crate::db::columns::InstitutionId;
-use crate::exchange::{self, ExchangedFile};
+use crate::error::Error;
+use crate::exchange::{self, ExchangedFile, Standing};
 use crate::kernel::approvals::Bundle;
 use crate::people::rights::{Resource, Right};
 use crate::web::kit::fault::Fault;
 use crate::web::kit::format::{Count, When};
+use crate::web::kit::lang::Lang;
 use crate::web::kit::page::{Shell, page};
 use crate::web::kit::pager::{Pager, last_of};
 use crate::web::kit::visitor::Visitor;
 use crate::web::view::file::{self, FileView};
+use crate::web::view::still::{self, StillView};
 use crate::web::words::Words;
-use crate::{clock, institutions, rules};
+use crate::{approvals, clock, institutions, rules, settlement};
 
 const PAGE: i64 = 10;
 
@@ -41,6 +45,7 @@ struct InboxPage {
     told: &'static str,
     waiting: Vec<FileView>,
     answered: Vec<FileView>,
+    still: Vec<StillView>,
     pager: Option<Pager>,
     command: String,
     bundle: Option<BundleView>,
@@ -59,17 +64,19 @@ pub(in crate::web) async fn show(
         let institution = institutions::by_id(tx, id)?;
         let waiting = exchange::waiting(tx, &scope)?;
         let answered = exchange::answered(tx, &scope, before, PAGE)?;
-        let older = last_of(&answered, PAGE, |file| format!("/institution?before={}", file.id));
-        let bundle = exchange::newest_bundle_key(tx, id, now)?;
+        let older = last_of(&answered, PAGE, |(file, _)| format!("/institution?before={}", file.id));
+        let bundle = approvals::newest_key(tx, id, now)?;
         let approved = rules::shared_bundle_at(tx, InstitutionId::new(id), clock::instant(now))?;
-        let command = verify_command(waiting.first().or(answered.first()), &institution.code);
-        let waiting: Result<Vec<_>, _> = waiting.iter().map(|found| file::read(tx, lang, found)).collect();
-        let answered: Result<Vec<_>, _> = answered.iter().map(|found| file::read(tx, lang, found)).collect();
+        let newest = waiting.first().or(answered.first()).map(|(file, _)| file);
+        let command = verify_command(newest, &institution.code);
+        let still = still::days(tx, lang, &scope, clock::instant(now))?;
+        let (waiting, answered) = (shown(tx, lang, &waiting)?, shown(tx, lang, &answered)?);
         Ok(InboxPage {
             institution: institution.name,
             told,
-            waiting: waiting?,
-            answered: answered?,
+            waiting,
+            answered,
+            still,
             pager: Pager::older(s.w, older),
             command,
             bundle: bundle.zip(approved).map(|((sha256, issued_at), approved)| {
@@ -108,4 +115,19 @@ fn verify_command(file: Option<&ExchangedFile>, institution: &str) -> String {
 fn bundle_counts(bundle: &Bundle) -> (Count, Count) {
     let count = |n: usize| Count(i64::try_from(n).unwrap_or(i64::MAX));
     (count(bundle.rules.len()), count(bundle.merchants.len()))
+}
+
+/// Files of which lines are told that have no success.
+const TOLD: usize = 3;
+
+/// Files as they stand; of the first ones that were answered in part or failed with the lines that have no success.
+fn shown(tx: &mut Tx<'_>, lang: Lang, found: &[(ExchangedFile, Standing)]) -> Result<Vec<FileView>, Error> {
+    let files: Vec<ExchangedFile> = found.iter().map(|(file, _)| file.clone()).collect();
+    let mut views = file::read_all(tx, lang, &files)?;
+    let told = views.iter_mut().zip(found).filter(|(view, _)| !view.counts.is_empty());
+    for (view, (file, standing)) in told.take(TOLD) {
+        let lines = settlement::waiting_lines(tx, file, standing)?;
+        view.lines = lines.iter().map(|line| file::waiting_line(lang, line)).collect();
+    }
+    Ok(views)
 }

@@ -8,8 +8,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::App;
 use crate::exchange::Incoming;
+use crate::inbox::{self, Received};
 use crate::people::rights::{Resource, Right};
-use crate::settlement::{self, Received};
 use crate::web::kit::fault::Fault;
 use crate::web::kit::form::{same_origin, token_fits};
 use crate::web::kit::visitor::Visitor;
@@ -49,7 +49,7 @@ pub(in crate::web) async fn take(
     let actor = visitor.actor();
     let (data_dir, now) = (app.config.data_dir.clone(), app.clock.now());
     let received =
-        app.db.write_alone(move |tx| settlement::upload(tx, &data_dir, id, &incoming, &actor, now)).await?;
+        app.db.write_alone(move |tx| inbox::upload(tx, &data_dir, id, &incoming, &actor, now)).await?;
     let told = match received {
         Received::Approvals => "approvals",
         Received::Bill => "bill",

@@ -2,8 +2,10 @@
 use crate::db::Tx;
 use crate::error::Error;
 use crate::exchange;
+use crate::kernel::file::ret::RetStatus;
 use crate::kernel::money::Fen;
-use crate::settlement::{self, SettlementLine};
+use crate::kernel::state::FileState;
+use crate::settlement::{self, LineKind, SettlementLine};
 use crate::web::kit::format::{Count, Day, Yuan};
 use crate::web::kit::lang::Lang;
 use crate::web::kit::pager::last_of;
@@ -34,37 +36,38 @@ pub struct LineView {
     pub note: String,
 }
 
-/// A line with what the institution's results say of it.
-fn read(tx: &mut Tx<'_>, lang: Lang, line: &SettlementLine) -> Result<LineView, Error> {
-    let w = lang.words();
-    let file = exchange::by_id(tx, line.file_id)?;
-    let answer = if line.kind == "S" { exchange::line_answer(tx, line.file_id, line.n)? } else { None };
-    let status = answer.as_ref().map(|answer| answer.status.clone()).unwrap_or_default();
-    let state = state(w, &line.kind, &status);
+/// A line of a business day (yyyymmdd) in a file of this state, with what the institution's results say of it.
+fn read(
+    w: &Words,
+    (line, day, file): (SettlementLine, i32, FileState),
+    answer: Option<&exchange::ResultLine>,
+) -> LineView {
     let carried = [line.carried_in, line.requeued, line.debts.saturating_neg()];
-    Ok(LineView {
-        day: Day(file.business_date),
-        number: line.settlement_id.clone().or_else(|| line.reason.clone()).unwrap_or_default(),
+    LineView {
+        day: Day(day),
+        state: state(w, line.kind, file, answer),
+        number: line.settlement_id.or(line.reason).unwrap_or_default(),
         orders: Count(line.order_count),
         splits: Yuan(Fen::new(line.splits)),
         returns: Yuan(Fen::new(line.returns.saturating_neg())),
         carried: Yuan(Fen::sum(carried.map(Fen::new)).unwrap_or(Fen::ZERO)),
         amount: Yuan(Fen::new(line.amount)),
         settle_date: line.settle_date.map_or_else(|| "—".to_owned(), |day| Day(day).to_string()),
-        state,
-        note: answer.map(|answer| said(&answer)).unwrap_or_default(),
-    })
+        note: answer.map(said).unwrap_or_default(),
+    }
 }
 
-/// How a line stands: its kind, and the status in the newest result about it.
-fn state(w: &Words, kind: &str, status: &str) -> Tag {
-    match (kind, status) {
-        ("C", _) => Tag::new(Mood::Plain, w.settlements.settle_carried),
-        (_, "S") => Tag::new(Mood::Ok, w.settlements.settle_success),
-        (_, "F") => Tag::new(Mood::Bad, w.settlements.settle_failed),
-        (_, "B") => Tag::new(Mood::Bad, w.settlements.settle_bounced),
-        (_, "P") => Tag::new(Mood::Waits, w.settlements.settle_pending),
-        _ => Tag::new(Mood::Waits, w.settlements.settle_sent),
+fn state(w: &Words, kind: LineKind, file: FileState, answer: Option<&exchange::ResultLine>) -> Tag {
+    match (kind, file, answer.map(|answer| answer.status)) {
+        (_, FileState::Rejected, _) => Tag::new(Mood::Plain, w.settlements.settle_void),
+        (LineKind::Carried, _, _) => Tag::new(Mood::Plain, w.settlements.settle_carried),
+        (LineKind::Settled, _, None) => Tag::new(Mood::Waits, w.settlements.settle_sent),
+        (LineKind::Settled, _, Some(RetStatus::Success)) => Tag::new(Mood::Ok, w.settlements.settle_success),
+        (LineKind::Settled, _, Some(RetStatus::Failed)) => Tag::new(Mood::Bad, w.settlements.settle_failed),
+        (LineKind::Settled, _, Some(RetStatus::Bounced)) => Tag::new(Mood::Bad, w.settlements.settle_bounced),
+        (LineKind::Settled, _, Some(RetStatus::Pending)) => {
+            Tag::new(Mood::Waits, w.settlements.settle_pending)
+        }
     }
 }
 
@@ -83,7 +86,12 @@ pub(super) fn lines(
     limit: i64,
 ) -> Result<(Vec<LineView>, Option<i64>), Error> {
     let found = settlement::lines_of(tx, institution, receiver, before, limit)?;
-    let next = last_of(&found, limit, |line| line.file_id);
-    let lines: Result<Vec<LineView>, Error> = found.iter().map(|line| read(tx, lang, line)).collect();
-    Ok((lines?, next))
+    let next = last_of(&found, limit, |(line, ..)| line.file_id);
+    let stls: Vec<i64> = found.iter().map(|(line, ..)| line.file_id).collect();
+    let answers = settlement::answers_to(tx, receiver, &stls)?;
+    let view = |found: (SettlementLine, i32, FileState)| {
+        let answer = answers.get(&found.0.file_id);
+        read(lang.words(), found, answer)
+    };
+    Ok((found.into_iter().map(view).collect(), next))
 }

@@ -1,4 +1,5 @@
 //! Files exchanged with an institution: digest, place in the chain, and what the institution answered.
+use std::collections::HashMap;
 use std::io::ErrorKind;
 
 use actix_web::HttpResponse;
@@ -8,16 +9,19 @@ use actix_web::web;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::exchange::{ExchangedFile, FileResult, Folder};
+use crate::exchange::{AnswerStage, Direction, DocumentKind, ExchangedFile, FileResult, Folder, Standing};
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::file::ret::RetCode;
 use crate::kernel::money::Fen;
+use crate::kernel::state::{FileState, SettlementState};
 use crate::people::Scope;
+use crate::settlement::WaitingLine;
 use crate::web::kit::fault::Fault;
 use crate::web::kit::format::{Count, Day, When, Yuan};
 use crate::web::kit::lang::Lang;
 use crate::web::kit::tag::{Mood, Tag};
 use crate::web::words::Words;
-use crate::web::words::say::{Brief, Counted};
+use crate::web::words::say::{Brief, Counted, Stands};
 use crate::{exchange, institutions};
 
 /// One answer to a file.
@@ -58,58 +62,78 @@ pub struct FileView {
     pub bundle: String,
     /// Whether it was taken.
     pub first: Tag,
-    /// Whether it was executed.
+    /// How far it was executed.
     pub last: Option<Tag>,
+    /// How its lines stand, where not all of them succeeded.
+    pub counts: String,
+    /// The first lines without success, where they are asked for.
+    pub lines: Vec<String>,
     /// In order.
     pub results: Vec<ResultView>,
 }
 
-/// Whether this answer makes a file void: any code but those that ask for the same bytes again (`files.md`, SPL).
-#[must_use]
-pub fn is_void(result: &FileResult) -> bool {
-    result.stage == "FIRST" && !matches!(result.code.as_str(), "ACCEPTED" | "E_SIGN" | "E_DIGEST")
+/// Files with their answers, in words; of those that are ours with where they stand. Asks the same number of queries for
+/// any number of files.
+pub fn read_all(tx: &mut Tx<'_>, lang: Lang, files: &[ExchangedFile]) -> Result<Vec<FileView>, Error> {
+    let ids: Vec<i64> = files.iter().map(|file| file.id).collect();
+    let before: Vec<&str> = files.iter().filter_map(|file| file.previous_sha256.as_deref()).collect();
+    let names = exchange::names_by_digest(tx, &before)?;
+    let standings = exchange::standings(tx, &ids)?;
+    let mut results: HashMap<i64, Vec<(FileResult, String)>> = HashMap::new();
+    for (result, name) in exchange::results_of_all(tx, &ids)? {
+        results.entry(result.file_id).or_default().push((result, name));
+    }
+    let mut view = |file: &ExchangedFile| {
+        let previous = file.previous_sha256.clone().unwrap_or_default();
+        let first = previous.bytes().all(|b| b == b'0') && !previous.is_empty();
+        let known = names.get(&(file.institution_id, previous.clone())).cloned().unwrap_or_default();
+        let previous_name = if first { lang.words().files.chain_first.to_owned() } else { known };
+        let answers = results.remove(&file.id).unwrap_or_default();
+        view_of(lang, file, (previous, previous_name), standings.get(&file.id), answers)
+    };
+    Ok(files.iter().map(&mut view).collect())
 }
 
-/// A file with its answers, in words.
-pub fn read(tx: &mut Tx<'_>, lang: Lang, file: &ExchangedFile) -> Result<FileView, Error> {
+fn view_of(
+    lang: Lang,
+    file: &ExchangedFile,
+    (previous, previous_name): (String, String),
+    standing: Option<&Standing>,
+    answers: Vec<(FileResult, String)>,
+) -> FileView {
     let w = lang.words();
-    let answers = exchange::results_of(tx, file.id)?;
-    let previous = file.previous_sha256.clone().unwrap_or_default();
-    let previous_name = if previous.bytes().all(|b| b == b'0') {
-        if previous.is_empty() { String::new() } else { w.files.chain_first.to_owned() }
-    } else {
-        exchange::by_digest(tx, file.institution_id, &previous)?.map(|file| file.name).unwrap_or_default()
-    };
-    let mut results = Vec::with_capacity(answers.len());
-    for answer in &answers {
-        let ret = exchange::by_id(tx, answer.ret_file_id)?;
-        results.push(result_view(lang, answer, ret.name));
-    }
-    Ok(FileView {
+    let codes = answers.iter().rev().filter(|(answer, _)| answer.stage == AnswerStage::First);
+    let code = codes.map(|(answer, _)| answer.code).next();
+    FileView {
         anchor: format!("f{}", file.id),
         name: file.name.clone(),
-        signed: file.kind != "WXBILL",
-        icon: if file.direction == "OUT" { "file-text" } else { "inbox" },
+        signed: file.kind != DocumentKind::Wxbill,
+        icon: match file.direction {
+            Direction::Out => "file-text",
+            Direction::In => "inbox",
+        },
         brief: brief(lang, file),
         at: When(file.created_at),
         sha256: file.sha256.clone(),
         previous,
         previous_name,
         bundle: file.approvals_sha256.clone().unwrap_or_default(),
-        first: first_tag(w, file, &answers),
-        last: last_tag(w, file, &answers),
-        results,
-    })
+        first: first_tag(w, standing, code),
+        last: standing.and_then(|standing| last_tag(w, standing)),
+        counts: standing.map(|standing| counted(lang, standing)).unwrap_or_default(),
+        lines: Vec::new(),
+        results: answers.into_iter().map(|(answer, ret)| result_view(lang, &answer, ret)).collect(),
+    }
 }
 
 fn result_view(lang: Lang, answer: &FileResult, file: String) -> ResultView {
     let w = lang.words();
     let (lines, total) = (Count(answer.lines), Yuan(Fen::new(answer.success_total)));
-    let first = answer.stage == "FIRST";
+    let first = answer.stage == AnswerStage::First;
     let note = Counted::Result(lines, total).say(lang);
     ResultView {
         stage: if first { w.files.first_result } else { w.files.final_result },
-        code: answer.code.clone(),
+        code: answer.code.as_str().to_owned(),
         note: if first { String::new() } else { note },
         file,
         at: When(answer.imported_at),
@@ -119,39 +143,63 @@ fn result_view(lang: Lang, answer: &FileResult, file: String) -> ResultView {
 fn brief(lang: Lang, file: &ExchangedFile) -> String {
     let (day, orders, lines) = (Day(file.business_date), Count(file.orders), Count(file.lines));
     let total = Yuan(Fen::new(file.total));
-    let brief = match file.kind.as_str() {
-        "SPL" => Brief::Splits(day, orders, lines, total),
-        "STL" => Brief::Settlement(day, orders, total),
-        "APR" => Brief::Approvals(day),
-        "RET" => Brief::Result(day),
-        _ => Brief::Bill(day, orders, total),
+    let brief = match file.kind {
+        DocumentKind::Spl | DocumentKind::Rtn => Brief::Splits(day, orders, lines, total),
+        DocumentKind::Stl => Brief::Settlement(day, orders, total),
+        DocumentKind::Apr => Brief::Approvals(day),
+        DocumentKind::Ret => Brief::Result(day),
+        DocumentKind::Bil | DocumentKind::Wxbill => Brief::Bill(day, orders, total),
     };
     brief.say(lang)
 }
 
-/// Whether the file was taken.
-fn first_tag(w: &Words, file: &ExchangedFile, answers: &[FileResult]) -> Tag {
-    if file.direction == "IN" {
-        return Tag::new(Mood::Ok, w.files.received);
-    }
-    match answers.iter().rev().find(|answer| answer.stage == "FIRST") {
-        None => Tag::new(Mood::Waits, w.files.waiting_first),
-        Some(answer) if answer.code == "ACCEPTED" => Tag::new(Mood::Ok, w.files.accepted),
-        Some(answer) => Tag::new(Mood::Bad, answer.code.clone()),
+/// Whether the file was taken: by its standing, and the code of its newest FIRST.
+fn first_tag(w: &Words, standing: Option<&Standing>, code: Option<RetCode>) -> Tag {
+    let Some(standing) = standing else { return Tag::new(Mood::Ok, w.files.received) };
+    match (standing.state.is_taken(), code) {
+        (true, _) => Tag::new(Mood::Ok, w.files.accepted),
+        (false, None) => Tag::new(Mood::Waits, w.files.waiting_first),
+        (false, Some(code)) => Tag::new(Mood::Bad, code.as_str()),
     }
 }
 
-fn last_tag(w: &Words, file: &ExchangedFile, answers: &[FileResult]) -> Option<Tag> {
-    let accepted = answers.iter().any(|answer| answer.stage == "FIRST" && answer.code == "ACCEPTED");
-    if file.direction == "IN" || !accepted {
-        return None;
-    }
-    let executed = answers.iter().any(|answer| answer.stage == "FINAL");
-    Some(if executed {
-        Tag::new(Mood::Ok, w.files.executed)
-    } else {
-        Tag::new(Mood::Waits, w.files.waiting_final)
+fn last_tag(w: &Words, standing: &Standing) -> Option<Tag> {
+    Some(match standing.state {
+        FileState::Published | FileState::Rejected => return None,
+        FileState::Accepted => Tag::new(Mood::Waits, w.files.waiting_final),
+        FileState::PartlyAnswered => Tag::new(Mood::Waits, w.files.partly_answered),
+        FileState::Executed => Tag::new(Mood::Ok, w.files.executed),
+        FileState::ExecutedWithFailures => Tag::new(Mood::Bad, w.files.executed_failures),
+        FileState::Bounced => Tag::new(Mood::Bad, w.files.bounced_later),
     })
+}
+
+/// How the lines of a file stand, part by part; nothing before its first FINAL and once all succeeded.
+fn counted(lang: Lang, standing: &Standing) -> String {
+    let told = match standing.state {
+        FileState::PartlyAnswered | FileState::ExecutedWithFailures | FileState::Bounced => true,
+        FileState::Published | FileState::Accepted | FileState::Rejected | FileState::Executed => false,
+    };
+    if !told {
+        return String::new();
+    }
+    let counts = standing.counts();
+    let parts = [
+        (SettlementState::Success, counts.succeeded),
+        (SettlementState::Failed, counts.failed),
+        (SettlementState::Pending, counts.pending),
+        (SettlementState::Bounced, counts.bounced),
+        (SettlementState::Sent, counts.unanswered()),
+    ];
+    let said = parts.into_iter().filter(|(_, count)| *count > 0);
+    let said: Vec<String> = said.map(|(state, count)| Stands::Part(state, Count(count)).say(lang)).collect();
+    Stands::Whole(Count(counts.expected), &said.join(lang.words().kit.comma)).say(lang)
+}
+
+/// A line that has no success, in words.
+#[must_use]
+pub fn waiting_line(lang: Lang, line: &WaitingLine) -> String {
+    Stands::Line(line.n, &line.of, line.state).say(lang)
 }
 
 /// The bytes of a recorded file, or of its signature (`{name}.sig`), for whoever may see it.
@@ -168,7 +216,10 @@ pub async fn download(app: &App, scope: Scope, name: String) -> Result<HttpRespo
     let (institution, file) = found.ok_or(Fault::NotFound)?;
     let folder = Folder::new(&app.config.data_dir, &institution.code);
     let day = BusinessDay::from_i32(file.business_date).ok_or(Fault::NotFound)?;
-    let dir = if file.direction == "OUT" { folder.out(day) } else { folder.inbox() };
+    let dir = match file.direction {
+        Direction::Out => folder.out(day),
+        Direction::In => folder.inbox(),
+    };
     let path = dir.join(&name);
     let read = web::block(move || std::fs::read(path)).await.map_err(|e| Error::Internal(e.to_string()))?;
     let bytes = read

@@ -7,4 +7,5 @@ pub mod flow;
 pub mod order;
 pub mod orders;
 pub mod split;
+pub mod still;
 pub mod unsplit;

@@ -9,11 +9,13 @@ use crate::db::Tx;
 use crate::db::columns::{FileId, InstitutionId};
 use crate::error::Error;
 use crate::exchange;
-use crate::exchange::ExchangedFile;
+use crate::exchange::{AnswerStage, ExchangedFile};
+use crate::kernel::file::ret::{RetCode, RetStatus};
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
 use crate::kernel::rule::{self, RuleVersion};
 use crate::kernel::split::{self as kernel, OrderFacts};
+use crate::kernel::state::FileState;
 use crate::orders::{Detail, Payment};
 use crate::splits::{self, Entry};
 use crate::web::kit::format::{Yuan, percent_of_ppm};
@@ -118,14 +120,13 @@ fn tell(
     let text = if entry.order.reason.is_some() { w.order.in_file_unsplit } else { w.order.in_file };
     let (name, digest) = (file.name.clone(), file.sha256.clone());
     told.push(Told { class: "ok", text: text.to_owned(), file: name, digest, at: file.recorded_at });
-    let mut void = false;
+    let void = exchange::file_state(tx, file.id)? == FileState::Rejected;
     for result in exchange::results_of(tx, file.id)? {
-        void |= super::file::is_void(&result);
-        let (class, text) = if result.stage == "FIRST" {
-            first_words(lang, &result.code)
+        let (class, text) = if result.stage == AnswerStage::First {
+            first_words(lang, result.code)
         } else {
             match exchange::result_line(tx, result.id, entry.order.n)? {
-                Some(line) => final_words(w, &line.status),
+                Some(line) => final_words(w, line.status),
                 None => continue,
             }
         };
@@ -135,19 +136,19 @@ fn tell(
     Ok(void)
 }
 
-fn first_words(lang: Lang, code: &str) -> (&'static str, String) {
-    match code {
-        "ACCEPTED" => ("ok", lang.words().order.file_taken.to_owned()),
-        code => ("warn", say::Told::FileRefused(code).say(lang)),
+fn first_words(lang: Lang, code: RetCode) -> (&'static str, String) {
+    if code == RetCode::Accepted {
+        return ("ok", lang.words().order.file_taken.to_owned());
     }
+    ("warn", say::Told::FileRefused(code.as_str()).say(lang))
 }
 
-fn final_words(w: &Words, status: &str) -> (&'static str, String) {
+fn final_words(w: &Words, status: RetStatus) -> (&'static str, String) {
     let (class, said) = match status {
-        "S" => ("ok", w.order.cleared),
-        "P" => ("now", w.order.pending),
-        "B" => ("warn", w.order.bounced),
-        _ => ("warn", w.order.failed),
+        RetStatus::Success => ("ok", w.order.cleared),
+        RetStatus::Pending => ("now", w.order.pending),
+        RetStatus::Bounced => ("warn", w.order.bounced),
+        RetStatus::Failed => ("warn", w.order.failed),
     };
     (class, said.to_owned())
 }

@@ -17,5 +17,15 @@ super::texts! {
     waiting_final: "待机构执行", "Awaiting execution";
     accepted: "验证通过", "Verified";
     executed: "已执行", "Executed";
+    partly_answered: "部分已答复", "Partly answered";
+    executed_failures: "已执行，有失败", "Executed, with failures";
+    bounced_later: "执行后退票", "Some came back";
+    day_still: "停滞的业务日", "A day that stands still";
+    day_still_hint: "下列各项办妥后自动结算", "It is settled by itself once all of this is done";
+    still_what: "缺什么", "What is missing";
+    still_who: "谁能处理", "Who can act";
+    by_institution: "机构处理", "The institution";
+    by_platform: "平台处理", "The platform";
+    by_both: "双方核对", "Both together";
     received: "已收到", "Received";
 }

@@ -14,6 +14,7 @@ super::texts! {
     no_settlements: "还没有结算行", "No settlement lines yet";
     no_settlements_next: "分账文件经机构验证并执行后，次日生成结算行。", "Lines appear the day after the institution has verified and executed the split file.";
     settle_sent: "已发指令", "Instructed";
+    settle_void: "指令作废", "Void";
     settle_success: "已入账", "Credited";
     settle_failed: "入账失败", "Failed";
     settle_pending: "处理中", "Pending";

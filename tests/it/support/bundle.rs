@@ -1,10 +1,10 @@
 //! An approvals bundle as an institution would sign it, with one rule.
 use mingfen::app::App;
 use mingfen::exchange::{Folder, Incoming};
+use mingfen::inbox::{self, Received};
 use mingfen::institutions;
 use mingfen::kernel::rule;
 use mingfen::protocol::crypto::base64;
-use mingfen::settlement::{self, Received};
 use serde_json::{Value, json};
 
 use super::institution::Institution;
@@ -77,7 +77,7 @@ pub fn issue(
     let now = app.clock.now();
     let received = app.db.write_blocking(|tx| {
         let institution = institutions::by_id(tx, institution_id)?;
-        settlement::receive(tx, &institution, &incoming, now)
+        inbox::receive(tx, &institution, &incoming, now)
     });
     assert_eq!(received.unwrap(), Received::Approvals);
 }

@@ -1,5 +1,8 @@
 //! The sentences in English.
-use super::{Basis, Brief, Counted, Deadline, How, Refusal, Term, Told};
+use super::{Basis, Brief, Counted, Deadline, How, Refusal, Stands, Term, Told, Waits};
+use crate::kernel::state::SettlementState;
+use crate::settlement::Need;
+use crate::web::kit::format::Count;
 
 pub(super) fn refusal(said: &Refusal<'_>) -> String {
     match said {
@@ -85,5 +88,37 @@ pub(super) fn term(said: &Term<'_>) -> String {
         Term::Fixed(amount) => format!("fixed {amount}"),
         Term::Least(amount) => format!("at least {amount}"),
         Term::Most(amount) => format!("at most {amount}"),
+    }
+}
+
+const fn line_state(state: SettlementState) -> &'static str {
+    match state {
+        SettlementState::Sent => "not answered",
+        SettlementState::Pending => "pending",
+        SettlementState::Failed => "failed",
+        SettlementState::Bounced => "came back",
+        SettlementState::Success => "succeeded",
+    }
+}
+
+pub(super) fn stands(said: &Stands<'_>) -> String {
+    match said {
+        Stands::Part(state, count) => format!("{} {count}", line_state(*state)),
+        Stands::Whole(all, parts) => format!("of {all} lines: {parts}"),
+        Stands::Line(n, of, state) => format!("line {n} {of}: {}", line_state(*state)),
+        Stands::Outcome(done, Count(0)) => format!("{done} lines succeeded"),
+        Stands::Outcome(done, without) => format!("{done} lines succeeded, {without} failed or came back"),
+    }
+}
+
+pub(super) fn waits(said: &Waits) -> String {
+    match said {
+        Waits::For(Need::Cut, _) => "The day has not been cut".to_owned(),
+        Waits::For(Need::First, _) => "Waits for its FIRST result".to_owned(),
+        Waits::For(Need::Final, open) => format!("Waits for FINAL results, {open} orders without success"),
+        Waits::For(Need::Failed, open) => format!("{open} orders failed or came back: it cannot be settled"),
+        Waits::For(Need::Repeat, _) => "The file is void and its orders are not told anew".to_owned(),
+        Waits::For(Need::Previous, _) => "The settlement before waits for its FIRST result".to_owned(),
+        Waits::More(more) => format!("and {more} more"),
     }
 }

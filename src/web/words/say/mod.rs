@@ -4,6 +4,8 @@ mod en;
 mod zh;
 
 use crate::error::Code;
+use crate::kernel::state::SettlementState;
+use crate::settlement::Need;
 use crate::web::kit::format::{Count, Day, Yuan};
 use crate::web::kit::lang::Lang;
 
@@ -32,6 +34,8 @@ said! {
     Basis<'_>, basis;
     How<'_>, how;
     Term<'_>, term;
+    Stands<'_>, stands;
+    Waits, waits;
 }
 
 /// Why something was refused, and what to do about it (`error.rs`).
@@ -62,6 +66,26 @@ pub enum Counted<'a> {
 pub enum Deadline {
     /// The bill of this day is fetched, then the day is cut.
     Bill(Day),
+}
+
+/// How the lines of a file stand.
+pub enum Stands<'a> {
+    /// So many are in this state.
+    Part(SettlementState, Count),
+    /// All of them, and their parts.
+    Whole(Count, &'a str),
+    /// One line, what it is of, and its state.
+    Line(i32, &'a str, SettlementState),
+    /// A settlement that came to its end: lines that succeeded, and those that did not.
+    Outcome(Count, Count),
+}
+
+/// What a day waits for.
+pub enum Waits {
+    /// What is missing, and how many orders have no success.
+    For(Need, Count),
+    /// So many things more.
+    More(Count),
 }
 
 /// What a file is and holds.

@@ -1,5 +1,8 @@
 //! The sentences in Simplified Chinese.
-use super::{Basis, Brief, Counted, Deadline, How, Refusal, Term, Told};
+use super::{Basis, Brief, Counted, Deadline, How, Refusal, Stands, Term, Told, Waits};
+use crate::kernel::state::SettlementState;
+use crate::settlement::Need;
+use crate::web::kit::format::Count;
 
 pub(super) fn refusal(said: &Refusal<'_>) -> String {
     match said {
@@ -87,5 +90,37 @@ pub(super) fn term(said: &Term<'_>) -> String {
         Term::Fixed(amount) => format!("固定 {amount}"),
         Term::Least(amount) => format!("至少 {amount}"),
         Term::Most(amount) => format!("至多 {amount}"),
+    }
+}
+
+const fn line_state(state: SettlementState) -> &'static str {
+    match state {
+        SettlementState::Sent => "未答复",
+        SettlementState::Pending => "处理中",
+        SettlementState::Failed => "失败",
+        SettlementState::Bounced => "退票",
+        SettlementState::Success => "成功",
+    }
+}
+
+pub(super) fn stands(said: &Stands<'_>) -> String {
+    match said {
+        Stands::Part(state, count) => format!("{} {count}", line_state(*state)),
+        Stands::Whole(all, parts) => format!("共 {all} 行：{parts}"),
+        Stands::Line(n, of, state) => format!("第 {n} 行 {of}：{}", line_state(*state)),
+        Stands::Outcome(done, Count(0)) => format!("{done} 行成功"),
+        Stands::Outcome(done, without) => format!("{done} 行成功，{without} 行失败或退票"),
+    }
+}
+
+pub(super) fn waits(said: &Waits) -> String {
+    match said {
+        Waits::For(Need::Cut, _) => "尚未切日".to_owned(),
+        Waits::For(Need::First, _) => "等首次回盘".to_owned(),
+        Waits::For(Need::Final, open) => format!("等最终回盘，{open} 笔未成功"),
+        Waits::For(Need::Failed, open) => format!("{open} 笔失败或退票，不能结算"),
+        Waits::For(Need::Repeat, _) => "文件作废，订单尚未重新发出".to_owned(),
+        Waits::For(Need::Previous, _) => "上一结算文件等首次回盘".to_owned(),
+        Waits::More(more) => format!("另有 {more} 项"),
     }
 }

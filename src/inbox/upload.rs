@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::results::{Received, receive};
+use super::{Received, receive};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::exchange::{self, Folder, Incoming, publish, stage};
