@@ -187,7 +187,7 @@ impl Walk {
             ("name", "sub_merchant"),
             ("name", "receiver"),
             ("description", "pay_order"),
-            ("detail", "order_event"),
+            ("words", "order_event"),
         ] {
             let texts =
                 raw.texts(&format!("SELECT DISTINCT {column} AS v FROM {table} WHERE {column} IS NOT NULL"));
