@@ -190,7 +190,7 @@ impl Walk {
             ("detail", "order_event"),
         ] {
             let texts =
-                raw.texts(&format!("SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL"));
+                raw.texts(&format!("SELECT DISTINCT {column} AS v FROM {table} WHERE {column} IS NOT NULL"));
             assert!(!texts.is_empty() || table == "order_event", "{table} has no {column}");
             data.extend(texts);
         }
