@@ -411,14 +411,11 @@ fn every_text_is_used() {
     templates().iter().for_each(|(_, text)| used.push_str(text));
     // `let said = w.order;` and then `said.text`.
     let short = |key: &str| format!("said.{}", key.split_once('.').unwrap().1);
-    // What a text is turned into does not matter: `w.order.balanced.to_owned()`.
-    let words: BTreeSet<String> = used
-        .split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.')
-        .map(|word| format!("{word}."))
-        .collect();
+    let words = used.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.');
+    let words: BTreeSet<String> = words.map(|word| format!("{word}.")).collect();
     let is_used = |key: &str| {
-        let (within, short) = (format!(".{key}."), format!("{}.", short(key)));
-        words.iter().any(|word| word.contains(&within) || word.starts_with(&short))
+        let (whole, short) = (format!(".{key}."), format!("{}.", short(key)));
+        words.iter().any(|word| word.contains(&whole) || word.starts_with(&short))
     };
     let all = mingfen::web::words::every();
     assert!(all.len() > 200, "only {} texts", all.len());
