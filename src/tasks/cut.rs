@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::day_lease;
 use super::work::{self, NewTask, TaskKind, TaskPhase};
 use crate::app::App;
-use crate::channels::wechat::Client;
+use crate::channels::Channel;
 use crate::error::Error;
 use crate::exchange::Desk;
 use crate::kernel::calendar::BusinessDay;
@@ -20,7 +20,7 @@ pub fn cut_subject(institution: &str, day: BusinessDay) -> String {
 pub async fn cut_as_task(
     app: &App,
     desk: &Desk,
-    client: &Client,
+    channel: &Channel,
     day: BusinessDay,
     cutting: Cutting,
     actor: &Actor,
@@ -39,7 +39,7 @@ pub async fn cut_as_task(
             also(progress);
         };
         let cutting = Cutting { most: cutting.most, watch: Arc::new(tell), stop: Arc::clone(&watch.stop) };
-        let report = splits::cut(&app.db, &app.clock, desk, client, day, &cutting).await?;
+        let report = splits::cut(&app.db, &app.clock, desk, channel, day, &cutting).await?;
         if let Some(last) = report.files.last() {
             watch.made(&last.name);
         }

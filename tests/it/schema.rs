@@ -7,12 +7,13 @@ use mingfen::db::{Conn, Db};
 use crate::support::database::{Kind, Raw, TestDatabase, migration};
 
 /// Tables whose rows may change. Every other table in the catalogue is append-only.
-const MUTABLE: [&str; 14] = [
+const MUTABLE: [&str; 16] = [
     "app_user",
     "credential",
     "file_standing",
     "institution",
     "job_lease",
+    "job_run",
     "ledger_day",
     "outbox",
     "platform_key",
@@ -21,6 +22,7 @@ const MUTABLE: [&str; 14] = [
     "request_nonce",
     "session",
     "sub_merchant",
+    "task",
     "unsplit_order",
 ];
 

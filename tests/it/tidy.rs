@@ -411,10 +411,11 @@ fn every_text_is_used() {
     templates().iter().for_each(|(_, text)| used.push_str(text));
     // `let said = w.order;` and then `said.text`.
     let short = |key: &str| format!("said.{}", key.split_once('.').unwrap().1);
-    let words: BTreeSet<&str> = used.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.').collect();
+    let words = used.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.');
+    let words: BTreeSet<String> = words.map(|word| format!("{word}.")).collect();
     let is_used = |key: &str| {
-        let ends = format!(".{key}");
-        words.iter().any(|word| word.ends_with(&ends) || *word == short(key))
+        let (whole, short) = (format!(".{key}."), format!("{}.", short(key)));
+        words.iter().any(|word| word.contains(&whole) || word.starts_with(&short))
     };
     let all = mingfen::web::words::every();
     assert!(all.len() > 200, "only {} texts", all.len());
