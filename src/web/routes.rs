@@ -24,6 +24,8 @@ pub fn configure(config: &mut ServiceConfig) {
             .service(admin::exceptions::show) //            GET  /admin/exceptions
             .service(admin::files::show) //                 GET  /admin/files
             .service(admin::file::get) //                   GET  /admin/files/{name}
+            .service(admin::tasks::show) //                 GET  /admin/tasks
+            .service(admin::tasks::cancel) //               POST /admin/tasks/{id}/cancel
             // a sub-merchant: MERCHANT
             .service(merchant::desk::show) //               GET  /merchant
             .service(merchant::orders::show) //             GET  /merchant/orders

@@ -145,7 +145,13 @@ pub fn nav(role: Role, path: &str, w: &'static Words) -> Vec<Group> {
                     link("/admin/exceptions", "alert-triangle", w.exceptions),
                 ],
             },
-            Group { title: w.group_settle, links: vec![link("/admin/files", "stack-2", w.files)] },
+            Group {
+                title: w.group_settle,
+                links: vec![
+                    link("/admin/files", "stack-2", w.files),
+                    link("/admin/tasks", "history", w.tasks),
+                ],
+            },
         ],
         Role::Merchant => vec![
             Group { title: "", links: vec![link("/merchant", "layout-dashboard", w.desk)] },

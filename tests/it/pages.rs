@@ -8,12 +8,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Every page behind the login: address, who may see it, its heading in Chinese and English.
-const PAGES: [(&str, &str, &str, &str); 9] = [
+const PAGES: [(&str, &str, &str, &str); 10] = [
     ("/admin", "ADMIN", "工作台", "Desk"),
     ("/admin/orders", "ADMIN", "订单", "Orders"),
     ("/admin/rules", "ADMIN", "分账规则", "Split rules"),
     ("/admin/exceptions", "ADMIN", "例外", "Exceptions"),
     ("/admin/files", "ADMIN", "文件", "Files"),
+    ("/admin/tasks", "ADMIN", "任务", "Tasks"),
     ("/merchant", "MERCHANT", "云栖茶舍", "云栖茶舍"),
     ("/merchant/orders", "MERCHANT", "订单", "Orders"),
     ("/merchant/settlements", "MERCHANT", "结算明细", "Settlements"),

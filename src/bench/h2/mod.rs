@@ -147,7 +147,7 @@ fn round(
             match progress {
                 Progress::Keys => marks.0 = begun.elapsed().as_secs_f64(),
                 Progress::Recorded => marks.1 = begun.elapsed().as_secs_f64(),
-                Progress::Bill | Progress::Told(_) | Progress::Published(_) => {}
+                Progress::Bill | Progress::Billed(_) | Progress::Told(_) | Progress::Published(_) => {}
             }
         }),
         ..Cutting::default()
