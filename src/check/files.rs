@@ -8,11 +8,13 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::exchange::{self, Desk, ExchangedFile};
 use crate::kernel::digest::Digest;
+use crate::kernel::file::FileKind;
 use crate::kernel::file::ReadError;
 use crate::kernel::file::spl::{SplReader, SplRecord};
 use crate::kernel::file::stl::{StlReader, StlRecord};
 use crate::kernel::money::Fen;
 use crate::protocol::crypto::PublicKey;
+use crate::reconciliation;
 use crate::settlement::{self, SettlementLine};
 use crate::splits::{self, Entry};
 
@@ -25,9 +27,9 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Resu
         let signer = if file.direction == "OUT" { platform } else { &key };
         breaks.extend(on_disk(desk, &file, signer)?.map(|why| format!("{}: {why}", file.name)));
     }
-    for kind in ["SPL", "STL"] {
+    for kind in [FileKind::Spl, FileKind::Stl] {
         let mut before = Digest::ZERO.to_string();
-        for file in exchange::chain(tx, institution, kind)? {
+        for file in exchange::chain(tx, institution, kind.as_str())? {
             if file.previous_sha256.as_deref() != Some(before.as_str()) {
                 breaks.push(format!("{}: its prev is not the file before it", file.name));
             }
@@ -37,7 +39,11 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Resu
                 continue;
             }
             let input = BufReader::new(File::open(path)?);
-            let found = if kind == "SPL" { spl(tx, &file, input)? } else { stl(tx, &file, input)? };
+            let found = match kind {
+                FileKind::Spl => spl(tx, &file, input)?,
+                FileKind::Stl => stl(tx, &file, input)?,
+                FileKind::Apr | FileKind::Bil | FileKind::Rtn => None,
+            };
             breaks.extend(found.map(|why| format!("{}: {why}", file.name)));
         }
     }
@@ -73,7 +79,7 @@ fn on_disk(desk: &Desk, file: &ExchangedFile, key: &PublicKey) -> Result<Option<
     if digest.to_string() != file.sha256 {
         return Ok(Some("its bytes on disk are not those that were recorded"));
     }
-    if file.kind == "WXBILL" {
+    if file.kind == reconciliation::KIND {
         return Ok(None);
     }
     if !exchange::is_published(&dir, &file.name) {
@@ -250,8 +256,8 @@ fn stl(tx: &mut Tx<'_>, file: &ExchangedFile, input: BufReader<File>) -> Result<
     }
     let mut listed = 0_i64;
     for input in settlement::inputs(tx, file.id, file.institution_id)? {
-        if let Some(spl) =
-            exchange::by_name(tx, file.institution_id, &input.name)?.filter(|f| f.kind == "SPL")
+        if let Some(spl) = exchange::by_name(tx, file.institution_id, &input.name)?
+            .filter(|f| f.kind == FileKind::Spl.as_str())
         {
             listed = listed.saturating_add(spl.total);
         }

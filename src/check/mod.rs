@@ -13,6 +13,7 @@ use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::ledger;
+use crate::orders::RawKind;
 use crate::protocol::wechat::notification;
 use crate::protocol::wechat::shapes::OrderView;
 use crate::splits;
@@ -73,7 +74,7 @@ fn payments(tx: &mut Tx<'_>, institution: i64, keys: &Keys) -> Result<Vec<String
 }
 
 fn is_proven(payment: &store::Proven, keys: &Keys) -> bool {
-    let plain = if payment.kind == "NOTIFICATION" {
+    let plain = if payment.kind == RawKind::Notification.as_str() {
         notification::open(&keys.apiv3_key, &payment.body).ok().map(|(_, plain)| plain)
     } else {
         Some(payment.body.clone())

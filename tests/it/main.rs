@@ -46,6 +46,7 @@ mod corruption;
 mod cut_size;
 mod day;
 mod settle;
+mod tasks;
 
 mod outages;
 mod pgbouncer;

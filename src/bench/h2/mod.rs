@@ -18,6 +18,7 @@ use crate::clock;
 use crate::db::columns::{As, InstitutionId, MerchantId};
 use crate::exchange::{self, Desk, ExchangedFile, Folder};
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::file::FileKind;
 use crate::kernel::file::spl::SplReader;
 use crate::kernel::money::Fen;
 use crate::reconciliation::{BillRow, NewBilled, Sink};
@@ -157,7 +158,8 @@ fn round(
     let total = begun.elapsed().as_secs_f64();
     let peak = peak_rss()?;
     let (keys, recorded) = *marks.lock().unwrap_or_else(PoisonError::into_inner);
-    let files = db.read_blocking(|tx| exchange::of_day(tx, institution.id, "SPL", day.to_i32()))?;
+    let files =
+        db.read_blocking(|tx| exchange::of_day(tx, institution.id, FileKind::Spl.as_str(), day.to_i32()))?;
     let lines = files.iter().map(|file| file.lines).sum::<i64>();
     breaks.extend(broken(world, &desk, &files, orders)?);
     let mut round = Round {

@@ -24,7 +24,8 @@ pub enum RawKind {
 }
 
 impl RawKind {
-    pub(super) const fn as_str(self) -> &'static str {
+    /// As the database keeps it.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Notification => "NOTIFICATION",
             Self::QueryAnswer => "QUERY_ANSWER",
