@@ -7,11 +7,12 @@ use mingfen::db::{Conn, Db};
 use crate::support::database::{Kind, Raw, TestDatabase, migration};
 
 /// Tables whose rows may change. Every other table in the catalogue is append-only.
-const MUTABLE: [&str; 13] = [
+const MUTABLE: [&str; 15] = [
     "app_user",
     "credential",
     "institution",
     "job_lease",
+    "job_run",
     "ledger_day",
     "outbox",
     "platform_key",
@@ -20,6 +21,7 @@ const MUTABLE: [&str; 13] = [
     "request_nonce",
     "session",
     "sub_merchant",
+    "task",
     "unsplit_order",
 ];
 

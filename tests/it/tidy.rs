@@ -130,7 +130,7 @@ fn may_import(from: &str, to: &str) -> bool {
         // A transaction ends with the error of the command that it ran.
         ("db", to) => matches!(to, "kernel" | "error"),
         ("clock" | "config" | "error", to) => number(to) <= number("db"),
-        ("sandbox", to) => number(to) <= number("verify") || to == "clock",
+        ("sandbox", to) => to == "clock" || number(to) <= number("verify"),
         ("app", to) => SHARED.contains(&to) || number(to) < number("notices"),
         // The site serves the gateway beside its pages.
         (from, "app") => number(from) >= number("notices"),
@@ -352,7 +352,7 @@ fn spelt<'w>(text: &str, words: &BTreeSet<&'w str>) -> Vec<(usize, &'w str)> {
         for word in words {
             let quoted = [format!("\"{word}\""), format!("'{word}'")];
             let compared = |quoted: &str| {
-                ["== ", "!= ", "eq(", "= ", "("].iter().any(|by| line.contains(&format!("{by}{quoted}")))
+                ["== ", "!= ", "eq(", "= "].iter().any(|by| line.contains(&format!("{by}{quoted}")))
             };
             if quoted.iter().any(|quoted| line.contains(quoted) && (word.len() > 1 || compared(quoted))) {
                 found.push((number + 1, *word));

@@ -101,7 +101,7 @@ fn job_row(lang: Lang, job: &Job, run: Option<JobRun>, now: i64) -> JobRow {
         None => Tag::new(Mood::Plain, w.job_never),
         Some((Some(late), _)) => {
             let minutes = late / 60_000_000;
-            Tag::new(Mood::Bad, &lang.pick(format!("迟 {minutes} 分钟"), format!("{minutes} min late")))
+            Tag::new(Mood::Bad, lang.pick(format!("迟 {minutes} 分钟"), format!("{minutes} min late")))
         }
         Some((None, run)) if run.failed_at == Some(run.ended_at) => Tag::new(Mood::Bad, w.job_failed),
         Some((None, _)) => Tag::new(Mood::Ok, w.job_in_time),
