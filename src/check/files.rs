@@ -37,8 +37,15 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Resu
                 continue;
             }
             let input = BufReader::new(File::open(path)?);
-            let found =
-                if kind == DocumentKind::Spl { spl(tx, &file, input)? } else { stl(tx, &file, input)? };
+            let found = match kind {
+                DocumentKind::Spl => spl(tx, &file, input)?,
+                DocumentKind::Stl => stl(tx, &file, input)?,
+                DocumentKind::Apr
+                | DocumentKind::Bil
+                | DocumentKind::Rtn
+                | DocumentKind::Ret
+                | DocumentKind::Wxbill => None,
+            };
             breaks.extend(found.map(|why| format!("{}: {why}", file.name)));
         }
     }

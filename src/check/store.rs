@@ -7,6 +7,9 @@ use crate::channels::RawKind;
 use crate::db::schema::{approvals_bundle, pay_order, payment, raw_message};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
+use crate::kernel::file::FileKind;
+use crate::kernel::file::ret::RetStatus;
+use crate::ledger::{self, Account};
 
 /// Tables whose rows never change; the database refuses it by triggers.
 const APPEND_ONLY: [&str; 25] = [
@@ -51,8 +54,8 @@ const MUST_FIND_NOTHING: [(&str, &str); 13] = [
     ("payments do not add up to their ledger entry", "SELECT CAST(e.id AS TEXT) AS v FROM ledger_entry e
       LEFT JOIN (SELECT entry_id, COUNT(*) AS orders, SUM(paid) AS total FROM payment
         WHERE entry_id IS NOT NULL GROUP BY entry_id) p ON p.entry_id = e.id
-      LEFT JOIN posting r ON r.entry_id = e.id AND r.account = 'CHANNEL_RECEIVABLE'
-      WHERE e.kind = 'PAID' AND (COALESCE(p.orders, 0) <> e.items OR COALESCE(p.total, 0) <> COALESCE(r.amount, 0))"),
+      LEFT JOIN posting r ON r.entry_id = e.id AND r.account = '{receivable}'
+      WHERE e.kind = '{paid}' AND (COALESCE(p.orders, 0) <> e.items OR COALESCE(p.total, 0) <> COALESCE(r.amount, 0))"),
     ("a payment is not of its order", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN pay_order o ON o.id = p.order_id
       WHERE o.id IS NULL OR o.sub_merchant_id <> p.sub_merchant_id OR o.institution_id <> p.institution_id
@@ -69,14 +72,14 @@ const MUST_FIND_NOTHING: [(&str, &str); 13] = [
       WHERE s.reason IS NULL AND r.id IS NULL"),
     ("a result's lines do not fit its totals", "SELECT f.name AS v FROM file_result r
       JOIN exchanged_file f ON f.id = r.ret_file_id
-      LEFT JOIN (SELECT file_result_id, COUNT(*) AS lines, SUM(CASE WHEN status = 'S' THEN amount ELSE 0 END) AS total
+      LEFT JOIN (SELECT file_result_id, COUNT(*) AS lines, SUM(CASE WHEN status = '{success}' THEN amount ELSE 0 END) AS total
         FROM result_line GROUP BY file_result_id) l ON l.file_result_id = r.id
       WHERE COALESCE(l.lines, 0) <> r.lines OR COALESCE(l.total, 0) <> r.success_total
          OR f.lines <> r.lines OR f.total <> r.success_total"),
     ("a cut's bill or bundle is not kept", "SELECT CAST(c.business_date AS TEXT) AS v FROM day_cut c
       LEFT JOIN bill b ON b.id = c.bill_id
       LEFT JOIN approvals_bundle a ON a.institution_id = c.institution_id AND a.sha256 = c.approvals_sha256
-      LEFT JOIN exchanged_file f ON f.institution_id = c.institution_id AND f.kind = 'SPL'
+      LEFT JOIN exchanged_file f ON f.institution_id = c.institution_id AND f.kind = '{spl}'
         AND f.business_date = c.business_date AND f.seq = c.seq
       WHERE b.id IS NULL OR a.id IS NULL OR f.id IS NULL OR f.created_at <> c.created_at
          OR f.approvals_sha256 <> c.approvals_sha256"),
@@ -97,11 +100,22 @@ struct Named {
     v: String,
 }
 
+/// A statement with the words of the record, each of which is spelt where it is declared.
+fn spelt(query: &str) -> String {
+    let words = [
+        ("{receivable}", Account::ChannelReceivable.as_str()),
+        ("{paid}", ledger::Kind::Paid.as_str()),
+        ("{success}", RetStatus::Success.as_str()),
+        ("{spl}", FileKind::Spl.as_str()),
+    ];
+    words.iter().fold(query.to_owned(), |query, (name, word)| query.replace(name, word))
+}
+
 /// What the statements find, told for people; of each kind the first few.
 pub(super) fn contradictions(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
     let mut breaks = Vec::new();
     for (what, query) in MUST_FIND_NOTHING {
-        let found: Vec<Named> = sql_query(format!("{query} LIMIT 5")).load(tx.conn())?;
+        let found: Vec<Named> = sql_query(format!("{} LIMIT 5", spelt(query))).load(tx.conn())?;
         breaks.extend(found.into_iter().map(|one| format!("{what}: {}", one.v)));
     }
     Ok(breaks)

@@ -19,9 +19,10 @@ use crate::institutions;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::MAX_ORDERS;
 use crate::kernel::money::Fen;
+use crate::people::Actor;
 use crate::settlement;
-use crate::splits::{self, Cutting, Progress};
-use crate::tasks::day_lease;
+use crate::splits::{Cutting, Progress};
+use crate::tasks::{cut_as_task, day_lease};
 
 /// Cut or settle a business day
 #[derive(clap::Args)]
@@ -119,9 +120,9 @@ async fn step(app: &App, step: &Step) -> Result<String, Error> {
     Ok(match step {
         Step::Cut { day: Day { date, json, .. }, most } => {
             let channel = app.channel(found.id).await?;
-            let cutting =
-                Cutting { most: *most, watch: if *json { Cutting::default().watch } else { Arc::new(show) } };
-            let report = splits::cut(&app.db, &app.clock, &desk, &channel, *date, &cutting).await?;
+            let quiet = Cutting { most: *most, ..Cutting::default() };
+            let cutting = if *json { quiet } else { Cutting { watch: Arc::new(show), ..quiet } };
+            let report = cut_as_task(app, &desk, &channel, *date, cutting, &Actor::shell()).await?;
             let (orders, differences) = (report.orders, report.differences);
             if *json {
                 let files: Vec<_> = report.files.iter().map(told).collect();
@@ -148,6 +149,7 @@ async fn step(app: &App, step: &Step) -> Result<String, Error> {
 fn show(progress: Progress) {
     let text = match progress {
         Progress::Bill => "fetching and matching the bill".to_owned(),
+        Progress::Billed(orders) => format!("{orders} orders in the bill"),
         Progress::Told(orders) => format!("{orders} orders split and stored"),
         Progress::Keys => "making the keys".to_owned(),
         Progress::Recorded => "publishing".to_owned(),

@@ -9,6 +9,7 @@ use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::kernel::json::{self, At, Check, Json, MAX_INTEGER};
 use crate::kernel::money::Fen;
+use crate::kernel::proposal::Reason;
 use crate::kernel::refund::{Refund, Refunds};
 use crate::kernel::rule::{self, Finding, InForce, RuleVersion};
 use crate::kernel::split::{Line, OrderFacts, SplitError, compute};
@@ -123,8 +124,8 @@ fn decide(json: &Json) -> Result<SplitAnswer, Refusal> {
     let long_ago = Instant::new(i64::MIN);
     let approved: Vec<_> =
         rules.iter().map(|rule| InForce { rule, approved_at: long_ago, suspended_at: None }).collect();
-    let picked =
-        rule::pick(&case.order, &approved, None).ok_or_else(|| Refusal::of("NO_RULE", Vec::new()))?;
+    let picked = rule::pick(&case.order, &approved, None)
+        .ok_or_else(|| Refusal::of(Reason::NoRule.as_str(), Vec::new()))?;
     let split = compute(picked, &case.order).map_err(|error: SplitError| Refusal {
         error: error.code(),
         picked: Some(picked.digest()),

@@ -2,6 +2,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::pipeline::{self, Plan};
 use super::store::{self, Entry};
@@ -45,6 +46,8 @@ pub struct CutReport {
 pub enum Progress {
     /// The bill is being fetched and loaded.
     Bill,
+    /// The bill is loaded; it has so many orders.
+    Billed(i64),
     /// So many orders stand in files of this run; the day's bill has so many.
     Told(u64),
     /// All rows are stored; they get their keys.
@@ -62,17 +65,28 @@ pub struct Cutting {
     pub most: u32,
     /// Is told how far the cut has come.
     pub watch: Arc<dyn Fn(Progress) + Send + Sync>,
+    /// Set by whoever wants the cut to stop. It stops between two batches, as if it had crashed there: nothing of its run
+    /// is published, and the next cut of the day finishes it. Once every file is recorded it is too late.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Default for Cutting {
     fn default() -> Self {
-        Self { most: MAX_ORDERS, watch: Arc::new(|_| ()) }
+        Self { most: MAX_ORDERS, watch: Arc::new(|_| ()), stop: Arc::default() }
     }
 }
 
 impl Cutting {
     pub(super) fn tell(&self, progress: Progress) {
         (self.watch)(progress);
+    }
+
+    /// Refuses to go on once somebody wants the cut to stop.
+    pub(super) fn may_go_on(&self) -> Result<(), Error> {
+        match self.stop.load(Ordering::Relaxed) {
+            true => Err(Error::refused(Code::TaskCancelled, "nothing of the run was published")),
+            false => Ok(()),
+        }
     }
 }
 
@@ -116,6 +130,7 @@ pub async fn cut(
             Ok((bill, bundle))
         })
         .await?;
+    cutting.tell(Progress::Billed(bill.orders));
     let made = {
         let (db, desk, bill, cutting) = (db.clone(), desk.clone(), bill.clone(), cutting.clone());
         blocking(move || {

@@ -109,6 +109,7 @@ impl Writer<'_> {
         let mut body = Body::begin(self.desk.folder.out(self.plan.day), &name)?;
         let mut batch = first;
         let end = loop {
+            self.cutting.may_go_on()?;
             sink.add(tx, id, &mut batch.rows)?;
             body.out.write_all(&batch.text)?;
             let end = batch.end;

@@ -40,6 +40,9 @@ pub async fn cut_as_task(
         };
         let cutting = Cutting { most: cutting.most, watch: Arc::new(tell), stop: Arc::clone(&watch.stop) };
         let report = splits::cut(&app.db, &app.clock, desk, channel, day, &cutting).await?;
+        // A run that finishes another counted its own part only.
+        watch.total(report.orders);
+        watch.done(report.orders);
         if let Some(last) = report.files.last() {
             watch.made(&last.name);
         }

@@ -1,4 +1,5 @@
 //! The daily round: a day is cut when its bill is ready, and settled when its gate opens.
+use super::{TaskKind, cut_as_task, cut_subject, was_cancelled};
 use crate::app::App;
 use crate::channels::Channel;
 use crate::db::Tx;
@@ -7,6 +8,7 @@ use crate::error::{Code, Error};
 use crate::exchange::{self, Desk, DocumentKind, ExchangedFile};
 use crate::institutions::{self, Institution};
 use crate::kernel::calendar::BusinessDay;
+use crate::people::Actor;
 use crate::settlement::{self, Who};
 use crate::splits::{self, Cutting};
 use crate::{approvals, reconciliation};
@@ -120,7 +122,13 @@ async fn of_day(app: &App, institution: i64, day: BusinessDay) -> Result<usize, 
 }
 
 async fn cut_day(app: &App, desk: &Desk, channel: &Channel, day: BusinessDay) -> Result<usize, Error> {
-    let report = splits::cut(&app.db, &app.clock, desk, channel, day, &Cutting::default()).await?;
+    // What somebody stopped is not begun again behind their back.
+    let subject = cut_subject(&desk.institution.code, day);
+    if app.db.read(move |tx| was_cancelled(tx, TaskKind::Cut, &subject)).await? {
+        tracing::warn!(institution = desk.institution.code, %day, "its cut was cancelled: people must cut it");
+        return Ok(0);
+    }
+    let report = cut_as_task(app, desk, channel, day, Cutting::default(), &Actor::system()).await?;
     Ok(report.made)
 }
 

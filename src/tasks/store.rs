@@ -195,7 +195,8 @@ pub(super) fn progress(
 
 /// Whether somebody wants this task to stop.
 pub(super) fn is_cancel_asked(tx: &mut Tx<'_>, id: TaskId) -> Result<bool, Error> {
-    let asked = task::table.find(id).select(task::cancel_asked_at.is_not_null()).first(tx.conn()).optional()?;
+    let asked =
+        task::table.find(id).select(task::cancel_asked_at.is_not_null()).first(tx.conn()).optional()?;
     Ok(asked.unwrap_or(false))
 }
 

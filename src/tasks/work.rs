@@ -172,7 +172,7 @@ where
 fn told(error: &Error) -> String {
     let text = match error {
         Error::Refused { detail, .. } => detail.clone(),
-        other => other.to_string(),
+        Error::NotFound | Error::Db(_) | Error::Io(_) | Error::Internal(_) => error.to_string(),
     };
     text.chars().take(MOST_DETAIL).collect()
 }

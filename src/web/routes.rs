@@ -43,6 +43,8 @@ addresses! {
     GET  "/admin/exceptions" => admin::exceptions::show;
     GET  "/admin/files" => admin::files::show;
     GET  "/admin/files/{name}" => admin::file::get;
+    GET  "/admin/tasks" => admin::tasks::show;
+    POST "/admin/tasks/{id}/cancel" => admin::tasks::cancel;
     // a sub-merchant
     GET  "/merchant" => merchant::desk::show;
     GET  "/merchant/orders" => merchant::orders::show;

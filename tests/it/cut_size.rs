@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant as Stopwatch};
 
 use mingfen::app::App;
@@ -26,10 +28,11 @@ use mingfen::kernel::file::{FileKind, FileName};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::proposal::Reason;
 use mingfen::kernel::split::OrderFacts;
-use mingfen::people::Scope;
+use mingfen::people::{Actor, Scope};
 use mingfen::protocol::crypto::{MasterKey, base64};
 use mingfen::protocol::wechat::bill::{Entry, Settled, Writer};
-use mingfen::splits::{self, CutReport, Cutting};
+use mingfen::splits::{self, CutReport, Cutting, Progress};
+use mingfen::tasks::{self, TaskPhase, TaskState};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -419,6 +422,89 @@ async fn a_full_disk_at_any_step_leaves_a_day_that_the_next_run_finishes() {
 }
 
 #[actix_web::test]
+async fn a_cut_that_is_stopped_publishes_nothing_and_the_next_one_finishes_it() {
+    let orders = orders(8, 700);
+    for kind in Kind::all() {
+        let platform = Platform::new(kind, &orders).await;
+        let desk = platform.app.desk(platform.id).await.unwrap();
+        let client = platform.app.channel(platform.id).await.unwrap().client;
+        // Somebody wants it to stop when its first file is written: it stops at the next batch.
+        let stop = Arc::new(AtomicBool::new(false));
+        let wanted = Arc::clone(&stop);
+        let watch = Arc::new(move |progress| {
+            if matches!(progress, Progress::Told(_)) {
+                wanted.store(true, Ordering::SeqCst);
+            }
+        });
+        let cutting = Cutting { most: 100, watch, stop };
+        let app = &platform.app;
+        let stopped = splits::cut(&app.db, &app.clock, &desk, &client, day(), &cutting).await;
+        assert!(matches!(stopped, Err(Error::Refused { code: Code::TaskCancelled, .. })), "{stopped:?}");
+        assert!(!platform.published().keys().any(|name| name.ends_with(".ok")), "nothing is published");
+        // SQLite keeps each file as it is recorded, PostgreSQL the whole run or nothing.
+        assert_eq!(platform.spls().len(), usize::from(kind == Kind::Sqlite));
+
+        assert!(platform.cut(100).await.is_ok());
+        let expected = undisturbed(kind, &orders, 100, created_at(&platform)).await;
+        same(&platform.published(), &expected, "after it was stopped");
+        platform.check();
+    }
+}
+
+#[actix_web::test]
+async fn a_cut_is_stopped_through_its_task_and_not_begun_again_by_itself() {
+    let orders = orders(9, 300);
+    for kind in Kind::all() {
+        let platform = Platform::new(kind, &orders).await;
+        let app = &platform.app;
+        let desk = app.desk(platform.id).await.unwrap();
+        let client = app.channel(platform.id).await.unwrap().client;
+        // The task is looked at once a second: the first file waits for that.
+        let db = app.db.clone();
+        let watch = Arc::new(move |progress| {
+            if matches!(progress, Progress::Billed(_)) {
+                let task = db.read_blocking(|tx| tasks::newest(tx, 1)).unwrap().remove(0);
+                assert_eq!(task.state, TaskState::Running);
+                db.write_blocking(|tx| tasks::cancel(tx, task.id, &Actor::shell(), 1)).unwrap();
+            }
+            if matches!(progress, Progress::Told(_)) {
+                std::thread::sleep(Duration::from_millis(2500));
+            }
+        });
+        let cutting = Cutting { most: 100, watch, ..Cutting::default() };
+        let (lease, actor) = (tasks::day_lease("SANDBOX"), Actor::system());
+        let cut = tasks::cut_as_task(app, &desk, &client, day(), cutting, &actor);
+        let stopped = app.leases.hold(&app.db, &lease, cut).await;
+        assert!(matches!(stopped, Err(Error::Refused { code: Code::TaskCancelled, .. })), "{stopped:?}");
+        let task = app.db.read_blocking(|tx| tasks::newest(tx, 1)).unwrap().remove(0);
+        assert_eq!((task.state, task.total, task.done), (TaskState::Cancelled, Some(300), 100));
+        assert_eq!(
+            (task.cancel_asked_by.as_deref(), task.error_code.as_deref()),
+            (Some("shell"), Some("TSK-101"))
+        );
+        let over = app.db.write_blocking(|tx| tasks::cancel(tx, task.id, &Actor::shell(), 1));
+        assert!(matches!(over, Err(Error::Refused { code: Code::TaskOver, .. })), "{over:?}");
+        let recorded = usize::from(kind == Kind::Sqlite);
+        let nothing_is_published = || {
+            assert_eq!(platform.spls().len(), recorded);
+            assert!(!platform.published().keys().any(|name| name.ends_with(".ok")));
+        };
+        nothing_is_published();
+
+        // The daily round leaves it alone; people cut it.
+        app.clock.set(Instant::parse(NOW).unwrap());
+        tasks::daily_round(app).await.unwrap();
+        nothing_is_published();
+        let ended = platform.ended(100, "").await;
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        let task = app.db.read_blocking(|tx| tasks::newest(tx, 1)).unwrap().remove(0);
+        assert_eq!((task.state, task.phase, task.done), (TaskState::Done, TaskPhase::Publishing, 300));
+        assert_eq!(task.result_file.as_deref(), Some("SPL_SANDBOX_DEMO_20260102_0003.txt"));
+        platform.check();
+    }
+}
+
+#[actix_web::test]
 async fn a_cut_killed_at_any_moment_is_finished_with_the_same_bytes() {
     let orders = orders(6, 1200);
     let seed = 20_261_125;
@@ -455,6 +541,13 @@ async fn a_cut_killed_at_any_moment_is_finished_with_the_same_bytes() {
         }
         let ended = platform.ended(150, "").await;
         assert!(ended.status.success(), "seed {seed}: {}", String::from_utf8_lossy(&ended.stderr));
+        // One task: each process took over what the killed one had left at work.
+        let mut raw = platform.database.raw();
+        assert_eq!(
+            raw.texts("SELECT kind || ' ' || subject || ' ' || asked_by || ' ' || state AS v FROM task"),
+            [format!("CUT SANDBOX {DAY} shell DONE")]
+        );
+        drop(raw);
         let expected = undisturbed(Kind::of_this_run(), &orders, 150, created_at(&platform)).await;
         same(&platform.published(), &expected, &format!("seed {seed}, platform {platforms}"));
         platform.check();

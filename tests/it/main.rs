@@ -52,6 +52,7 @@ mod cut_size;
 mod day;
 mod settle;
 mod standing;
+mod tasks;
 mod upgrade;
 
 mod outages;

@@ -3,6 +3,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mingfen::kernel::file::Stage;
+
 /// May be used by everybody, and what handlers and tasks share.
 const SHARED: [&str; 3] = ["clock", "config", "error"];
 /// What money and evidence pass through.
@@ -444,6 +446,163 @@ fn templates_are_laid_out_to_be_read() {
         }
     }
     none(complaints);
+}
+
+/// Where the words of the record are spelt: where they are declared, stored, written and read.
+const SPELLERS: [&str; 5] = ["kernel/", "protocol/", "verify/", "sandbox/", "db/columns.rs"];
+/// SQL that makes data inside the database.
+const MADE_IN_SQL: [&str; 2] = ["bench/h1/store.rs", "bench/pages/fill.rs"];
+/// Rooms and files that spell words still. Nothing is added here.
+const NOT_YET_TYPED: [&str; 16] = [
+    "exchange/",
+    "approvals/",
+    "settlement/",
+    "inbox/",
+    "orders/",
+    "notices/",
+    "outbox/",
+    "channels/",
+    "institutions/",
+    "merchants/",
+    "gateway/",
+    "web/",
+    "reconciliation/bill.rs",
+    "tasks/schedule.rs",
+    "cli/backup.rs",
+    "cli/demo/",
+];
+
+/// The words of the record: whatever the enums say that the database keeps and files tell.
+fn words_of_the_record() -> BTreeSet<&'static str> {
+    let mut words = BTreeSet::new();
+    macro_rules! add {
+        ($($type:ty),+ $(,)?) => {$(
+            let all = <$type>::ALL;
+            assert!(!all.is_empty());
+            words.extend(all.iter().map(|value| value.as_str()));
+        )+};
+    }
+    add!(
+        mingfen::kernel::file::FileKind,
+        mingfen::kernel::file::ret::RetCode,
+        mingfen::kernel::file::ret::RetStatus,
+        mingfen::kernel::proposal::Reason,
+        mingfen::kernel::state::OrderState,
+        mingfen::kernel::state::FileState,
+        mingfen::kernel::state::SettlementState,
+        mingfen::kernel::state::CustodyState,
+        mingfen::ledger::Account,
+        mingfen::ledger::Kind,
+        mingfen::people::Role,
+        mingfen::reconciliation::DifferenceKind,
+        mingfen::tasks::TaskKind,
+        mingfen::tasks::TaskState,
+        mingfen::tasks::TaskPhase,
+    );
+    words.extend([Stage::First, Stage::Final(1)].map(Stage::as_str));
+    words
+}
+
+/// A line of code without its comment.
+fn code(line: &str) -> &str {
+    let line = line.trim();
+    if line.starts_with("//") { "" } else { line.split(" // ").next().unwrap() }
+}
+
+/// Lines that spell a word: between quotes of Rust or of SQL. The declaration of an enum is none. A word of one letter
+/// stands for many things: it counts where something is compared with it.
+fn spelt<'w>(text: &str, words: &BTreeSet<&'w str>) -> Vec<(usize, &'w str)> {
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = code(line);
+        let declared = line.split_once(" = \"").is_some_and(|(name, rest)| {
+            name.chars().all(char::is_alphanumeric) && rest.trim_end_matches(',').ends_with('"')
+        });
+        if declared {
+            continue;
+        }
+        for word in words {
+            let quoted = [format!("\"{word}\""), format!("'{word}'")];
+            let compared = |quoted: &str| {
+                ["== ", "!= ", "eq(", "= "].iter().any(|by| line.contains(&format!("{by}{quoted}")))
+            };
+            if quoted.iter().any(|quoted| line.contains(quoted) && (word.len() > 1 || compared(quoted))) {
+                found.push((number + 1, *word));
+            }
+        }
+    }
+    found
+}
+
+/// Lines where a `match` takes text apart: its arms are words that no compiler looks through.
+fn matches_on_text(text: &str) -> Vec<usize> {
+    let lines = text.lines().map(code).enumerate();
+    let arms = lines.filter(|(_, line)| {
+        let pattern = line.trim_start_matches("Some(").trim_start_matches("Ok(").trim_start_matches('(');
+        let is_match = line.contains("match ") && line.contains(".as_str()") && line.ends_with('{');
+        is_match
+            || (pattern.starts_with('"') && line.contains("\" =>")
+                || line.contains("\") =>") && pattern.starts_with('"'))
+    });
+    arms.map(|(number, _)| number + 1).collect()
+}
+
+fn is_below(path: &str, places: &[&str]) -> bool {
+    places.iter().any(|place| path.starts_with(place))
+}
+
+#[test]
+fn the_words_of_the_record_are_spelt_in_one_place() {
+    let words = words_of_the_record();
+    let mut complaints = Vec::new();
+    for source in sources() {
+        let exempt =
+            [&SPELLERS[..], &MADE_IN_SQL, &NOT_YET_TYPED].iter().any(|list| is_below(&source.path, list));
+        if exempt {
+            continue;
+        }
+        let lines = spelt(&source.text, &words);
+        complaints
+            .extend(lines.iter().map(|(line, word)| format!("src/{}:{line} spells {word}", source.path)));
+        let lines = matches_on_text(&source.text);
+        complaints.extend(lines.iter().map(|line| format!("src/{}:{line} matches on text", source.path)));
+    }
+    none(complaints);
+}
+
+#[test]
+fn a_word_that_is_spelt_would_be_noticed() {
+    let words = words_of_the_record();
+    for word in
+        ["SPL", "RTN", "FIRST", "FINAL", "ACCEPTED", "E_SIGN", "PAID", "CUT", "CUSTODY_CASH", "S", "ADMIN"]
+    {
+        assert!(words.contains(word), "{word}");
+    }
+    let seen = |text: &str| spelt(text, &words).into_iter().map(|(_, word)| word).collect::<Vec<_>>();
+    assert_eq!(seen("    if file.kind == \"SPL\" {"), ["SPL"]);
+    assert_eq!(seen("  \"SELECT 1 WHERE stage = 'FINAL' AND status = 'S'\""), ["FINAL", "S"]);
+    assert_eq!(seen("    .filter(result_line::status.eq(\"B\"))"), ["B"]);
+    assert_eq!(seen("    if line.status != \"P\" {"), ["P"]);
+    // A declaration, a comment, and letters that mean something else.
+    let none = Vec::<&str>::new();
+    assert_eq!(
+        seen(
+            "        Spl = \"SPL\",\n/// `\"SPL\"` or 'STL'\n    let a = b; // \"SPL\"\n name(\"x\", \"S\")"
+        ),
+        none
+    );
+    assert_eq!(
+        matches_on_text("match file.kind.as_str() {\n    \"SPL\" => 1,\n    Some(\"x\") => 2,\n    _ => 3,"),
+        [1, 2, 3]
+    );
+    assert_eq!(
+        matches_on_text("let a = match kind {\n    Kind::A => \"x\",\n// \"x\" => y"),
+        Vec::<usize>::new()
+    );
+    for place in NOT_YET_TYPED.iter().chain(&MADE_IN_SQL) {
+        let planned = ["approvals/", "inbox/", "outbox/"].contains(place);
+        assert!(planned || root().join("src").join(place).exists(), "{place} is gone: take it off the list");
+    }
 }
 
 #[test]

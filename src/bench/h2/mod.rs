@@ -17,6 +17,7 @@ use anyhow::ensure;
 use super::world::merchant;
 use super::{Anchor, Args, PerSecond, Report, World, median, peak_rss};
 use crate::clock;
+use crate::db::Backend;
 use crate::db::columns::{As, InstitutionId, MerchantId};
 use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, Folder};
 use crate::kernel::calendar::BusinessDay;
@@ -94,7 +95,7 @@ fn report(world: &World, orders: u64, tenth: &Round, rounds: &[Round], breaks: &
         invariants: if breaks.is_empty() { "ok".to_owned() } else { breaks.join("; ") },
         ..Report::default()
     };
-    for (index, (name, bar)) in anchors_of(world.database()).iter().enumerate() {
+    for (index, (name, bar)) in anchors_of(world.app.db.backend()).iter().enumerate() {
         let anchor = |round: &Round| round.anchors.get(index).copied().unwrap_or_default();
         let seconds = middle(&anchor);
         let ours = |round: &Round| if *bar == "B7" { round.without_keys } else { round.total };
@@ -111,10 +112,10 @@ fn report(world: &World, orders: u64, tenth: &Round, rounds: &[Round], breaks: &
 }
 
 /// What the cut is held against, and the bar's name.
-fn anchors_of(database: &str) -> &'static [(&'static str, &'static str)] {
-    match database {
-        "sqlite" => &[("INSERT … SELECT of the same lines", "B9")],
-        _ => &[
+fn anchors_of(backend: &Backend) -> &'static [(&'static str, &'static str)] {
+    match backend {
+        Backend::Sqlite(_) => &[("INSERT … SELECT of the same lines", "B9")],
+        Backend::Postgres(_) => &[
             ("BINARY COPY of the same lines without index", "B7"),
             ("CSV COPY of the same lines into a table with the key", "B8"),
         ],
@@ -149,7 +150,7 @@ fn round(
             match progress {
                 Progress::Keys => marks.0 = begun.elapsed().as_secs_f64(),
                 Progress::Recorded => marks.1 = begun.elapsed().as_secs_f64(),
-                Progress::Bill | Progress::Told(_) | Progress::Published(_) => {}
+                Progress::Bill | Progress::Billed(_) | Progress::Told(_) | Progress::Published(_) => {}
             }
         }),
         ..Cutting::default()

@@ -5,6 +5,7 @@ use crate::bench::world::merchant;
 use crate::clock;
 use crate::db::columns::MerchantId;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::state::OrderState;
 use crate::orders::{self, Cursor, Filter};
 use crate::people::Scope;
 
@@ -110,9 +111,10 @@ fn lists(all: &mut Vec<Visit>) {
         let mut add = |ask: Ask| all.push(Visit { page, login, ask });
         add(Box::new(move |_, _| asked(page, &[ROW])));
         add(Box::new(move |fill, n| asked(format!("{page}?after={}", deep(fill, n, 3)), &[ROW])));
-        for (state, shows) in
-            [("CREATED", "<h1"), ("PAYING", ROW), ("UNKNOWN", "<h1"), ("PAID", ROW), ("CLOSED", "<h1")]
-        {
+        for (state, shows) in OrderState::ALL.iter().map(|state| match state {
+            OrderState::Paying | OrderState::Paid => (state.as_str(), ROW),
+            OrderState::Created | OrderState::Unknown | OrderState::Closed => (state.as_str(), "<h1"),
+        }) {
             add(Box::new(move |_, _| asked(format!("{page}?state={state}"), &[shows])));
             add(Box::new(move |fill, n| {
                 asked(format!("{page}?state={state}&after={}", deep(fill, n, 4)), &[shows])
@@ -133,23 +135,19 @@ fn lists(all: &mut Vec<Visit>) {
         let page = if login == ops { "/admin/orders" } else { "/merchant/orders" };
         all.push(Visit { page, login, ask });
     };
-    for prefix in ["BN", "42", "T"] {
+    for (prefix, width) in [("BN", 26), ("42", 20), ("T", 12)] {
         add(
             ops,
             Box::new(move |fill, n| {
                 let first = pick(n, 7, fill.orders.saturating_sub(20_000)).max(1);
                 let id = (first..).find(|id| Fill::is_paid(*id)).unwrap_or(first);
-                let width = match prefix {
-                    "BN" => 26,
-                    "42" => 20,
-                    _ => 12,
-                };
                 let no = format!("{id:026}");
                 asked(format!("/admin/orders?id={prefix}{id:0width$}"), &[&format!("BN{no}")])
             }),
         );
     }
-    for state in ["", "PAYING", "UNKNOWN", "PAID"] {
+    let some = [OrderState::Paying, OrderState::Unknown, OrderState::Paid].map(OrderState::as_str);
+    for state in std::iter::once("").chain(some) {
         for which in [0_usize, 1, 2] {
             add(
                 ops,

@@ -6,3 +6,4 @@ pub(super) mod files;
 pub(super) mod order;
 pub(super) mod orders;
 pub(super) mod rules;
+pub(super) mod tasks;

@@ -58,8 +58,8 @@ const TRADE: Text = |w| w.shell.group_trade;
 const SETTLE: Text = |w| w.shell.group_settle;
 
 /// Every place, in order; a role's first one is its home.
-static PLACES: [Place; 9] = {
-    use Resource::{Desk, Exceptions, Files, Orders, Rules, Settlements};
+static PLACES: [Place; 10] = {
+    use Resource::{Desk, Exceptions, Files, Orders, Rules, Settlements, Tasks};
     use Tenant::{Institution, Merchant, Platform};
     [
         Place::new((Platform, Desk), "/admin", "layout-dashboard", NO_GROUP, |w| w.places.desk),
@@ -69,6 +69,7 @@ static PLACES: [Place; 9] = {
             w.places.exceptions
         }),
         Place::new((Platform, Files), "/admin/files", "stack-2", SETTLE, |w| w.places.files),
+        Place::new((Platform, Tasks), "/admin/tasks", "history", SETTLE, |w| w.places.tasks),
         Place::new((Merchant, Desk), "/merchant", "layout-dashboard", NO_GROUP, |w| w.places.desk),
         Place::new((Merchant, Orders), "/merchant/orders", "receipt", TRADE, |w| w.places.orders),
         Place::new((Merchant, Settlements), "/merchant/settlements", "building-bank", TRADE, |w| {

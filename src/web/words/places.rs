@@ -6,6 +6,7 @@ super::texts! {
     rules: "分账规则", "Split rules";
     exceptions: "例外", "Exceptions";
     files: "文件", "Files";
+    tasks: "任务", "Tasks";
     settlements: "结算明细", "Settlements";
     inbox: "收件箱", "Inbox";
 }

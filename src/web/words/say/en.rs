@@ -1,5 +1,5 @@
 //! The sentences in English.
-use super::{Basis, Brief, Counted, Deadline, How, Refusal, Stands, Term, Told, Waits};
+use super::{Basis, Brief, Counted, Deadline, How, Pace, Refusal, Stands, Term, Told, Waits};
 use crate::kernel::state::SettlementState;
 use crate::settlement::Need;
 use crate::web::kit::format::Count;
@@ -120,5 +120,12 @@ pub(super) fn waits(said: &Waits) -> String {
         Waits::For(Need::Repeat, _) => "The file is void and its orders are not told anew".to_owned(),
         Waits::For(Need::Previous, _) => "The settlement before waits for its FIRST result".to_owned(),
         Waits::More(more) => format!("and {more} more"),
+    }
+}
+
+pub(super) fn pace(said: &Pace) -> String {
+    match said {
+        Pace::Every(seconds) => format!("every {seconds} s"),
+        Pace::Late(minutes) => format!("{minutes} min late"),
     }
 }

@@ -36,6 +36,7 @@ said! {
     Term<'_>, term;
     Stands<'_>, stands;
     Waits, waits;
+    Pace, pace;
 }
 
 /// Why something was refused, and what to do about it (`error.rs`).
@@ -86,6 +87,14 @@ pub enum Waits {
     For(Need, Count),
     /// So many things more.
     More(Count),
+}
+
+/// How often a job runs, and how late it is.
+pub enum Pace {
+    /// So many seconds from one run to the next.
+    Every(u64),
+    /// So many minutes behind.
+    Late(i64),
 }
 
 /// What a file is and holds.

@@ -1,5 +1,5 @@
 //! The sentences in Simplified Chinese.
-use super::{Basis, Brief, Counted, Deadline, How, Refusal, Stands, Term, Told, Waits};
+use super::{Basis, Brief, Counted, Deadline, How, Pace, Refusal, Stands, Term, Told, Waits};
 use crate::kernel::state::SettlementState;
 use crate::settlement::Need;
 use crate::web::kit::format::Count;
@@ -122,5 +122,12 @@ pub(super) fn waits(said: &Waits) -> String {
         Waits::For(Need::Repeat, _) => "文件作废，订单尚未重新发出".to_owned(),
         Waits::For(Need::Previous, _) => "上一结算文件等首次回盘".to_owned(),
         Waits::More(more) => format!("另有 {more} 项"),
+    }
+}
+
+pub(super) fn pace(said: &Pace) -> String {
+    match said {
+        Pace::Every(seconds) => format!("每 {seconds} 秒"),
+        Pace::Late(minutes) => format!("迟 {minutes} 分钟"),
     }
 }

@@ -1,0 +1,191 @@
+//! What runs by itself and how late it is, and work that takes its time with its progress.
+use std::collections::HashMap;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Path};
+use askama::Template;
+
+use crate::app::App;
+use crate::db::columns::TaskId;
+use crate::error::Code;
+use crate::people::rights::{Resource, Right};
+use crate::tasks::{self, JOBS, Job, JobName, JobRun, RunBy, Task, TaskKind, TaskPhase, TaskState};
+use crate::web::kit::fault::Fault;
+use crate::web::kit::form::Pressed;
+use crate::web::kit::format::{Count, When};
+use crate::web::kit::lang::Lang;
+use crate::web::kit::page::{Shell, page};
+use crate::web::kit::tag::{Mood, Tag};
+use crate::web::kit::visitor::Visitor;
+use crate::web::words::Words;
+use crate::web::words::say::{Pace, Refusal};
+
+/// Tasks that are shown; the newest come first.
+const MOST: i64 = 50;
+
+#[derive(Template)]
+#[template(path = "admin/tasks.html")]
+struct TasksPage {
+    s: Shell,
+    jobs: Vec<JobRow>,
+    tasks: Vec<TaskRow>,
+}
+
+struct JobRow {
+    what: &'static str,
+    name: &'static str,
+    often: String,
+    by: &'static str,
+    state: Tag,
+    last: Option<When>,
+    runs: Count,
+    done: Count,
+    failure: Option<(When, String)>,
+}
+
+struct TaskRow {
+    id: TaskId,
+    kind: &'static str,
+    subject: String,
+    asked_by: String,
+    asked_at: When,
+    state: Tag,
+    progress: String,
+    ended_at: Option<When>,
+    file: Option<String>,
+    why: Option<String>,
+    /// Whether a button to stop it stands here.
+    may_cancel: bool,
+}
+
+/// Both lists, read in one look.
+pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
+    visitor.platform(Right::View, Resource::Tasks)?;
+    let (lang, now) = (visitor.lang, app.clock.now());
+    // Who only looks on finds no button.
+    let manages = visitor.principal.role.may(Right::Manage, Resource::Tasks);
+    let (runs, tasks) = app.db.read(|tx| Ok((tasks::job_runs(tx)?, tasks::newest(tx, MOST)?))).await?;
+    let mut runs: HashMap<JobName, JobRun> = runs.into_iter().map(|run| (run.job, run)).collect();
+    page(&TasksPage {
+        s: visitor.shell(),
+        jobs: JOBS.iter().map(|job| job_row(lang, job, runs.remove(&job.name), now)).collect(),
+        tasks: tasks.into_iter().map(|task| task_row(lang, task, manages)).collect(),
+    })
+}
+
+/// Asks a task to stop.
+pub(in crate::web) async fn cancel(
+    Pressed(visitor): Pressed,
+    app: Data<App>,
+    id: Path<i64>,
+) -> Result<HttpResponse, Fault> {
+    visitor.platform(Right::Manage, Resource::Tasks)?;
+    let (id, actor, now) = (TaskId::new(id.into_inner()), visitor.actor(), app.clock.now());
+    app.db.write(move |tx| tasks::cancel(tx, id, &actor, now)).await?;
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/admin/tasks")).finish())
+}
+
+fn job_row(lang: Lang, job: &Job, run: Option<JobRun>, now: i64) -> JobRow {
+    let w = lang.words().tasks;
+    let seconds = job.every.map(|pause| pause.as_secs());
+    let state = match run.as_ref().map(|run| (tasks::lag(run, now), run)) {
+        None => Tag::new(Mood::Plain, w.job_never),
+        Some((Some(late), _)) => Tag::new(Mood::Bad, Pace::Late(late / 60_000_000).say(lang)),
+        Some((None, run)) if run.failed_at == Some(run.ended_at) => Tag::new(Mood::Bad, w.job_failed),
+        Some((None, _)) => Tag::new(Mood::Ok, w.job_in_time),
+    };
+    JobRow {
+        what: job_words(lang.words(), job.name),
+        name: job.name.as_str(),
+        often: match seconds {
+            Some(seconds) => Pace::Every(seconds).say(lang),
+            None => w.job_once.to_owned(),
+        },
+        by: match job.by {
+            RunBy::Each => w.job_by_each,
+            RunBy::One => w.job_by_one,
+        },
+        state,
+        last: run.as_ref().map(|run| When(run.ended_at)),
+        runs: Count(run.as_ref().map_or(0, |run| run.runs)),
+        done: Count(run.as_ref().map_or(0, |run| run.done)),
+        failure: run.and_then(|run| Some((When(run.failed_at?), run.last_error?))),
+    }
+}
+
+/// What a job does, in a sentence.
+fn job_words(w: &Words, job: JobName) -> &'static str {
+    let said = w.tasks;
+    match job {
+        JobName::Outbox => said.does_outbox,
+        JobName::Daily => said.does_daily,
+        JobName::LeftBehind => said.does_left_behind,
+        JobName::Resolve => said.does_resolve,
+        JobName::Import => said.does_import,
+        JobName::Ledger => said.does_ledger,
+        JobName::Nonces => said.does_nonces,
+        JobName::Tasks => said.does_tasks,
+    }
+}
+
+fn task_row(lang: Lang, task: Task, manages: bool) -> TaskRow {
+    let w = lang.words().tasks;
+    let stops = task.cancel_asked_by.is_some();
+    let (mood, word) = match task.state {
+        TaskState::Queued => (Mood::Waits, w.task_queued),
+        TaskState::Running if stops => (Mood::Waits, w.task_stopping),
+        TaskState::Running => (Mood::Waits, w.task_running),
+        TaskState::Done => (Mood::Ok, w.task_done),
+        TaskState::Failed => (Mood::Bad, w.task_failed),
+        TaskState::Cancelled => (Mood::Plain, w.task_cancelled),
+    };
+    let open = matches!(task.state, TaskState::Queued | TaskState::Running);
+    TaskRow {
+        id: task.id,
+        kind: match task.kind {
+            TaskKind::Cut => w.task_cut,
+        },
+        asked_at: When(task.asked_at),
+        state: Tag::new(mood, word),
+        progress: progress(lang, &task),
+        ended_at: task.ended_at.map(When),
+        why: why(lang, &task),
+        may_cancel: manages && open && !stops,
+        subject: task.subject,
+        asked_by: task.asked_by,
+        file: task.result_file,
+    }
+}
+
+/// What it is at, and how much of it is done.
+fn progress(lang: Lang, task: &Task) -> String {
+    let w = lang.words().tasks;
+    let phase = match task.phase {
+        TaskPhase::Begun => w.task_phase_begun,
+        TaskPhase::Bill => w.task_phase_bill,
+        TaskPhase::Splitting => w.task_phase_splitting,
+        TaskPhase::Keys => w.task_phase_keys,
+        TaskPhase::Publishing => w.task_phase_publishing,
+    };
+    match task.total {
+        Some(total) => format!("{phase} · {} / {}", Count(task.done), Count(total)),
+        None => phase.to_owned(),
+    }
+}
+
+/// Why it failed: the stable code with its sentence, and what exactly.
+fn why(lang: Lang, task: &Task) -> Option<String> {
+    let detail = task.error_detail.as_deref().unwrap_or_default();
+    let code = task.error_code.as_deref();
+    let known = code.and_then(|id| Code::ALL.iter().find(|code| code.id() == id));
+    match (known, detail) {
+        (None, "") => None,
+        (None, detail) => Some(detail.to_owned()),
+        (Some(code), detail) => {
+            let sentence = Refusal::Why(*code).say(lang);
+            let rest = if detail.is_empty() { String::new() } else { format!(" · {detail}") };
+            Some(format!("{} {sentence}{rest}", code.id()))
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Work with its progress, and what runs by itself.
+super::texts! {
+    meta: "耗时的工作看得见、停得下；自动作业迟到或出错会说明", "Long work can be watched and stopped; jobs say when they are late or fail";
+    task_list: "任务列表", "Work";
+    task_list_hint: "最近的在前；取消后不会留下半个结果", "Newest first; what is cancelled leaves nothing half done";
+    no_tasks: "还没有任务", "No work yet";
+    no_tasks_next: "切日开始后会显示在这里。", "A cut stands here once it has begun.";
+    task_what: "工作", "Work and subject";
+    task_progress: "进度", "Progress";
+    task_asked: "发起", "Asked";
+    task_ended: "结束", "Ended";
+    task_result: "结果", "Result";
+    task_cancel: "取消", "Cancel";
+    task_cut: "切日", "Day cut";
+    task_queued: "排队中", "Queued";
+    task_running: "进行中", "Running";
+    task_stopping: "正在停止", "Stopping";
+    task_done: "已完成", "Done";
+    task_failed: "失败", "Failed";
+    task_cancelled: "已取消", "Cancelled";
+    task_phase_begun: "开始", "Begun";
+    task_phase_bill: "取账单并核对", "Fetching and matching the bill";
+    task_phase_splitting: "计算并保存分账", "Splitting and storing";
+    task_phase_keys: "建立索引", "Making keys";
+    task_phase_publishing: "发布文件", "Publishing";
+    job_list: "自动作业", "Jobs";
+    job_list_hint: "空闲的作业每分钟记录一次", "An idle job notes its runs once a minute";
+    job_what: "作业", "Job";
+    job_often: "频率", "How often";
+    job_last: "上次运行", "Last run";
+    job_runs: "次数", "Runs";
+    job_done: "处理数", "Done";
+    job_last_error: "上次错误", "Last error";
+    job_once: "启动后一次", "once after a start";
+    job_by_each: "每个进程", "in each process";
+    job_by_one: "同时只有一个进程", "one process at a time";
+    job_never: "尚未运行", "Has not run";
+    job_in_time: "准时", "In time";
+    job_failed: "上次失败", "Last run failed";
+    does_outbox: "投递商户通知", "Delivers merchants' notifications";
+    does_daily: "切日与结算到期的业务日", "Cuts and settles the days that are due";
+    does_left_behind: "启动后处理遗留订单", "Settles what an earlier process left behind";
+    does_resolve: "向机构查询结果不明的订单", "Asks for orders whose answer never came";
+    does_import: "接收机构文件", "Takes institutions' files in";
+    does_ledger: "备忘账成链", "Chains the memo ledger's entries";
+    does_nonces: "清理过期请求随机串", "Forgets old request nonces";
+    does_tasks: "标记中断的任务", "Marks work whose process is gone";
+}
