@@ -201,7 +201,7 @@ impl Platform {
 
     /// How many files the institution's inbox shows.
     fn offered(&self) -> usize {
-        let scope = Scope::Institution(self.id);
+        let scope = Scope::Institution(InstitutionId::new(self.id));
         self.app.db.read_blocking(|tx| exchange::waiting(tx, &scope)).unwrap().len()
     }
 
@@ -427,7 +427,7 @@ async fn a_cut_that_is_stopped_publishes_nothing_and_the_next_one_finishes_it() 
     for kind in Kind::all() {
         let platform = Platform::new(kind, &orders).await;
         let desk = platform.app.desk(platform.id).await.unwrap();
-        let client = platform.app.channel(platform.id).await.unwrap().client;
+        let client = platform.app.channel(platform.id).await.unwrap();
         // Somebody wants it to stop when its first file is written: it stops at the next batch.
         let stop = Arc::new(AtomicBool::new(false));
         let wanted = Arc::clone(&stop);
@@ -458,7 +458,7 @@ async fn a_cut_is_stopped_through_its_task_and_not_begun_again_by_itself() {
         let platform = Platform::new(kind, &orders).await;
         let app = &platform.app;
         let desk = app.desk(platform.id).await.unwrap();
-        let client = app.channel(platform.id).await.unwrap().client;
+        let client = app.channel(platform.id).await.unwrap();
         // The task is looked at once a second: the first file waits for that.
         let db = app.db.clone();
         let watch = Arc::new(move |progress| {

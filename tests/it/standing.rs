@@ -296,7 +296,7 @@ async fn the_migration_fills_what_the_results_of_before_say() {
     Db::open(f.database.url(), Create::Yes).unwrap();
     assert_eq!(read(), before);
     assert_eq!(hand.app.db.read_blocking(exchange::standing_breaks).unwrap(), Vec::<String>::new());
-    let scope = Scope::Institution(f.world.institution);
+    let scope = Scope::Institution(mingfen::db::columns::InstitutionId::new(f.world.institution));
     let waiting = hand.app.db.read_blocking(|tx| exchange::waiting(tx, &scope)).unwrap();
     assert_eq!(waiting.iter().map(|(file, _)| file.id).collect::<Vec<_>>(), [late.id, stl.id]);
     f.stop().await;

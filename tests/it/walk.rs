@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mingfen::gateway::wechat;
 use mingfen::people::Role;
-use mingfen::people::rights::Resource::{Desk, Exceptions, Files, Orders, Rules, Settlements};
+use mingfen::people::rights::Resource::{Desk, Exceptions, Files, Orders, Rules, Settlements, Tasks};
 use mingfen::people::rights::Right::{Manage, View};
 use mingfen::people::rights::Tenant::{Institution, Merchant, Platform};
 use mingfen::people::rights::{Resource, Right, Tenant};
@@ -75,6 +75,8 @@ const ROWS: &[Row] = &[
     page("/admin/exceptions", Platform, Exceptions, "例外", "Exceptions"),
     page("/admin/files", Platform, Files, "文件", "Files"),
     row("GET", "/admin/files/{name}", May(Platform, View, Files)),
+    page("/admin/tasks", Platform, Tasks, "任务", "Tasks"),
+    row("POST", "/admin/tasks/{id}/cancel", May(Platform, Manage, Tasks)),
     Row { heading: Some("云栖茶舍"), ..page("/merchant", Merchant, Desk, "工作台", "Desk") },
     page("/merchant/orders", Merchant, Orders, "订单", "Orders"),
     page("/merchant/orders/{order_no}", Merchant, Orders, "订单", "Order"),
