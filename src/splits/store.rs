@@ -7,11 +7,9 @@ use diesel::prelude::*;
 use super::row_store::SplitRow;
 use crate::db::Tx;
 use crate::db::columns::{As, BillId, FileId, InstitutionId, ResultId};
-use crate::db::schema::{
-    bill_order, day_cut, file_result, file_standing, result_line, rule_version, split_order,
-};
+use crate::db::schema::{bill_order, day_cut, file_standing, result_line, rule_version, split_order};
 use crate::error::Error;
-use crate::exchange::{AnswerStage, ExchangedFile};
+use crate::exchange::ExchangedFile;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
 use crate::kernel::file::ret::RetStatus;
@@ -287,39 +285,6 @@ pub fn entries(tx: &mut Tx<'_>, file: &ExchangedFile, after: i32, limit: i32) ->
 /// One order of a file.
 pub fn entry(tx: &mut Tx<'_>, file: &ExchangedFile, n: i32) -> Result<Option<Entry>, Error> {
     Ok(entries(tx, file, n.saturating_sub(1), 1)?.into_iter().find(|entry| entry.order.n == n))
-}
-
-/// The first O of a file of which no FINAL speaks, by place.
-pub fn unanswered(tx: &mut Tx<'_>, file: &ExchangedFile, limit: i64) -> Result<Vec<i32>, Error> {
-    let (mut found, mut after) = (Vec::new(), 0);
-    let limit = usize::try_from(limit).unwrap_or(0);
-    // Page by page: results answer in order, mostly, and a join would read the whole file.
-    loop {
-        let page: Vec<i32> = of!(split_order, file)
-            .filter(split_order::reason.is_null())
-            .filter(split_order::n.gt(after))
-            .order(split_order::n.asc())
-            .limit(PAGE)
-            .select(split_order::n)
-            .load(tx.conn())?;
-        let Some(last) = page.last() else { return Ok(found) };
-        let said: HashSet<i32> = result_line::table
-            .inner_join(file_result::table)
-            .filter(file_result::file_id.eq(file.id))
-            .filter(file_result::stage.eq(As(AnswerStage::Final)))
-            .filter(result_line::n.gt(after))
-            .filter(result_line::n.le(last))
-            .select(result_line::n)
-            .load(tx.conn())?
-            .into_iter()
-            .collect();
-        after = *last;
-        found.extend(page.into_iter().filter(|n| !said.contains(n)));
-        if found.len() >= limit {
-            found.truncate(limit);
-            return Ok(found);
-        }
-    }
 }
 
 /// What the lines of each split order of a file add up to.

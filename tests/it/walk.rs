@@ -179,6 +179,7 @@ impl Walk {
             ("{name}", SPL.to_owned()),
             ("/static/{digest}/{path:.*}", style.to_owned()),
             ("{number}", "1".to_owned()),
+            ("{id}", "1".to_owned()),
             ("{institution}", "SANDBOX".to_owned()),
         ]);
         let mut raw = played.database.raw();

@@ -87,24 +87,24 @@ pub(in crate::web) async fn cancel(
 }
 
 fn job_row(lang: Lang, job: &Job, run: Option<JobRun>, now: i64) -> JobRow {
-    let w = lang.words().tasks;
+    let said = lang.words().tasks;
     let seconds = job.every.map(|pause| pause.as_secs());
     let state = match run.as_ref().map(|run| (tasks::lag(run, now), run)) {
-        None => Tag::new(Mood::Plain, w.job_never),
+        None => Tag::new(Mood::Plain, said.job_never),
         Some((Some(late), _)) => Tag::new(Mood::Bad, Pace::Late(late / 60_000_000).say(lang)),
-        Some((None, run)) if run.failed_at == Some(run.ended_at) => Tag::new(Mood::Bad, w.job_failed),
-        Some((None, _)) => Tag::new(Mood::Ok, w.job_in_time),
+        Some((None, run)) if run.failed_at == Some(run.ended_at) => Tag::new(Mood::Bad, said.job_failed),
+        Some((None, _)) => Tag::new(Mood::Ok, said.job_in_time),
     };
     JobRow {
         what: job_words(lang.words(), job.name),
         name: job.name.as_str(),
         often: match seconds {
             Some(seconds) => Pace::Every(seconds).say(lang),
-            None => w.job_once.to_owned(),
+            None => said.job_once.to_owned(),
         },
         by: match job.by {
-            RunBy::Each => w.job_by_each,
-            RunBy::One => w.job_by_one,
+            RunBy::Each => said.job_by_each,
+            RunBy::One => said.job_by_one,
         },
         state,
         last: run.as_ref().map(|run| When(run.ended_at)),
@@ -130,21 +130,21 @@ fn job_words(w: &Words, job: JobName) -> &'static str {
 }
 
 fn task_row(lang: Lang, task: Task, manages: bool) -> TaskRow {
-    let w = lang.words().tasks;
+    let said = lang.words().tasks;
     let stops = task.cancel_asked_by.is_some();
     let (mood, word) = match task.state {
-        TaskState::Queued => (Mood::Waits, w.task_queued),
-        TaskState::Running if stops => (Mood::Waits, w.task_stopping),
-        TaskState::Running => (Mood::Waits, w.task_running),
-        TaskState::Done => (Mood::Ok, w.task_done),
-        TaskState::Failed => (Mood::Bad, w.task_failed),
-        TaskState::Cancelled => (Mood::Plain, w.task_cancelled),
+        TaskState::Queued => (Mood::Waits, said.task_queued),
+        TaskState::Running if stops => (Mood::Waits, said.task_stopping),
+        TaskState::Running => (Mood::Waits, said.task_running),
+        TaskState::Done => (Mood::Ok, said.task_done),
+        TaskState::Failed => (Mood::Bad, said.task_failed),
+        TaskState::Cancelled => (Mood::Plain, said.task_cancelled),
     };
     let open = matches!(task.state, TaskState::Queued | TaskState::Running);
     TaskRow {
         id: task.id,
         kind: match task.kind {
-            TaskKind::Cut => w.task_cut,
+            TaskKind::Cut => said.task_cut,
         },
         asked_at: When(task.asked_at),
         state: Tag::new(mood, word),
@@ -160,13 +160,13 @@ fn task_row(lang: Lang, task: Task, manages: bool) -> TaskRow {
 
 /// What it is at, and how much of it is done.
 fn progress(lang: Lang, task: &Task) -> String {
-    let w = lang.words().tasks;
+    let said = lang.words().tasks;
     let phase = match task.phase {
-        TaskPhase::Begun => w.task_phase_begun,
-        TaskPhase::Bill => w.task_phase_bill,
-        TaskPhase::Splitting => w.task_phase_splitting,
-        TaskPhase::Keys => w.task_phase_keys,
-        TaskPhase::Publishing => w.task_phase_publishing,
+        TaskPhase::Begun => said.task_phase_begun,
+        TaskPhase::Bill => said.task_phase_bill,
+        TaskPhase::Splitting => said.task_phase_splitting,
+        TaskPhase::Keys => said.task_phase_keys,
+        TaskPhase::Publishing => said.task_phase_publishing,
     };
     match task.total {
         Some(total) => format!("{phase} · {} / {}", Count(task.done), Count(total)),

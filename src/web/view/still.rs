@@ -60,11 +60,11 @@ pub fn days(tx: &mut Tx<'_>, lang: Lang, scope: &Scope, now: Instant) -> Result<
 }
 
 fn wait(lang: Lang, missing: &Missing) -> WaitView {
-    let w = lang.words().files;
+    let said = lang.words().files;
     let who = match missing.need.who() {
-        Who::Institution => Tag::new(Mood::Waits, w.by_institution),
-        Who::Platform => Tag::new(Mood::Waits, w.by_platform),
-        Who::Both => Tag::new(Mood::Bad, w.by_both),
+        Who::Institution => Tag::new(Mood::Waits, said.by_institution),
+        Who::Platform => Tag::new(Mood::Waits, said.by_platform),
+        Who::Both => Tag::new(Mood::Bad, said.by_both),
     };
     WaitView {
         day: Day(missing.day.to_i32()),
