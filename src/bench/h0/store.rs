@@ -3,8 +3,10 @@ use diesel::dsl::{count, count_star};
 use diesel::prelude::*;
 
 use super::super::world::World;
+use crate::db::columns::As;
 use crate::db::schema::{order_event, outbox, pay_order};
 use crate::db::{Backend, Conn};
+use crate::orders::EventKind;
 
 /// How many orders of the bench's requests are stored, and how many of them have exactly one code_url.
 pub(super) fn placed(world: &World) -> anyhow::Result<(usize, usize)> {
@@ -14,7 +16,7 @@ pub(super) fn placed(world: &World) -> anyhow::Result<(usize, usize)> {
         let events = order_event::table
             .inner_join(pay_order::table.on(pay_order::id.eq(order_event::order_id)))
             .filter(ours)
-            .filter(order_event::kind.eq("PAYING"));
+            .filter(order_event::kind.eq(As(EventKind::Paying)));
         let told = events.select(count_star()).first(tx.conn())?;
         let payable = events.select(count(order_event::order_id).aggregate_distinct()).first(tx.conn())?;
         Ok((placed, payable, told))

@@ -76,11 +76,14 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
 
 /// Asks a task to stop.
 pub(in crate::web) async fn cancel(
-    Pressed(visitor): Pressed,
+    visitor: Visitor,
+    pressed: Result<Pressed, Fault>,
     app: Data<App>,
     id: Path<i64>,
 ) -> Result<HttpResponse, Fault> {
+    // Who may not is told so before anybody looks at the form.
     visitor.platform(Right::Manage, Resource::Tasks)?;
+    let Pressed(visitor) = pressed?;
     let (id, actor, now) = (TaskId::new(id.into_inner()), visitor.actor(), app.clock.now());
     app.db.write(move |tx| tasks::cancel(tx, id, &actor, now)).await?;
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/admin/tasks")).finish())
