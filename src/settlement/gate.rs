@@ -132,7 +132,10 @@ pub fn stands_still(tx: &mut Tx<'_>, institution: i64, now: Instant) -> Result<O
 /// before it lists, so each of these must be executed: an earlier day that is closed keeps the later ones closed.
 pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
-    if ledger::state(tx, InstitutionId::new(institution), day)? == CustodyState::Open {
+    let of = InstitutionId::new(institution);
+    // The bill is posted before its orders are split: a cut that was stopped in between has no file, and a day without
+    // orders has one.
+    if ledger::state(tx, of, day)? == CustodyState::Open || splits::recorded(tx, of, day)?.is_empty() {
         missing.push(Missing { need: Need::Cut, day, file: None, lines: Vec::new(), open: 0 });
     }
     let (mut void_days, mut told) = (BTreeSet::new(), 0_usize);
