@@ -7,10 +7,14 @@ use mingfen::db::{Conn, Db};
 use crate::support::database::{Kind, Raw, TestDatabase, migration};
 
 /// Tables whose rows may change. Every other table in the catalogue is append-only.
-const MUTABLE: [&str; 13] = [
+const MUTABLE: [&str; 17] = [
     "app_user",
+    "channel",
+    "channel_key",
     "credential",
+    "enrolment",
     "institution",
+    "institution_key",
     "job_lease",
     "ledger_day",
     "outbox",
