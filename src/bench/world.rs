@@ -11,11 +11,13 @@ use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::db::{Backend, Create};
 use crate::exchange::{self, Incoming};
-use crate::institutions::{self, Institution, NewInstitution, ResultEncoding};
+use crate::error::Error;
+use crate::institutions::{self, Institution};
 use crate::kernel::rule;
-use crate::merchants::{self, NewSubMerchant};
 use crate::people::Actor;
-use crate::people::credentials::{self, AnswerMode, NewCredential};
+use crate::merchants::credentials::{self, AnswerMode, NewCredential};
+use crate::merchants::founding::{ChannelPart, Founding, InstitutionPart, MerchantPart, TenantPart};
+use crate::merchants::tenants;
 use crate::protocol::crypto::{MasterKey, PrivateKey, base64};
 use crate::protocol::wechat::notification::ApiV3Key;
 use crate::settlement;
@@ -28,6 +30,8 @@ pub const PLATFORM: &str = "LOAD";
 const ALWAYS: &str = "2026-01-01T00:00:00+08:00";
 /// Our number at the institution.
 pub const CHANNEL_SP_MCHID: &str = "1800000001";
+/// The tenant's number.
+const SP_MCHID: &str = "1900000001";
 /// Names the institution's key on its messages.
 pub const ANSWER_SERIAL: &str = "5E1F00D05E1F00D05E1F00D05E1F00D05E1F00D0";
 
@@ -97,7 +101,7 @@ fn found(
     apiv3_key: &ApiV3Key,
     merchants: usize,
 ) -> anyhow::Result<(Institution, i64, i64)> {
-    let (key_pem, public_pem) = (key.to_pem()?, key.public_key()?.to_pem()?);
+    let public_pem = key.public_key()?.to_pem()?;
     let caller_apiv3 = ApiV3Key::generate()?;
     let bundle = bundle(merchants)?;
     let signature = base64(&key.sign_sha256(bundle.as_bytes())?);
@@ -108,32 +112,10 @@ fn found(
     exchange::publish(&inbox, &name, &incoming.digest(), &incoming.signature)?;
     let now = app.clock.now();
     let (master, actor) = (&app.master_key, Actor::shell());
+    let founding = document(key, apiv3_key, merchants)?;
     let made = app.db.write_blocking(|tx| {
-        let institution = NewInstitution {
-            code: INSTITUTION,
-            name: "压测机构",
-            platform_code: PLATFORM,
-            order_prefix: "BN",
-            channel_base_url: "http://127.0.0.1:9",
-            channel_sp_mchid: CHANNEL_SP_MCHID,
-            channel_sp_appid: "wx1800000001",
-            channel_merchant_serial: "00AA00AA",
-            channel_private_key_pem: &key_pem,
-            channel_apiv3_key: apiv3_key.expose(),
-            channel_answer_serial: ANSWER_SERIAL,
-            channel_answer_key_pem: &public_pem,
-            file_public_key_pem: &public_pem,
-            result_encoding: ResultEncoding::Ascii,
-        };
-        let id = institutions::create(tx, master, now, &actor, &institution)?;
-        let tenant = credentials::add_platform_merchant(
-            tx,
-            now,
-            &actor,
-            "1900000001",
-            "wx1900000001",
-            "压测平台商户",
-        )?;
+        founding.establish(tx, master, app.clock.instant(), &actor)?;
+        let tenant = tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id;
         let credential = NewCredential {
             platform_merchant_id: tenant,
             serial: "00BB00BB",
@@ -142,22 +124,52 @@ fn found(
             answer_mode: AnswerMode::Certificate,
         };
         let credential = credentials::create(tx, master, now, &actor, &credential)?;
-        for n in 0..merchants {
-            let (number, inst_number) = (merchant(n), inst_merchant_no(n));
-            let new = NewSubMerchant {
-                merchant: &number,
-                platform_merchant_id: tenant,
-                institution_id: id,
-                inst_merchant_no: &inst_number,
-                name: &number,
-            };
-            merchants::create(tx, now, &actor, &new)?;
-        }
-        let institution = institutions::by_id(tx, id)?;
+        let institution = institutions::by_code(tx, INSTITUTION)?;
         settlement::receive(tx, &institution, &incoming, now)?;
         Ok((institution, tenant, credential))
     });
     Ok(made?)
+}
+
+/// What the bench's platform is founded with.
+fn document(key: &PrivateKey, apiv3_key: &ApiV3Key, merchants: usize) -> anyhow::Result<Founding> {
+    let public_pem = key.public_key()?.to_pem()?;
+    let founding = Founding {
+        institution: Some(InstitutionPart {
+            code: INSTITUTION.to_owned(),
+            name: "压测机构".to_owned(),
+            platform_code: PLATFORM.to_owned(),
+            order_prefix: "BN".to_owned(),
+            result_encoding: "ASCII".to_owned(),
+        }),
+        channel: vec![ChannelPart {
+            institution: None,
+            channel: "wechat".to_owned(),
+            language: "wechat_v3".to_owned(),
+            base_url: "http://127.0.0.1:9".to_owned(),
+            sp_mchid: CHANNEL_SP_MCHID.to_owned(),
+            sp_appid: "wx1800000001".to_owned(),
+            serial: Some("00AA00AA".to_owned()),
+            private_key: Some(key.to_pem()?),
+            apiv3_key: Some(apiv3_key.expose().to_owned()),
+        }],
+        tenant: vec![TenantPart {
+            sp_mchid: SP_MCHID.to_owned(),
+            sp_appid: "wx1900000001".to_owned(),
+            name: "压测平台商户".to_owned(),
+        }],
+        merchant: (0..merchants)
+            .map(|n| MerchantPart {
+                merchant: merchant(n),
+                name: merchant(n),
+                tenant: SP_MCHID.to_owned(),
+                institution: None,
+                inst_merchant_no: inst_merchant_no(n),
+            })
+            .collect(),
+        ..Founding::default()
+    };
+    Ok(founding.with_keys(&public_pem, (ANSWER_SERIAL, &public_pem)))
 }
 
 /// Approves every merchant, three receivers, and one rule: platform, agent and supplier beside the merchant.

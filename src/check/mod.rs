@@ -5,14 +5,15 @@ mod store;
 use crate::app::App;
 use crate::clock::micros;
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{Desk, Folder};
-use crate::institutions::{self, Keys};
+use crate::institutions::{self, PlatformKeys};
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::ledger;
-use crate::protocol::wechat::notification;
+use crate::protocol::wechat::notification::{self, ApiV3Key};
 use crate::protocol::wechat::shapes::OrderView;
 use crate::splits;
 
@@ -22,13 +23,16 @@ const BATCH: i64 = 500;
 /// Everything that is broken, in words. Blocks.
 pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
     app.db.read_blocking(|tx| {
+        let ours = PlatformKeys::read(tx, &app.master_key, app.clock.now())?;
+        let platform = institutions::file_keys(tx)?;
         let mut breaks = store::unprotected(tx)?;
         breaks.extend(store::contradictions(tx)?);
         breaks.extend(splits::unsplit_breaks(tx)?);
         breaks.extend(raw_evidence(tx)?);
         breaks.extend(ledger::chain_breaks(tx)?);
         for institution in institutions::all(tx)? {
-            let keys = institutions::keys(tx, &app.master_key, &institution)?;
+            let id = InstitutionId::new(institution.id);
+            let keys = institutions::evidence_keys(tx, &app.master_key, id)?;
             breaks.extend(payments(tx, institution.id, &keys)?);
             breaks.extend(ledger::breaks(tx, institution.id)?);
             breaks.extend(ledger::snapshot_breaks(tx, institution.id)?);
@@ -38,8 +42,8 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
                 }
             }
             let folder = Folder::new(&app.config.data_dir, &institution.code);
-            let desk = Desk { institution, folder, key: app.keys.files.private_key.clone() };
-            breaks.extend(files::breaks(tx, &desk, &app.keys.files.public_key)?);
+            let desk = Desk { institution, folder, key: ours.files.private_key.clone() };
+            breaks.extend(files::breaks(tx, &desk, &platform)?);
         }
         Ok(breaks)
     })
@@ -59,7 +63,7 @@ fn raw_evidence(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
 }
 
 /// Every payment is what its signed message says.
-fn payments(tx: &mut Tx<'_>, institution: i64, keys: &Keys) -> Result<Vec<String>, Error> {
+fn payments(tx: &mut Tx<'_>, institution: i64, keys: &[ApiV3Key]) -> Result<Vec<String>, Error> {
     let mut breaks = Vec::new();
     let mut after = 0;
     loop {
@@ -71,9 +75,10 @@ fn payments(tx: &mut Tx<'_>, institution: i64, keys: &Keys) -> Result<Vec<String
     }
 }
 
-fn is_proven(payment: &store::Proven, keys: &Keys) -> bool {
+fn is_proven(payment: &store::Proven, keys: &[ApiV3Key]) -> bool {
     let plain = if payment.kind == "NOTIFICATION" {
-        notification::open(&keys.apiv3_key, &payment.body).ok().map(|(_, plain)| plain)
+        let opened = keys.iter().find_map(|key| notification::open(key, &payment.body).ok());
+        opened.map(|(_, plain)| plain)
     } else {
         Some(payment.body.clone())
     };

@@ -187,6 +187,42 @@ macro_rules! words {
     };
 }
 
+/// Words that only one room knows, a `text_enum!` of its own: `stored_words!(Purpose, Language);`.
+macro_rules! stored_words {
+    ($($type:ty),+ $(,)?) => {$(
+        impl $crate::db::columns::Stored for $type {
+            type Base = diesel::sql_types::Text;
+            type Raw = String;
+            fn raw(&self) -> String {
+                self.as_str().to_owned()
+            }
+            fn of_raw(raw: String) -> Option<Self> {
+                <$type>::parse(&raw)
+            }
+        }
+
+        impl diesel::deserialize::FromSql<diesel::sql_types::Text, $crate::db::MultiBackend> for $type {
+            fn from_sql(
+                bytes: <$crate::db::MultiBackend as diesel::backend::Backend>::RawValue<'_>,
+            ) -> diesel::deserialize::Result<Self> {
+                type Read = $crate::db::columns::As<$type>;
+                <Read as diesel::deserialize::FromSql<
+                    diesel::sql_types::Text,
+                    $crate::db::MultiBackend,
+                >>::from_sql(bytes).map(|read| read.0)
+            }
+        }
+
+        impl diesel::deserialize::Queryable<diesel::sql_types::Text, $crate::db::MultiBackend> for $type {
+            type Row = Self;
+            fn build(row: Self) -> diesel::deserialize::Result<Self> {
+                Ok(row)
+            }
+        }
+    )+};
+}
+pub(crate) use stored_words;
+
 impl Stored for Fen {
     type Base = BigInt;
     type Raw = i64;

@@ -8,7 +8,7 @@ use super::store::{self, ExchangedFile, FileResult, NewFile, NewResult, ResultLi
 use crate::clock::micros;
 use crate::db::Tx;
 use crate::error::{Code, Error};
-use crate::institutions::{Institution, ResultEncoding};
+use crate::institutions::{Institution, Purpose, ResultEncoding};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetReader};
 use crate::kernel::file::{ResultName, Stage};
@@ -61,7 +61,7 @@ pub fn import_result(
     if store::by_name(tx, institution.id, &asks_again)?.is_some() {
         return Ok(Imported::Again);
     }
-    let Some(digest) = admit(tx, institution, incoming)? else { return Ok(Imported::Again) };
+    let Some(digest) = admit(tx, institution, incoming, (Purpose::Files, now))? else { return Ok(Imported::Again) };
     let answered = store::by_name(tx, institution.id, &name.file.to_string())?
         .filter(|file| file.direction == "OUT")
         .ok_or_else(|| {

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::channels::http::Outgoing;
 use crate::clock;
 use crate::error::Error;
-use crate::people::credentials::{self, AnswerMode};
+use crate::merchants::credentials::{self, AnswerMode};
 use crate::protocol::wechat::notification::{self, Event, TRANSACTION_SUCCESS};
 use crate::protocol::wechat::sign::Stamp;
 
@@ -97,7 +97,7 @@ async fn send(app: &App, note: &Due) -> Result<(), String> {
 async fn seal(app: &App, note: &Due) -> Result<Outgoing, Error> {
     let (master, id) = (app.master_key.clone(), note.credential_id);
     let credential = app.db.read(move |tx| credentials::by_id(tx, &master, id)).await?;
-    let (keys, now, note) = (app.keys.clone(), app.clock.instant(), note.clone());
+    let (keys, now, note) = (app.keys().await?, app.clock.instant(), note.clone());
     let sealed = tokio::task::spawn_blocking(move || {
         let event = Event {
             id: &note.event_id,

@@ -7,7 +7,7 @@ use crate::channels::wechat::{Answer, Client, Evidence, Settings};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Error;
-use crate::institutions::{Institution, Keys};
+use crate::institutions::{self, Institution, Keys};
 use crate::kernel::calendar::Instant;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
@@ -39,12 +39,14 @@ pub struct Outside<'a> {
 pub struct Channel {
     /// Whose it is.
     pub institution: Institution,
+    /// How it is spoken to.
+    pub profile: institutions::Channel,
     /// Speaks to it.
     pub client: Client,
     /// Verifies its notifications.
     pub answer_keys: Vec<AnswerKey>,
-    /// Opens its notifications.
-    pub apiv3_key: ApiV3Key,
+    /// Open its notifications, the newest first.
+    pub apiv3_keys: Vec<ApiV3Key>,
     /// Where it notifies us of payments.
     pub notify_url: String,
 }
@@ -53,28 +55,25 @@ impl Channel {
     /// The channel of an institution that reaches us at `public_url`.
     pub fn open(
         institution: Institution,
+        profile: institutions::Channel,
         keys: Keys,
         http: &Guarded,
         clock: &Clock,
         public_url: &str,
     ) -> Result<Self, Error> {
-        let serial = institution.channel_answer_serial.clone();
-        let answer_keys = vec![AnswerKey { serial, key: keys.answer_key }];
-        let signer = Signer {
-            mchid: institution.channel_sp_mchid.clone(),
-            serial: institution.channel_merchant_serial.clone(),
-            key: keys.private_key,
-        };
-        let base_url = institution.channel_base_url.clone();
+        let answer_keys = keys.answer_keys;
+        let own = keys.own;
+        let signer = Signer { mchid: profile.sp_mchid.clone(), serial: own.serial, key: own.private_key };
+        let base_url = profile.base_url.clone();
         let settings = Settings { base_url, signer, answer_keys: answer_keys.clone() };
         let client = Client::new(http.clone(), clock.clone(), settings).map_err(Error::internal)?;
         let notify_url = format!("{public_url}/notify/{}/wechat", institution.code);
-        Ok(Self { institution, client, answer_keys, apiv3_key: keys.apiv3_key, notify_url })
+        Ok(Self { institution, profile, client, answer_keys, apiv3_keys: keys.apiv3_keys, notify_url })
     }
 
     /// The owner of an order of `merchant`, in the institution's numbers.
     pub(super) fn owner(&self, merchant: &SubMerchant) -> OrderOwner {
-        let sp_mchid = self.institution.channel_sp_mchid.clone();
+        let sp_mchid = self.profile.sp_mchid.clone();
         OrderOwner { sp_mchid, sub_mchid: merchant.inst_merchant_no.clone() }
     }
 }
@@ -119,7 +118,7 @@ pub(super) async fn ask(outside: &Outside<'_>, order: &Order, merchant: &SubMerc
     };
     match answer.value.trade_state {
         TradeState::Success | TradeState::Refund => {
-            let Some(fact) = fact_of(outside, order.institution_id, answer) else {
+            let Some(fact) = fact_of(outside, answer) else {
                 return Ok(Told::Unknown);
             };
             match outside.intake.submit(fact).await? {
@@ -134,22 +133,27 @@ pub(super) async fn ask(outside: &Outside<'_>, order: &Order, merchant: &SubMerc
     }
 }
 
-fn fact_of(outside: &Outside<'_>, institution_id: i64, answer: Evidence<OrderView>) -> Option<PaymentFact> {
+fn fact_of(outside: &Outside<'_>, answer: Evidence<OrderView>) -> Option<PaymentFact> {
     let raw = RawMessage {
         kind: RawKind::QueryAnswer,
         received_at: outside.clock.now(),
         headers: answer.stamp.to_text(),
         body: answer.body,
     };
-    payment_fact(institution_id, answer.value, raw)
+    payment_fact(&outside.channel.profile, answer.value, raw)
 }
 
-/// The payment that a verified order view tells of; `None` when it lacks what a payment must have.
-pub fn payment_fact(institution_id: i64, view: OrderView, raw: RawMessage) -> Option<PaymentFact> {
+/// The payment that a channel's verified order view tells of; `None` when it lacks what a payment must have.
+pub fn payment_fact(
+    channel: &institutions::Channel,
+    view: OrderView,
+    raw: RawMessage,
+) -> Option<PaymentFact> {
     let paid =
         view.amount.map(|amount| amount.total).filter(|paid| *paid > Fen::ZERO && *paid <= Fen::MAX)?;
     Some(PaymentFact {
-        institution_id,
+        institution_id: channel.institution.get(),
+        channel: channel.word,
         order_no: view.out_trade_no,
         inst_order_no: view.transaction_id.filter(|no| is_inst_order_no(no))?,
         inst_merchant_no: view.sub_mchid,
@@ -172,8 +176,8 @@ pub async fn refresh(outside: &Outside<'_>, known: Standing) -> Result<Option<St
     if matches!(known.state, OrderState::Paid | OrderState::Closed) {
         return Ok(Some(known));
     }
-    let (order, id) = (known.order.clone(), known.order.sub_merchant_id);
-    let merchant = outside.db.read(move |tx| merchants::by_id(tx, id)).await?;
+    let order = known.order.clone();
+    let merchant = merchant_of(outside, &order).await?;
     match ask(outside, &order, &merchant).await? {
         Told::Unknown => Ok(None),
         Told::Absent => Ok(Some(known)),
@@ -181,6 +185,12 @@ pub async fn refresh(outside: &Outside<'_>, known: Standing) -> Result<Option<St
         Told::Closed(reason) => Ok(Some(advance(outside, order, Event::Closed(reason)).await?)),
         Told::NotPaid => back_to_paying(outside, known).await.map(Some),
     }
+}
+
+/// Who is paid by an order, at the institution that carries it.
+async fn merchant_of(outside: &Outside<'_>, order: &Order) -> Result<SubMerchant, Error> {
+    let (id, institution) = (order.sub_merchant_id, order.institution_id);
+    outside.db.read(move |tx| merchants::enrolled(tx, id, institution)).await
 }
 
 /// An order that had a code_url before its state became unknown can be paid by it again.
@@ -199,8 +209,7 @@ pub async fn close(outside: &Outside<'_>, known: Standing) -> Result<Closed, Err
         OrderState::Closed => return Ok(Closed::Done),
         OrderState::Created | OrderState::Paying | OrderState::Unknown => {}
     }
-    let id = known.order.sub_merchant_id;
-    let merchant = outside.db.read(move |tx| merchants::by_id(tx, id)).await?;
+    let merchant = merchant_of(outside, &known.order).await?;
     let owner = outside.channel.owner(&merchant);
     match outside.channel.client.close(&known.order.order_no, &owner).await {
         Answer::Ok(()) => closed(outside, known.order, "closed by the merchant").await,
@@ -226,8 +235,7 @@ async fn closed(outside: &Outside<'_>, order: Order, reason: &str) -> Result<Clo
 /// Leaves `UNKNOWN` (or a `CREATED` that was never sent): asks, and goes on with what the institution says.
 /// Whether the state is known now.
 pub async fn resolve(outside: &Outside<'_>, order: Order) -> Result<bool, Error> {
-    let id = order.sub_merchant_id;
-    let merchant = outside.db.read(move |tx| merchants::by_id(tx, id)).await?;
+    let merchant = merchant_of(outside, &order).await?;
     let expires = order.time_expire.unwrap_or_else(|| order.created_at.saturating_add(DEFAULT_LIFE));
     if expires > outside.clock.now() {
         let placed = resume(outside, order, &merchant).await?;

@@ -207,8 +207,8 @@ fn native_request(channel: &Channel, order: &Order, merchant: &SubMerchant) -> R
     let declared = Declared { tags: order.tag_list(), parties: order.party_map() };
     let attach = attach::join(&declared, &order.attach).map_err(Error::internal)?;
     Ok(NativeRequest {
-        sp_appid: channel.institution.channel_sp_appid.clone(),
-        sp_mchid: channel.institution.channel_sp_mchid.clone(),
+        sp_appid: channel.profile.sp_appid.clone(),
+        sp_mchid: channel.profile.sp_mchid.clone(),
         sub_appid: None,
         sub_mchid: merchant.inst_merchant_no.clone(),
         description: order.description.clone(),

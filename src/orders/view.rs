@@ -5,13 +5,13 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::kernel::state::OrderState;
 use crate::merchants::SubMerchant;
-use crate::people::credentials::{self, PlatformMerchant};
+use crate::merchants::tenants::{self, PlatformMerchant};
 use crate::protocol::wechat::CNY;
 use crate::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
 
 /// The order in WeChat's shape, under the merchant's own numbers.
 pub fn view(tx: &mut Tx<'_>, standing: &Standing, merchant: &SubMerchant) -> Result<OrderView, Error> {
-    let tenant = credentials::platform_merchant_by_id(tx, standing.order.platform_merchant_id)?;
+    let tenant = tenants::by_id(tx, standing.order.platform_merchant_id)?;
     Ok(seen(standing, merchant, &tenant))
 }
 

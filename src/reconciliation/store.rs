@@ -5,7 +5,9 @@ use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use super::{Difference, DifferenceKind, Ours};
-use crate::db::schema::{bill, bill_order, difference, pay_order, payment, payment_key, sub_merchant};
+use crate::db::schema::{
+    bill, bill_order, difference, enrolment, pay_order, payment, payment_key, sub_merchant,
+};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::kernel::money::Fen;
@@ -140,7 +142,8 @@ pub(super) fn missing(tx: &mut Tx<'_>, of: &BillRow, after: i64, limit: i64) -> 
         .filter(bill_order::business_date.eq(of.business_date))
         .filter(bill_order::institution_id.eq(of.institution_id))
         .filter(bill_order::bill_id.eq(of.id))
-        .filter(bill_order::inst_order_no.eq(payment::inst_order_no));
+        .filter(bill_order::inst_order_no.eq(payment::inst_order_no))
+        .filter(bill_order::channel.eq(payment::channel));
     let rows: Vec<OursTuple> = payment::table
         .inner_join(pay_order::table.on(pay_order::id.eq(payment::order_id)))
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(payment::sub_merchant_id)))
@@ -263,7 +266,9 @@ pub fn elsewhere(tx: &mut Tx<'_>, of: &BillRow) -> Result<HashMap<i32, Vec<Strin
         .select((difference::business_date, difference::inst_order_no))
         .load(tx.conn())?;
     let ours: Vec<(i32, String)> = difference::table
-        .inner_join(payment_key::table.on(payment_key::inst_order_no.eq(difference::inst_order_no)))
+        .inner_join(payment_key::table.on(payment_key::inst_order_no
+            .eq(difference::inst_order_no)
+            .and(payment_key::institution_id.eq(difference::institution_id))))
         .filter(difference::institution_id.eq(of.institution_id))
         .filter(difference::business_date.eq(of.business_date))
         .filter(payment_key::business_date.ne(of.business_date))
@@ -280,7 +285,8 @@ pub fn elsewhere(tx: &mut Tx<'_>, of: &BillRow) -> Result<HashMap<i32, Vec<Strin
 /// Internal keys of an institution's sub-merchants.
 pub(super) fn sub_merchants(tx: &mut Tx<'_>, institution: i64) -> Result<HashMap<String, i64>, Error> {
     let rows: Vec<(String, i64)> = sub_merchant::table
-        .filter(sub_merchant::institution_id.eq(institution))
+        .inner_join(enrolment::table)
+        .filter(enrolment::institution_id.eq(institution))
         .select((sub_merchant::merchant, sub_merchant::id))
         .load(tx.conn())?;
     Ok(rows.into_iter().collect())

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::people::nonces;
+use crate::merchants::nonces;
 use crate::{ledger, notices};
 
 pub use import::run_once as import_files;

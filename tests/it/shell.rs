@@ -4,7 +4,8 @@ use std::process::{Command, Output};
 
 use mingfen::config::Config;
 use mingfen::people::login::{Browser, Doorkeeper};
-use mingfen::people::{Role, Scope, credentials, users};
+use mingfen::merchants::credentials;
+use mingfen::people::{Role, Scope, users};
 use mingfen::protocol::crypto::{MasterKey, PrivateKey};
 
 use crate::support::{MASTER_KEY, TestApp};

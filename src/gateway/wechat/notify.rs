@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::db::DbError;
 use crate::error::Error;
-use crate::institutions::Institution;
+use crate::institutions;
 use crate::orders::{self, Channel, Outcome, PaymentFact, RawKind, RawMessage};
 use crate::protocol::wechat::notification::{self, TRANSACTION_SUCCESS};
 use crate::protocol::wechat::shapes::{OrderView, TradeState};
@@ -93,8 +93,8 @@ fn open(channel: &Channel, clock: &Clock, stamp: &Stamp, body: &[u8]) -> Result<
         tracing::warn!(%fault, institution = channel.institution.code, "a notification is not the institution's");
         forged("not signed by the institution now")
     })?;
-    let (envelope, plain) = notification::open(&channel.apiv3_key, body)
-        .map_err(|_| unusable("the message does not open with the APIv3 key"))?;
+    let opened = channel.apiv3_keys.iter().find_map(|key| notification::open(key, body).ok());
+    let (envelope, plain) = opened.ok_or(unusable("the message does not open with the APIv3 key"))?;
     if envelope.event_type != TRANSACTION_SUCCESS {
         return Err(unusable("event_type is not TRANSACTION.SUCCESS"));
     }
@@ -104,13 +104,13 @@ fn open(channel: &Channel, clock: &Clock, stamp: &Stamp, body: &[u8]) -> Result<
         headers: stamp.to_text(),
         body: body.to_vec(),
     };
-    fact(&channel.institution, &plain, raw).ok_or(unusable("the resource is not a paid order"))
+    fact(&channel.profile, &plain, raw).ok_or(unusable("the resource is not a paid order"))
 }
 
-fn fact(institution: &Institution, plain: &[u8], raw: RawMessage) -> Option<PaymentFact> {
+fn fact(channel: &institutions::Channel, plain: &[u8], raw: RawMessage) -> Option<PaymentFact> {
     let view: OrderView = serde_json::from_slice(plain).ok()?;
-    if view.sp_mchid != institution.channel_sp_mchid || view.trade_state != TradeState::Success {
+    if view.sp_mchid != channel.sp_mchid || view.trade_state != TradeState::Success {
         return None;
     }
-    orders::payment_fact(institution.id, view, raw)
+    orders::payment_fact(channel, view, raw)
 }

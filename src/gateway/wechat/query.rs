@@ -25,8 +25,7 @@ pub async fn by_transaction_id(
     let found = app
         .db
         .read(move |tx| {
-            let order = orders::by_inst_order_no(tx, &number)?;
-            let order = order.filter(|order| order.sub_merchant_id == id).ok_or(Error::NotFound)?;
+            let order = orders::by_inst_order_no(tx, id, &number)?.ok_or(Error::NotFound)?;
             orders::standing(tx, order)
         })
         .await?;

@@ -6,8 +6,8 @@ use futures_util::future::LocalBoxFuture;
 use super::BODY_MAX;
 use super::fault::Fault;
 use crate::app::App;
-use crate::people::credentials::{self, Credential};
-use crate::people::nonces;
+use crate::merchants::credentials::{self, Credential};
+use crate::merchants::nonces;
 use crate::protocol::wechat::sign::{Authorization, is_fresh};
 
 /// A verified request: whose it is, and its body's raw bytes.

@@ -7,13 +7,14 @@ use super::{Outcome, PaymentFact, RawKind};
 use crate::clock;
 use crate::db::Tx;
 use crate::error::Error;
+use crate::institutions::ChannelWord;
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
 use crate::kernel::split::OrderFacts;
 use crate::kernel::state::OrderState;
 use crate::ledger;
-use crate::orders::{CHANNEL, Event, Payment, RawRef, Standing, view};
+use crate::orders::{Event, Payment, RawRef, Standing, view};
 use crate::rules::{self, Preview};
 
 /// The institutions' bundles in force, each looked for once a batch.
@@ -53,7 +54,7 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
     let mut bundles = Bundles::new();
     // Two writers that insert keys in different orders would deadlock.
     let mut by_key: Vec<(usize, &PaymentFact)> = facts.iter().enumerate().collect();
-    by_key.sort_by(|a, b| a.1.inst_order_no.cmp(&b.1.inst_order_no));
+    by_key.sort_by_cached_key(|(_, fact)| fact.key());
     // Orders first: what another process stores between the two look-ups is known then. The other way round its order
     // would look paid by somebody else, and the payment be kept apart.
     let numbers: Vec<&str> = by_key.iter().map(|(_, fact)| fact.order_no.as_str()).collect();
@@ -63,7 +64,7 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
     let (mut decided, mut paid_now) = (Decided::default(), HashSet::new());
     let mut outcomes = vec![Outcome::Conflict; facts.len()];
     for (place, fact) in by_key {
-        let outcome = match known.get(fact.inst_order_no.as_str()) {
+        let outcome = match known.get(&fact.key()) {
             Some(known) => compare(fact, known),
             None => {
                 let order = awaited.get(fact.order_no.as_str()).filter(|one| awaits(one, fact));
@@ -71,7 +72,7 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
                     Some(awaited) => take(tx, &mut bundles, &mut decided, fact, awaited)?,
                     None => keep_orphan(&mut decided, fact),
                 };
-                known.insert(fact.inst_order_no.clone(), KnownPayment::of(fact));
+                known.insert(fact.key(), KnownPayment::of(fact));
                 outcome
             }
         };
@@ -83,10 +84,11 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
     Ok(outcomes)
 }
 
-/// An unpaid order of this institution and merchant; any other payment under its number is kept apart.
+/// An unpaid order of this institution, channel and merchant; any other payment under its number is kept apart.
 fn awaits(awaited: &Awaited, fact: &PaymentFact) -> bool {
     !awaited.is_paid
         && awaited.order.institution_id == fact.institution_id
+        && awaited.order.channel == fact.channel.as_str()
         && awaited.merchant.inst_merchant_no == fact.inst_merchant_no
 }
 
@@ -132,7 +134,7 @@ fn facts(fact: &PaymentFact, awaited: &Awaited) -> OrderFacts {
     OrderFacts {
         inst_order_no: fact.inst_order_no.clone(),
         merchant: awaited.merchant.merchant.clone(),
-        channel: CHANNEL.to_owned(),
+        channel: fact.channel.as_str().to_owned(),
         product: fact.product.clone(),
         tags: awaited.order.tag_list(),
         parties: awaited.order.party_map(),
@@ -150,7 +152,7 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
     let (mut notes, mut events) = (Vec::with_capacity(decided.taken.len()), Vec::new());
     for taken in &decided.taken {
         let day = taken.fact.paid_at.business_day();
-        let entry = entries.get(&(taken.fact.institution_id, day)).copied();
+        let entry = entries.get(&(taken.fact.institution_id, taken.fact.channel, day)).copied();
         raws.push(RawRow::of(taken.fact, &taken.raw));
         keys.push(KeyRow::of(taken.fact, &taken.awaited.order, &taken.raw));
         payments.push(PaymentRow::of(
@@ -177,21 +179,24 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
     NoteRow::insert(tx, &notes)
 }
 
-/// One ledger entry for each institution and business day of the batch, by those.
-fn post(tx: &mut Tx<'_>, taken: &[Taken<'_>]) -> Result<BTreeMap<(i64, BusinessDay), i64>, Error> {
-    let mut sums: BTreeMap<(i64, BusinessDay), (Fen, i64, i64)> = BTreeMap::new();
+/// What payments of a batch are summed by: institution, channel, business day.
+type Sum = (i64, ChannelWord, BusinessDay);
+
+/// One ledger entry for each institution, channel and business day of the batch, by those.
+fn post(tx: &mut Tx<'_>, taken: &[Taken<'_>]) -> Result<BTreeMap<Sum, i64>, Error> {
+    let mut sums: BTreeMap<Sum, (Fen, i64, i64)> = BTreeMap::new();
     for Taken { fact, .. } in taken {
-        let key = (fact.institution_id, fact.paid_at.business_day());
+        let key = (fact.institution_id, fact.channel, fact.paid_at.business_day());
         let (paid, orders, at) = sums.entry(key).or_default();
         *paid = paid.checked_add(fact.paid).ok_or_else(|| Error::Internal("a batch's sum".to_owned()))?;
         *orders = orders.saturating_add(1);
         *at = fact.raw.received_at.max(*at);
     }
     let mut entries = BTreeMap::new();
-    for ((institution, day), (paid, orders, at)) in sums {
+    for ((institution, channel, day), (paid, orders, at)) in sums {
         let batch = (paid, orders);
-        let entry = ledger::paid(tx, institution, day, CHANNEL, batch, "payments".to_owned(), at)?;
-        entries.extend(entry.map(|id| ((institution, day), id)));
+        let entry = ledger::paid(tx, institution, day, channel.as_str(), batch, "payments".to_owned(), at)?;
+        entries.extend(entry.map(|id| ((institution, channel, day), id)));
     }
     Ok(entries)
 }

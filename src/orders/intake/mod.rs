@@ -1,6 +1,6 @@
 //! Intake of payments: a verified message of the institution becomes a durable fact before it is answered.
 //!
-//! A payment is accepted once for ever by the institution's number. The same message again changes nothing and
+//! A payment is accepted once for ever by the number that the institution gave it in a channel. The same message again changes nothing and
 //! gets the same answer; the same number with other facts is refused. What the institution says was paid is
 //! stored as it says it, whatever our record expected: a closed order, another amount, an order we do not know.
 mod batch;
@@ -8,6 +8,7 @@ mod queue;
 mod store;
 
 use super::RawRef;
+use crate::institutions::ChannelWord;
 use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
@@ -50,6 +51,8 @@ pub struct RawMessage {
 pub struct PaymentFact {
     /// Whose signature was verified.
     pub institution_id: i64,
+    /// Through which of its channels it was paid.
+    pub channel: ChannelWord,
     /// Our number.
     pub order_no: String,
     /// The institution's number.
@@ -67,11 +70,19 @@ pub struct PaymentFact {
 }
 
 impl PaymentFact {
+    /// What no other payment may have: numbers are an institution's and channel's own.
+    fn key(&self) -> PaymentKey {
+        (self.inst_order_no.clone(), self.institution_id, self.channel)
+    }
+
     fn raw_ref(&self) -> RawRef {
         let business_date = self.paid_at.business_day().to_i32();
         RawRef { business_date, sha256: Digest::of(&self.raw.body).to_string() }
     }
 }
+
+/// The institution's number, the institution, its channel.
+type PaymentKey = (String, i64, ChannelWord);
 
 /// What became of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,25 +4,26 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
 
-use super::PaymentFact;
+use super::{PaymentFact, PaymentKey};
 use crate::bulk_rows;
 use crate::clock;
+use crate::db::columns::As;
 use crate::db::schema::{
-    order_event, orphan_payment, outbox, pay_order, payment, payment_key, platform_merchant, raw_message,
-    sub_merchant,
+    enrolment, order_event, orphan_payment, outbox, pay_order, payment, payment_key, platform_merchant,
+    raw_message, sub_merchant,
 };
 use crate::db::{Conn, Tx};
 use crate::error::Error;
+use crate::institutions::ChannelWord;
 use crate::merchants::SubMerchant;
+use crate::merchants::tenants::PlatformMerchant;
 use crate::orders::store::OrderRow;
-use crate::orders::{CHANNEL, Event, Order, RawRef};
-use crate::people::credentials::PlatformMerchant;
+use crate::orders::{Event, Order, RawRef};
 use crate::rules::Preview;
 
 /// A payment kept under the institution's number, of an order of ours or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KnownPayment {
-    pub institution_id: i64,
     pub order_no: String,
     pub paid: i64,
     pub paid_at: i64,
@@ -31,7 +32,6 @@ pub(super) struct KnownPayment {
 impl KnownPayment {
     pub fn of(fact: &PaymentFact) -> Self {
         Self {
-            institution_id: fact.institution_id,
             order_no: fact.order_no.clone(),
             paid: fact.paid.get(),
             paid_at: clock::micros(fact.paid_at),
@@ -39,13 +39,13 @@ impl KnownPayment {
     }
 }
 
-type KnownTuple = (String, i64, String, i64, i64);
+type KnownTuple = (String, i64, As<ChannelWord>, String, i64, i64);
 
-/// Looks the institution's numbers up in everything kept.
+/// Looks numbers up in everything kept, whatever institution or channel gave them.
 pub(super) fn known_payments(
     tx: &mut Tx<'_>,
     numbers: &[&str],
-) -> Result<HashMap<String, KnownPayment>, Error> {
+) -> Result<HashMap<PaymentKey, KnownPayment>, Error> {
     let paid = payment_key::table
         .inner_join(
             payment::table.on(payment::business_date
@@ -57,6 +57,7 @@ pub(super) fn known_payments(
         .select((
             payment::inst_order_no,
             payment::institution_id,
+            payment::channel,
             pay_order::order_no,
             payment::paid,
             payment::paid_at,
@@ -64,6 +65,7 @@ pub(super) fn known_payments(
     let orphans = orphan_payment::table.filter(orphan_payment::inst_order_no.eq_any(numbers)).select((
         orphan_payment::inst_order_no,
         orphan_payment::institution_id,
+        orphan_payment::channel,
         orphan_payment::order_no,
         orphan_payment::paid,
         orphan_payment::paid_at,
@@ -73,8 +75,8 @@ pub(super) fn known_payments(
         Conn::Sqlite(conn) => both.load(conn)?,
         Conn::Pg(conn) => both.load(conn)?,
     };
-    let known = known.into_iter().map(|(number, institution_id, order_no, paid, paid_at)| {
-        (number, KnownPayment { institution_id, order_no, paid, paid_at })
+    let known = known.into_iter().map(|(number, institution, channel, order_no, paid, paid_at)| {
+        ((number, institution, channel.0), KnownPayment { order_no, paid, paid_at })
     });
     Ok(known.collect())
 }
@@ -96,8 +98,12 @@ type Names = (String, String, String, String, String, String);
 pub(super) fn awaited(tx: &mut Tx<'_>, numbers: &[&str]) -> Result<HashMap<String, Awaited>, Error> {
     // Only a payment comes after CLOSED.
     let closed = order_event::order_id.eq(pay_order::id).and(order_event::kind.eq("CLOSED"));
+    let enrolled = enrolment::sub_merchant_id
+        .eq(pay_order::sub_merchant_id)
+        .and(enrolment::institution_id.eq(pay_order::institution_id));
     let rows: Vec<(OrderRow, Names, Option<i64>, Option<String>)> = pay_order::table
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
+        .inner_join(enrolment::table.on(enrolled))
         .inner_join(platform_merchant::table.on(platform_merchant::id.eq(pay_order::platform_merchant_id)))
         .left_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
         .left_join(order_event::table.on(closed))
@@ -106,7 +112,7 @@ pub(super) fn awaited(tx: &mut Tx<'_>, numbers: &[&str]) -> Result<HashMap<Strin
             OrderRow::as_select(),
             (
                 sub_merchant::merchant,
-                sub_merchant::inst_merchant_no,
+                enrolment::inst_merchant_no,
                 sub_merchant::name,
                 platform_merchant::sp_mchid,
                 platform_merchant::sp_appid,
@@ -167,12 +173,20 @@ bulk_rows! {
         inst_order_no: &'a str as Text,
         order_id: i64 as BigInt,
         business_date: i32 as Integer,
+        institution_id: i64 as BigInt,
+        channel: &'a str as Text,
     }
 }
 
 impl<'a> KeyRow<'a> {
     pub(super) fn of(fact: &'a PaymentFact, order: &Order, raw: &RawRef) -> Self {
-        Self { inst_order_no: &fact.inst_order_no, order_id: order.id, business_date: raw.business_date }
+        Self {
+            inst_order_no: &fact.inst_order_no,
+            order_id: order.id,
+            business_date: raw.business_date,
+            institution_id: fact.institution_id,
+            channel: fact.channel.as_str(),
+        }
     }
 }
 
@@ -213,7 +227,7 @@ impl<'a> PaymentRow<'a> {
             institution_id: order.institution_id,
             sub_merchant_id: order.sub_merchant_id,
             platform_merchant_id: order.platform_merchant_id,
-            channel: CHANNEL,
+            channel: fact.channel.as_str(),
             product: &fact.product,
             paid: fact.paid.get(),
             paid_at: clock::micros(fact.paid_at),
@@ -238,6 +252,7 @@ bulk_rows! {
         received_at: i64 as BigInt,
         raw_business_date: i32 as Integer,
         raw_sha256: &'a str as Text,
+        channel: &'a str as Text,
     }
 }
 
@@ -252,6 +267,7 @@ impl<'a> OrphanRow<'a> {
             received_at: fact.raw.received_at,
             raw_business_date: raw.business_date,
             raw_sha256: &raw.sha256,
+            channel: fact.channel.as_str(),
         }
     }
 }

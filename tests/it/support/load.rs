@@ -9,7 +9,7 @@ use mingfen::check;
 use mingfen::kernel::money::Fen;
 use mingfen::merchants;
 use mingfen::orders;
-use mingfen::people::credentials;
+use mingfen::merchants::credentials;
 use mingfen::protocol::wechat::CNY;
 use mingfen::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
 
