@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::bill::unusable;
 use super::order_store::{self, BilledOrder, Sink};
-use super::{compare, store};
+use super::{Ours, compare, store};
 use crate::clock;
 use crate::db::Tx;
 use crate::error::Error;

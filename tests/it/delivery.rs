@@ -177,7 +177,8 @@ async fn is_in_the_split_file(demo: &FinishedDay, finished: BusinessDay, inst_or
     let world = &demo.world;
     let number = inst_order_no.to_owned();
     let find = world.app.db.read(move |tx| {
-        let order = orders::by_inst_order_no(tx, &number)?.unwrap();
+        let shop = mingfen::merchants::by_number(tx, "M1001")?.unwrap();
+        let order = orders::by_inst_order_no(tx, shop.id, &number)?.unwrap();
         Ok(orders::standing(tx, order)?.payment.unwrap().business_date)
     });
     let day = BusinessDay::from_i32(find.await.unwrap()).unwrap();

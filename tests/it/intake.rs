@@ -1,6 +1,7 @@
 //! Notifications of the institution: what is stored, what is refused, and that nothing is stored twice.
 use mingfen::db::DbError;
 use mingfen::error::Error;
+use mingfen::institutions::ChannelWord;
 use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::money::Fen;
 use mingfen::orders::{Outcome, PaymentFact, RawKind, RawMessage};
@@ -133,6 +134,7 @@ async fn the_same_payment_again_is_answered_the_same_and_changes_nothing() {
 fn fact(shop: &Shop, order_no: &str, inst_order_no: &str, n: usize) -> PaymentFact {
     PaymentFact {
         institution_id: shop.institution_id,
+        channel: ChannelWord::Wechat,
         order_no: order_no.to_owned(),
         inst_order_no: inst_order_no.to_owned(),
         inst_merchant_no: shop.inst_merchant_no.clone(),

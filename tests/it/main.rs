@@ -35,6 +35,7 @@ mod intake;
 mod kills;
 mod ledger;
 mod lists;
+mod numbers;
 mod orders;
 mod sandbox;
 mod sandbox_alone;
@@ -50,6 +51,7 @@ mod settle;
 mod outages;
 mod pgbouncer;
 mod processes;
+mod rotation;
 mod runtime_role;
 
 mod journeys;

@@ -79,6 +79,7 @@ async fn filters_hold_together_and_days_are_shanghais() {
     shop.app.db.write(move |tx| orders::record(tx, closed, 1, &Event::Closed("x".to_owned()))).await.unwrap();
     let fact = PaymentFact {
         institution_id: shop.institution_id,
+        channel: mingfen::institutions::ChannelWord::Wechat,
         order_no: paid.clone(),
         inst_order_no: "4200000001".to_owned(),
         inst_merchant_no: shop.inst_merchant_no.clone(),
