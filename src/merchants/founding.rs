@@ -169,6 +169,18 @@ impl Founding {
         self
     }
 
+    /// Names the document's institution in every part that names none, so that parts can be entered alone.
+    pub fn name_institution(&mut self) {
+        let Some(code) = self.institution.as_ref().map(|part| part.code.clone()) else { return };
+        let keys = self.key.iter_mut().map(|part| &mut part.institution);
+        let channels = self.channel.iter_mut().map(|part| &mut part.institution);
+        let merchants = self.merchant.iter_mut().map(|part| &mut part.institution);
+        let receivers = self.receiver.iter_mut().map(|part| &mut part.institution);
+        for named in keys.chain(channels).chain(merchants).chain(receivers) {
+            named.get_or_insert_with(|| code.clone());
+        }
+    }
+
     /// Enters everything, all or nothing.
     pub fn establish(
         &self,
