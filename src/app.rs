@@ -7,10 +7,10 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::db::columns::InstitutionId;
 use crate::db::{Create, Db, DbError, Lane, Leases, OpenError, Tx};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::exchange::{Desk, Folder};
-use crate::orders::{Channel, Intake, Pace};
 use crate::institutions::{self, ChannelWord, PlatformKeys};
+use crate::orders::{Channel, Intake, Pace};
 use crate::people::login::Doorkeeper;
 use crate::protocol::crypto::MasterKey;
 
@@ -144,6 +144,11 @@ impl App {
             (None, None) => return Err(Error::Internal("a channel that nobody opened".to_owned())),
             (Some((row, profile, keys)), _) => (profile, keys, row),
         };
+        if keys.answer_keys.is_empty() {
+            let why =
+                format!("no key that signs the answers of {} counts now: enter one", institution_row.code);
+            return Err(Error::refused(Code::InstitutionInvalid, why));
+        }
         let until = keys.until;
         let channel =
             Channel::open(institution_row, profile, keys, &self.http, &self.clock, &self.config.public_url)?;

@@ -10,9 +10,9 @@ use super::settings::{Settings, say};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Code, Error};
-use crate::people::Actor;
 use crate::merchants::credentials::{self, AnswerMode, NewCredential};
 use crate::merchants::tenants;
+use crate::people::Actor;
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{MasterKey, PrivateKey, random_nonce};
 

@@ -153,7 +153,9 @@ pub fn import_approvals(
     now: i64,
 ) -> Result<Imported<(ExchangedFile, Bundle)>, Error> {
     let name = own_name(institution, incoming, FileKind::Apr)?;
-    let Some(digest) = admit(tx, institution, incoming, (Purpose::Approvals, now))? else { return Ok(Imported::Again) };
+    let Some(digest) = admit(tx, institution, incoming, (Purpose::Approvals, now))? else {
+        return Ok(Imported::Again);
+    };
     let bundle = parse_bundle(&incoming.name, &incoming.bytes)?;
     if bundle.institution != institution.code || bundle.platform != institution.platform_code {
         let detail =
@@ -207,7 +209,9 @@ pub fn import_bill(
     now: i64,
 ) -> Result<Imported<ExchangedFile>, Error> {
     let name = own_name(institution, incoming, FileKind::Bil)?;
-    let Some(digest) = admit(tx, institution, incoming, (Purpose::Files, now))? else { return Ok(Imported::Again) };
+    let Some(digest) = admit(tx, institution, incoming, (Purpose::Files, now))? else {
+        return Ok(Imported::Again);
+    };
     let reader = BilReader::new(incoming.bytes.as_slice()).map_err(|e| unreadable(&incoming.name, e))?;
     let header = reader.header().clone();
     sound(&incoming.name, reader.finish())?;

@@ -61,7 +61,9 @@ pub fn import_result(
     if store::by_name(tx, institution.id, &asks_again)?.is_some() {
         return Ok(Imported::Again);
     }
-    let Some(digest) = admit(tx, institution, incoming, (Purpose::Files, now))? else { return Ok(Imported::Again) };
+    let Some(digest) = admit(tx, institution, incoming, (Purpose::Files, now))? else {
+        return Ok(Imported::Again);
+    };
     let answered = store::by_name(tx, institution.id, &name.file.to_string())?
         .filter(|file| file.direction == "OUT")
         .ok_or_else(|| {

@@ -177,7 +177,8 @@ fn check(new: &NewChannel<'_>) -> Result<(), Error> {
         return Err(invalid("base_url: http(s)://HOST without a slash at its end"));
     }
     let number = |text: &str| {
-        (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+        (1..=32).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
     };
     if !number(new.sp_mchid) {
         return Err(invalid("sp_mchid: 1 to 32 of 0-9 A-Z a-z _ -"));
@@ -201,8 +202,8 @@ fn own_key(new: &NewOwnKey<'_>) -> Result<OwnKey, Error> {
     }
     let private_key =
         PrivateKey::from_pem(new.private_key_pem).map_err(|e| invalid(format!("private_key: {e}")))?;
-    let apiv3_key = ApiV3Key::parse(new.apiv3_key)
-        .map_err(|_| invalid("apiv3_key: 32 printable ASCII characters"))?;
+    let apiv3_key =
+        ApiV3Key::parse(new.apiv3_key).map_err(|_| invalid("apiv3_key: 32 printable ASCII characters"))?;
     Ok(OwnKey { serial, private_key, apiv3_key })
 }
 
@@ -220,7 +221,8 @@ fn wrapped(master: &MasterKey, own: &OwnKey) -> Result<store::Wrapped, Error> {
 }
 
 fn opened(master: &MasterKey, key: &store::Wrapped) -> Result<OwnKey, Error> {
-    let broken = |e: &dyn std::fmt::Display| Error::Internal(format!("our key {} at a channel: {e}", key.serial));
+    let broken =
+        |e: &dyn std::fmt::Display| Error::Internal(format!("our key {} at a channel: {e}", key.serial));
     let pem = master.unwrap(KEY_FOR, &key.private_key).map_err(|e| broken(&e))?;
     let pem = String::from_utf8(pem).map_err(|e| broken(&e))?;
     Ok(OwnKey {
@@ -252,12 +254,7 @@ pub fn version(tx: &mut Tx<'_>, institution: InstitutionId, word: ChannelWord) -
 }
 
 /// The keys of a channel that count at `at` (unix microseconds), unwrapped.
-pub fn open_channel(
-    tx: &mut Tx<'_>,
-    master: &MasterKey,
-    channel: &Channel,
-    at: i64,
-) -> Result<Keys, Error> {
+pub fn open_channel(tx: &mut Tx<'_>, master: &MasterKey, channel: &Channel, at: i64) -> Result<Keys, Error> {
     let mut ours = store::keys(tx, channel.id)?;
     ours.retain(|key| counts(key.valid_to, at));
     let newest = ours.first().ok_or_else(|| {

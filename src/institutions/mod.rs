@@ -97,12 +97,7 @@ impl<T> Made<T> {
 }
 
 /// Sets an institution up. The same again changes nothing; its code with other content is refused.
-pub fn add(
-    tx: &mut Tx<'_>,
-    at: i64,
-    actor: &Actor,
-    new: &NewInstitution<'_>,
-) -> Result<Made<i64>, Error> {
+pub fn add(tx: &mut Tx<'_>, at: i64, actor: &Actor, new: &NewInstitution<'_>) -> Result<Made<i64>, Error> {
     check(new)?;
     if let Some(known) = store::find(tx, new.code)? {
         let same = NewInstitution {

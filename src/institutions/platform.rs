@@ -147,12 +147,7 @@ fn make(tx: &mut Tx<'_>, master: &MasterKey, now: Instant, purpose: OurPurpose) 
     Ok(row.serial)
 }
 
-fn made(
-    master: &MasterKey,
-    now: Instant,
-    purpose: OurPurpose,
-    version: i64,
-) -> Result<OurRow, CryptoError> {
+fn made(master: &MasterKey, now: Instant, purpose: OurPurpose, version: i64) -> Result<OurRow, CryptoError> {
     let key = PrivateKey::generate()?;
     let certificate = Certificate::issue(&key, "Mingfen platform", now, now.plus(FIVE_YEARS))?;
     Ok(OurRow {

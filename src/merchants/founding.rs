@@ -330,15 +330,13 @@ impl Step<'_, '_, '_> {
             sp_appid: &part.sp_appid,
             own: part.own_key()?,
         };
-        let made =
-            institutions::add_channel(self.tx, self.master, self.at, self.actor, institution, &new)?;
+        let made = institutions::add_channel(self.tx, self.master, self.at, self.actor, institution, &new)?;
         self.made(format!("channel {}", part.channel), made.is_new);
         Ok(())
     }
 
     fn tenant(&mut self, part: &TenantPart) -> Result<(), Error> {
-        let made =
-            tenants::add(self.tx, self.at, self.actor, &part.sp_mchid, &part.sp_appid, &part.name)?;
+        let made = tenants::add(self.tx, self.at, self.actor, &part.sp_mchid, &part.sp_appid, &part.name)?;
         self.made(format!("tenant {}", part.sp_mchid), made.is_new);
         Ok(())
     }

@@ -48,12 +48,7 @@ pub struct NewSubMerchant<'a> {
 
 /// Makes a sub-merchant where it is not there yet, enrols it at the institution where it is not yet, and gives its
 /// internal id. The same again changes nothing; other content is refused.
-pub fn add(
-    tx: &mut Tx<'_>,
-    at: i64,
-    actor: &Actor,
-    new: &NewSubMerchant<'_>,
-) -> Result<Made<i64>, Error> {
+pub fn add(tx: &mut Tx<'_>, at: i64, actor: &Actor, new: &NewSubMerchant<'_>) -> Result<Made<i64>, Error> {
     check(new)?;
     let id = match store::find(tx, new.merchant)? {
         None => {

@@ -61,11 +61,7 @@ pub(super) fn find(tx: &mut Tx<'_>, merchant: &str) -> Result<Option<(i64, i64, 
 }
 
 /// The merchant that an institution knows by this number.
-pub(super) fn number_taken(
-    tx: &mut Tx<'_>,
-    institution: i64,
-    number: &str,
-) -> Result<Option<String>, Error> {
+pub(super) fn number_taken(tx: &mut Tx<'_>, institution: i64, number: &str) -> Result<Option<String>, Error> {
     let found = enrolment::table
         .inner_join(sub_merchant::table)
         .filter(enrolment::institution_id.eq(institution).and(enrolment::inst_merchant_no.eq(number)))

@@ -29,9 +29,8 @@ pub fn add(
     sp_appid: &str,
     name: &str,
 ) -> Result<Made<i64>, Error> {
-    let number = |text: &str| {
-        (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
-    };
+    let number =
+        |text: &str| (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
     if !number(sp_mchid) {
         return Err(invalid("sp_mchid: 1 to 32 of 0-9 A-Z a-z"));
     }

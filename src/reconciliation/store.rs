@@ -266,9 +266,11 @@ pub fn elsewhere(tx: &mut Tx<'_>, of: &BillRow) -> Result<HashMap<i32, Vec<Strin
         .select((difference::business_date, difference::inst_order_no))
         .load(tx.conn())?;
     let ours: Vec<(i32, String)> = difference::table
-        .inner_join(payment_key::table.on(payment_key::inst_order_no
-            .eq(difference::inst_order_no)
-            .and(payment_key::institution_id.eq(difference::institution_id))))
+        .inner_join(
+            payment_key::table.on(payment_key::inst_order_no
+                .eq(difference::inst_order_no)
+                .and(payment_key::institution_id.eq(difference::institution_id))),
+        )
         .filter(difference::institution_id.eq(of.institution_id))
         .filter(difference::business_date.eq(of.business_date))
         .filter(payment_key::business_date.ne(of.business_date))

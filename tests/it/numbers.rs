@@ -101,7 +101,10 @@ async fn two_institutions_with_one_number_do_not_collide() {
     let find = |id: i64| shop.app.db.read(move |tx| orders::by_inst_order_no(tx, id, NUMBER));
     assert_eq!(find(m1005).await.unwrap(), None);
     assert_eq!(find(m1001).await.unwrap().unwrap().order_no, second.order_no);
-    assert_eq!(mingfen::check::breaks(&shop.app).unwrap_or_default().iter().filter(|b| b.contains("number")).count(), 0);
+    assert_eq!(
+        mingfen::check::breaks(&shop.app).unwrap_or_default().iter().filter(|b| b.contains("number")).count(),
+        0
+    );
 }
 
 #[actix_web::test]

@@ -1,10 +1,10 @@
 //! Users, sessions, credentials, keys.
 use mingfen::error::Error;
+use mingfen::institutions::PlatformKeys;
 use mingfen::kernel::digest::Digest;
 use mingfen::merchants::credentials::{self, AnswerMode, NewCredential};
-use mingfen::institutions::PlatformKeys;
-use mingfen::people::login::{Browser, Doorkeeper};
 use mingfen::merchants::{nonces, tenants};
+use mingfen::people::login::{Browser, Doorkeeper};
 use mingfen::people::{Actor, Principal, Role, Scope, audit, password, sessions, users};
 use mingfen::protocol::crypto::{MasterKey, PrivateKey};
 

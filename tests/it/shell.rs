@@ -3,8 +3,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use mingfen::config::Config;
-use mingfen::people::login::{Browser, Doorkeeper};
 use mingfen::merchants::credentials;
+use mingfen::people::login::{Browser, Doorkeeper};
 use mingfen::people::{Role, Scope, users};
 use mingfen::protocol::crypto::{MasterKey, PrivateKey};
 

@@ -100,10 +100,7 @@ impl World {
         let mut shop = Shop {
             signer: merchant.signer.clone(),
             apiv3_key: merchant.apiv3_key.clone(),
-            platform: AnswerKey {
-                serial: keys.wechat.serial.clone(),
-                key: keys.wechat.public_key.clone(),
-            },
+            platform: AnswerKey { serial: keys.wechat.serial.clone(), key: keys.wechat.public_key.clone() },
             gateway: site_url.clone(),
             till: sandbox_url.clone(),
             clock,

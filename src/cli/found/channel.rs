@@ -157,8 +157,11 @@ fn key(args: &Key) -> anyhow::Result<()> {
         apiv3_key: None,
     };
     part.fill_own_key(now)?;
-    let (serial, private_key_pem, apiv3_key) =
-        (part.serial.unwrap_or_default(), part.private_key.unwrap_or_default(), part.apiv3_key.unwrap_or_default());
+    let (serial, private_key_pem, apiv3_key) = (
+        part.serial.unwrap_or_default(),
+        part.private_key.unwrap_or_default(),
+        part.apiv3_key.unwrap_or_default(),
+    );
     let new = NewOwnKey { serial: &serial, private_key_pem: &private_key_pem, apiv3_key: &apiv3_key };
     let (of, overlap) = ((channel.institution, channel.word), days(args.overlap_days));
     db.write_blocking(|tx| {

@@ -186,7 +186,8 @@ fn lines(tx: &mut Tx<'_>, code: &str) -> Result<Vec<String>, Error> {
     )];
     for one in institutions::channels(tx, id)? {
         let (word, language) = (one.word, one.language);
-        lines.push(format!("channel {word} {language} {} as {} {}", one.base_url, one.sp_mchid, one.sp_appid));
+        lines
+            .push(format!("channel {word} {language} {} as {} {}", one.base_url, one.sp_mchid, one.sp_appid));
     }
     for purpose in Purpose::ALL.iter().copied() {
         for key in institutions::keys(tx, id, purpose)? {

@@ -38,7 +38,10 @@ fn establish(settings: &Settings, founding: &Founding) -> anyhow::Result<()> {
     let (master, now) = (config.master_key()?, Clock::system().instant());
     let founded = db.write_blocking(|tx| founding.establish(tx, &master, now, &Actor::shell()))?;
     for (object, is_new) in founded.objects {
-        say(format_args!("{object}: {}", if is_new { "entered" } else { "is there already, nothing changed" }))?;
+        say(format_args!(
+            "{object}: {}",
+            if is_new { "entered" } else { "is there already, nothing changed" }
+        ))?;
     }
     Ok(())
 }

@@ -31,11 +31,7 @@ pub(super) struct KnownPayment {
 
 impl KnownPayment {
     pub fn of(fact: &PaymentFact) -> Self {
-        Self {
-            order_no: fact.order_no.clone(),
-            paid: fact.paid.get(),
-            paid_at: clock::micros(fact.paid_at),
-        }
+        Self { order_no: fact.order_no.clone(), paid: fact.paid.get(), paid_at: clock::micros(fact.paid_at) }
     }
 }
 

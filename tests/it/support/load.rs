@@ -8,8 +8,8 @@ use mingfen::app::App;
 use mingfen::check;
 use mingfen::kernel::money::Fen;
 use mingfen::merchants;
-use mingfen::orders;
 use mingfen::merchants::credentials;
+use mingfen::orders;
 use mingfen::protocol::wechat::CNY;
 use mingfen::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
 

@@ -12,12 +12,12 @@ use mingfen::config::Config;
 use mingfen::db::columns::InstitutionId;
 use mingfen::institutions::{self, NewKey, Purpose};
 use mingfen::merchants;
-use mingfen::orders::{self, Detail};
 use mingfen::merchants::credentials::{self, AnswerMode, NewCredential};
 use mingfen::merchants::founding::{
     ChannelPart, Founded, Founding, InstitutionPart, MerchantPart, TenantPart,
 };
 use mingfen::merchants::tenants;
+use mingfen::orders::{self, Detail};
 use mingfen::people::{Actor, Scope};
 use mingfen::protocol::crypto::PrivateKey;
 use mingfen::protocol::wechat::notification::ApiV3Key;
