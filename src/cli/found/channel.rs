@@ -109,7 +109,7 @@ fn add(args: &Add) -> anyhow::Result<()> {
 
 /// The channels to be set up, and the keys that sign their answers.
 fn parts(args: &Add) -> anyhow::Result<(Vec<ChannelPart>, Vec<KeyPart>)> {
-    if let Some(file) = &args.from.file {
+    if let Some(file) = &args.from.document {
         let mut founding = read(file)?;
         founding.key.retain(|part| part.purpose == institutions::Purpose::Channel.as_str());
         return Ok((founding.channel, founding.key));

@@ -87,7 +87,7 @@ struct Key {
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     overlap_days: i64,
     /// Ends the key that --key-id names, now
-    #[arg(long, conflicts_with_all = ["public_key", "file"])]
+    #[arg(long, conflicts_with_all = ["public_key", "document"])]
     end: bool,
 }
 
@@ -112,7 +112,7 @@ pub fn run(args: &InstitutionArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn add(args: &Add) -> anyhow::Result<()> {
-    let institution = match &args.from.file {
+    let institution = match &args.from.document {
         Some(file) => {
             let part = read(file)?.institution;
             Some(part.with_context(|| format!("{} has no [institution]", file.display()))?)
@@ -129,7 +129,7 @@ fn add(args: &Add) -> anyhow::Result<()> {
 }
 
 fn key(args: &Key) -> anyhow::Result<()> {
-    let key = match &args.from.file {
+    let key = match &args.from.document {
         Some(file) => {
             // What signs a channel's answers is entered with the channel.
             let mut keys = read(file)?.key;

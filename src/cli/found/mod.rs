@@ -51,7 +51,7 @@ fn establish(settings: &Settings, founding: &Founding) -> anyhow::Result<()> {
 struct From {
     /// TOML with the parts to be entered; others in it are left alone
     #[arg(long = "from", value_name = "FILE")]
-    file: Option<PathBuf>,
+    document: Option<PathBuf>,
 }
 
 /// A flag that is needed where no file is given.

@@ -111,7 +111,7 @@ enum Receiver {
 /// Runs the command.
 pub fn tenant(args: &TenantArgs) -> anyhow::Result<ExitCode> {
     let Tenant::Add { settings, from, sp_mchid, sp_appid, name } = &args.command;
-    let tenant = match &from.file {
+    let tenant = match &from.document {
         Some(file) => read(file)?.tenant,
         None => vec![TenantPart {
             sp_mchid: needed(sp_mchid.as_ref(), "sp-mchid")?,
@@ -127,7 +127,7 @@ pub fn tenant(args: &TenantArgs) -> anyhow::Result<ExitCode> {
 pub fn merchant(args: &MerchantArgs) -> anyhow::Result<ExitCode> {
     let Merchant::Add { settings, from, merchant, name, tenant, institution, inst_merchant_no } =
         &args.command;
-    let merchant = match &from.file {
+    let merchant = match &from.document {
         Some(file) => read(file)?.merchant,
         None => vec![MerchantPart {
             merchant: needed(merchant.as_ref(), "merchant")?,
@@ -144,7 +144,7 @@ pub fn merchant(args: &MerchantArgs) -> anyhow::Result<ExitCode> {
 /// Runs the command.
 pub fn receiver(args: &ReceiverArgs) -> anyhow::Result<ExitCode> {
     let Receiver::Add { settings, from, institution, receiver, role, name } = &args.command;
-    let receiver = match &from.file {
+    let receiver = match &from.document {
         Some(file) => read(file)?.receiver,
         None => vec![ReceiverPart {
             institution: Some(needed(institution.as_ref(), "institution")?),
