@@ -6,13 +6,14 @@ use crate::channels::Channel;
 use crate::channels::http::{Guarded, Limits};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::db::{Create, Db, Lane, Leases, OpenError, Tx};
-use crate::error::Error;
+use crate::db::columns::InstitutionId;
+use crate::db::{Create, Db, DbError, Lane, Leases, OpenError, Tx};
+use crate::error::{Code, Error};
 use crate::exchange::{Desk, Folder};
-use crate::institutions;
+use crate::institutions::{self, PlatformKeys};
+use crate::kernel::channel::ChannelName;
+use crate::merchants::credentials::Unwrapped;
 use crate::orders::{Intake, Pace};
-use crate::people::credentials::Unwrapped;
-use crate::people::keys::PlatformKeys;
 use crate::people::login::Doorkeeper;
 use crate::protocol::crypto::MasterKey;
 use crate::settlement::Waits;
@@ -30,8 +31,6 @@ pub struct App {
     pub config: Arc<Config>,
     /// Wraps private keys and secrets at rest, and makes tokens.
     pub master_key: MasterKey,
-    /// The platform's own keys.
-    pub keys: Arc<PlatformKeys>,
     /// Credentials whose keys are unwrapped.
     pub credentials: Unwrapped,
     /// Lets users in.
@@ -42,14 +41,24 @@ pub struct App {
     pub leases: Leases,
     /// What was last told of days that stand still.
     pub waits: Waits,
+    keys: Arc<Mutex<Arc<PlatformKeys>>>,
     channels: Arc<Mutex<Channels>>,
 }
 
 /// Opened channels by their institutions' keys, and those by their codes.
 #[derive(Default)]
 struct Channels {
-    opened: HashMap<i64, Channel>,
+    opened: HashMap<i64, Opened>,
     codes: HashMap<String, i64>,
+}
+
+/// A channel as it was at a version of it.
+#[derive(Clone)]
+struct Opened {
+    channel: Channel,
+    version: i64,
+    /// When the first of its keys ends.
+    until: Option<i64>,
 }
 
 /// Why a platform does not start; each sentence says what to do.
@@ -86,7 +95,7 @@ impl App {
         let http =
             Guarded::new(Limits::default(), config.allow_private_addresses).map_err(Error::internal)?;
         let doorkeeper = Doorkeeper::new(config.login_attempts_per_minute);
-        let (config, keys) = (Arc::new(config), Arc::new(keys));
+        let (config, keys) = (Arc::new(config), Arc::new(Mutex::new(Arc::new(keys))));
         let intake = Intake::start(&db.lane(Lane::Intake), Pace::of(&db))?;
         let (leases, waits, channels) = (Leases::default(), Waits::default(), Arc::default());
         Ok(App {
@@ -111,23 +120,64 @@ impl App {
         App { db: self.db.lane(Lane::Requests), ..self.clone() }
     }
 
-    /// The channel of an institution; its keys are unwrapped once in the life of a process.
-    pub async fn channel(&self, institution: i64) -> Result<Channel, Error> {
-        if let Some(known) = self.channels().opened.get(&institution) {
-            return Ok(known.clone());
-        }
-        let master = self.master_key.clone();
-        let read = move |tx: &mut Tx<'_>| {
-            let profile = institutions::by_id(tx, institution)?;
-            let keys = institutions::keys(tx, &master, &profile)?;
-            Ok((profile, keys))
+    /// The platform's own keys as they count now: another process may have replaced one, so each use looks at their few
+    /// rows first. A database that does not answer leaves what is known.
+    pub async fn keys(&self) -> Result<Arc<PlatformKeys>, Error> {
+        let (known, master, at) = (self.known_keys(), self.master_key.clone(), self.clock.now());
+        let held = known.clone();
+        let read = move |tx: &mut Tx<'_>| match held.are_current(tx, at)? {
+            true => Ok(None),
+            false => PlatformKeys::read(tx, &master, at).map(Some),
         };
-        let (profile, keys) = self.db.read(read).await?;
-        let opened = Channel::open(profile, keys, &self.http, &self.clock, &self.config.public_url)?;
+        match self.db.read(read).await {
+            Ok(None) | Err(Error::Db(DbError::Unavailable)) => Ok(known),
+            Ok(Some(newer)) => {
+                let newer = Arc::new(newer);
+                self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&newer);
+                Ok(newer)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The platform's own keys as this process used them last.
+    pub fn known_keys(&self) -> Arc<PlatformKeys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The channel of an institution. Its keys are unwrapped once a version: each use looks first whether they still
+    /// count.
+    pub async fn channel(&self, institution: i64) -> Result<Channel, Error> {
+        let (master, at, name) = (self.master_key.clone(), self.clock.now(), ChannelName::Wechat);
+        let id = InstitutionId::new(institution);
+        let known = self.channels().opened.get(&institution).cloned();
+        let known = known.filter(|opened| institutions::counts(opened.until, at));
+        let version = known.as_ref().map(|opened| opened.version);
+        let read = move |tx: &mut Tx<'_>| {
+            if version == Some(institutions::version(tx, id, name)?) {
+                return Ok(None);
+            }
+            let profile = institutions::channel(tx, id, name)?;
+            let keys = institutions::open_channel(tx, &master, &profile, at)?;
+            Ok(Some((institutions::by_id(tx, institution)?, profile, keys)))
+        };
+        let (profile, keys, institution_row) = match (self.db.read(read).await?, known) {
+            (None, Some(known)) => return Ok(known.channel),
+            (None, None) => return Err(Error::Internal("a channel that nobody opened".to_owned())),
+            (Some((row, profile, keys)), _) => (profile, keys, row),
+        };
+        if keys.answer_keys.is_empty() {
+            let why =
+                format!("no key that signs the answers of {} counts now: enter one", institution_row.code);
+            return Err(Error::refused(Code::InstitutionInvalid, why));
+        }
+        let (until, version) = (keys.until, profile.version);
+        let channel =
+            Channel::open(institution_row, profile, keys, &self.http, &self.clock, &self.config.public_url)?;
         let mut channels = self.channels();
-        channels.codes.insert(opened.institution().code.clone(), institution);
-        channels.opened.insert(institution, opened.clone());
-        Ok(opened)
+        channels.codes.insert(channel.institution().code.clone(), institution);
+        channels.opened.insert(institution, Opened { channel: channel.clone(), version, until });
+        Ok(channel)
     }
 
     /// The channel of an institution by its code.
@@ -147,7 +197,7 @@ impl App {
     pub async fn desk(&self, institution: i64) -> Result<Desk, Error> {
         let institution = self.db.read(move |tx| institutions::by_id(tx, institution)).await?;
         let folder = Folder::new(&self.config.data_dir, &institution.code);
-        Ok(Desk { institution, folder, key: self.keys.files.private_key.clone() })
+        Ok(Desk { institution, folder, key: self.keys().await?.files.private_key.clone() })
     }
 
     fn channels(&self) -> MutexGuard<'_, Channels> {

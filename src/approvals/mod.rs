@@ -7,7 +7,7 @@ use crate::clock::micros;
 use crate::db::Tx;
 use crate::error::{Code, Error};
 use crate::exchange::{self, DocumentKind, ExchangedFile, Imported, Incoming, NewFile};
-use crate::institutions::Institution;
+use crate::institutions::{Institution, Purpose};
 use crate::kernel::approvals::{Bundle, check_successor};
 use crate::kernel::file::FileKind;
 
@@ -20,7 +20,8 @@ pub fn import(
     now: i64,
 ) -> Result<Imported<(ExchangedFile, Bundle)>, Error> {
     let name = exchange::own_name(institution, incoming, FileKind::Apr)?;
-    let Some(digest) = exchange::admit(tx, institution, incoming)? else { return Ok(Imported::Again) };
+    let key = (Purpose::Approvals, now);
+    let Some(digest) = exchange::admit(tx, institution, incoming, key)? else { return Ok(Imported::Again) };
     let bundle = parse_bundle(&incoming.name, &incoming.bytes)?;
     if bundle.institution != institution.code || bundle.platform != institution.platform_code {
         let detail =

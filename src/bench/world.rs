@@ -10,20 +10,22 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::db::{Backend, Create};
+use crate::error::Error;
 use crate::exchange::{self, Incoming};
 use crate::inbox;
-use crate::institutions::{self, Institution, NewInstitution, ResultEncoding};
+use crate::institutions::{self, Institution};
 use crate::kernel::rule;
-use crate::merchants::{self, NewSubMerchant};
+use crate::merchants::credentials::{self, AnswerMode, NewCredential};
+use crate::merchants::founding::{ChannelPart, Founding, InstitutionPart, MerchantPart, TenantPart};
+use crate::merchants::{self, tenants};
 use crate::people::Actor;
-use crate::people::credentials::{self, AnswerMode, NewCredential};
 use crate::protocol::crypto::{MasterKey, PrivateKey, base64};
 use crate::protocol::wechat::notification::ApiV3Key;
 
 /// Code of the bench's institution; a database that holds another one is refused.
 pub const INSTITUTION: &str = "BENCH";
-/// Code of the institution beside it, where there are two.
-const SECOND: &str = "BENCHB";
+/// Where no institution listens.
+const NOBODY: &str = "http://127.0.0.1:9";
 /// Code of the platform there.
 pub const PLATFORM: &str = "LOAD";
 /// Since when everything is approved.
@@ -63,7 +65,7 @@ pub struct World {
 impl World {
     /// Makes the platform in an empty database with this many merchants; its institution is never called.
     pub fn create(url: &str, data: &Path, merchants: usize) -> anyhow::Result<Self> {
-        Self::create_before(url, data, merchants, "http://127.0.0.1:9")
+        Self::create_before(url, data, merchants, NOBODY)
     }
 
     /// The same with an institution that listens.
@@ -94,23 +96,12 @@ impl World {
 
     /// Makes a second institution with as many merchants, whose work nobody does; its key and its first merchant's.
     pub fn second(&self, many: usize) -> anyhow::Result<(i64, i64)> {
-        let (key_pem, public_pem) = (self.key.to_pem()?, self.key.public_key()?.to_pem()?);
-        let (app, now, actor) = (&self.app, self.app.clock.now(), Actor::shell());
+        let (app, actor) = (&self.app, Actor::shell());
+        let founding = document(&Side::SECOND, NOBODY, &self.key, &self.apiv3_key, many)?;
         let made = app.db.write_blocking(|tx| {
-            let profile = profile(SECOND, "BO", "http://127.0.0.1:9", &key_pem, &public_pem, &self.apiv3_key);
-            let id = institutions::create(tx, &app.master_key, now, &actor, &profile)?;
-            for n in 0..many {
-                let (number, inst_number) = (format!("C{n:06}"), inst_merchant_no(n));
-                let new = NewSubMerchant {
-                    merchant: &number,
-                    platform_merchant_id: self.tenant,
-                    institution_id: id,
-                    inst_merchant_no: &inst_number,
-                    name: &number,
-                };
-                merchants::create(tx, now, &actor, &new)?;
-            }
-            Ok((id, merchants::by_number(tx, "C000000")?))
+            founding.establish(tx, &app.master_key, app.clock.instant(), &actor)?;
+            let first = merchants::by_number(tx, &(Side::SECOND.merchant)(0))?;
+            Ok((institutions::by_code(tx, Side::SECOND.code)?.id, first))
         });
         let (id, first) = made?;
         Ok((id, first.context("the second institution's merchants are not there")?.id))
@@ -135,31 +126,16 @@ pub fn inst_merchant_no(n: usize) -> String {
     format!("8{:06}", n.saturating_add(1))
 }
 
-/// An institution of the bench.
-fn profile<'a>(
-    code: &'a str,
-    order_prefix: &'a str,
-    channel_base_url: &'a str,
-    key_pem: &'a str,
-    public_pem: &'a str,
-    apiv3_key: &'a ApiV3Key,
-) -> NewInstitution<'a> {
-    NewInstitution {
-        code,
-        name: "压测机构",
-        platform_code: PLATFORM,
-        order_prefix,
-        channel_base_url,
-        channel_sp_mchid: CHANNEL_SP_MCHID,
-        channel_sp_appid: "wx1800000001",
-        channel_merchant_serial: "00AA00AA",
-        channel_private_key_pem: key_pem,
-        channel_apiv3_key: apiv3_key.expose(),
-        channel_answer_serial: ANSWER_SERIAL,
-        channel_answer_key_pem: public_pem,
-        file_public_key_pem: public_pem,
-        result_encoding: ResultEncoding::Ascii,
-    }
+/// What tells the bench's institutions apart.
+struct Side {
+    code: &'static str,
+    order_prefix: &'static str,
+    merchant: fn(usize) -> String,
+}
+
+impl Side {
+    const FIRST: Self = Self { code: INSTITUTION, order_prefix: "BN", merchant };
+    const SECOND: Self = Self { code: "BENCHB", order_prefix: "BO", merchant: |n| format!("C{n:06}") };
 }
 
 fn found(
@@ -169,7 +145,7 @@ fn found(
     merchants: usize,
     channel: &str,
 ) -> anyhow::Result<(Institution, i64, i64)> {
-    let (key_pem, public_pem) = (key.to_pem()?, key.public_key()?.to_pem()?);
+    let public_pem = key.public_key()?.to_pem()?;
     let caller_apiv3 = ApiV3Key::generate()?;
     let bundle = bundle(merchants)?;
     let signature = base64(&key.sign_sha256(bundle.as_bytes())?);
@@ -180,10 +156,10 @@ fn found(
     exchange::publish(&inbox, &name, &incoming.digest(), &incoming.signature)?;
     let now = app.clock.now();
     let (master, actor) = (&app.master_key, Actor::shell());
+    let founding = document(&Side::FIRST, channel, key, apiv3_key, merchants)?;
     let made = app.db.write_blocking(|tx| {
-        let institution = profile(INSTITUTION, "BN", channel, &key_pem, &public_pem, apiv3_key);
-        let id = institutions::create(tx, master, now, &actor, &institution)?;
-        let tenant = credentials::add_platform_merchant(tx, now, &actor, SP_MCHID, SP_APPID, "压测平台商户")?;
+        founding.establish(tx, master, app.clock.instant(), &actor)?;
+        let tenant = tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id;
         let credential = NewCredential {
             platform_merchant_id: tenant,
             serial: CALLER_SERIAL,
@@ -192,22 +168,58 @@ fn found(
             answer_mode: AnswerMode::Certificate,
         };
         let credential = credentials::create(tx, master, now, &actor, &credential)?;
-        for n in 0..merchants {
-            let (number, inst_number) = (merchant(n), inst_merchant_no(n));
-            let new = NewSubMerchant {
-                merchant: &number,
-                platform_merchant_id: tenant,
-                institution_id: id,
-                inst_merchant_no: &inst_number,
-                name: &number,
-            };
-            merchants::create(tx, now, &actor, &new)?;
-        }
-        let institution = institutions::by_id(tx, id)?;
+        let institution = institutions::by_code(tx, INSTITUTION)?;
         inbox::receive(tx, &institution, &incoming, now)?;
         Ok((institution, tenant, credential))
     });
     Ok(made?)
+}
+
+/// What the bench's platform is founded with.
+fn document(
+    side: &Side,
+    channel: &str,
+    key: &PrivateKey,
+    apiv3_key: &ApiV3Key,
+    merchants: usize,
+) -> anyhow::Result<Founding> {
+    let public_pem = key.public_key()?.to_pem()?;
+    let founding = Founding {
+        institution: Some(InstitutionPart {
+            code: side.code.to_owned(),
+            name: "压测机构".to_owned(),
+            platform_code: PLATFORM.to_owned(),
+            order_prefix: side.order_prefix.to_owned(),
+            result_encoding: "ASCII".to_owned(),
+        }),
+        channel: vec![ChannelPart {
+            institution: None,
+            channel: "wechat".to_owned(),
+            language: "wechat_v3".to_owned(),
+            base_url: channel.to_owned(),
+            sp_mchid: CHANNEL_SP_MCHID.to_owned(),
+            sp_appid: "wx1800000001".to_owned(),
+            serial: Some("00AA00AA".to_owned()),
+            private_key: Some(key.to_pem()?),
+            apiv3_key: Some(apiv3_key.expose().to_owned()),
+        }],
+        tenant: vec![TenantPart {
+            sp_mchid: SP_MCHID.to_owned(),
+            sp_appid: SP_APPID.to_owned(),
+            name: "压测平台商户".to_owned(),
+        }],
+        merchant: (0..merchants)
+            .map(|n| MerchantPart {
+                merchant: (side.merchant)(n),
+                name: (side.merchant)(n),
+                tenant: SP_MCHID.to_owned(),
+                institution: None,
+                inst_merchant_no: inst_merchant_no(n),
+            })
+            .collect(),
+        ..Founding::default()
+    };
+    Ok(founding.with_keys(&public_pem, (ANSWER_SERIAL, &public_pem)))
 }
 
 /// Approves every merchant, three receivers, and one rule: platform, agent and supplier beside the merchant.

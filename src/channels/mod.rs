@@ -21,9 +21,10 @@ use self::http::{Downloaded, Guarded};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::exchange::DocumentKind;
-use crate::institutions::{Institution, Keys};
+use crate::institutions::{ChannelProfile, Institution, Keys};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::channel::ChannelName;
+use crate::protocol::wechat::notification::ApiV3Key;
 
 /// An institution's channel, ready to be spoken with; one variant a language. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -36,12 +37,13 @@ impl Channel {
     /// The channel of an institution that reaches us at `public_url`.
     pub fn open(
         institution: Institution,
+        profile: ChannelProfile,
         keys: Keys,
         http: &Guarded,
         clock: &Clock,
         public_url: &str,
     ) -> Result<Self, Error> {
-        wechat::Channel::open(institution, keys, http, clock, public_url).map(Self::Wechat)
+        wechat::Channel::open(institution, profile, keys, http, clock, public_url).map(Self::Wechat)
     }
 
     /// Whose it is.
@@ -115,11 +117,14 @@ impl Channel {
             Self::Wechat(channel) => channel.notice(header, body),
         }
     }
+}
 
-    /// What a message states that was verified and kept before; none when it states no payment.
-    pub fn reopen(&self, kind: RawKind, body: &[u8]) -> Option<Statement> {
-        match self {
-            Self::Wechat(channel) => channel.reopen(kind, body),
-        }
+/// What a message states that was verified and kept before; none when it states no payment. It is sealed as it came, so
+/// `keys` are all that ever opened this channel's messages.
+pub fn reopen(channel: ChannelName, keys: &[ApiV3Key], kind: RawKind, body: &[u8]) -> Option<Statement> {
+    match channel {
+        ChannelName::Wechat => wechat::reopen(keys, kind, body),
+        // None is spoken with yet.
+        ChannelName::Alipay => None,
     }
 }

@@ -5,8 +5,10 @@ use std::io::BufReader;
 
 use crate::clock::instant;
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{self, Desk, Direction, DocumentKind, ExchangedFile};
+use crate::institutions::{self, InstitutionKey, Purpose};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::ReadError;
 use crate::kernel::file::spl::{SplReader, SplRecord};
@@ -17,13 +19,13 @@ use crate::settlement::{self, LineKind, SettlementLine};
 use crate::splits::{self, Entry};
 
 /// Every break of an institution's files.
-pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Result<Vec<String>, Error> {
+pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &[PublicKey]) -> Result<Vec<String>, Error> {
     let institution = desk.institution.id;
-    let key = PublicKey::from_pem(&desk.institution.file_public_key_pem).map_err(Error::internal)?;
+    let theirs = TheirKeys::read(tx, institution)?;
     let mut breaks = Vec::new();
     for file in exchange::all(tx, institution)? {
-        let signer = if file.direction == Direction::Out { platform } else { &key };
-        breaks.extend(on_disk(desk, &file, signer)?.map(|why| format!("{}: {why}", file.name)));
+        let signers = if file.direction == Direction::Out { platform.to_vec() } else { theirs.of(&file)? };
+        breaks.extend(on_disk(desk, &file, &signers)?.map(|why| format!("{}: {why}", file.name)));
     }
     for kind in [DocumentKind::Spl, DocumentKind::Stl] {
         let mut before = Digest::ZERO.to_string();
@@ -54,6 +56,26 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Resu
     Ok(breaks)
 }
 
+/// An institution's keys for what it sends, ended ones too: a file was signed by one that counted when it came.
+struct TheirKeys {
+    approvals: Vec<InstitutionKey>,
+    files: Vec<InstitutionKey>,
+}
+
+impl TheirKeys {
+    fn read(tx: &mut Tx<'_>, institution: i64) -> Result<Self, Error> {
+        let id = InstitutionId::new(institution);
+        let approvals = institutions::keys(tx, id, Purpose::Approvals)?;
+        Ok(Self { approvals, files: institutions::keys(tx, id, Purpose::Files)? })
+    }
+
+    fn of(&self, file: &ExchangedFile) -> Result<Vec<PublicKey>, Error> {
+        let keys = if file.kind == DocumentKind::Apr { &self.approvals } else { &self.files };
+        let counted = keys.iter().filter(|key| institutions::counts(key.valid_to, file.recorded_at));
+        counted.map(|key| PublicKey::from_pem(&key.public_key_pem).map_err(Error::internal)).collect()
+    }
+}
+
 /// What lies there as published and is recorded nowhere: after a restore, what was published since the backup.
 fn unknown(tx: &mut Tx<'_>, desk: &Desk) -> Result<Vec<String>, Error> {
     let known: HashSet<String> =
@@ -64,7 +86,7 @@ fn unknown(tx: &mut Tx<'_>, desk: &Desk) -> Result<Vec<String>, Error> {
 }
 
 /// The bytes, their signature and `.ok`. An answer that asked for the same bytes again has given its name away.
-fn on_disk(desk: &Desk, file: &ExchangedFile, key: &PublicKey) -> Result<Option<&'static str>, Error> {
+fn on_disk(desk: &Desk, file: &ExchangedFile, keys: &[PublicKey]) -> Result<Option<&'static str>, Error> {
     if file.name.contains('@') {
         return Ok(None);
     }
@@ -87,7 +109,8 @@ fn on_disk(desk: &Desk, file: &ExchangedFile, key: &PublicKey) -> Result<Option<
     if !exchange::is_published(&dir, &file.name) {
         return Ok(Some("its .ok is missing"));
     }
-    let signed = exchange::signature_of(&dir, &file.name).is_ok_and(|text| key.verify_digest(&digest, &text));
+    let signed = exchange::signature_of(&dir, &file.name)
+        .is_ok_and(|text| keys.iter().any(|key| key.verify_digest(&digest, &text)));
     Ok((!signed).then_some("its .sig is missing or wrong"))
 }
 

@@ -3,13 +3,13 @@ mod files;
 mod store;
 
 use crate::app::App;
-use crate::channels::Channel;
+use crate::channels;
 use crate::clock::micros;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{self, Desk, Folder};
-use crate::institutions;
+use crate::institutions::{self, EvidenceKeys, PlatformKeys};
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::ledger;
@@ -21,6 +21,8 @@ const BATCH: i64 = 500;
 /// Everything that is broken, in words. Blocks.
 pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
     app.db.read_blocking(|tx| {
+        let ours = PlatformKeys::read(tx, &app.master_key, app.clock.now())?;
+        let platform = institutions::file_keys(tx)?;
         let mut breaks = store::unprotected(tx)?;
         breaks.extend(store::contradictions(tx)?);
         breaks.extend(exchange::standing_breaks(tx)?);
@@ -28,20 +30,19 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
         breaks.extend(raw_evidence(tx)?);
         breaks.extend(ledger::chain_breaks(tx)?);
         for institution in institutions::all(tx)? {
-            let keys = institutions::keys(tx, &app.master_key, &institution)?;
-            let open =
-                |institution| Channel::open(institution, keys, &app.http, &app.clock, &app.config.public_url);
-            breaks.extend(payments(tx, institution.id, &open(institution.clone())?)?);
-            breaks.extend(ledger::breaks(tx, InstitutionId::new(institution.id))?);
-            breaks.extend(ledger::snapshot_breaks(tx, InstitutionId::new(institution.id))?);
+            let id = InstitutionId::new(institution.id);
+            let keys = institutions::evidence_keys(tx, &app.master_key, id)?;
+            breaks.extend(payments(tx, institution.id, &keys)?);
+            breaks.extend(ledger::breaks(tx, id)?);
+            breaks.extend(ledger::snapshot_breaks(tx, id)?);
             for (sha256, body) in store::bundles(tx, institution.id)? {
                 if Digest::of(&body).to_string() != sha256 {
                     breaks.push(format!("the bundle {sha256} has other bytes"));
                 }
             }
             let folder = Folder::new(&app.config.data_dir, &institution.code);
-            let desk = Desk { institution, folder, key: app.keys.files.private_key.clone() };
-            breaks.extend(files::breaks(tx, &desk, &app.keys.files.public_key)?);
+            let desk = Desk { institution, folder, key: ours.files.private_key.clone() };
+            breaks.extend(files::breaks(tx, &desk, &platform)?);
         }
         Ok(breaks)
     })
@@ -83,20 +84,21 @@ fn raw_evidence(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
 }
 
 /// Every payment is what its signed message says.
-fn payments(tx: &mut Tx<'_>, institution: i64, channel: &Channel) -> Result<Vec<String>, Error> {
+fn payments(tx: &mut Tx<'_>, institution: i64, keys: &EvidenceKeys) -> Result<Vec<String>, Error> {
     let mut breaks = Vec::new();
     let mut after = 0;
     loop {
         let batch = store::payments(tx, institution, after, BATCH)?;
         let Some(last) = batch.last() else { return Ok(breaks) };
         after = last.order_id;
-        let wrong = batch.iter().filter(|payment| !is_proven(payment, channel));
+        let wrong = batch.iter().filter(|payment| !is_proven(payment, keys));
         breaks.extend(wrong.map(|p| format!("the payment {} is not what its message says", p.inst_order_no)));
     }
 }
 
-fn is_proven(payment: &store::Proven, channel: &Channel) -> bool {
-    channel.reopen(payment.kind, &payment.body).is_some_and(|stated| {
+fn is_proven(payment: &store::Proven, keys: &EvidenceKeys) -> bool {
+    let keys = keys.get(&payment.channel).map_or(&[][..], Vec::as_slice);
+    channels::reopen(payment.channel, keys, payment.kind, &payment.body).is_some_and(|stated| {
         stated.order_no == payment.order_no
             && stated.inst_order_no == payment.inst_order_no
             && stated.paid == Fen::new(payment.paid)

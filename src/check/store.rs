@@ -7,6 +7,7 @@ use crate::channels::RawKind;
 use crate::db::schema::{approvals_bundle, pay_order, payment, raw_message};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
+use crate::kernel::channel::ChannelName;
 use crate::kernel::file::FileKind;
 use crate::kernel::file::ret::RetStatus;
 use crate::ledger::{self, Account};
@@ -43,11 +44,13 @@ const APPEND_ONLY: [&str; 25] = [
 /// Statements that must find nothing: what is broken, and a query that names each broken object in column `v`.
 const MUST_FIND_NOTHING: [(&str, &str); 13] = [
     ("a payment is not the one of its number", "SELECT p.inst_order_no AS v FROM payment p
-      LEFT JOIN payment_key k ON k.inst_order_no = p.inst_order_no
+      LEFT JOIN payment_key k ON k.inst_order_no = p.inst_order_no AND k.institution_id = p.institution_id
+        AND k.channel = p.channel
       WHERE k.order_id IS NULL OR k.order_id <> p.order_id OR k.business_date <> p.business_date"),
     ("a payment's number has no payment", "SELECT k.inst_order_no AS v FROM payment_key k
       LEFT JOIN payment p ON p.business_date = k.business_date AND p.order_id = k.order_id
-      WHERE p.order_id IS NULL OR p.inst_order_no <> k.inst_order_no"),
+      WHERE p.order_id IS NULL OR p.inst_order_no <> k.inst_order_no OR p.institution_id <> k.institution_id
+         OR p.channel <> k.channel"),
     ("a payment has no raw evidence", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN raw_message r ON r.business_date = p.raw_business_date AND r.sha256 = p.raw_sha256
       WHERE r.sha256 IS NULL"),
@@ -181,6 +184,7 @@ pub(super) fn raw_messages(tx: &mut Tx<'_>, after: (i32, &str), limit: i64) -> R
 pub(super) struct Proven {
     pub order_id: i64,
     pub order_no: String,
+    pub channel: ChannelName,
     pub inst_order_no: String,
     pub paid: i64,
     pub paid_at: i64,
@@ -209,6 +213,7 @@ pub(super) fn payments(
         .select((
             payment::order_id,
             pay_order::order_no,
+            payment::channel,
             payment::inst_order_no,
             payment::paid,
             payment::paid_at,

@@ -10,8 +10,9 @@ use super::settings::{Settings, say};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Code, Error};
+use crate::merchants::credentials::{self, AnswerMode, NewCredential};
+use crate::merchants::tenants;
 use crate::people::Actor;
-use crate::people::credentials::{self, AnswerMode, NewCredential};
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{MasterKey, PrivateKey, random_nonce};
 
@@ -119,7 +120,7 @@ fn new(args: &New) -> anyhow::Result<()> {
     let pair = Pair::make(&args.mchid, &args.out)?;
     pair.save()?;
     let stored = db.write_blocking(|tx| {
-        let merchant = match credentials::platform_merchant(tx, &args.mchid)? {
+        let merchant = match tenants::by_number(tx, &args.mchid)? {
             Some(known) => known.id,
             None => begun(tx, args)?,
         };
@@ -135,7 +136,7 @@ fn begun(tx: &mut Tx<'_>, args: &New) -> Result<i64, Error> {
         return Err(Error::refused(Code::MerchantInvalid, why));
     };
     let at = Clock::system().now();
-    credentials::add_platform_merchant(tx, at, &Actor::shell(), &args.mchid, appid, name)
+    Ok(tenants::add(tx, at, &Actor::shell(), &args.mchid, appid, name)?.id)
 }
 
 fn rotate(args: &Rotate) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ pub mod check;
 pub mod credential;
 pub mod day;
 pub mod demo;
+pub mod found;
 pub mod logs;
 pub mod migrate;
 pub mod restore;
@@ -31,17 +32,22 @@ struct Cli {
 enum Command {
     Backup(backup::Args),
     Bench(crate::bench::Args),
+    Channel(found::ChannelArgs),
     Check(check::Args),
     Credential(credential::Args),
     Migrate(migrate::Args),
     Day(day::Args),
     Demo(demo::Args),
+    Institution(found::InstitutionArgs),
+    Keys(found::KeysArgs),
+    Merchant(found::MerchantArgs),
+    Receiver(found::ReceiverArgs),
     Restore(restore::Args),
     Serve(serve::Args),
     Work(work::Args),
-    #[command(hide = true)]
     Sandbox(sandbox::Args),
     Split(split::Args),
+    Tenant(found::TenantArgs),
     Verify(mingfen_verify::Args),
     User(user::Args),
 }
@@ -51,6 +57,12 @@ impl Command {
         match self {
             Command::Backup(args) => backup::run(&args),
             Command::Bench(args) => crate::bench::run(args),
+            Command::Channel(args) => found::channel(&args),
+            Command::Institution(args) => found::institution(&args),
+            Command::Keys(args) => found::keys(&args),
+            Command::Merchant(args) => found::merchant(&args),
+            Command::Receiver(args) => found::receiver(&args),
+            Command::Tenant(args) => found::tenant(&args),
             Command::Check(args) => check::run(&args),
             Command::Credential(args) => credential::run(&args),
             Command::Migrate(args) => migrate::run(&args),

@@ -1,4 +1,4 @@
-//! `mingfen sandbox`: a licensed institution in a box, as a process of its own. For tests and for trying; hidden.
+//! `mingfen sandbox`: a licensed institution in a box, as a process of its own. For tests and for trying.
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -7,11 +7,14 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::clock::Clock;
-use crate::sandbox::{Registration, Sandbox, Settings};
+use crate::merchants::founding::{ChannelPart, Founding, InstitutionPart};
+use crate::sandbox::{PublicIdentity, Registration, Sandbox, Settings};
 
-/// A licensed institution in a box, for tests and for trying; its control API has no login.
+/// A licensed institution in a box, for tests and for trying; its control API has no login
 ///
-/// Example: mingfen sandbox --listen 127.0.0.1:8081 --data ./sandbox --exchange ./files
+/// It has a store and keys of its own, and speaks with the platform by HTTP and files only.
+///
+/// Example: mingfen sandbox --data sandbox --exchange mingfen-data/files --introduce institution.toml
 #[derive(clap::Args)]
 pub struct Args {
     /// Address of channel and control API; port 0 takes a free one. Keep it on loopback.
@@ -32,6 +35,10 @@ pub struct Args {
     /// JSON file with the platform's registration; it can also come later by PUT /sandbox/platform.
     #[arg(long)]
     registration: Option<PathBuf>,
+    /// Write what a platform enters of this institution (its profile, channel and public keys, for `institution add`,
+    /// `institution key` and `channel add`), and end.
+    #[arg(long, value_name = "FILE")]
+    introduce: Option<PathBuf>,
     /// Send notifications only when POST /sandbox/deliveries/run asks for it.
     #[arg(long)]
     manual: bool,
@@ -64,12 +71,46 @@ async fn serve(args: Args) -> anyhow::Result<()> {
             serde_json::from_str(&text).context("the registration is not the documented JSON")?;
         sandbox.register(registration)?;
     }
+    if let Some(path) = args.introduce {
+        let text = toml::to_string(&introduction(&sandbox.identity()?))?;
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        return Ok(());
+    }
     // The one line that whoever started this process reads.
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", serde_json::to_string(&sandbox.identity()?)?)?;
     stdout.flush()?;
     sandbox.serve(listener, told_to_stop()).await?;
     Ok(())
+}
+
+/// Our number and application that the sandbox gives to a platform.
+const SP: (&str, &str) = ("1800000001", "wx1800000001");
+
+/// What a platform enters of the sandbox.
+fn introduction(identity: &PublicIdentity) -> Founding {
+    let founding = Founding {
+        institution: Some(InstitutionPart {
+            code: identity.institution.clone(),
+            name: "沙箱支付机构".to_owned(),
+            platform_code: identity.platform.clone(),
+            order_prefix: "MF".to_owned(),
+            result_encoding: "ASCII".to_owned(),
+        }),
+        channel: vec![ChannelPart {
+            institution: None,
+            channel: "wechat".to_owned(),
+            language: "wechat_v3".to_owned(),
+            base_url: identity.base_url.clone(),
+            sp_mchid: SP.0.to_owned(),
+            sp_appid: SP.1.to_owned(),
+            serial: None,
+            private_key: None,
+            apiv3_key: None,
+        }],
+        ..Founding::default()
+    };
+    founding.with_keys(&identity.file_public_key, (&identity.serial, &identity.certificate))
 }
 
 /// Until SIGTERM or SIGINT.

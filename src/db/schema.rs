@@ -56,8 +56,9 @@ table! {
         public_key_id -> Text,
         public_key_pem -> Text,
         private_key_wrapped -> Binary,
-        active_from -> BigInt,
-        retired_at -> Nullable<BigInt>,
+        valid_from -> BigInt,
+        valid_to -> Nullable<BigInt>,
+        version -> BigInt,
     }
 }
 
@@ -68,17 +69,48 @@ table! {
         name -> Text,
         platform_code -> Text,
         order_prefix -> Text,
-        channel_base_url -> Text,
-        channel_sp_mchid -> Text,
-        channel_sp_appid -> Text,
-        channel_merchant_serial -> Text,
-        channel_private_key_wrapped -> Binary,
-        channel_apiv3_key_wrapped -> Binary,
-        channel_answer_serial -> Text,
-        channel_answer_key_pem -> Text,
-        file_public_key_pem -> Text,
         result_encoding -> Text,
         created_at -> BigInt,
+    }
+}
+
+table! {
+    channel (id) {
+        id -> BigInt,
+        institution_id -> BigInt,
+        #[sql_name = "channel"]
+        name -> Text,
+        language -> Text,
+        base_url -> Text,
+        sp_mchid -> Text,
+        sp_appid -> Text,
+        version -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    channel_key (id) {
+        id -> BigInt,
+        channel_id -> BigInt,
+        serial -> Text,
+        private_key_wrapped -> Binary,
+        apiv3_key_wrapped -> Binary,
+        valid_from -> BigInt,
+        valid_to -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    institution_key (id) {
+        id -> BigInt,
+        institution_id -> BigInt,
+        purpose -> Text,
+        channel_id -> Nullable<BigInt>,
+        key_id -> Text,
+        public_key_pem -> Text,
+        valid_from -> BigInt,
+        valid_to -> Nullable<BigInt>,
     }
 }
 
@@ -168,9 +200,17 @@ table! {
         id -> BigInt,
         merchant -> Text,
         platform_merchant_id -> BigInt,
+        name -> Text,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    enrolment (id) {
+        id -> BigInt,
+        sub_merchant_id -> BigInt,
         institution_id -> BigInt,
         inst_merchant_no -> Text,
-        name -> Text,
         created_at -> BigInt,
     }
 }
@@ -276,10 +316,12 @@ table! {
 }
 
 table! {
-    payment_key (inst_order_no) {
+    payment_key (inst_order_no, institution_id, channel) {
         inst_order_no -> Text,
         order_id -> BigInt,
         business_date -> Integer,
+        institution_id -> BigInt,
+        channel -> Text,
     }
 }
 
@@ -305,7 +347,7 @@ table! {
 }
 
 table! {
-    orphan_payment (inst_order_no) {
+    orphan_payment (inst_order_no, institution_id, channel) {
         inst_order_no -> Text,
         institution_id -> BigInt,
         order_no -> Text,
@@ -314,6 +356,7 @@ table! {
         received_at -> BigInt,
         raw_business_date -> Integer,
         raw_sha256 -> Text,
+        channel -> Text,
     }
 }
 
@@ -578,7 +621,10 @@ joinable!(result_line -> file_result (file_result_id));
 joinable!(approvals_bundle -> institution (institution_id));
 joinable!(approvals_bundle -> exchanged_file (file_id));
 joinable!(sub_merchant -> platform_merchant (platform_merchant_id));
-joinable!(sub_merchant -> institution (institution_id));
+joinable!(enrolment -> sub_merchant (sub_merchant_id));
+joinable!(enrolment -> institution (institution_id));
+joinable!(channel -> institution (institution_id));
+joinable!(channel_key -> channel (channel_id));
 joinable!(receiver -> institution (institution_id));
 joinable!(app_user -> institution (institution_id));
 joinable!(app_user -> sub_merchant (sub_merchant_id));
@@ -609,12 +655,16 @@ allow_tables_to_appear_in_same_query!(
     request_nonce,
     platform_key,
     institution,
+    channel,
+    channel_key,
+    institution_key,
     exchanged_file,
     file_result,
     file_standing,
     result_line,
     approvals_bundle,
     sub_merchant,
+    enrolment,
     receiver,
     app_user,
     session,

@@ -8,12 +8,12 @@ use super::store::{self, ExchangedFile, NewFile};
 use super::{Direction, DocumentKind};
 use crate::clock::micros;
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
-use crate::institutions::Institution;
+use crate::institutions::{self, Institution, Purpose};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::bil::BilReader;
 use crate::kernel::file::{FileKind, FileName, ReadError};
-use crate::protocol::crypto::PublicKey;
 
 /// Largest file that is taken in: a result of 100,000 lines of 1,024 bytes and some.
 pub const MAX_BYTES: u64 = 128 << 20;
@@ -74,11 +74,13 @@ fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Whether the institution signed these very bytes, and whether the name is free; `None` = imported before.
+/// Whether the institution signed these very bytes by a key that it has for this and that counts now, and whether the
+/// name is free; `None` = imported before.
 pub fn admit(
     tx: &mut Tx<'_>,
     institution: &Institution,
     incoming: &Incoming,
+    (purpose, now): (Purpose, i64),
 ) -> Result<Option<Digest>, Error> {
     let digest = incoming.digest();
     if let Some(known) = store::by_name(tx, institution.id, &incoming.name)? {
@@ -88,10 +90,10 @@ pub fn admit(
         let detail = format!("E_DUP: {} was imported with other content", incoming.name);
         return Err(Error::refused(Code::FileDuplicate, detail));
     }
-    let key = PublicKey::from_pem(&institution.file_public_key_pem)
-        .map_err(|e| Error::Internal(format!("file key of {}: {e}", institution.code)))?;
-    if !key.verify_digest(&digest, &incoming.signature) {
-        let detail = format!("E_SIGN: {} is not signed by {}'s file key", incoming.name, institution.code);
+    let keys = institutions::public_keys(tx, InstitutionId::new(institution.id), purpose, now)?;
+    if !keys.iter().any(|key| key.verify_digest(&digest, &incoming.signature)) {
+        let (name, code) = (&incoming.name, &institution.code);
+        let detail = format!("E_SIGN: {name} is not signed by a key that {code} has for {purpose} now");
         return Err(Error::refused(Code::FileSignature, detail));
     }
     Ok(Some(digest))
@@ -150,7 +152,9 @@ pub fn import_bill(
     now: i64,
 ) -> Result<Imported<ExchangedFile>, Error> {
     let name = own_name(institution, incoming, FileKind::Bil)?;
-    let Some(digest) = admit(tx, institution, incoming)? else { return Ok(Imported::Again) };
+    let Some(digest) = admit(tx, institution, incoming, (Purpose::Files, now))? else {
+        return Ok(Imported::Again);
+    };
     let reader = BilReader::new(incoming.bytes.as_slice()).map_err(|e| unreadable(&incoming.name, e))?;
     let header = reader.header().clone();
     sound(&incoming.name, reader.finish())?;

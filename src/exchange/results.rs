@@ -9,7 +9,7 @@ use crate::clock::micros;
 use crate::db::Tx;
 use crate::db::columns::As;
 use crate::error::{Code, Error};
-use crate::institutions::{Institution, ResultEncoding};
+use crate::institutions::{Institution, Purpose, ResultEncoding};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetReader};
 use crate::kernel::file::{ResultName, Stage};
@@ -41,7 +41,9 @@ pub fn import_result(
     if store::by_name(tx, institution.id, &asks_again)?.is_some() {
         return Ok(Imported::Again);
     }
-    let Some(digest) = admit(tx, institution, incoming)? else { return Ok(Imported::Again) };
+    let Some(digest) = admit(tx, institution, incoming, (Purpose::Files, now))? else {
+        return Ok(Imported::Again);
+    };
     let answered = store::by_name(tx, institution.id, &name.file.to_string())?
         .filter(|file| file.direction == Direction::Out)
         .ok_or_else(|| {

@@ -1,16 +1,29 @@
-//! Licensed institutions: profiles and the keys to talk with them.
+//! Licensed institutions: their profiles, their channels, and the keys of both sides, each for one purpose and with
+//! versions (`doors.md` §0). A key may be replaced while everything serves: who holds one looks at its version first.
+mod channel;
+mod channel_store;
+mod key_store;
+mod keys;
+mod platform;
+mod registration;
 mod store;
+
+pub use channel::{
+    ChannelProfile, EvidenceKeys, Keys, Language, NewChannel, NewOwnKey, OwnKey, add_channel, channel,
+    channels, evidence_keys, open_channel, rotate_channel, version,
+};
+pub use keys::{InstitutionKey, NewKey, Purpose, add_key, end_key, keys, public_keys};
+pub use platform::{OurPurpose, PlatformKey, PlatformKeys, file_keys, rotate};
+pub use registration::{Registration, registration};
 
 use serde_json::json;
 
 use crate::db::Tx;
 use crate::error::{Code, Error};
 use crate::people::{Actor, audit};
-use crate::protocol::crypto::{MasterKey, PrivateKey, PublicKey};
-use crate::protocol::wechat::notification::ApiV3Key;
 
-const KEY_FOR: &str = "institution.channel_key";
-const APIV3_FOR: &str = "institution.channel_apiv3";
+/// The most that an old key may count beside the one that took its place, in microseconds: 90 days (`doors.md` §0).
+pub const MAX_OVERLAP: i64 = 90 * 86_400 * 1_000_000;
 
 /// The character set of an institution's result files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +49,7 @@ impl ResultEncoding {
     }
 }
 
-/// What pages and files need to know of an institution. Holds no secret.
+/// What pages and files need to know of an institution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Institution {
     /// Internal id.
@@ -49,104 +62,83 @@ pub struct Institution {
     pub platform_code: String,
     /// Begins every order number that we send to it.
     pub order_prefix: String,
-    /// Where its channel is, without trailing slash.
-    pub channel_base_url: String,
-    /// Our number at its channel.
-    pub channel_sp_mchid: String,
-    /// Our application id at its channel.
-    pub channel_sp_appid: String,
-    /// Serial of our certificate at its channel.
-    pub channel_merchant_serial: String,
-    /// Names the key of its answers: a certificate serial or `PUB_KEY_ID_…`.
-    pub channel_answer_serial: String,
-    /// Verifies its answers and notifications, PEM.
-    pub channel_answer_key_pem: String,
-    /// Verifies its files, PEM.
-    pub file_public_key_pem: String,
     /// How its results are encoded.
     pub result_encoding: ResultEncoding,
 }
 
-/// The keys of an institution's channel and files.
-#[derive(Clone, Debug)]
-pub struct Keys {
-    /// Signs our requests.
-    pub private_key: PrivateKey,
-    /// Opens its notifications.
-    pub apiv3_key: ApiV3Key,
-    /// Verifies its answers and notifications.
-    pub answer_key: PublicKey,
-    /// Verifies its files.
-    pub file_key: PublicKey,
-}
-
-/// An institution to be set up; the fields are those of [`Institution`] and [`Keys`].
+/// An institution to be set up; the fields are those of [`Institution`].
 #[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewInstitution<'a> {
     pub code: &'a str,
     pub name: &'a str,
     pub platform_code: &'a str,
     pub order_prefix: &'a str,
-    pub channel_base_url: &'a str,
-    pub channel_sp_mchid: &'a str,
-    pub channel_sp_appid: &'a str,
-    pub channel_merchant_serial: &'a str,
-    pub channel_private_key_pem: &'a str,
-    pub channel_apiv3_key: &'a str,
-    pub channel_answer_serial: &'a str,
-    pub channel_answer_key_pem: &'a str,
-    pub file_public_key_pem: &'a str,
     pub result_encoding: ResultEncoding,
 }
 
-/// Sets an institution up and gives its internal id.
-pub fn create(
-    tx: &mut Tx<'_>,
-    master: &MasterKey,
-    at: i64,
-    actor: &Actor,
-    new: &NewInstitution<'_>,
-) -> Result<i64, Error> {
+/// What a founding command gives: the key of the object, and whether it was made now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Made<T> {
+    /// Its internal key.
+    pub id: T,
+    /// Made now; otherwise it had been there with the same content, and nothing was done.
+    pub is_new: bool,
+}
+
+impl<T> Made<T> {
+    pub(crate) const fn now(id: T) -> Self {
+        Made { id, is_new: true }
+    }
+
+    pub(crate) const fn before(id: T) -> Self {
+        Made { id, is_new: false }
+    }
+}
+
+/// Sets an institution up. The same again changes nothing; its code with other content is refused.
+pub fn add(tx: &mut Tx<'_>, at: i64, actor: &Actor, new: &NewInstitution<'_>) -> Result<Made<i64>, Error> {
     check(new)?;
-    let private_key =
-        PrivateKey::from_pem(new.channel_private_key_pem).map_err(|e| invalid(e.to_string()))?;
-    let wrapped = |purpose: &str, secret: &str| {
-        let sealed = master.wrap(purpose, secret.as_bytes());
-        sealed.map_err(|e| Error::Internal(format!("wrapping a key: {e}")))
-    };
-    let pem = private_key.to_pem().map_err(|e| invalid(e.to_string()))?;
-    let secrets = store::Wrapped {
-        private_key: wrapped(KEY_FOR, &pem)?,
-        apiv3_key: wrapped(APIV3_FOR, new.channel_apiv3_key)?,
-    };
-    let id = store::add(tx, at, new, &secrets)?;
+    if let Some(known) = store::find(tx, new.code)? {
+        let same = NewInstitution {
+            code: &known.code,
+            name: &known.name,
+            platform_code: &known.platform_code,
+            order_prefix: &known.order_prefix,
+            result_encoding: known.result_encoding,
+        };
+        if same != *new {
+            return Err(invalid(format!("code: {} is there already with other content", new.code)));
+        }
+        return Ok(Made::before(known.id));
+    }
+    let id = store::add(tx, at, new)?;
     let object = format!("institution:{}", new.code);
-    let after = Some(json!({"name": new.name, "channel_base_url": new.channel_base_url}));
-    let entry = audit::Entry { action: "institution.add", object: &object, before: None, after };
+    let after = json!({
+        "name": new.name, "platform_code": new.platform_code, "order_prefix": new.order_prefix,
+        "result_encoding": new.result_encoding.as_str(),
+    });
+    let entry = audit::Entry { action: "institution.add", object: &object, before: None, after: Some(after) };
     audit::record(tx, at, actor, entry)?;
-    Ok(id)
+    Ok(Made::now(id))
 }
 
 fn check(new: &NewInstitution<'_>) -> Result<(), Error> {
     let word = |text: &str, max: usize| {
         (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
     };
-    if !word(new.code, 16) || !word(new.platform_code, 16) {
-        return Err(invalid("code and platform code: 1 to 16 of A-Z 0-9"));
+    if !word(new.code, 16) {
+        return Err(invalid("code: 1 to 16 of A-Z 0-9"));
+    }
+    if !word(new.platform_code, 16) {
+        return Err(invalid("platform_code: 1 to 16 of A-Z 0-9"));
     }
     // The prefix and 26 characters of a ULID make an order number of at most 32.
     if !word(new.order_prefix, 6) {
-        return Err(invalid("order prefix: 1 to 6 of A-Z 0-9"));
+        return Err(invalid("order_prefix: 1 to 6 of A-Z 0-9"));
     }
-    if new.channel_apiv3_key.len() != 32 {
-        return Err(invalid("an API v3 key has 32 characters"));
-    }
-    let address = url::Url::parse(new.channel_base_url);
-    if !address.is_ok_and(|u| matches!(u.scheme(), "http" | "https")) || new.channel_base_url.ends_with('/') {
-        return Err(invalid("channel address: http(s)://HOST without a slash at its end"));
-    }
-    for pem in [new.channel_answer_key_pem, new.file_public_key_pem] {
-        PublicKey::from_pem(pem).map_err(|e| invalid(e.to_string()))?;
+    if new.name.trim().is_empty() || new.name.chars().any(char::is_control) {
+        return Err(invalid("name: the name shown on pages"));
     }
     Ok(())
 }
@@ -157,7 +149,7 @@ fn invalid(why: impl Into<String>) -> Error {
 
 /// The institution of a code.
 pub fn by_code(tx: &mut Tx<'_>, code: &str) -> Result<Institution, Error> {
-    store::by_code(tx, code)
+    store::find(tx, code)?.ok_or(Error::NotFound)
 }
 
 /// The institution of an internal id.
@@ -170,17 +162,15 @@ pub fn all(tx: &mut Tx<'_>) -> Result<Vec<Institution>, Error> {
     store::all(tx)
 }
 
-/// The keys of an institution, unwrapped.
-pub fn keys(tx: &mut Tx<'_>, master: &MasterKey, institution: &Institution) -> Result<Keys, Error> {
-    let broken = |e: &dyn std::fmt::Display| Error::Internal(format!("keys of {}: {e}", institution.code));
-    let wrapped = store::wrapped(tx, institution.id)?;
-    let pem = master.unwrap(KEY_FOR, &wrapped.private_key).map_err(|e| broken(&e))?;
-    let pem = String::from_utf8(pem).map_err(|e| broken(&e))?;
-    let apiv3_key = master.unwrap(APIV3_FOR, &wrapped.apiv3_key).map_err(|e| broken(&e))?;
-    Ok(Keys {
-        private_key: PrivateKey::from_pem(&pem).map_err(|e| broken(&e))?,
-        apiv3_key: ApiV3Key::from_bytes(&apiv3_key).map_err(|e| broken(&e))?,
-        answer_key: PublicKey::from_pem(&institution.channel_answer_key_pem).map_err(|e| broken(&e))?,
-        file_key: PublicKey::from_pem(&institution.file_public_key_pem).map_err(|e| broken(&e))?,
-    })
+/// Whether what ends then still counts.
+pub(crate) fn counts(valid_to: Option<i64>, at: i64) -> bool {
+    valid_to.is_none_or(|end| end > at)
+}
+
+/// When the key before a new one ends: a wish longer than allowed is refused.
+fn overlap_end(at: i64, overlap: i64) -> Result<i64, Error> {
+    if !(0..=MAX_OVERLAP).contains(&overlap) {
+        return Err(invalid("overlap: 0 to 90 days"));
+    }
+    Ok(at.saturating_add(overlap))
 }

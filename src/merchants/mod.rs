@@ -1,4 +1,11 @@
-//! Sub-merchants, and the names of receivers. Who may trade and receive is the institution's word: its bundle.
+//! Tenants and their credentials, sub-merchants and where they are enrolled, the names of receivers. Who may trade and
+//! receive is the institution's word: its bundle.
+pub mod credentials;
+pub mod founding;
+pub mod nonces;
+pub mod tenants;
+
+mod credential_store;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,9 +14,11 @@ use serde_json::json;
 
 use crate::db::Tx;
 use crate::error::{Code, Error};
+use crate::institutions::Made;
+use crate::kernel::text;
 use crate::people::{Actor, Scope, audit};
 
-/// A sub-merchant: who sells.
+/// A sub-merchant, who sells, at an institution where it is enrolled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubMerchant {
     /// Internal id.
@@ -26,8 +35,9 @@ pub struct SubMerchant {
     pub name: String,
 }
 
-/// A sub-merchant to be made; the fields are those of [`SubMerchant`].
+/// A sub-merchant to be made and enrolled; the fields are those of [`SubMerchant`].
 #[allow(missing_docs)]
+#[derive(Clone, Copy, Debug)]
 pub struct NewSubMerchant<'a> {
     pub merchant: &'a str,
     pub platform_merchant_id: i64,
@@ -36,50 +46,128 @@ pub struct NewSubMerchant<'a> {
     pub name: &'a str,
 }
 
-/// Makes a sub-merchant and gives its internal id.
-pub fn create(tx: &mut Tx<'_>, at: i64, actor: &Actor, new: &NewSubMerchant<'_>) -> Result<i64, Error> {
+/// Makes a sub-merchant where it is not there yet, enrols it at the institution where it is not yet, and gives its
+/// internal id. The same again changes nothing; other content is refused.
+pub fn add(tx: &mut Tx<'_>, at: i64, actor: &Actor, new: &NewSubMerchant<'_>) -> Result<Made<i64>, Error> {
+    check(new)?;
+    let id = match store::find(tx, new.merchant)? {
+        None => {
+            let id = store::add(tx, at, new)?;
+            note(tx, at, actor, "sub_merchant.add", new, json!({"name": new.name}))?;
+            id
+        }
+        Some((id, tenant, name)) if (tenant, name.as_str()) == (new.platform_merchant_id, new.name) => id,
+        Some(_) => {
+            return Err(invalid(format!("merchant: {} is there already with other content", new.merchant)));
+        }
+    };
+    if let Some(known) = store::enrolled(tx, id, new.institution_id)? {
+        if known.inst_merchant_no != new.inst_merchant_no {
+            let known = known.inst_merchant_no;
+            return Err(invalid(format!("inst_merchant_no: {} is {known} there already", new.merchant)));
+        }
+        return Ok(Made::before(id));
+    }
+    if let Some(other) = store::number_taken(tx, new.institution_id, new.inst_merchant_no)? {
+        return Err(invalid(format!("inst_merchant_no: {} is {other}'s", new.inst_merchant_no)));
+    }
+    store::enrol(tx, at, id, new)?;
+    let after = json!({"institution": new.institution_id, "inst_merchant_no": new.inst_merchant_no});
+    note(tx, at, actor, "sub_merchant.enrol", new, after)?;
+    Ok(Made::now(id))
+}
+
+fn check(new: &NewSubMerchant<'_>) -> Result<(), Error> {
     let number = |text: &str| {
         (1..=32).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
     };
-    if !number(new.merchant) || !number(new.inst_merchant_no) || new.name.trim().is_empty() {
-        return Err(Error::refused(Code::MerchantInvalid, "numbers are 1 to 32 of 0-9 A-Z a-z _ -"));
+    if !number(new.merchant) || new.merchant == "platform" {
+        return Err(invalid("merchant: 1 to 32 of 0-9 A-Z a-z _ -, not `platform`"));
     }
-    if store::by_number(tx, new.merchant)?.is_some() {
-        return Err(Error::refused(Code::MerchantInvalid, format!("{} is there already", new.merchant)));
+    if !number(new.inst_merchant_no) {
+        return Err(invalid("inst_merchant_no: 1 to 32 of 0-9 A-Z a-z _ -"));
     }
-    let id = store::add(tx, at, new)?;
-    let object = format!("sub_merchant:{}", new.merchant);
-    let after = Some(json!({"name": new.name, "inst_merchant_no": new.inst_merchant_no}));
-    let entry = audit::Entry { action: "sub_merchant.add", object: &object, before: None, after };
-    audit::record(tx, at, actor, entry)?;
-    Ok(id)
+    if new.name.trim().is_empty() || new.name.chars().any(char::is_control) {
+        return Err(invalid("name: the name shown on pages"));
+    }
+    Ok(())
 }
 
-/// The sub-merchant of a number.
+fn note(
+    tx: &mut Tx<'_>,
+    at: i64,
+    actor: &Actor,
+    action: &str,
+    new: &NewSubMerchant<'_>,
+    after: serde_json::Value,
+) -> Result<(), Error> {
+    let object = format!("sub_merchant:{}", new.merchant);
+    audit::record(tx, at, actor, audit::Entry { action, object: &object, before: None, after: Some(after) })
+}
+
+fn invalid(why: impl Into<String>) -> Error {
+    Error::refused(Code::MerchantInvalid, why)
+}
+
+/// The sub-merchant of a number, at the institution where it was enrolled first.
 pub fn by_number(tx: &mut Tx<'_>, merchant: &str) -> Result<Option<SubMerchant>, Error> {
     store::by_number(tx, merchant)
 }
 
-/// The sub-merchant of an internal id.
+/// The sub-merchant of an internal id, at the institution where it was enrolled first.
 pub fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<SubMerchant, Error> {
     store::by_id(tx, id)
 }
 
-/// The sub-merchants within a scope, by number.
+/// A sub-merchant at an institution.
+pub fn enrolled(tx: &mut Tx<'_>, id: i64, institution: i64) -> Result<SubMerchant, Error> {
+    store::enrolled(tx, id, institution)?.ok_or(Error::NotFound)
+}
+
+/// The sub-merchants within a scope, by number; outside an institution's scope each where it was enrolled first.
 pub fn list(tx: &mut Tx<'_>, scope: &Scope) -> Result<Vec<SubMerchant>, Error> {
     store::list(tx, scope)
 }
 
-/// Names a receiver (`agent:A1`) for pages, or names it anew.
-pub fn name_receiver(
+/// Who besides merchants receives shares, to be named for pages.
+#[allow(missing_docs)]
+#[derive(Clone, Copy, Debug)]
+pub struct NewReceiver<'a> {
+    pub institution_id: i64,
+    pub receiver: &'a str,
+    pub role: &'a str,
+    pub name: &'a str,
+}
+
+/// Names a receiver (`agent:A1`). The same again changes nothing; other content is refused.
+pub fn add_receiver(
     tx: &mut Tx<'_>,
-    institution: i64,
-    receiver: &str,
-    role: &str,
-    name: &str,
-) -> Result<(), Error> {
-    store::name_receiver(tx, institution, receiver, role, name)
+    at: i64,
+    actor: &Actor,
+    new: &NewReceiver<'_>,
+) -> Result<Made<i64>, Error> {
+    if !text::is_receiver(new.receiver) || new.receiver.starts_with("merchant:") {
+        return Err(invalid("receiver: `kind` or `kind:NUMBER`, no merchant"));
+    }
+    if !text::is_role(new.role) {
+        return Err(invalid("role: 1 to 20 of a-z"));
+    }
+    if new.name.trim().is_empty() || new.name.chars().any(char::is_control) {
+        return Err(invalid("name: the name shown on pages"));
+    }
+    if let Some((id, role, name)) = store::receiver(tx, new.institution_id, new.receiver)? {
+        if (role.as_str(), name.as_str()) != (new.role, new.name) {
+            return Err(invalid(format!("receiver: {} is there already with other content", new.receiver)));
+        }
+        return Ok(Made::before(id));
+    }
+    let id = store::add_receiver(tx, new)?;
+    let object = format!("receiver:{}/{}", new.institution_id, new.receiver);
+    let after = Some(json!({"role": new.role, "name": new.name}));
+    let entry = audit::Entry { action: "receiver.add", object: &object, before: None, after };
+    audit::record(tx, at, actor, entry)?;
+    Ok(Made::now(id))
 }
 
 /// Names of these receivers of an institution, its sub-merchants (`merchant:M1001`) among them.

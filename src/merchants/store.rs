@@ -3,9 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 
-use super::{NewSubMerchant, SubMerchant};
+use super::{NewReceiver, NewSubMerchant, SubMerchant};
 use crate::db::Tx;
-use crate::db::schema::{receiver, sub_merchant};
+use crate::db::schema::{enrolment, receiver, sub_merchant};
 use crate::error::Error;
 use crate::insert_returning_id;
 use crate::people::Scope;
@@ -16,15 +16,15 @@ const COLUMNS: (
     sub_merchant::id,
     sub_merchant::merchant,
     sub_merchant::platform_merchant_id,
-    sub_merchant::institution_id,
-    sub_merchant::inst_merchant_no,
+    enrolment::institution_id,
+    enrolment::inst_merchant_no,
     sub_merchant::name,
 ) = (
     sub_merchant::id,
     sub_merchant::merchant,
     sub_merchant::platform_merchant_id,
-    sub_merchant::institution_id,
-    sub_merchant::inst_merchant_no,
+    enrolment::institution_id,
+    enrolment::inst_merchant_no,
     sub_merchant::name,
 );
 
@@ -36,55 +36,100 @@ pub(super) fn add(tx: &mut Tx<'_>, at: i64, new: &NewSubMerchant<'_>) -> Result<
     let values = (
         sub_merchant::merchant.eq(new.merchant),
         sub_merchant::platform_merchant_id.eq(new.platform_merchant_id),
-        sub_merchant::institution_id.eq(new.institution_id),
-        sub_merchant::inst_merchant_no.eq(new.inst_merchant_no),
         sub_merchant::name.eq(new.name),
         sub_merchant::created_at.eq(at),
     );
     Ok(insert_returning_id!(tx, sub_merchant, values)?)
 }
 
+pub(super) fn enrol(tx: &mut Tx<'_>, at: i64, id: i64, new: &NewSubMerchant<'_>) -> Result<(), Error> {
+    let values = (
+        enrolment::sub_merchant_id.eq(id),
+        enrolment::institution_id.eq(new.institution_id),
+        enrolment::inst_merchant_no.eq(new.inst_merchant_no),
+        enrolment::created_at.eq(at),
+    );
+    diesel::insert_into(enrolment::table).values(values).execute(tx.conn())?;
+    Ok(())
+}
+
+/// Internal id, tenant and name of a merchant's number, enrolled or not.
+pub(super) fn find(tx: &mut Tx<'_>, merchant: &str) -> Result<Option<(i64, i64, String)>, Error> {
+    let found = sub_merchant::table.filter(sub_merchant::merchant.eq(merchant));
+    let columns = (sub_merchant::id, sub_merchant::platform_merchant_id, sub_merchant::name);
+    Ok(found.select(columns).first(tx.conn()).optional()?)
+}
+
+/// The merchant that an institution knows by this number.
+pub(super) fn number_taken(tx: &mut Tx<'_>, institution: i64, number: &str) -> Result<Option<String>, Error> {
+    let found = enrolment::table
+        .inner_join(sub_merchant::table)
+        .filter(enrolment::institution_id.eq(institution).and(enrolment::inst_merchant_no.eq(number)))
+        .select(sub_merchant::merchant);
+    Ok(found.first(tx.conn()).optional()?)
+}
+
+pub(super) fn enrolled(tx: &mut Tx<'_>, id: i64, institution: i64) -> Result<Option<SubMerchant>, Error> {
+    let found = sub_merchant::table
+        .inner_join(enrolment::table)
+        .filter(sub_merchant::id.eq(id).and(enrolment::institution_id.eq(institution)))
+        .select(COLUMNS);
+    Ok(found.first::<Row>(tx.conn()).optional()?.map(made))
+}
+
 pub(super) fn by_number(tx: &mut Tx<'_>, merchant: &str) -> Result<Option<SubMerchant>, Error> {
-    let found = sub_merchant::table.filter(sub_merchant::merchant.eq(merchant)).select(COLUMNS);
+    let found = sub_merchant::table
+        .inner_join(enrolment::table)
+        .filter(sub_merchant::merchant.eq(merchant))
+        .order(enrolment::id)
+        .select(COLUMNS);
     Ok(found.first::<Row>(tx.conn()).optional()?.map(made))
 }
 
 pub(super) fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<SubMerchant, Error> {
-    Ok(made(sub_merchant::table.find(id).select(COLUMNS).first(tx.conn())?))
+    let found = sub_merchant::table
+        .inner_join(enrolment::table)
+        .filter(sub_merchant::id.eq(id))
+        .order(enrolment::id)
+        .select(COLUMNS);
+    Ok(made(found.first(tx.conn())?))
 }
 
 pub(super) fn list(tx: &mut Tx<'_>, scope: &Scope) -> Result<Vec<SubMerchant>, Error> {
-    let mut query = sub_merchant::table.order(sub_merchant::merchant).select(COLUMNS).into_boxed();
+    let mut query = sub_merchant::table
+        .inner_join(enrolment::table)
+        .order((sub_merchant::merchant, enrolment::id))
+        .select(COLUMNS)
+        .into_boxed();
     match scope {
         Scope::Platform => {}
-        Scope::Institution(id) => query = query.filter(sub_merchant::institution_id.eq(*id)),
+        Scope::Institution(id) => query = query.filter(enrolment::institution_id.eq(*id)),
         Scope::Merchant(id) => query = query.filter(sub_merchant::id.eq(*id)),
     }
-    Ok(query.load::<Row>(tx.conn())?.into_iter().map(made).collect())
+    let mut rows = query.load::<Row>(tx.conn())?;
+    rows.dedup_by_key(|row| row.0);
+    Ok(rows.into_iter().map(made).collect())
 }
 
-pub(super) fn name_receiver(
+/// Internal id, role and name of a receiver.
+pub(super) fn receiver(
     tx: &mut Tx<'_>,
     institution: i64,
     key: &str,
-    role: &str,
-    name: &str,
-) -> Result<(), Error> {
+) -> Result<Option<(i64, String, String)>, Error> {
     let known =
         receiver::table.filter(receiver::institution_id.eq(institution).and(receiver::receiver_key.eq(key)));
-    let renamed =
-        diesel::update(known).set((receiver::name.eq(name), receiver::role.eq(role))).execute(tx.conn())?;
-    if renamed == 0 {
-        diesel::insert_into(receiver::table)
-            .values((
-                receiver::institution_id.eq(institution),
-                receiver::receiver_key.eq(key),
-                receiver::name.eq(name),
-                receiver::role.eq(role),
-            ))
-            .execute(tx.conn())?;
-    }
-    Ok(())
+    Ok(known.select((receiver::id, receiver::role, receiver::name)).first(tx.conn()).optional()?)
+}
+
+pub(super) fn add_receiver(tx: &mut Tx<'_>, new: &NewReceiver<'_>) -> Result<i64, Error> {
+    let values = (
+        receiver::institution_id.eq(new.institution_id),
+        receiver::receiver_key.eq(new.receiver),
+        receiver::name.eq(new.name),
+        receiver::role.eq(new.role),
+    );
+    Ok(insert_returning_id!(tx, receiver, values)?)
 }
 
 pub(super) fn receiver_names(
@@ -107,7 +152,8 @@ pub(super) fn merchant_names(
     merchants: &[&str],
 ) -> Result<Vec<(String, String)>, Error> {
     Ok(sub_merchant::table
-        .filter(sub_merchant::institution_id.eq(institution))
+        .inner_join(enrolment::table)
+        .filter(enrolment::institution_id.eq(institution))
         .filter(sub_merchant::merchant.eq_any(merchants))
         .select((sub_merchant::merchant, sub_merchant::name))
         .load(tx.conn())?)

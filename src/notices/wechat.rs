@@ -9,10 +9,11 @@ use crate::db::Tx;
 use crate::db::columns::OrderId;
 use crate::error::Error;
 use crate::kernel::state::OrderState;
+use crate::merchants::credentials::{self, AnswerMode, Credential};
+use crate::merchants::tenants::{self, PlatformMerchant};
 use crate::merchants::{self, SubMerchant};
 use crate::orders::{self, Order, Standing};
 use crate::outbox::{Due, Subject};
-use crate::people::credentials::{self, AnswerMode, Credential, PlatformMerchant};
 use crate::protocol::wechat::notification::{self, Event, TRANSACTION_SUCCESS};
 use crate::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
 use crate::protocol::wechat::sign::Stamp;
@@ -24,7 +25,7 @@ pub const SCHEDULE: [i64; 15] =
 
 /// The order under the merchant's own numbers: the answer of a query, and what a notification carries.
 pub fn order_view(tx: &mut Tx<'_>, standing: &Standing, merchant: &SubMerchant) -> Result<OrderView, Error> {
-    let tenant = credentials::platform_merchant_by_id(tx, standing.order.platform_merchant_id.get())?;
+    let tenant = tenants::by_id(tx, standing.order.platform_merchant_id.get())?;
     Ok(seen(standing, merchant, &tenant))
 }
 
@@ -73,7 +74,7 @@ pub(super) async fn render(app: &App, note: &Due) -> Result<Outgoing, Error> {
         Ok((credential, plain(tx, &about)?))
     };
     let (credential, plain) = app.db.read(read).await?;
-    let (keys, now, note) = (app.keys.clone(), app.clock.instant(), note.clone());
+    let (keys, now, note) = (app.keys().await?, app.clock.instant(), note.clone());
     let sealed = tokio::task::spawn_blocking(move || {
         let Credential { apiv3_key, answer_mode, .. } = credential;
         let event = Event {

@@ -8,8 +8,8 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Error;
 use crate::kernel::state::OrderState;
+use crate::merchants::nonces::Nonce;
 use crate::merchants::{self, SubMerchant};
-use crate::people::nonces::Nonce;
 
 /// How long an order may be paid when its merchant does not say, in microseconds: two hours.
 const DEFAULT_LIFE: i64 = 2 * 3600 * 1_000_000;
@@ -81,8 +81,8 @@ pub async fn refresh(outside: &Outside<'_>, known: Standing) -> Result<Option<St
     if known.is_settled() {
         return Ok(Some(known));
     }
-    let (order, id) = (known.order.clone(), known.order.sub_merchant_id.get());
-    let merchant = outside.db.read(move |tx| merchants::by_id(tx, id)).await?;
+    let order = known.order.clone();
+    let merchant = merchant_of(outside, &order).await?;
     match ask(outside, &order, &merchant).await? {
         Said::Unknown => Ok(None),
         Said::Absent => Ok(Some(known)),
@@ -91,6 +91,12 @@ pub async fn refresh(outside: &Outside<'_>, known: Standing) -> Result<Option<St
         Said::NotPaid if known.state == OrderState::Paying => Ok(Some(known)),
         Said::NotPaid => back_to_paying(outside, known).await.map(Some),
     }
+}
+
+/// Who is paid by an order, at the institution that carries it.
+async fn merchant_of(outside: &Outside<'_>, order: &Order) -> Result<SubMerchant, Error> {
+    let (id, institution) = (order.sub_merchant_id.get(), order.institution_id.get());
+    outside.db.read(move |tx| merchants::enrolled(tx, id, institution)).await
 }
 
 /// An order that had a code_url before its state became unknown can be paid by it again.
@@ -109,8 +115,7 @@ pub async fn close(outside: &Outside<'_>, known: Standing, nonce: Option<Nonce>)
         OrderState::Closed => return Ok(Closed::Done),
         OrderState::Created | OrderState::Paying | OrderState::Unknown => {}
     }
-    let id = known.order.sub_merchant_id.get();
-    let merchant = outside.db.read(move |tx| merchants::by_id(tx, id)).await?;
+    let merchant = merchant_of(outside, &known.order).await?;
     match outside.channel.close(&known.order.order_no, &merchant.inst_merchant_no).await {
         Answer::Known(Closing) => {
             closed(outside, known.order, Cause::of(EventReason::ByMerchant), nonce).await
@@ -142,8 +147,7 @@ async fn closed(
 /// Leaves `UNKNOWN` (or a `CREATED` that was never sent): asks, and goes on with what the institution says.
 /// Whether the state is known now.
 pub async fn resolve(outside: &Outside<'_>, order: Order) -> Result<bool, Error> {
-    let id = order.sub_merchant_id.get();
-    let merchant = outside.db.read(move |tx| merchants::by_id(tx, id)).await?;
+    let merchant = merchant_of(outside, &order).await?;
     let expires = order.time_expire.unwrap_or_else(|| order.created_at.saturating_add(DEFAULT_LIFE));
     if expires > outside.clock.now() {
         let placed = resume(outside, order, &merchant).await?;

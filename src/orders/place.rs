@@ -14,7 +14,7 @@ use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
 use crate::merchants::SubMerchant;
-use crate::people::nonces::Nonce;
+use crate::merchants::nonces::Nonce;
 
 /// A merchant's request, its form already checked.
 #[derive(Debug, Clone)]

@@ -129,11 +129,17 @@ pub fn by_order_no(tx: &mut Tx<'_>, order_no: &str) -> Result<Option<Order>, Err
         .optional()?)
 }
 
-/// The paid order by the institution's number.
-pub fn by_inst_order_no(tx: &mut Tx<'_>, inst_order_no: &str) -> Result<Option<Order>, Error> {
+/// A sub-merchant's paid order by the institution's number; the newest, should two channels have given it the same.
+pub fn by_inst_order_no(
+    tx: &mut Tx<'_>,
+    merchant: MerchantId,
+    inst_order_no: &str,
+) -> Result<Option<Order>, Error> {
     Ok(pay_order::table
         .inner_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
         .filter(payment_key::inst_order_no.eq(inst_order_no))
+        .filter(pay_order::sub_merchant_id.eq(merchant))
+        .order(pay_order::id.desc())
         .select(Order::as_select())
         .first(tx.conn())
         .optional()?)

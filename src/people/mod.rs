@@ -1,15 +1,11 @@
-//! Users, roles and scopes, login and sessions, API credentials, the platform's keys, and the audit trail.
+//! Users, roles and scopes, login and sessions, and the audit trail.
 pub mod audit;
-pub mod credentials;
-pub mod keys;
 pub mod login;
-pub mod nonces;
 pub mod password;
 pub mod rights;
 pub mod sessions;
 pub mod users;
 
-mod credential_store;
 mod store;
 
 pub use audit::Actor;

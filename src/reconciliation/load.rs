@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::bill::unusable;
 use super::order_store::{self, NewBilled, Sink};
-use super::{compare, store};
+use super::{Ours, compare, store};
 use crate::clock;
 use crate::db::Tx;
 use crate::db::columns::{As, BillId, InstitutionId, MerchantId};
@@ -79,10 +79,16 @@ impl Loader {
         }
         let numbers: Vec<&str> = batch.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
         let ours = store::ours(tx, self.institution, &numbers)?;
-        let ours: HashMap<&str, _> = ours.iter().map(|one| (one.inst_order_no.as_str(), one)).collect();
+        // Two channels may have given one number: a payment of the same channel comes first.
+        let mut by_number: HashMap<&str, Vec<&Ours>> = HashMap::new();
+        for one in &ours {
+            by_number.entry(one.inst_order_no.as_str()).or_default().push(one);
+        }
         let (mut differences, mut rows) = (Vec::new(), Vec::with_capacity(batch.len()));
         for theirs in &batch {
-            let ours = ours.get(theirs.facts.inst_order_no.as_str()).copied();
+            let same = by_number.get(theirs.facts.inst_order_no.as_str()).map_or(&[][..], Vec::as_slice);
+            let of_channel = same.iter().find(|one| one.channel == theirs.facts.channel);
+            let ours = of_channel.or(same.first()).copied();
             differences.extend(compare(ours, theirs));
             let mut row = self.row(theirs);
             if let Some(ours) = ours {

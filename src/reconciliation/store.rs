@@ -6,7 +6,9 @@ use diesel::prelude::*;
 
 use super::{Difference, DifferenceKind, Ours};
 use crate::db::columns::{As, BillId, FileId, InstitutionId, MerchantId, OrderId, words};
-use crate::db::schema::{bill, bill_order, difference, pay_order, payment, payment_key, sub_merchant};
+use crate::db::schema::{
+    bill, bill_order, difference, enrolment, pay_order, payment, payment_key, sub_merchant,
+};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
@@ -151,7 +153,8 @@ pub(super) fn missing(tx: &mut Tx<'_>, of: &BillRow, after: OrderId, limit: i64)
         .filter(bill_order::business_date.eq(As(of.business_date)))
         .filter(bill_order::institution_id.eq(of.institution_id))
         .filter(bill_order::bill_id.eq(of.id))
-        .filter(bill_order::inst_order_no.eq(payment::inst_order_no));
+        .filter(bill_order::inst_order_no.eq(payment::inst_order_no))
+        .filter(bill_order::channel.eq(payment::channel));
     let rows: Vec<OursTuple> = payment::table
         .inner_join(pay_order::table.on(pay_order::id.eq(payment::order_id)))
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(payment::sub_merchant_id)))
@@ -287,7 +290,11 @@ pub fn elsewhere(tx: &mut Tx<'_>, of: &BillRow) -> Result<HashMap<BusinessDay, V
         .select((difference::business_date, difference::inst_order_no))
         .load(tx.conn())?;
     let ours: Vec<(BusinessDay, String)> = difference::table
-        .inner_join(payment_key::table.on(payment_key::inst_order_no.eq(difference::inst_order_no)))
+        .inner_join(
+            payment_key::table.on(payment_key::inst_order_no
+                .eq(difference::inst_order_no)
+                .and(payment_key::institution_id.eq(difference::institution_id))),
+        )
         .filter(difference::institution_id.eq(of.institution_id))
         .filter(difference::business_date.eq(As(of.business_date)))
         .filter(payment_key::business_date.ne(As(of.business_date)))
@@ -307,7 +314,8 @@ pub(super) fn sub_merchants(
     institution: InstitutionId,
 ) -> Result<HashMap<String, MerchantId>, Error> {
     let rows: Vec<(String, MerchantId)> = sub_merchant::table
-        .filter(sub_merchant::institution_id.eq(institution))
+        .inner_join(enrolment::table)
+        .filter(enrolment::institution_id.eq(institution))
         .select((sub_merchant::merchant, sub_merchant::id))
         .load(tx.conn())?;
     Ok(rows.into_iter().collect())

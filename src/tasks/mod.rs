@@ -11,7 +11,7 @@ mod work;
 use crate::app::App;
 use crate::error::Error;
 use crate::ledger;
-use crate::people::nonces;
+use crate::merchants::nonces;
 
 pub use cut::{cut_as_task, cut_subject};
 pub use import::run_once as import_files;

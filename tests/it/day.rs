@@ -30,6 +30,7 @@ use serde_json::json;
 use crate::corruption::past_the_triggers;
 use crate::support::database::Raw;
 use crate::support::finished_day::FinishedDay;
+use crate::support::shop::believe_files_of;
 
 async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {
     let app = &f.world.app;
@@ -79,7 +80,7 @@ async fn every_order_of_the_day_stands_in_its_file_and_repeating_gives_the_same_
         .app
         .db
         .read_blocking(|tx| {
-            let tenant = mingfen::people::credentials::platform_merchant(tx, scenery::SP_MCHID)?.unwrap().id;
+            let tenant = mingfen::merchants::tenants::by_number(tx, scenery::SP_MCHID)?.unwrap().id;
             let mut numbers = BTreeMap::new();
             for index in 0..40 {
                 let number = scenery::sale(&day.to_string(), index).out_trade_no;
@@ -214,8 +215,7 @@ impl Hand {
     /// From now on the platform believes this key's files only.
     fn over(f: &FinishedDay) -> Self {
         let key = PrivateKey::generate().unwrap();
-        let pem = key.public_key().unwrap().to_pem().unwrap();
-        f.database.raw().execute(&format!("UPDATE institution SET file_public_key_pem = '{pem}'")).unwrap();
+        believe_files_of(&f.world.app, f.world.institution, &key);
         Self { key }
     }
 

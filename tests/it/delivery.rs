@@ -45,8 +45,8 @@ async fn a_notification_is_sealed_for_the_merchant_and_signed_by_us() {
     paid_order(&shop, &merchant.url).await;
     assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
     let arrived = merchant.take().pop().unwrap();
-    assert!(arrived.stamp.verify(&shop.app.keys.wechat.public_key, &arrived.body));
-    assert_eq!(arrived.stamp.serial, shop.app.keys.wechat.serial);
+    assert!(arrived.stamp.verify(&shop.app.known_keys().wechat.public_key, &arrived.body));
+    assert_eq!(arrived.stamp.serial, shop.app.known_keys().wechat.serial);
     let (envelope, plain) = notification::open(&shop.apiv3_key, &arrived.body).unwrap();
     assert_eq!(envelope.event_type, "TRANSACTION.SUCCESS");
     let told: OrderView = serde_json::from_slice(&plain).unwrap();
@@ -215,7 +215,8 @@ async fn is_in_the_split_file(demo: &FinishedDay, finished: BusinessDay, inst_or
     let world = &demo.world;
     let number = inst_order_no.to_owned();
     let find = world.app.db.read(move |tx| {
-        let order = orders::by_inst_order_no(tx, &number)?.unwrap();
+        let shop = mingfen::merchants::by_number(tx, "M1001")?.unwrap();
+        let order = orders::by_inst_order_no(tx, shop.id, &number)?.unwrap();
         Ok(orders::standing(tx, order)?.payment.unwrap().business_date)
     });
     let day = find.await.unwrap();

@@ -356,7 +356,7 @@ async fn another_method_is_refused_in_the_documented_shape_and_a_control_charact
 async fn answers_are_signed_with_the_key_that_the_caller_wants() {
     let shop = Shop::open().await;
     shop.placed("ORDER-1").await;
-    let keys = shop.app.keys.wechat.clone();
+    let keys = shop.app.known_keys().wechat.clone();
     let by_default = shop.query("ORDER-1").await;
     assert_eq!(by_default.stamp().serial, keys.serial);
     assert_eq!(by_default.headers["content-type"], "application/json; charset=utf-8");
@@ -373,7 +373,7 @@ async fn answers_are_signed_with_the_key_that_the_caller_wants() {
         shop.assert_signed(answer);
     }
     let shop = Shop::open_in_public_key_mode().await;
-    let keys = &shop.app.keys.wechat;
+    let keys = &shop.app.known_keys().wechat;
     assert_eq!(shop.query("NO-SUCH-ORDER").await.stamp().serial, keys.public_key_id);
     assert_eq!(shop.query_with_serial("NO-SUCH-ORDER", &keys.serial).await.stamp().serial, keys.serial);
 }

@@ -177,8 +177,8 @@ async fn crowded() -> Shop {
          CASE WHEN id <> 2 THEN 'x' END FROM pay_order WHERE id > 1 ORDER BY id"
             .to_owned(),
         format!(
-            "INSERT INTO payment_key (inst_order_no, order_id, business_date) \
-             SELECT '42' || {no}, id, {day} FROM pay_order WHERE id > 2 AND id % 4 > 0",
+            "INSERT INTO payment_key (inst_order_no, order_id, business_date, institution_id, channel) \
+             SELECT '42' || {no}, id, {day}, institution_id, channel FROM pay_order WHERE id > 2 AND id % 4 > 0",
             no = pad("id", 20)
         ),
         format!(

@@ -39,6 +39,7 @@ mod intake;
 mod kills;
 mod ledger;
 mod lists;
+mod numbers;
 mod orders;
 mod sandbox;
 mod sandbox_alone;
@@ -58,6 +59,7 @@ mod upgrade;
 mod outages;
 mod pgbouncer;
 mod processes;
+mod rotation;
 mod runtime_role;
 
 mod journeys;

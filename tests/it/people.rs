@@ -1,11 +1,12 @@
 //! Users, sessions, credentials, keys.
 use mingfen::db::columns::MerchantId;
 use mingfen::error::Error;
+use mingfen::institutions::PlatformKeys;
 use mingfen::kernel::digest::Digest;
-use mingfen::people::credentials::{self, AnswerMode, NewCredential};
-use mingfen::people::keys::PlatformKeys;
+use mingfen::merchants::credentials::{self, AnswerMode, NewCredential};
+use mingfen::merchants::{nonces, tenants};
 use mingfen::people::login::{Browser, Doorkeeper};
-use mingfen::people::{Actor, Principal, Role, Scope, audit, nonces, password, sessions, users};
+use mingfen::people::{Actor, Principal, Role, Scope, audit, password, sessions, users};
 use mingfen::protocol::crypto::{MasterKey, PrivateKey};
 
 use crate::support::database::Raw;
@@ -195,11 +196,11 @@ fn credential(app: &TestApp, serial: &str) -> (i64, PrivateKey) {
     let key = PrivateKey::generate().unwrap();
     let pem = key.public_key().unwrap().to_pem().unwrap();
     let id = app.db.write_blocking(|tx| {
-        let merchant = match credentials::platform_merchant(tx, "1900000001")? {
+        let merchant = match tenants::by_number(tx, "1900000001")? {
             Some(found) => found.id,
             None => {
                 let actor = Actor::shell();
-                credentials::add_platform_merchant(tx, 1, &actor, "1900000001", "wx1", "Demo")?
+                tenants::add(tx, 1, &actor, "1900000001", "wx1", "Demo")?.id
             }
         };
         let new = NewCredential {
@@ -277,8 +278,8 @@ fn the_platforms_keys_are_made_once_and_open_only_with_the_master_key() {
         app.db.write_blocking(|tx| PlatformKeys::ensure(tx, &master, app.clock.instant()))
     };
     let again = ensure(MasterKey::from(MASTER_KEY)).unwrap();
-    assert_eq!(again.wechat.serial, app.keys.wechat.serial);
-    assert_eq!(again.files.serial, app.keys.files.serial);
+    assert_eq!(again.wechat.serial, app.known_keys().wechat.serial);
+    assert_eq!(again.files.serial, app.known_keys().files.serial);
     assert_ne!(again.files.serial, again.wechat.serial);
     assert_eq!(again.wechat.public_key_id, format!("PUB_KEY_ID_{}", again.wechat.serial));
     let signature = again.wechat.private_key.sign_sha256(b"x").unwrap();

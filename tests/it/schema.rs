@@ -7,11 +7,15 @@ use mingfen::db::{Conn, Db};
 use crate::support::database::{Kind, Raw, TestDatabase, migration};
 
 /// Tables whose rows may change. Every other table in the catalogue is append-only.
-const MUTABLE: [&str; 16] = [
+const MUTABLE: [&str; 20] = [
     "app_user",
+    "channel",
+    "channel_key",
     "credential",
+    "enrolment",
     "file_standing",
     "institution",
+    "institution_key",
     "job_lease",
     "job_run",
     "ledger_day",

@@ -18,6 +18,7 @@ use mingfen::{inbox, ledger, settlement, splits};
 use serde_json::json;
 
 use crate::support::finished_day::FinishedDay;
+use crate::support::shop::believe_files_of;
 
 /// The answer to one line: its number, what happened, and the amount done in fen.
 pub type Line = (i32, RetStatus, i64);
@@ -33,8 +34,7 @@ impl<'a> Hand<'a> {
     /// From now on the platform believes this key's files only.
     pub fn over(f: &'a FinishedDay) -> Self {
         let key = PrivateKey::generate().unwrap();
-        let pem = key.public_key().unwrap().to_pem().unwrap();
-        f.database.raw().execute(&format!("UPDATE institution SET file_public_key_pem = '{pem}'")).unwrap();
+        believe_files_of(&f.world.app, f.world.institution, &key);
         Self { f, app: &f.world.app, key }
     }
 

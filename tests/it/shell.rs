@@ -3,8 +3,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use mingfen::config::Config;
+use mingfen::merchants::credentials;
 use mingfen::people::login::{Browser, Doorkeeper};
-use mingfen::people::{Role, Scope, credentials, users};
+use mingfen::people::{Role, Scope, users};
 use mingfen::protocol::crypto::{MasterKey, PrivateKey};
 
 use crate::support::{MASTER_KEY, TestApp};

@@ -138,7 +138,7 @@ fn round(
     let desk = Desk {
         institution: institution.clone(),
         folder: Folder::new(&world.data, &institution.code),
-        key: world.app.keys.files.private_key.clone(),
+        key: world.app.known_keys().files.private_key.clone(),
     };
     let marks = Arc::new(Mutex::new((0.0, 0.0)));
     let watch = Arc::clone(&marks);

@@ -39,7 +39,7 @@ pub async fn work(world: &World, day: BusinessDay, orders: i64, files: i64) -> a
     let desk = Desk {
         institution: world.institution.clone(),
         folder: Folder::new(&world.data, &world.institution.code),
-        key: app.keys.files.private_key.clone(),
+        key: app.known_keys().files.private_key.clone(),
     };
     let bill = bill(world, day, orders)?;
     let most = u32::try_from(orders.div_euclid(files.max(1)).max(1))?;

@@ -159,8 +159,8 @@ impl Fill {
         let paid = format!("{below} AND {CLASS} < 8500");
         vec![
             format!(
-                "INSERT INTO payment_key (inst_order_no, order_id, business_date) \
-                 SELECT {inst_order_no}, o.id, {paid_day} FROM pay_order o WHERE {paid}"
+                "INSERT INTO payment_key (inst_order_no, order_id, business_date, institution_id, channel) \
+                 SELECT {inst_order_no}, o.id, {paid_day}, o.institution_id, o.channel FROM pay_order o WHERE {paid}"
             ),
             format!(
                 "INSERT INTO payment (business_date, order_id, inst_order_no, institution_id, sub_merchant_id, \

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::institutions::{Institution, Keys};
+use crate::institutions::{ChannelProfile, Institution, Keys};
 use crate::kernel::calendar::Instant;
 use crate::kernel::channel::Product;
 use crate::kernel::money::Fen;
@@ -21,7 +21,7 @@ use crate::kernel::text;
 use crate::protocol::wechat::attach::{self, Declared};
 use crate::protocol::wechat::bill::Reader;
 use crate::protocol::wechat::errors::WechatCode;
-use crate::protocol::wechat::notification::{self, ApiV3Key, TRANSACTION_SUCCESS};
+use crate::protocol::wechat::notification::{self, ApiV3Key, Envelope, TRANSACTION_SUCCESS};
 use crate::protocol::wechat::shapes::{
     NativeRequest, OrderOwner, OrderView, RequestAmount, SettleInfo, TradeState,
 };
@@ -36,13 +36,14 @@ pub const BILL_KIND: DocumentKind = DocumentKind::Wxbill;
 pub struct Channel {
     /// Whose it is.
     pub institution: Institution,
+    profile: ChannelProfile,
     /// Speaks to it.
     pub client: Client,
     clock: Clock,
     /// Verifies its notifications.
     answer_keys: Vec<AnswerKey>,
-    /// Opens its notifications.
-    apiv3_key: ApiV3Key,
+    /// Open its notifications, the newest first.
+    apiv3_keys: Vec<ApiV3Key>,
     /// Where it notifies us of payments.
     notify_url: String,
 }
@@ -51,24 +52,20 @@ impl Channel {
     /// The channel of an institution that reaches us at `public_url`.
     pub fn open(
         institution: Institution,
+        profile: ChannelProfile,
         keys: Keys,
         http: &Guarded,
         clock: &Clock,
         public_url: &str,
     ) -> Result<Self, Error> {
-        let serial = institution.channel_answer_serial.clone();
-        let answer_keys = vec![AnswerKey { serial, key: keys.answer_key }];
-        let signer = Signer {
-            mchid: institution.channel_sp_mchid.clone(),
-            serial: institution.channel_merchant_serial.clone(),
-            key: keys.private_key,
-        };
-        let base_url = institution.channel_base_url.clone();
+        let Keys { own, apiv3_keys, answer_keys, .. } = keys;
+        let signer = Signer { mchid: profile.sp_mchid.clone(), serial: own.serial, key: own.private_key };
+        let base_url = profile.base_url.clone();
         let settings = Settings { base_url, signer, answer_keys: answer_keys.clone() };
         let client = Client::new(http.clone(), clock.clone(), settings).map_err(Error::internal)?;
         let notify_url = format!("{public_url}/notify/{}/wechat", institution.code);
         let clock = clock.clone();
-        Ok(Self { institution, client, clock, answer_keys, apiv3_key: keys.apiv3_key, notify_url })
+        Ok(Self { institution, profile, client, clock, answer_keys, apiv3_keys, notify_url })
     }
 
     pub(super) async fn place(&self, order: &Payable<'_>) -> Answer<Placing> {
@@ -96,8 +93,8 @@ impl Channel {
         let attach =
             attach::join(&declared, order.attach).map_err(|fault| Why::Unwritable(fault.to_string()))?;
         Ok(NativeRequest {
-            sp_appid: self.institution.channel_sp_appid.clone(),
-            sp_mchid: self.institution.channel_sp_mchid.clone(),
+            sp_appid: self.profile.sp_appid.clone(),
+            sp_mchid: self.profile.sp_mchid.clone(),
             sub_appid: None,
             sub_mchid: order.merchant_no.to_owned(),
             description: order.description.to_owned(),
@@ -153,7 +150,7 @@ impl Channel {
 
     /// The owner of an order, in the institution's numbers.
     fn owner(&self, merchant_no: &str) -> OrderOwner {
-        let sp_mchid = self.institution.channel_sp_mchid.clone();
+        let sp_mchid = self.profile.sp_mchid.clone();
         OrderOwner { sp_mchid, sub_mchid: merchant_no.to_owned() }
     }
 
@@ -170,8 +167,8 @@ impl Channel {
             tracing::warn!(%fault, institution = self.institution.code, "a notification is not the institution's");
             NoticeFault::Forged("not signed by the institution now")
         })?;
-        let (envelope, plain) = notification::open(&self.apiv3_key, body)
-            .map_err(|_| NoticeFault::Unusable("the message does not open with the APIv3 key"))?;
+        let (envelope, plain) = opened(&self.apiv3_keys, body)
+            .ok_or(NoticeFault::Unusable("the message does not open with the APIv3 key"))?;
         if envelope.event_type != TRANSACTION_SUCCESS {
             return Err(NoticeFault::Unusable("event_type is not TRANSACTION.SUCCESS"));
         }
@@ -185,24 +182,27 @@ impl Channel {
         Ok(Notice { statement, raw })
     }
 
-    pub(super) fn reopen(&self, kind: RawKind, body: &[u8]) -> Option<Statement> {
-        match kind {
-            RawKind::Notification => {
-                let (_, plain) = notification::open(&self.apiv3_key, body).ok()?;
-                statement(serde_json::from_slice(&plain).ok()?)
-            }
-            RawKind::QueryAnswer => statement(serde_json::from_slice(body).ok()?),
-        }
-    }
-
     /// What the resource of a notification states.
     fn paid(&self, plain: &[u8]) -> Option<Statement> {
         let view: OrderView = serde_json::from_slice(plain).ok()?;
-        if view.sp_mchid != self.institution.channel_sp_mchid || view.trade_state != TradeState::Success {
+        if view.sp_mchid != self.profile.sp_mchid || view.trade_state != TradeState::Success {
             return None;
         }
         statement(view)
     }
+}
+
+/// What a message states that was kept as evidence.
+pub(super) fn reopen(keys: &[ApiV3Key], kind: RawKind, body: &[u8]) -> Option<Statement> {
+    match kind {
+        RawKind::Notification => statement(serde_json::from_slice(&opened(keys, body)?.1).ok()?),
+        RawKind::QueryAnswer => statement(serde_json::from_slice(body).ok()?),
+    }
+}
+
+/// The message, by whichever of these keys opens it.
+fn opened(keys: &[ApiV3Key], body: &[u8]) -> Option<(Envelope, Vec<u8>)> {
+    keys.iter().find_map(|key| notification::open(key, body).ok())
 }
 
 /// The payment that a verified order view states; none when it lacks what a payment must have.

@@ -1,19 +1,22 @@
 //! Founding the demo: the institution, the merchants, the credential and the people of a new directory.
-use serde_json::{Value, json};
-
 use super::papers::{Login, MerchantSecrets};
-use super::scenery::{INSTITUTION, PARTIES, PLATFORM, SHOPS, SP_APPID, SP_MCHID};
+use super::scenery::{self, INSTITUTION, PARTIES, PLATFORM, SHOPS, SP_APPID, SP_MCHID};
 use super::world::World;
+use crate::clock::micros;
 use crate::db::columns::{InstitutionId, MerchantId};
-use crate::institutions::{self, NewInstitution, ResultEncoding};
+use crate::error::Error;
+use crate::institutions::{self, Registration};
 use crate::kernel::calendar::Instant;
-use crate::merchants::{self, NewSubMerchant};
-use crate::people::credentials::{self, AnswerMode, NewCredential};
+use crate::kernel::channel::ChannelName;
+use crate::merchants::credentials::{self, AnswerMode, NewCredential};
+use crate::merchants::founding::{
+    ChannelPart, Founding, InstitutionPart, MerchantPart, ReceiverPart, TenantPart,
+};
+use crate::merchants::{self, tenants};
 use crate::people::users::{self, NewUser};
 use crate::people::{Actor, Role, Scope, password};
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{PrivateKey, random_nonce};
-use crate::protocol::wechat::notification::ApiV3Key;
 use crate::sandbox::PublicIdentity;
 
 /// The platform's own number at the institution.
@@ -24,72 +27,87 @@ pub fn certify(key: &PrivateKey, name: &str, from: Instant, until: Instant) -> a
     Ok(Certificate::issue(key, name, from, until)?)
 }
 
+/// What the demo is founded with.
+fn document(identity: &PublicIdentity) -> Founding {
+    let founding = Founding {
+        institution: Some(InstitutionPart {
+            code: INSTITUTION.to_owned(),
+            name: "沙箱支付机构".to_owned(),
+            platform_code: PLATFORM.to_owned(),
+            order_prefix: "MF".to_owned(),
+            result_encoding: "ASCII".to_owned(),
+        }),
+        channel: vec![ChannelPart {
+            institution: None,
+            channel: "wechat".to_owned(),
+            language: "wechat_v3".to_owned(),
+            base_url: identity.base_url.clone(),
+            sp_mchid: CHANNEL_SP_MCHID.to_owned(),
+            sp_appid: SP_APPID.to_owned(),
+            serial: None,
+            private_key: None,
+            apiv3_key: None,
+        }],
+        tenant: vec![TenantPart {
+            sp_mchid: SP_MCHID.to_owned(),
+            sp_appid: SP_APPID.to_owned(),
+            name: "明分演示平台商户".to_owned(),
+        }],
+        merchant: SHOPS.iter().map(merchant).collect(),
+        receiver: PARTIES.iter().map(receiver).collect(),
+        ..Founding::default()
+    };
+    founding.with_keys(&identity.file_public_key, (&identity.serial, &identity.certificate))
+}
+
+fn merchant(shop: &scenery::Shop) -> MerchantPart {
+    MerchantPart {
+        merchant: shop.merchant.to_owned(),
+        name: shop.name.to_owned(),
+        tenant: SP_MCHID.to_owned(),
+        institution: None,
+        inst_merchant_no: shop.inst_merchant_no.to_owned(),
+    }
+}
+
+fn receiver(party: &scenery::Party) -> ReceiverPart {
+    ReceiverPart {
+        institution: None,
+        receiver: party.receiver.to_owned(),
+        role: party.role.to_owned(),
+        name: party.name.to_owned(),
+    }
+}
+
 /// Stores the institution with its channel, the merchants and the merchant's credential; gives the platform's
 /// registration at the institution.
 pub async fn platform(
     world: &World,
     identity: &PublicIdentity,
     merchant: &MerchantSecrets,
-) -> anyhow::Result<Value> {
-    let (app, now) = (world.app.clone(), world.app.clock.now());
-    let channel_key = PrivateKey::generate()?;
-    let (from, apiv3_key) = (world.app.clock.instant(), ApiV3Key::generate()?);
-    let certificate = certify(&channel_key, "Demo Platform", from, from.plus(5 * 365 * 86_400))?;
-    let registration = json!({
-        "sp_mchid": CHANNEL_SP_MCHID, "sp_appid": SP_APPID, "serial": certificate.serial,
-        "public_key": certificate.pem, "apiv3_key": apiv3_key.expose(),
-        "file_public_key": app.keys.files.public_key.to_pem()?,
-    });
-    let (identity, key_pem) = (identity.clone(), channel_key.to_pem()?);
+) -> anyhow::Result<Registration> {
+    let (app, now) = (world.app.clone(), world.app.clock.instant());
+    let mut founding = document(identity);
+    for channel in &mut founding.channel {
+        channel.fill_own_key(now)?;
+    }
     let (serial, certificate_pem) = (merchant.signer.serial.clone(), merchant.certificate.clone());
-    let merchant_apiv3 = merchant.apiv3_key.clone();
-    let (database, master) = (app.db.clone(), app.master_key.clone());
-    let store = database.write(move |tx| {
-        let (master, actor) = (&master, Actor::shell());
-        let institution = NewInstitution {
-            code: INSTITUTION,
-            name: "沙箱支付机构",
-            platform_code: PLATFORM,
-            order_prefix: "MF",
-            channel_base_url: &identity.base_url,
-            channel_sp_mchid: CHANNEL_SP_MCHID,
-            channel_sp_appid: SP_APPID,
-            channel_merchant_serial: &certificate.serial,
-            channel_private_key_pem: &key_pem,
-            channel_apiv3_key: apiv3_key.expose(),
-            channel_answer_serial: &identity.serial,
-            channel_answer_key_pem: &identity.certificate,
-            file_public_key_pem: &identity.file_public_key,
-            result_encoding: ResultEncoding::Ascii,
-        };
-        let institution = institutions::create(tx, master, now, &actor, &institution)?;
-        let tenant =
-            credentials::add_platform_merchant(tx, now, &actor, SP_MCHID, SP_APPID, "明分演示平台商户")?;
+    let (merchant_apiv3, master) = (merchant.apiv3_key.clone(), app.master_key.clone());
+    let registration = app.db.write(move |tx| {
+        let actor = Actor::shell();
+        founding.establish(tx, &master, now, &actor)?;
+        let tenant = tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?;
         let credential = NewCredential {
-            platform_merchant_id: tenant,
+            platform_merchant_id: tenant.id,
             serial: &serial,
             public_key_pem: &certificate_pem,
             apiv3_key: merchant_apiv3.expose(),
             answer_mode: AnswerMode::Certificate,
         };
-        credentials::create(tx, master, now, &actor, &credential)?;
-        for shop in &SHOPS {
-            let new = NewSubMerchant {
-                merchant: shop.merchant,
-                platform_merchant_id: tenant,
-                institution_id: institution,
-                inst_merchant_no: shop.inst_merchant_no,
-                name: shop.name,
-            };
-            merchants::create(tx, now, &actor, &new)?;
-        }
-        for party in &PARTIES {
-            merchants::name_receiver(tx, institution, party.receiver, party.role, party.name)?;
-        }
-        Ok(())
+        credentials::create(tx, &master, micros(now), &actor, &credential)?;
+        institutions::registration(tx, &master, (INSTITUTION, ChannelName::Wechat), micros(now))
     });
-    store.await?;
-    Ok(registration)
+    Ok(registration.await?)
 }
 
 /// Makes one user a role, each with a password of its own.
@@ -99,7 +117,7 @@ pub async fn logins(world: &World) -> anyhow::Result<Vec<Login>> {
         .db
         .read(|tx| {
             let [shop, ..] = &SHOPS;
-            let shop = merchants::by_number(tx, shop.merchant)?.ok_or(crate::error::Error::NotFound)?;
+            let shop = merchants::by_number(tx, shop.merchant)?.ok_or(Error::NotFound)?;
             Ok((shop.institution_id, shop))
         })
         .await?;

@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::scenery::{SHOPS, SP_APPID, SP_MCHID};
-use crate::people::keys::PlatformKeys;
+use crate::institutions::PlatformKeys;
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{MasterKey, PrivateKey};
 use crate::protocol::wechat::notification::ApiV3Key;

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::exchange::{self, DocumentKind, ExchangedFile};
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::state::{FileState, OrderState};
-use crate::people::credentials;
+use crate::merchants::tenants;
 use crate::{orders, settlement, splits};
 
 /// Orders in flight at a time; they share a moment of the simulated clock.
@@ -86,7 +86,7 @@ async fn missing_sales(
     let (start, text) = (day.start(), day.to_string());
     let length = until.get().saturating_sub(start.get()).min(DAY);
     let placed = |tx: &mut crate::db::Tx<'_>| {
-        let tenant = TenantId::new(credentials::platform_merchant(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id);
+        let tenant = TenantId::new(tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id);
         let mut missing = Vec::new();
         for index in 0..wanted {
             let sale = sale(&text, index);
@@ -125,7 +125,7 @@ async fn sell(world: &World, sales: &[(Instant, Sale)]) -> anyhow::Result<()> {
 async fn is_paid(world: &World, sale: &Sale) -> anyhow::Result<()> {
     let number = sale.out_trade_no.clone();
     let state = world.app.db.read(move |tx| {
-        let tenant = TenantId::new(credentials::platform_merchant(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id);
+        let tenant = TenantId::new(tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id);
         let order = orders::by_out_trade_no(tx, tenant, &number)?.ok_or(Error::NotFound)?;
         Ok(orders::standing(tx, order)?.state)
     });

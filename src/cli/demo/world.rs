@@ -19,8 +19,11 @@ use super::shop::Shop;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
-use crate::db::Create;
+use crate::db::columns::InstitutionId;
+use crate::db::{Create, Tx};
+use crate::institutions;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::channel::ChannelName;
 use crate::protocol::wechat::sign::AnswerKey;
 use crate::sandbox::{Sandbox, Settings};
 use crate::web::site;
@@ -79,10 +82,11 @@ impl World {
         let app = open_app(&setup, &site_url).await?;
         let sandbox = open_sandbox(&setup.dir, &sandbox_url, &clock).await?;
         let identity = sandbox.identity()?;
-        papers.file_keys(&app.keys, INSTITUTION, &identity.file_public_key)?;
+        let keys = app.known_keys();
+        papers.file_keys(&keys, INSTITUTION, &identity.file_public_key)?;
         let until = clock.instant().plus(5 * 365 * 86_400);
         let merchant = papers.merchant(|key| found::certify(key, "Demo Merchant", clock.instant(), until))?;
-        papers.wechat(&site_url, &app.keys, &merchant)?;
+        papers.wechat(&site_url, &keys, &merchant)?;
 
         let shared = app.clone();
         let server = HttpServer::new(move || site(shared.clone())).workers(2).shutdown_timeout(2);
@@ -97,10 +101,7 @@ impl World {
         let mut shop = Shop {
             signer: merchant.signer.clone(),
             apiv3_key: merchant.apiv3_key.clone(),
-            platform: AnswerKey {
-                serial: app.keys.wechat.serial.clone(),
-                key: app.keys.wechat.public_key.clone(),
-            },
+            platform: AnswerKey { serial: keys.wechat.serial.clone(), key: keys.wechat.public_key.clone() },
             gateway: site_url.clone(),
             till: sandbox_url.clone(),
             clock,
@@ -115,7 +116,7 @@ impl World {
             Self { app, shop, site_url, sandbox_url, institution, logins, http, site, stop_sandbox, running };
         if new {
             let registration = found::platform(&world, &identity, &merchant).await?;
-            world.sandbox("PUT", "/sandbox/platform", &registration).await?;
+            world.sandbox("PUT", "/sandbox/platform", &serde_json::to_value(registration)?).await?;
             let from = setup.first_day.start().to_cst();
             world.sandbox("POST", "/sandbox/proposals", &scenery::proposal(&from)).await?;
             ensure!(tasks::import_files(&world.app).await? == 1, "the first bundle was not taken in");
@@ -128,13 +129,17 @@ impl World {
 
     /// The institution, which must be where it was at the first start.
     async fn check_address(&self) -> anyhow::Result<i64> {
-        let institution = self.app.db.read(|tx| crate::institutions::by_code(tx, INSTITUTION)).await?;
+        let read = |tx: &mut Tx<'_>| {
+            let id = institutions::by_code(tx, INSTITUTION)?.id;
+            Ok((id, institutions::channel(tx, InstitutionId::new(id), ChannelName::Wechat)?.base_url))
+        };
+        let (id, base_url) = self.app.db.read(read).await?;
         ensure!(
-            institution.channel_base_url == self.sandbox_url,
-            "this directory was begun with the sandbox at {}: start with the same --listen, or with another --data",
-            institution.channel_base_url
+            base_url == self.sandbox_url,
+            "this directory was begun with the sandbox at {base_url}: start with the same --listen, or with another \
+             --data"
         );
-        Ok(institution.id)
+        Ok(id)
     }
 
     /// One call of the sandbox's control API.

@@ -7,7 +7,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
 use crate::app::App;
-use crate::people::credentials::AnswerMode;
+use crate::merchants::credentials::AnswerMode;
 use crate::protocol::wechat::sign::{PUB_KEY_ID, SERIAL, Stamp, same_serial};
 
 /// Signs what the inner service answers: with the key that the request names in `Wechatpay-Serial` when that is one
@@ -40,7 +40,7 @@ async fn stamp(
     mode: AnswerMode,
     body: web::Bytes,
 ) -> Result<Stamp, crate::error::Error> {
-    let keys = app.keys.clone();
+    let keys = app.keys().await?;
     let by_id = match wanted {
         Some(wanted) if wanted.starts_with(PUB_KEY_ID) => same_serial(&wanted, &keys.wechat.public_key_id),
         Some(wanted) if same_serial(&wanted, &keys.wechat.serial) => false,

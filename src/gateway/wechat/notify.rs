@@ -46,7 +46,12 @@ impl From<Error> for Refusal {
             Error::Db(DbError::Unavailable) => {
                 Self { status: StatusCode::SERVICE_UNAVAILABLE, why: "not stored now, deliver it again" }
             }
-            Error::Refused { .. } | Error::Db(_) | Error::Io(_) | Error::Internal(_) => {
+            // No key of the institution's counts: nobody can have signed this.
+            Error::Refused { .. } => {
+                tracing::warn!(%error, "a notification cannot be verified");
+                NoticeFault::Forged("not signed by the institution now").into()
+            }
+            Error::Db(_) | Error::Io(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a notification could not be stored");
                 Self { status: StatusCode::INTERNAL_SERVER_ERROR, why: "not stored, deliver it again" }
             }

@@ -21,11 +21,9 @@ pub async fn by_transaction_id(
     signed: Signed,
 ) -> Result<HttpResponse, Fault> {
     let find = move |tx: &mut Tx<'_>, merchant: &SubMerchant| {
-        let order = if owner::is_number(&number) { orders::by_inst_order_no(tx, &number)? } else { None };
-        let order = order
-            .filter(|order| order.sub_merchant_id == MerchantId::new(merchant.id))
-            .ok_or(Error::NotFound)?;
-        orders::standing(tx, order)
+        let id = MerchantId::new(merchant.id);
+        let order = if owner::is_number(&number) { orders::by_inst_order_no(tx, id, &number)? } else { None };
+        orders::standing(tx, order.ok_or(Error::NotFound)?)
     };
     answer(&app, caller(&request, &signed)?, find).await
 }

@@ -14,9 +14,9 @@ use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::kernel::approvals::Bundle;
+use crate::merchants::credentials::Credential;
+use crate::merchants::nonces::Nonce;
 use crate::merchants::{self, SubMerchant};
-use crate::people::credentials::Credential;
-use crate::people::nonces::Nonce;
 use crate::protocol::wechat::sign::{Authorization, is_fresh};
 use crate::rules;
 

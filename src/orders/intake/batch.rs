@@ -56,7 +56,7 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
     let mut bundles = Bundles::new();
     // Two writers that insert keys in different orders would deadlock.
     let mut by_key: Vec<(usize, &PaymentFact)> = facts.iter().enumerate().collect();
-    by_key.sort_by(|a, b| a.1.inst_order_no.cmp(&b.1.inst_order_no));
+    by_key.sort_by_cached_key(|(_, fact)| fact.key());
     // Orders first: what another process stores between the two look-ups is known then. The other way round its order
     // would look paid by somebody else, and the payment be kept apart.
     let numbers: Vec<&str> = by_key.iter().map(|(_, fact)| fact.order_no.as_str()).collect();
@@ -66,7 +66,7 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
     let (mut decided, mut paid_now) = (Decided::default(), HashSet::new());
     let mut outcomes = vec![Outcome::Conflict; facts.len()];
     for (place, fact) in by_key {
-        let outcome = match known.get(fact.inst_order_no.as_str()) {
+        let outcome = match known.get(&fact.key()) {
             Some(known) => compare(fact, known),
             None => {
                 let order = awaited.get(fact.order_no.as_str()).filter(|one| awaits(one, fact));
@@ -74,7 +74,7 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
                     Some(awaited) => take(tx, &mut bundles, &mut decided, fact, awaited)?,
                     None => keep_orphan(&mut decided, fact),
                 };
-                known.insert(fact.inst_order_no.clone(), KnownPayment::of(fact));
+                known.insert(fact.key(), KnownPayment::of(fact));
                 outcome
             }
         };

@@ -1,6 +1,6 @@
 //! Intake of payments: a verified message of the institution becomes a durable fact before it is answered.
 //!
-//! A payment is accepted once for ever by the institution's number. The same message again changes nothing and
+//! A payment is accepted once for ever by the number that the institution gave it in a channel. The same message again changes nothing and
 //! gets the same answer; the same number with other facts is refused. What the institution says was paid is
 //! stored as it says it, whatever our record expected: a closed order, another amount, an order we do not know.
 mod batch;
@@ -22,7 +22,7 @@ pub use queue::{Intake, Pace};
 pub struct PaymentFact {
     /// Whose signature was verified.
     pub institution_id: InstitutionId,
-    /// Whose wallet paid.
+    /// Through which of its channels it was paid.
     pub channel: ChannelName,
     /// Our number.
     pub order_no: String,
@@ -57,10 +57,18 @@ impl PaymentFact {
         }
     }
 
+    /// What no other payment may have: numbers are an institution's and channel's own.
+    fn key(&self) -> PaymentKey {
+        (self.inst_order_no.clone(), self.institution_id, self.channel)
+    }
+
     fn raw_ref(&self) -> RawRef {
         RawRef { business_date: self.paid_at.business_day(), sha256: Digest::of(&self.raw.body) }
     }
 }
+
+/// The institution's number, the institution, its channel.
+type PaymentKey = (String, InstitutionId, ChannelName);
 
 /// What became of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

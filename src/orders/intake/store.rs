@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
 
-use super::PaymentFact;
+use super::{PaymentFact, PaymentKey};
 use crate::bulk_rows;
 use crate::clock;
 use crate::db::columns::{As, InstitutionId, OrderId};
 use crate::db::schema::{
-    order_event, orphan_payment, pay_order, payment, payment_key, raw_message, sub_merchant,
+    enrolment, order_event, orphan_payment, pay_order, payment, payment_key, raw_message, sub_merchant,
 };
 use crate::db::{Conn, Tx};
 use crate::error::Error;
+use crate::kernel::channel::ChannelName;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::merchants::SubMerchant;
@@ -23,7 +24,6 @@ use crate::rules::Preview;
 /// A payment kept under the institution's number, of an order of ours or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KnownPayment {
-    pub institution_id: InstitutionId,
     pub order_no: String,
     pub paid: Fen,
     pub paid_at: i64,
@@ -31,22 +31,17 @@ pub(super) struct KnownPayment {
 
 impl KnownPayment {
     pub fn of(fact: &PaymentFact) -> Self {
-        Self {
-            institution_id: fact.institution_id,
-            order_no: fact.order_no.clone(),
-            paid: fact.paid,
-            paid_at: clock::micros(fact.paid_at),
-        }
+        Self { order_no: fact.order_no.clone(), paid: fact.paid, paid_at: clock::micros(fact.paid_at) }
     }
 }
 
-type KnownTuple = (String, i64, String, i64, i64);
+type KnownTuple = (String, i64, As<ChannelName>, String, i64, i64);
 
-/// Looks the institution's numbers up in everything kept.
+/// Looks numbers up in everything kept, whatever institution or channel gave them.
 pub(super) fn known_payments(
     tx: &mut Tx<'_>,
     numbers: &[&str],
-) -> Result<HashMap<String, KnownPayment>, Error> {
+) -> Result<HashMap<PaymentKey, KnownPayment>, Error> {
     let paid = payment_key::table
         .inner_join(
             payment::table.on(payment::business_date
@@ -58,6 +53,7 @@ pub(super) fn known_payments(
         .select((
             payment::inst_order_no,
             payment::institution_id,
+            payment::channel,
             pay_order::order_no,
             payment::paid,
             payment::paid_at,
@@ -65,6 +61,7 @@ pub(super) fn known_payments(
     let orphans = orphan_payment::table.filter(orphan_payment::inst_order_no.eq_any(numbers)).select((
         orphan_payment::inst_order_no,
         orphan_payment::institution_id,
+        orphan_payment::channel,
         orphan_payment::order_no,
         orphan_payment::paid,
         orphan_payment::paid_at,
@@ -74,9 +71,9 @@ pub(super) fn known_payments(
         Conn::Sqlite(conn) => both.load(conn)?,
         Conn::Pg(conn) => both.load(conn)?,
     };
-    let known = known.into_iter().map(|(number, institution, order_no, paid, paid_at)| {
-        let (institution_id, paid) = (InstitutionId::new(institution), Fen::new(paid));
-        (number, KnownPayment { institution_id, order_no, paid, paid_at })
+    let known = known.into_iter().map(|(number, institution, channel, order_no, paid, paid_at)| {
+        let key = (number, InstitutionId::new(institution), channel.0);
+        (key, KnownPayment { order_no, paid: Fen::new(paid), paid_at })
     });
     Ok(known.collect())
 }
@@ -96,14 +93,18 @@ type Names = (String, String, String);
 pub(super) fn awaited(tx: &mut Tx<'_>, numbers: &[&str]) -> Result<HashMap<String, Awaited>, Error> {
     // Only a payment comes after CLOSED.
     let closed = order_event::order_id.eq(pay_order::id).and(order_event::kind.eq(As(EventKind::Closed)));
+    let enrolled = enrolment::sub_merchant_id
+        .eq(pay_order::sub_merchant_id)
+        .and(enrolment::institution_id.eq(pay_order::institution_id));
     let rows: Vec<(Order, Names, Option<i64>, Option<i64>)> = pay_order::table
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
+        .inner_join(enrolment::table.on(enrolled))
         .left_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
         .left_join(order_event::table.on(closed))
         .filter(pay_order::order_no.eq_any(numbers))
         .select((
             Order::as_select(),
-            (sub_merchant::merchant, sub_merchant::inst_merchant_no, sub_merchant::name),
+            (sub_merchant::merchant, enrolment::inst_merchant_no, sub_merchant::name),
             payment_key::order_id.nullable(),
             order_event::id.nullable(),
         ))
@@ -157,6 +158,8 @@ bulk_rows! {
         inst_order_no: &'a str as Text,
         order_id: i64 as BigInt,
         business_date: i32 as Integer,
+        institution_id: i64 as BigInt,
+        channel: &'a str as Text,
     }
 }
 
@@ -166,6 +169,8 @@ impl<'a> KeyRow<'a> {
             inst_order_no: &fact.inst_order_no,
             order_id: order.id.get(),
             business_date: raw.business_date.to_i32(),
+            institution_id: fact.institution_id.get(),
+            channel: fact.channel.as_str(),
         }
     }
 }
@@ -232,6 +237,7 @@ bulk_rows! {
         received_at: i64 as BigInt,
         raw_business_date: i32 as Integer,
         raw_sha256: String as Text,
+        channel: &'a str as Text,
     }
 }
 
@@ -246,6 +252,7 @@ impl<'a> OrphanRow<'a> {
             received_at: fact.raw.received_at,
             raw_business_date: raw.business_date.to_i32(),
             raw_sha256: raw.sha256.to_string(),
+            channel: fact.channel.as_str(),
         }
     }
 }

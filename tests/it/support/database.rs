@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection};
 use mingfen::clock::Clock;
 use mingfen::db::{Create, Db};
-use mingfen::people::keys::PlatformKeys;
+use mingfen::institutions::PlatformKeys;
 use mingfen::protocol::crypto::MasterKey;
 
 use super::MASTER_KEY;

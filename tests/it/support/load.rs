@@ -13,8 +13,8 @@ use mingfen::kernel::declared::{Parties, Tags};
 use mingfen::kernel::digest::Digest;
 use mingfen::kernel::money::Fen;
 use mingfen::merchants;
+use mingfen::merchants::credentials;
 use mingfen::orders;
-use mingfen::people::credentials;
 use mingfen::protocol::wechat::CNY;
 use mingfen::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
 

@@ -2,7 +2,8 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use mingfen::db::schema::institution;
+use mingfen::db::schema::{channel, institution_key};
+use mingfen::institutions::{self, ChannelName};
 use mingfen::kernel::calendar::Instant;
 use mingfen::orders::Payment;
 use mingfen::sandbox::Registration;
@@ -10,7 +11,7 @@ use mingfen::tasks;
 use serde_json::{Value, json};
 
 use super::sandbox_process::SandboxProcess;
-use super::shop::{Answered, MERCHANT_KEY, Shop};
+use super::shop::{Answered, Shop};
 
 /// What of the outside world and of our own record a fault must not change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,32 +54,16 @@ impl Pair {
 
     async fn behind(shop: Shop) -> Self {
         let dir = shop.app.dir();
+        let (master, now) = (shop.app.master_key.clone(), shop.app.clock.now());
         let sandbox = SandboxProcess::start(&dir.join("sandbox"), &dir.join("files")).await;
-        let profile = {
-            let id = shop.institution_id;
-            let row = institution::table.find(id);
-            type Row = (String, String, String);
-            let columns = (
-                institution::channel_sp_mchid,
-                institution::channel_sp_appid,
-                institution::channel_merchant_serial,
-            );
-            let read = shop.app.db.read(move |tx| Ok(row.select(columns).first::<Row>(tx.conn())?));
-            read.await.unwrap()
-        };
-        let pem = |key: &mingfen::protocol::crypto::PublicKey| key.to_pem().unwrap();
-        sandbox
-            .register(&Registration {
-                sp_mchid: profile.0,
-                sp_appid: profile.1,
-                serial: profile.2,
-                public_key: pem(&MERCHANT_KEY.public_key().unwrap()),
-                apiv3_key: shop.institution.apiv3_key.expose().to_owned(),
-                file_public_key: pem(&shop.app.keys.files.public_key),
-                notify_base_url: Some(shop.base_url.clone()),
-                public_key_mode: false,
-            })
-            .await;
+        let registration = shop
+            .app
+            .db
+            .read(move |tx| institutions::registration(tx, &master, ("SANDBOX", ChannelName::Wechat), now));
+        let registration = serde_json::to_value(registration.await.unwrap()).unwrap();
+        let registration: Registration = serde_json::from_value(registration).unwrap();
+        let notify_base_url = Some(shop.base_url.clone());
+        sandbox.register(&Registration { notify_base_url, ..registration }).await;
         sandbox.follow(&shop.app.clock).await;
         let merchant = json!({"merchant": shop.sub_mchid, "inst_merchant_no": shop.inst_merchant_no});
         sandbox.post("proposals", json!({"merchants": [merchant]})).await;
@@ -87,16 +72,22 @@ impl Pair {
         pair
     }
 
+    /// Moves the channel, and believes this institution's keys from now on, as if it had been set up so.
     async fn point_the_channel_at_it(&self) {
         let (id, it) = (self.shop.institution_id, self.sandbox.identity.clone());
         let point = self.shop.app.db.write(move |tx| {
-            diesel::update(institution::table.find(id))
+            diesel::update(channel::table.filter(channel::institution_id.eq(id)))
+                .set((channel::base_url.eq(&it.base_url), channel::version.eq(channel::version + 1)))
+                .execute(tx.conn())?;
+            let keys = institution_key::table.filter(institution_key::institution_id.eq(id));
+            diesel::update(keys.filter(institution_key::purpose.eq("channel")))
                 .set((
-                    institution::channel_base_url.eq(&it.base_url),
-                    institution::channel_answer_serial.eq(&it.serial),
-                    institution::channel_answer_key_pem.eq(&it.public_key),
-                    institution::file_public_key_pem.eq(&it.file_public_key),
+                    institution_key::key_id.eq(&it.serial),
+                    institution_key::public_key_pem.eq(&it.public_key),
                 ))
+                .execute(tx.conn())?;
+            diesel::update(keys.filter(institution_key::purpose.ne("channel")))
+                .set(institution_key::public_key_pem.eq(&it.file_public_key))
                 .execute(tx.conn())?;
             Ok(())
         });

@@ -9,14 +9,18 @@ use actix_web::web::Data;
 use mingfen::app::App;
 use mingfen::channels::http::{Guarded, Limits};
 use mingfen::config::Config;
-use mingfen::db::columns::{CredentialId, TenantId};
-use mingfen::institutions::{self, NewInstitution, ResultEncoding};
+use mingfen::db::columns::{CredentialId, InstitutionId, TenantId};
+use mingfen::institutions::{self, NewKey, Purpose};
 use mingfen::kernel::channel::{ChannelName, Product};
 use mingfen::kernel::declared::{Parties, Tags};
 use mingfen::kernel::digest::Digest;
-use mingfen::merchants::{self, NewSubMerchant};
+use mingfen::merchants;
+use mingfen::merchants::credentials::{self, AnswerMode, NewCredential};
+use mingfen::merchants::founding::{
+    ChannelPart, Founded, Founding, InstitutionPart, MerchantPart, TenantPart,
+};
+use mingfen::merchants::tenants;
 use mingfen::orders::{self, Detail};
-use mingfen::people::credentials::{self, AnswerMode, NewCredential};
 use mingfen::people::{Actor, Scope};
 use mingfen::protocol::crypto::PrivateKey;
 use mingfen::protocol::wechat::notification::ApiV3Key;
@@ -163,32 +167,39 @@ fn serve(app: &App, listener: std::net::TcpListener) -> ServerHandle {
 
 /// Makes a platform merchant.
 pub fn tenant(app: &App, number: &str) -> i64 {
-    let at = app.clock.now();
-    app.db
-        .write_blocking(|tx| {
-            credentials::add_platform_merchant(
-                tx,
-                at,
-                &Actor::shell(),
-                number,
-                "wx0000000000000001",
-                "服务商",
-            )
-        })
-        .unwrap()
+    establish(app, Founding { tenant: vec![tenant_part(number)], ..Founding::default() });
+    app.db.read_blocking(|tx| tenants::by_number(tx, number)).unwrap().unwrap().id
+}
+
+fn tenant_part(number: &str) -> TenantPart {
+    TenantPart {
+        sp_mchid: number.to_owned(),
+        sp_appid: "wx0000000000000001".to_owned(),
+        name: "服务商".to_owned(),
+    }
 }
 
 /// Makes a sub-merchant.
 pub fn sub_merchant(app: &App, institution_id: i64, merchant: &str, tenant: i64, number: &str) {
-    let new = NewSubMerchant {
-        merchant,
-        platform_merchant_id: tenant,
-        institution_id,
-        inst_merchant_no: number,
-        name: "一家店",
+    let names = app.db.read_blocking(|tx| {
+        Ok((institutions::by_id(tx, institution_id)?.code, tenants::by_id(tx, tenant)?.sp_mchid))
+    });
+    let (institution, tenant) = names.unwrap();
+    let part = MerchantPart {
+        merchant: merchant.to_owned(),
+        name: "一家店".to_owned(),
+        tenant,
+        institution: Some(institution),
+        inst_merchant_no: number.to_owned(),
     };
-    let at = app.clock.now();
-    app.db.write_blocking(|tx| merchants::create(tx, at, &Actor::shell(), &new)).unwrap();
+    establish(app, Founding { merchant: vec![part], ..Founding::default() });
+}
+
+/// Enters a founding document.
+pub fn establish(app: &App, founding: Founding) -> Founded {
+    let now = app.clock.instant();
+    let entered = app.db.write_blocking(|tx| founding.establish(tx, &app.master_key, now, &Actor::shell()));
+    entered.unwrap()
 }
 
 /// What the tenant's systems sign with from now on.
@@ -207,25 +218,49 @@ pub fn credential(app: &App, tenant: i64, signer: &Signer, apiv3_key: &ApiV3Key,
 
 /// Makes the institution known to a platform.
 pub fn set_up_institution(app: &App, institution: &Institution) -> i64 {
+    set_up(app, "SANDBOX", institution)
+}
+
+/// Makes an institution known to a platform under a code.
+pub fn set_up(app: &App, code: &str, institution: &Institution) -> i64 {
     let public = institution.key.public_key().unwrap().to_pem().unwrap();
-    let new = NewInstitution {
-        code: "SANDBOX",
-        name: "测试机构",
-        platform_code: "DEMO",
-        order_prefix: "SB",
-        channel_base_url: &institution.base_url,
-        channel_sp_mchid: CHANNEL_SP_MCHID,
-        channel_sp_appid: "wx00000000000000ff",
-        channel_merchant_serial: "0BADCAFE",
-        channel_private_key_pem: &MERCHANT_KEY.to_pem().unwrap(),
-        channel_apiv3_key: institution.apiv3_key.expose(),
-        channel_answer_serial: &institution.serial,
-        channel_answer_key_pem: &public,
-        file_public_key_pem: &public,
-        result_encoding: ResultEncoding::Ascii,
+    let founding = Founding {
+        institution: Some(InstitutionPart {
+            code: code.to_owned(),
+            name: "测试机构".to_owned(),
+            platform_code: "DEMO".to_owned(),
+            order_prefix: "SB".to_owned(),
+            result_encoding: "ASCII".to_owned(),
+        }),
+        channel: vec![ChannelPart {
+            institution: None,
+            channel: "wechat".to_owned(),
+            language: "wechat_v3".to_owned(),
+            base_url: institution.base_url.clone(),
+            sp_mchid: CHANNEL_SP_MCHID.to_owned(),
+            sp_appid: "wx00000000000000ff".to_owned(),
+            serial: Some("0BADCAFE".to_owned()),
+            private_key: Some(MERCHANT_KEY.to_pem().unwrap()),
+            apiv3_key: Some(institution.apiv3_key.expose().to_owned()),
+        }],
+        ..Founding::default()
     };
-    let at = app.clock.now();
-    app.db.write_blocking(|tx| institutions::create(tx, &app.master_key, at, &Actor::shell(), &new)).unwrap()
+    establish(app, founding.with_keys(&public, (&institution.serial, &public)));
+    app.db.read_blocking(|tx| institutions::by_code(tx, code)).unwrap().id
+}
+
+/// From now on the platform believes this key's files only.
+pub fn believe_files_of(app: &App, institution: i64, key: &PrivateKey) {
+    let pem = key.public_key().unwrap().to_pem().unwrap();
+    let (id, at, actor) = (InstitutionId::new(institution), app.clock.now(), Actor::shell());
+    let entered = app.db.write_blocking(|tx| {
+        for purpose in [Purpose::Approvals, Purpose::Files] {
+            let new = NewKey { purpose, channel: None, key_id: None, public_key_pem: &pem, overlap: 0 };
+            institutions::add_key(tx, at, &actor, id, &new)?;
+        }
+        Ok(())
+    });
+    entered.unwrap();
 }
 
 /// An answer of the gateway.
@@ -401,13 +436,13 @@ impl Shop {
 
     /// An answer of ours is signed, whatever it says.
     pub fn assert_signed(&self, answer: &Answered) {
-        assert!(answer.stamp().verify(&self.app.keys.wechat.public_key, &answer.body));
+        assert!(answer.stamp().verify(&self.app.known_keys().wechat.public_key, &answer.body));
         assert_eq!(answer.headers["wechatpay-signature-type"], "WECHATPAY2-SHA256-RSA2048");
     }
 
     /// The key by which a merchant knows us.
     pub fn answer_keys(&self) -> Vec<AnswerKey> {
-        let ours = &self.app.keys.wechat;
+        let ours = &self.app.known_keys().wechat;
         vec![AnswerKey { serial: ours.serial.clone(), key: ours.public_key.clone() }]
     }
 

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::json;
-
-use super::{Actor, audit, credential_store as store};
+use super::credential_store as store;
 use crate::db::Tx;
 use crate::error::{Code, Error};
+use crate::people::{Actor, audit};
 use crate::protocol::crypto::{MasterKey, PublicKey};
 use crate::protocol::wechat::notification::ApiV3Key;
 
@@ -36,19 +35,6 @@ impl AnswerMode {
     pub fn parse(text: &str) -> Option<Self> {
         [AnswerMode::Certificate, AnswerMode::PublicKey].into_iter().find(|mode| mode.as_str() == text)
     }
-}
-
-/// A platform merchant: the tenant within which an `out_trade_no` is unique.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlatformMerchant {
-    /// Internal id.
-    pub id: i64,
-    /// Its number in requests.
-    pub sp_mchid: String,
-    /// Its application id in requests.
-    pub sp_appid: String,
-    /// The name shown on pages.
-    pub name: String,
 }
 
 /// A credential ready for use.
@@ -84,42 +70,6 @@ pub struct NewCredential<'a> {
     pub apiv3_key: &'a str,
     /// How we sign for the caller.
     pub answer_mode: AnswerMode,
-}
-
-/// Makes a platform merchant.
-pub fn add_platform_merchant(
-    tx: &mut Tx<'_>,
-    at: i64,
-    actor: &Actor,
-    sp_mchid: &str,
-    sp_appid: &str,
-    name: &str,
-) -> Result<i64, Error> {
-    let number = |text: &str, max: usize| {
-        (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
-    };
-    if !number(sp_mchid, 32) || !number(sp_appid, 32) || name.trim().is_empty() {
-        return Err(Error::refused(Code::MerchantInvalid, "sp_mchid and sp_appid: 1 to 32 of 0-9 A-Z a-z"));
-    }
-    if store::platform_merchant(tx, sp_mchid)?.is_some() {
-        return Err(Error::refused(Code::MerchantInvalid, format!("{sp_mchid} is there already")));
-    }
-    let id = store::add_platform_merchant(tx, at, sp_mchid, sp_appid, name)?;
-    let object = format!("platform_merchant:{sp_mchid}");
-    let after = Some(json!({"sp_appid": sp_appid, "name": name}));
-    let entry = audit::Entry { action: "platform_merchant.add", object: &object, before: None, after };
-    audit::record(tx, at, actor, entry)?;
-    Ok(id)
-}
-
-/// The platform merchant of a number.
-pub fn platform_merchant(tx: &mut Tx<'_>, sp_mchid: &str) -> Result<Option<PlatformMerchant>, Error> {
-    store::platform_merchant(tx, sp_mchid)
-}
-
-/// The platform merchant of an internal id.
-pub fn platform_merchant_by_id(tx: &mut Tx<'_>, id: i64) -> Result<PlatformMerchant, Error> {
-    store::platform_merchant_by_id(tx, id)
 }
 
 /// Stores a credential; the API v3 key is wrapped.

@@ -1,9 +1,10 @@
-//! Queries of platform merchants, credentials, nonces and the platform's own keys.
+//! Queries of tenants, their credentials, and nonces.
 use diesel::prelude::*;
 
-use super::credentials::{NewCredential, PlatformMerchant};
-use crate::db::schema::{credential, platform_key, platform_merchant, request_nonce};
-use crate::db::{Conn, MultiBackend, Tx};
+use super::credentials::NewCredential;
+use super::tenants::PlatformMerchant;
+use crate::db::schema::{credential, platform_merchant, request_nonce};
+use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::insert_returning_id;
 
@@ -179,30 +180,4 @@ pub(super) fn is_used(tx: &mut Tx<'_>, credential: i64, nonce: &str) -> Result<b
 
 pub(super) fn purge_nonces(tx: &mut Tx<'_>, before: i64) -> Result<usize, Error> {
     Ok(diesel::delete(request_nonce::table.filter(request_nonce::seen_at.lt(before))).execute(tx.conn())?)
-}
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = platform_key, check_for_backend(MultiBackend))]
-pub(super) struct KeyRow {
-    pub purpose: String,
-    pub serial: String,
-    pub certificate_pem: String,
-    pub public_key_id: String,
-    pub public_key_pem: String,
-    pub private_key_wrapped: Vec<u8>,
-    pub active_from: i64,
-}
-
-pub(super) fn add_key(tx: &mut Tx<'_>, row: &KeyRow) -> Result<(), Error> {
-    diesel::insert_into(platform_key::table).values(row).execute(tx.conn())?;
-    Ok(())
-}
-
-/// Keys of a purpose that are not retired, the newest first.
-pub(super) fn keys(tx: &mut Tx<'_>, purpose: &str) -> Result<Vec<KeyRow>, Error> {
-    Ok(platform_key::table
-        .filter(platform_key::purpose.eq(purpose).and(platform_key::retired_at.is_null()))
-        .order(platform_key::id.desc())
-        .select(KeyRow::as_select())
-        .load(tx.conn())?)
 }

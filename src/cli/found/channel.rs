@@ -1,0 +1,198 @@
+//! `mingfen channel add | key`.
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::{From, establish, needed, read, secret};
+use crate::cli::settings::{Settings, say};
+use crate::clock::Clock;
+use crate::db::columns::InstitutionId;
+use crate::db::{Db, Tx};
+use crate::error::Error;
+use crate::institutions::{self, NewOwnKey};
+use crate::kernel::channel::ChannelName;
+use crate::merchants::founding::{ChannelPart, Founding, KeyPart};
+use crate::people::Actor;
+
+/// Channels of institutions, and our keys there
+///
+/// Example: mingfen channel add --from institution.toml --registration registration.json
+#[derive(clap::Args)]
+pub struct ChannelArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Sets a channel up, with a key pair and an APIv3 key of ours that are made here; the same again changes nothing
+    ///
+    /// Example: mingfen channel add --institution BANK --channel wechat --language wechat_v3
+    /// --base-url https://api.bank.example --sp-mchid 1800000001 --sp-appid wx1800000001
+    Add(Add),
+    /// Makes a new key pair and APIv3 key of ours at a channel; the old ones open messages for some days more
+    ///
+    /// Example: mingfen channel key --institution BANK --channel wechat --registration registration.json
+    Key(Key),
+}
+
+#[derive(clap::Args)]
+struct Add {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    from: From,
+    #[arg(long, value_name = "CODE")]
+    institution: Option<String>,
+    /// wechat or alipay: whose wallet pays
+    #[arg(long)]
+    channel: Option<String>,
+    /// What it speaks: wechat_v3, alipay_openapi or alipay_v3
+    #[arg(long)]
+    language: Option<String>,
+    /// Its address, without a slash at the end
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Our number there
+    #[arg(long)]
+    sp_mchid: Option<String>,
+    /// Our application there
+    #[arg(long)]
+    sp_appid: Option<String>,
+    /// Writes what the institution must know of us; it holds the APIv3 key
+    #[arg(long, value_name = "FILE")]
+    registration: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Key {
+    #[command(flatten)]
+    settings: Settings,
+    #[arg(long, value_name = "CODE")]
+    institution: String,
+    /// wechat or alipay
+    #[arg(long)]
+    channel: String,
+    /// How many days the old keys open messages beside the new ones, at most 90
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    overlap_days: i64,
+    /// Writes what the institution must know of us from now on
+    #[arg(long, value_name = "FILE")]
+    registration: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(args: &ChannelArgs) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Command::Add(args) => add(args)?,
+        Command::Key(args) => key(args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn add(args: &Add) -> anyhow::Result<()> {
+    let (mut channel, key) = parts(args)?;
+    let (config, db) = args.settings.open()?;
+    for part in &mut channel {
+        // What is there keeps its keys.
+        if open(&db, part.institution.as_deref().unwrap_or_default(), &part.channel).is_err() {
+            part.fill_own_key(Clock::system().instant())?;
+        }
+    }
+    establish(&args.settings, &Founding { channel: channel.clone(), key, ..Founding::default() })?;
+    if let (Some(file), Some(part)) = (&args.registration, channel.first()) {
+        let of = (part.institution.as_deref().unwrap_or_default(), word(&part.channel)?);
+        write_registration(&db, &config.master_key()?, of, file)?;
+    }
+    Ok(())
+}
+
+/// The channels to be set up, and the keys that sign their answers.
+fn parts(args: &Add) -> anyhow::Result<(Vec<ChannelPart>, Vec<KeyPart>)> {
+    if let Some(file) = &args.from.document {
+        let mut founding = read(file)?;
+        founding.key.retain(|part| part.purpose == institutions::Purpose::Channel.as_str());
+        return Ok((founding.channel, founding.key));
+    }
+    let part = ChannelPart {
+        institution: Some(needed(args.institution.as_ref(), "institution")?),
+        channel: needed(args.channel.as_ref(), "channel")?,
+        language: needed(args.language.as_ref(), "language")?,
+        base_url: needed(args.base_url.as_ref(), "base-url")?,
+        sp_mchid: needed(args.sp_mchid.as_ref(), "sp-mchid")?,
+        sp_appid: needed(args.sp_appid.as_ref(), "sp-appid")?,
+        serial: None,
+        private_key: None,
+        apiv3_key: None,
+    };
+    Ok((vec![part], Vec::new()))
+}
+
+fn word(text: &str) -> anyhow::Result<ChannelName> {
+    ChannelName::parse(text).with_context(|| format!("--channel: `{text}` is neither wechat nor alipay"))
+}
+
+fn open(db: &Db, institution: &str, channel: &str) -> anyhow::Result<institutions::ChannelProfile> {
+    let word = word(channel)?;
+    let read = |tx: &mut Tx<'_>| {
+        let id = InstitutionId::new(institutions::by_code(tx, institution)?.id);
+        institutions::channel(tx, id, word)
+    };
+    db.read_blocking(read).with_context(|| format!("{institution} has no channel {word}"))
+}
+
+fn key(args: &Key) -> anyhow::Result<()> {
+    let (config, db) = args.settings.open()?;
+    let (master, now) = (config.master_key()?, Clock::system().instant());
+    let channel = open(&db, &args.institution, &args.channel)?;
+    let mut part = ChannelPart {
+        institution: None,
+        channel: args.channel.clone(),
+        language: String::new(),
+        base_url: String::new(),
+        sp_mchid: channel.sp_mchid,
+        sp_appid: channel.sp_appid,
+        serial: None,
+        private_key: None,
+        apiv3_key: None,
+    };
+    part.fill_own_key(now)?;
+    let (serial, private_key_pem, apiv3_key) = (
+        part.serial.unwrap_or_default(),
+        part.private_key.unwrap_or_default(),
+        part.apiv3_key.unwrap_or_default(),
+    );
+    let new = NewOwnKey { serial: &serial, private_key_pem: &private_key_pem, apiv3_key: &apiv3_key };
+    let (of, overlap) = ((channel.institution, channel.name), days(args.overlap_days));
+    db.write_blocking(|tx| {
+        let (at, actor) = (crate::clock::micros(now), Actor::shell());
+        institutions::rotate_channel(tx, &master, at, &actor, of, (&new, overlap))
+    })?;
+    say(format_args!("{} {}: we sign by {serial} from now on", args.institution, args.channel))?;
+    match &args.registration {
+        Some(file) => write_registration(&db, &master, (&args.institution, of.1), file),
+        None => Ok(()),
+    }
+}
+
+/// Days as microseconds; too many are refused where they are used.
+pub(super) const fn days(days: i64) -> i64 {
+    days.saturating_mul(86_400_000_000)
+}
+
+fn write_registration(
+    db: &Db,
+    master: &crate::protocol::crypto::MasterKey,
+    of: (&str, ChannelName),
+    file: &Path,
+) -> anyhow::Result<()> {
+    let now = Clock::system().instant();
+    let registration = db.write_blocking(|tx| -> Result<_, Error> {
+        // Our keys are made at the first use, and this may be it.
+        institutions::PlatformKeys::ensure(tx, master, now)?;
+        institutions::registration(tx, master, of, crate::clock::micros(now))
+    })?;
+    secret(file, &serde_json::to_string_pretty(&registration)?)?;
+    say(format_args!("for the institution: {} (it holds the APIv3 key)", file.display()))
+}

@@ -1,0 +1,176 @@
+//! The platform's own keys: one signs WeChat-style answers and notifications, one signs published files.
+use serde_json::json;
+
+use super::key_store::{self as store, OurRow};
+use super::{counts, overlap_end};
+use crate::clock::micros;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::kernel::calendar::Instant;
+use crate::people::{Actor, audit};
+use crate::protocol::crypto::certificate::Certificate;
+use crate::protocol::crypto::{CryptoError, MasterKey, PrivateKey, PublicKey};
+
+mingfen_kernel::text_enum! {
+    /// What a key of the platform is for. Others have no user yet: `api`, `ssh-host`, `alipay`.
+    pub enum OurPurpose {
+        /// Answers and notifications in WeChat's protocol.
+        Wechat = "wechat",
+        /// The `.sig` beside published files.
+        Files = "files",
+    }
+}
+
+impl OurPurpose {
+    const fn wrapped_for(self) -> &'static str {
+        match self {
+            OurPurpose::Wechat => "platform_key.wechat",
+            OurPurpose::Files => "platform_key.files",
+        }
+    }
+}
+
+/// A key with its certificate.
+#[derive(Clone, Debug)]
+pub struct PlatformKey {
+    /// The certificate's serial, upper-case hex: names the key in certificate mode.
+    pub serial: String,
+    /// The certificate.
+    pub certificate: Certificate,
+    /// `PUB_KEY_ID_…`: names the key in public-key mode.
+    pub public_key_id: String,
+    /// The public half.
+    pub public_key: PublicKey,
+    /// The private half.
+    pub private_key: PrivateKey,
+}
+
+/// The keys in use.
+#[derive(Clone, Debug)]
+pub struct PlatformKeys {
+    /// Signs in WeChat's protocol.
+    pub wechat: PlatformKey,
+    /// Signs files.
+    pub files: PlatformKey,
+    /// Everything that our answers may be verified with now, the newest first: `wechat` and what it took the place of.
+    pub certificates: Vec<Certificate>,
+    stamp: Vec<(i64, Option<i64>)>,
+    until: Option<i64>,
+}
+
+const FIVE_YEARS: i64 = 5 * 365 * 86_400;
+
+impl PlatformKeys {
+    /// The keys in use; those that are missing are made (at the first start).
+    pub fn ensure(tx: &mut Tx<'_>, master: &MasterKey, now: Instant) -> Result<Self, Error> {
+        for purpose in OurPurpose::ALL.iter().copied() {
+            if current(tx, purpose, micros(now))?.is_empty() {
+                make(tx, master, now, purpose)?;
+            }
+        }
+        Self::read(tx, master, micros(now))
+    }
+
+    /// The keys in use at `at` (unix microseconds).
+    pub fn read(tx: &mut Tx<'_>, master: &MasterKey, at: i64) -> Result<Self, Error> {
+        let stamp = store::our_stamp(tx)?;
+        let (wechat, files) = (current(tx, OurPurpose::Wechat, at)?, current(tx, OurPurpose::Files, at)?);
+        let until = wechat.iter().chain(&files).filter_map(|row| row.valid_to).min();
+        let certificates = wechat.iter().map(|row| Certificate::from_pem(&row.certificate_pem));
+        let certificates = certificates.collect::<Result<_, _>>().map_err(Error::internal)?;
+        Ok(PlatformKeys {
+            wechat: newest(wechat, master, OurPurpose::Wechat)?,
+            files: newest(files, master, OurPurpose::Files)?,
+            certificates,
+            stamp,
+            until,
+        })
+    }
+
+    /// Whether these are still the keys in use: asked before each use, because another process may replace one.
+    pub fn are_current(&self, tx: &mut Tx<'_>, at: i64) -> Result<bool, Error> {
+        Ok(counts(self.until, at) && store::our_stamp(tx)? == self.stamp)
+    }
+}
+
+/// Makes a new key for a purpose, which signs from now on. The one before it verifies for `overlap` microseconds more.
+pub fn rotate(
+    tx: &mut Tx<'_>,
+    master: &MasterKey,
+    now: Instant,
+    actor: &Actor,
+    purpose: OurPurpose,
+    overlap: i64,
+) -> Result<String, Error> {
+    let at = micros(now);
+    let end = overlap_end(at, overlap)?;
+    store::end_ours(tx, purpose, end)?;
+    let serial = make(tx, master, now, purpose)?;
+    let object = format!("platform_key:{purpose}/{serial}");
+    let after = Some(json!({"old_until": end}));
+    let entry = audit::Entry { action: "platform_key.rotate", object: &object, before: None, after };
+    audit::record(tx, at, actor, entry)?;
+    Ok(serial)
+}
+
+/// Every key that ever signed published files: files stay signed as they were published.
+pub fn file_keys(tx: &mut Tx<'_>) -> Result<Vec<PublicKey>, Error> {
+    let rows = store::ours(tx, OurPurpose::Files)?;
+    rows.iter().map(|row| PublicKey::from_pem(&row.public_key_pem).map_err(Error::internal)).collect()
+}
+
+/// The public half, PEM, of the key that signs for a purpose.
+pub(super) fn public_key(tx: &mut Tx<'_>, purpose: OurPurpose, at: i64) -> Result<String, Error> {
+    let none = || Error::Internal(format!("the platform has no {purpose} key that counts: serve makes it"));
+    Ok(current(tx, purpose, at)?.into_iter().next().ok_or_else(none)?.public_key_pem)
+}
+
+/// Keys that count, the newest first.
+fn current(tx: &mut Tx<'_>, purpose: OurPurpose, at: i64) -> Result<Vec<OurRow>, Error> {
+    let mut rows = store::ours(tx, purpose)?;
+    rows.retain(|row| counts(row.valid_to, at));
+    Ok(rows)
+}
+
+fn newest(rows: Vec<OurRow>, master: &MasterKey, purpose: OurPurpose) -> Result<PlatformKey, Error> {
+    let failed = |e: CryptoError| Error::Internal(format!("the platform's {purpose} key: {e}"));
+    let row = rows.into_iter().next();
+    let row = row.ok_or_else(|| Error::Internal(format!("the platform has no {purpose} key that counts")))?;
+    opened(row, master, purpose).map_err(failed)
+}
+
+fn make(tx: &mut Tx<'_>, master: &MasterKey, now: Instant, purpose: OurPurpose) -> Result<String, Error> {
+    let before = store::ours(tx, purpose)?.first().map_or(0, |row| row.version);
+    let failed = |e: CryptoError| Error::Internal(format!("the platform's {purpose} key: {e}"));
+    let row = made(master, now, purpose, before.saturating_add(1)).map_err(failed)?;
+    store::add_ours(tx, &row)?;
+    Ok(row.serial)
+}
+
+fn made(master: &MasterKey, now: Instant, purpose: OurPurpose, version: i64) -> Result<OurRow, CryptoError> {
+    let key = PrivateKey::generate()?;
+    let certificate = Certificate::issue(&key, "Mingfen platform", now, now.plus(FIVE_YEARS))?;
+    Ok(OurRow {
+        purpose: purpose.as_str().into(),
+        public_key_id: format!("PUB_KEY_ID_{}", certificate.serial),
+        serial: certificate.serial,
+        certificate_pem: certificate.pem,
+        public_key_pem: key.public_key()?.to_pem()?,
+        private_key_wrapped: master.wrap(purpose.wrapped_for(), key.to_pem()?.as_bytes())?,
+        valid_from: micros(now),
+        valid_to: None,
+        version,
+    })
+}
+
+fn opened(row: OurRow, master: &MasterKey, purpose: OurPurpose) -> Result<PlatformKey, CryptoError> {
+    let pem = master.unwrap(purpose.wrapped_for(), &row.private_key_wrapped)?;
+    let pem = String::from_utf8(pem).map_err(|_| CryptoError::PrivateKey)?;
+    Ok(PlatformKey {
+        serial: row.serial,
+        certificate: Certificate::from_pem(&row.certificate_pem)?,
+        public_key_id: row.public_key_id,
+        public_key: PublicKey::from_pem(&row.public_key_pem)?,
+        private_key: PrivateKey::from_pem(&pem)?,
+    })
+}

@@ -1,0 +1,141 @@
+//! Keys are replaced while everything serves: what another process wrote counts at the next use.
+use mingfen::app::App;
+use mingfen::db::columns::InstitutionId;
+use mingfen::institutions::{self, ChannelName, NewKey, NewOwnKey, OurPurpose, Purpose};
+use mingfen::people::Actor;
+use mingfen::protocol::crypto::PrivateKey;
+use mingfen::protocol::wechat::certificates;
+use mingfen::protocol::wechat::notification::ApiV3Key;
+use reqwest::Method;
+
+use crate::support::shop::{Shop, other_key};
+
+const HOUR: i64 = 3_600 * 1_000_000;
+
+/// The same platform in another process.
+fn elsewhere(shop: &Shop) -> App {
+    let config = mingfen::config::Config { ..(*shop.app.config).clone() };
+    App::open(config, shop.app.clock.clone(), mingfen::db::Create::No).unwrap()
+}
+
+/// Enters a key of the institution's channel from another process.
+fn enter(app: &App, shop: &Shop, serial: &str, key: &PrivateKey) {
+    let pem = key.public_key().unwrap().to_pem().unwrap();
+    let new = NewKey {
+        purpose: Purpose::Channel,
+        channel: Some(ChannelName::Wechat),
+        key_id: Some(serial),
+        public_key_pem: &pem,
+        overlap: HOUR,
+    };
+    let (id, at, actor) = (InstitutionId::new(shop.institution_id), app.clock.now(), Actor::shell());
+    app.db.write_blocking(|tx| institutions::add_key(tx, at, &actor, id, &new)).unwrap();
+}
+
+#[actix_web::test]
+async fn a_new_answer_key_counts_at_once_and_the_old_one_until_its_end() {
+    let mut shop = Shop::open().await;
+    let (first, second, third) =
+        (shop.placed("ORDER-1").await, shop.placed("ORDER-2").await, shop.placed("ORDER-3").await);
+    let (old_key, old_serial) = (shop.institution.key.clone(), shop.institution.serial.clone());
+    let (new_key, new_serial) = (other_key(), "77AA77AA");
+    // Unknown still: refused.
+    shop.institution.key = new_key.clone();
+    shop.institution.serial = new_serial.to_owned();
+    let early = shop.institution.pay(&first);
+    assert_eq!(shop.notify(&early).await.status, 401);
+
+    enter(&elsewhere(&shop), &shop, new_serial, &new_key);
+    assert_eq!(shop.notify(&shop.institution.pay(&first)).await.status, 204);
+    assert_eq!(shop.state("ORDER-1").await, "PAID");
+    // The old one beside it.
+    shop.institution.key = old_key.clone();
+    shop.institution.serial = old_serial.clone();
+    assert_eq!(shop.notify(&shop.institution.pay(&second)).await.status, 204);
+    // Until its end, which nobody has to write.
+    shop.app.clock.advance(3_601);
+    let late = shop.institution.pay(&third);
+    assert_eq!(shop.notify(&late).await.status, 401);
+    assert_eq!(shop.state("ORDER-3").await, "PAYING");
+    // A key does not sign under another's name.
+    shop.institution.serial = new_serial.to_owned();
+    assert_eq!(shop.notify(&shop.institution.pay(&third)).await.status, 401);
+}
+
+#[actix_web::test]
+async fn a_revoked_answer_key_is_refused_at_the_next_message() {
+    let shop = Shop::open().await;
+    let (first, second) = (shop.placed("ORDER-1").await, shop.placed("ORDER-2").await);
+    assert_eq!(shop.notify(&shop.institution.pay(&first)).await.status, 204);
+    let other = elsewhere(&shop);
+    let (id, at, actor) = (InstitutionId::new(shop.institution_id), other.clock.now(), Actor::shell());
+    let key = (Purpose::Channel, shop.institution.serial.as_str());
+    other.db.write_blocking(|tx| institutions::end_key(tx, at, &actor, id, key)).unwrap();
+    assert_eq!(shop.notify(&shop.institution.pay(&second)).await.status, 401);
+}
+
+#[actix_web::test]
+async fn our_key_at_the_channel_and_its_secret_are_replaced_while_serving() {
+    let mut shop = Shop::open().await;
+    let (first, second, third) =
+        (shop.placed("ORDER-1").await, shop.placed("ORDER-2").await, shop.placed("ORDER-3").await);
+    let old = shop.institution.pay(&first);
+    let (apiv3_key, other) = (ApiV3Key::generate().unwrap(), elsewhere(&shop));
+    let pem = other_key().to_pem().unwrap();
+    let new = NewOwnKey { serial: "0D0D", private_key_pem: &pem, apiv3_key: apiv3_key.expose() };
+    let channel = (InstitutionId::new(shop.institution_id), ChannelName::Wechat);
+    let (at, actor) = (other.clock.now(), Actor::shell());
+    let rotate = |tx: &mut mingfen::db::Tx<'_>| {
+        institutions::rotate_channel(tx, &other.master_key, at, &actor, channel, (&new, HOUR))
+    };
+    other.db.write_blocking(rotate).unwrap();
+    assert_eq!(shop.notify(&old).await.status, 204);
+    let sealed_before = shop.institution.pay(&second);
+    shop.institution.apiv3_key = apiv3_key;
+    assert_eq!(shop.notify(&shop.institution.pay(&third)).await.status, 204);
+    shop.app.clock.advance(3_601);
+    assert_eq!(shop.notify(&sealed_before).await.status, 401, "too old by now");
+    let opened = shop.app.channel(shop.institution_id).await.unwrap();
+    assert_eq!(opened.apiv3_keys.len(), 1);
+}
+
+#[actix_web::test]
+async fn our_own_key_is_replaced_while_serving_and_merchants_see_both() {
+    let shop = Shop::open().await;
+    shop.placed("ORDER-1").await;
+    let before = shop.app.known_keys().wechat.serial.clone();
+    assert_eq!(shop.query("ORDER-1").await.stamp().serial, before);
+    let other = elsewhere(&shop);
+    let (now, actor) = (other.clock.instant(), Actor::shell());
+    let rotate = |tx: &mut mingfen::db::Tx<'_>| {
+        institutions::rotate(tx, &other.master_key, now, &actor, OurPurpose::Wechat, HOUR)
+    };
+    let serial = other.db.write_blocking(rotate).unwrap();
+    assert_ne!(serial, before);
+    let listed = async || {
+        let answer = shop.call(Method::GET, "/v3/certificates", b"").await;
+        assert_eq!(answer.stamp().serial, serial);
+        let opened = certificates::open(&shop.apiv3_key, &answer.body).unwrap();
+        opened.into_iter().map(|certificate| certificate.serial).collect::<Vec<_>>()
+    };
+    assert_eq!(shop.query("ORDER-1").await.stamp().serial, serial);
+    assert_eq!(listed().await, [serial.clone(), before.clone()]);
+    shop.assert_signed(&shop.query("ORDER-1").await);
+    shop.app.clock.advance(3_601);
+    assert_eq!(listed().await, std::slice::from_ref(&serial));
+    // What is delivered to merchants is signed by it, too, and files by the other key still.
+    let keys = shop.app.keys().await.unwrap();
+    assert_eq!(keys.wechat.serial, serial);
+}
+
+#[actix_web::test]
+async fn an_overlap_of_more_than_ninety_days_is_refused_and_changes_nothing() {
+    let shop = Shop::open().await;
+    let before = shop.rows().await;
+    let (now, actor, master) = (shop.app.clock.instant(), Actor::shell(), shop.app.master_key.clone());
+    let refused = shop.app.db.write_blocking(|tx| {
+        institutions::rotate(tx, &master, now, &actor, OurPurpose::Files, 91 * 24 * HOUR)
+    });
+    assert!(refused.unwrap_err().to_string().contains("overlap"), "named");
+    assert_eq!(shop.rows().await, before);
+}
