@@ -1,7 +1,7 @@
 //! Who may call is decided by what is stored now, whatever a process remembers; a nonce counts with what it changes.
 use futures_util::future::join_all;
+use mingfen::merchants::credentials::{self, AnswerMode, NewCredential};
 use mingfen::people::Actor;
-use mingfen::people::credentials::{self, AnswerMode, NewCredential};
 use mingfen::protocol::wechat::sign::{Authorization, Signer};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -10,12 +10,12 @@ use mingfen::cli::demo::{World, close};
 use mingfen::clock::Clock;
 use mingfen::db::schema;
 use mingfen::kernel::calendar::BusinessDay;
+use mingfen::merchants::credentials::{self, AnswerMode};
 use mingfen::notices;
 use mingfen::notices::wechat::SCHEDULE;
 use mingfen::orders;
 use mingfen::outbox::Delivery;
 use mingfen::people::Actor;
-use mingfen::people::credentials::{self, AnswerMode};
 use mingfen::protocol::wechat::notification::{self, ApiV3Key};
 use mingfen::protocol::wechat::shapes::OrderView;
 use mingfen::protocol::wechat::sign::Signer;
@@ -115,7 +115,7 @@ async fn what_waits_is_sealed_with_the_credential_in_force() {
     assert!(notification::open(&shop.apiv3_key, &second.body).is_err());
     let (after, plain) = notification::open(&key, &second.body).unwrap();
     assert_eq!((after.id, plain), (before.id, told));
-    assert_eq!(second.stamp.serial, shop.app.keys.wechat.public_key_id);
+    assert_eq!(second.stamp.serial, shop.app.known_keys().wechat.public_key_id);
 }
 
 #[actix_web::test]
@@ -216,7 +216,8 @@ async fn is_in_the_split_file(demo: &FinishedDay, finished: BusinessDay, inst_or
     let number = inst_order_no.to_owned();
     let find = world.app.db.read(move |tx| {
         let shop = mingfen::merchants::by_number(tx, "M1001")?.unwrap();
-        let order = orders::by_inst_order_no(tx, shop.id, &number)?.unwrap();
+        let order =
+            orders::by_inst_order_no(tx, mingfen::db::columns::MerchantId::new(shop.id), &number)?.unwrap();
         Ok(orders::standing(tx, order)?.payment.unwrap().business_date)
     });
     let day = find.await.unwrap();

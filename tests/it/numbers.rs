@@ -1,11 +1,15 @@
 //! Numbers of payments are an institution's and channel's own: two that give the same number do not meet.
 use diesel::prelude::*;
+use mingfen::channels::{RawKind, RawMessage};
+use mingfen::db::columns::{CredentialId, MerchantId, TenantId};
 use mingfen::db::schema::pay_order;
-use mingfen::institutions::ChannelName;
 use mingfen::kernel::calendar::Instant;
+use mingfen::kernel::channel::{ChannelName, Product};
+use mingfen::kernel::declared::{Parties, Tags};
+use mingfen::kernel::digest::Digest;
 use mingfen::kernel::money::Fen;
 use mingfen::merchants;
-use mingfen::orders::{self, Outcome, PaymentFact, RawKind, RawMessage, Standing};
+use mingfen::orders::{self, Outcome, PaymentFact, Standing};
 
 use crate::support::shop::{Shop, set_up, sub_merchant};
 
@@ -19,7 +23,7 @@ fn fact(order: &orders::Order, inst_merchant_no: &str, channel: ChannelName) -> 
         order_no: order.order_no.clone(),
         inst_order_no: NUMBER.to_owned(),
         inst_merchant_no: inst_merchant_no.to_owned(),
-        product: "native".to_owned(),
+        product: Product::NATIVE,
         paid: order.amount,
         paid_at: Instant::parse("2026-07-01T12:00:00+08:00").unwrap(),
         raw: RawMessage {
@@ -50,14 +54,16 @@ async fn stored(shop: &Shop, institution: i64, merchant: &str, number: &str, amo
         let mchid = &credential.mchid;
         let credential = merchants::credentials::find(tx, &master, mchid, &credential.serial)?.unwrap();
         let request = orders::Request {
-            platform_merchant_id: merchant.platform_merchant_id,
-            credential_id: credential.id,
+            platform_merchant_id: TenantId::new(merchant.platform_merchant_id),
+            credential_id: CredentialId::new(credential.id),
             merchant,
             order_prefix: "SB".to_owned(),
             out_trade_no: number,
-            content_sha256: "0".repeat(64),
-            tags: String::new(),
-            parties: String::new(),
+            content_sha256: Digest::ZERO,
+            channel: ChannelName::Wechat,
+            product: Product::NATIVE,
+            tags: Tags::default(),
+            parties: Parties::default(),
             amount: Fen::new(amount),
             description: "x".to_owned(),
             attach: String::new(),
@@ -96,9 +102,14 @@ async fn two_institutions_with_one_number_do_not_collide() {
     assert_eq!(standing(&shop, &third.order_no).await.payment, None);
 
     // The merchant asks by it: another merchant's payment of that number is not in the way.
-    let m1005 = shop.app.db.read(|tx| Ok(merchants::by_number(tx, "M1005")?.unwrap().id)).await.unwrap();
+    let m1005 = shop
+        .app
+        .db
+        .read(|tx| Ok(MerchantId::new(merchants::by_number(tx, "M1005")?.unwrap().id)))
+        .await
+        .unwrap();
     let m1001 = first.sub_merchant_id;
-    let find = |id: i64| shop.app.db.read(move |tx| orders::by_inst_order_no(tx, id, NUMBER));
+    let find = |id: MerchantId| shop.app.db.read(move |tx| orders::by_inst_order_no(tx, id, NUMBER));
     assert_eq!(find(m1005).await.unwrap(), None);
     assert_eq!(find(m1001).await.unwrap().unwrap().order_no, second.order_no);
     assert_eq!(

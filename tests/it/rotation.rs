@@ -1,7 +1,8 @@
 //! Keys are replaced while everything serves: what another process wrote counts at the next use.
 use mingfen::app::App;
 use mingfen::db::columns::InstitutionId;
-use mingfen::institutions::{self, ChannelName, NewKey, NewOwnKey, OurPurpose, Purpose};
+use mingfen::institutions::{self, NewKey, NewOwnKey, OurPurpose, Purpose};
+use mingfen::kernel::channel::ChannelName;
 use mingfen::people::Actor;
 use mingfen::protocol::crypto::PrivateKey;
 use mingfen::protocol::wechat::certificates;
@@ -91,12 +92,14 @@ async fn our_key_at_the_channel_and_its_secret_are_replaced_while_serving() {
     other.db.write_blocking(rotate).unwrap();
     assert_eq!(shop.notify(&old).await.status, 204);
     let sealed_before = shop.institution.pay(&second);
-    shop.institution.apiv3_key = apiv3_key;
+    let old_key = std::mem::replace(&mut shop.institution.apiv3_key, apiv3_key);
     assert_eq!(shop.notify(&shop.institution.pay(&third)).await.status, 204);
     shop.app.clock.advance(3_601);
     assert_eq!(shop.notify(&sealed_before).await.status, 401, "too old by now");
-    let opened = shop.app.channel(shop.institution_id).await.unwrap();
-    assert_eq!(opened.apiv3_keys.len(), 1);
+    let new_key = std::mem::replace(&mut shop.institution.apiv3_key, old_key);
+    assert_eq!(shop.notify(&shop.institution.pay(&second)).await.status, 400, "sealed with what has ended");
+    shop.institution.apiv3_key = new_key;
+    assert_eq!(shop.notify(&shop.institution.pay(&second)).await.status, 204);
 }
 
 #[actix_web::test]

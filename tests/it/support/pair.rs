@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use mingfen::db::schema::{channel, institution_key};
-use mingfen::institutions::{self, ChannelName};
+use mingfen::institutions;
 use mingfen::kernel::calendar::Instant;
+use mingfen::kernel::channel::ChannelName;
 use mingfen::orders::Payment;
 use mingfen::sandbox::Registration;
 use mingfen::tasks;
