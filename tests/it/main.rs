@@ -59,6 +59,7 @@ mod upgrade;
 mod outages;
 mod pgbouncer;
 mod processes;
+mod production;
 mod rotation;
 mod runtime_role;
 
