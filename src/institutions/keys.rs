@@ -132,7 +132,8 @@ pub fn end_key(
     institution: InstitutionId,
     (purpose, key_id): (Purpose, &str),
 ) -> Result<(), Error> {
-    let unknown = || Error::refused(Code::InstitutionInvalid, format!("key_id: no {purpose} key {key_id}"));
+    let unknown =
+        || Error::refused(Code::InstitutionInvalid, format!("key_id: there is no {purpose} key `{key_id}`"));
     let known = store::find(tx, institution, purpose, key_id)?.ok_or_else(unknown)?;
     if !store::end(tx, institution, (purpose, known.channel, Some(key_id)), at)? {
         return Ok(());

@@ -1,14 +1,19 @@
 //! Keys are replaced while everything serves: what another process wrote counts at the next use.
 use mingfen::app::App;
 use mingfen::db::columns::InstitutionId;
+use mingfen::exchange::Incoming;
 use mingfen::institutions::{self, NewKey, NewOwnKey, OurPurpose, Purpose};
 use mingfen::kernel::channel::ChannelName;
+use mingfen::kernel::file::Stage;
+use mingfen::kernel::file::ret::{RetCode, RetStatus};
 use mingfen::people::Actor;
 use mingfen::protocol::crypto::PrivateKey;
 use mingfen::protocol::wechat::certificates;
 use mingfen::protocol::wechat::notification::ApiV3Key;
 use reqwest::Method;
 
+use crate::settle::Hand;
+use crate::support::finished_day::FinishedDay;
 use crate::support::shop::{Shop, other_key};
 
 const HOUR: i64 = 3_600 * 1_000_000;
@@ -141,4 +146,71 @@ async fn an_overlap_of_more_than_ninety_days_is_refused_and_changes_nothing() {
     });
     assert!(refused.unwrap_err().to_string().contains("overlap"), "named");
     assert_eq!(shop.rows().await, before);
+}
+
+/// Enters a key of the institution of a finished day, for one purpose, beside the one before it for an hour.
+fn enter_for(f: &FinishedDay, purpose: Purpose, key: &PrivateKey) {
+    let pem = key.public_key().unwrap().to_pem().unwrap();
+    let new = NewKey { purpose, channel: None, key_id: None, public_key_pem: &pem, overlap: HOUR };
+    let (id, at, actor) = (InstitutionId::new(f.world.institution), f.world.app.clock.now(), Actor::shell());
+    f.world.app.db.write_blocking(|tx| institutions::add_key(tx, at, &actor, id, &new)).unwrap();
+}
+
+#[actix_web::test]
+async fn results_are_believed_by_keys_of_files_alone_and_the_old_one_until_its_end() {
+    let f = FinishedDay::new(4).await;
+    let day = f.world.app.clock.today();
+    let old = Hand::over(&f);
+    let (files, approvals) = (other_key(), PrivateKey::generate().unwrap());
+    let (new, wrong) = (Hand::holding(&f, files.clone()), Hand::holding(&f, approvals.clone()));
+    f.world.app.clock.set(day.next().start().plus(10 * 3_600));
+    let spl = old.cut(day).await;
+    let first = |hand: &Hand<'_>| hand.result(&spl, Stage::First, RetCode::Accepted, &[]);
+    let refused = |hand: &Hand<'_>, result: &Incoming| {
+        let told = hand.receive(result).unwrap_err().to_string();
+        assert!(told.contains("E_SIGN") && told.contains("files"), "{told}");
+    };
+    refused(&new, &first(&new));
+    enter_for(&f, Purpose::Approvals, &approvals);
+    refused(&wrong, &first(&wrong));
+    enter_for(&f, Purpose::Files, &files);
+    let pending =
+        old.all_succeed(&spl).into_iter().map(|(n, ..)| (n, RetStatus::Pending, 0)).collect::<Vec<_>>();
+    old.receive(&first(&old)).unwrap();
+    new.receive(&new.result(&spl, Stage::Final(1), RetCode::Accepted, &pending)).unwrap();
+    f.world.app.clock.advance(3_601);
+    let last =
+        |hand: &Hand<'_>| hand.result(&spl, Stage::Final(2), RetCode::Accepted, &hand.all_succeed(&spl));
+    refused(&old, &last(&old));
+    new.receive(&last(&new)).unwrap();
+    f.stop().await;
+}
+
+#[actix_web::test]
+async fn files_are_signed_by_our_new_key_and_those_before_stay_as_they_are() {
+    let f = FinishedDay::new(4).await;
+    let (app, day) = (&f.world.app, f.day());
+    let master = app.master_key.clone();
+    let spl = f.out(&format!("SPL_SANDBOX_DEMO_{day}_0001.txt"));
+    let signature = |path: &std::path::Path| std::fs::read(format!("{}.sig", path.display())).unwrap();
+    let before = signature(&spl);
+    let rotate = |tx: &mut mingfen::db::Tx<'_>| {
+        institutions::rotate(tx, &master, app.clock.instant(), &Actor::shell(), OurPurpose::Files, HOUR)
+    };
+    app.db.write_blocking(rotate).unwrap();
+    let today = app.clock.today();
+    app.clock.set(today.next().start().plus(10 * 3_600));
+    let hand = Hand::holding(&f, other_key());
+    let newer = f.out(&hand.cut(today).await.name);
+    let keys = app.keys().await.unwrap();
+    let is_signed_by_the_new = |path: &std::path::Path| {
+        let decoded =
+            mingfen::protocol::crypto::from_base64(std::str::from_utf8(&signature(path)).unwrap().trim());
+        keys.files.public_key.verify(&std::fs::read(path).unwrap(), &decoded.unwrap())
+    };
+    assert!(is_signed_by_the_new(&newer) && !is_signed_by_the_new(&spl));
+    assert_eq!(signature(&spl), before);
+    app.clock.advance(3_601);
+    assert_eq!(mingfen::check::breaks(app).unwrap(), Vec::<String>::new());
+    f.stop().await;
 }

@@ -35,6 +35,11 @@ impl<'a> Hand<'a> {
     pub fn over(f: &'a FinishedDay) -> Self {
         let key = PrivateKey::generate().unwrap();
         believe_files_of(&f.world.app, f.world.institution, &key);
+        Self::holding(f, key)
+    }
+
+    /// With a key that the platform believes as it may.
+    pub fn holding(f: &'a FinishedDay, key: PrivateKey) -> Self {
         Self { f, app: &f.world.app, key }
     }
 
@@ -74,7 +79,7 @@ impl<'a> Hand<'a> {
     pub fn receive(&self, incoming: &Incoming) -> Result<inbox::Received, Error> {
         self.app.db.write_blocking(|tx| {
             let institution = institutions::by_id(tx, self.f.world.institution)?;
-            inbox::receive(tx, &institution, incoming, 1)
+            inbox::receive(tx, &institution, incoming, self.app.clock.now())
         })
     }
 

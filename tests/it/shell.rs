@@ -1,62 +1,12 @@
 //! Commands as an operator types them: `migrate`, `user`, `credential`, and what `serve` refuses.
-use std::path::Path;
-use std::process::{Command, Output};
-
 use mingfen::config::Config;
 use mingfen::merchants::credentials;
 use mingfen::people::login::{Browser, Doorkeeper};
 use mingfen::people::{Role, Scope, users};
 use mingfen::protocol::crypto::{MasterKey, PrivateKey};
 
+use crate::support::shell::{Shell, word_after};
 use crate::support::{MASTER_KEY, TestApp};
-
-struct Shell<'a> {
-    folder: &'a Path,
-    variables: Vec<(&'static str, String)>,
-}
-
-impl<'a> Shell<'a> {
-    fn new(folder: &'a Path, database_url: &str) -> Self {
-        let master = hex::encode(MASTER_KEY);
-        let variables =
-            vec![("MINGFEN_DATABASE_URL", database_url.to_string()), ("MINGFEN_MASTER_KEY", master)];
-        Shell { folder, variables }
-    }
-
-    fn of(app: &'a TestApp) -> Self {
-        Shell::new(app.dir(), app.database_url())
-    }
-
-    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
-        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_mingfen"))
-            .args(arguments)
-            .current_dir(self.folder)
-            .envs(self.variables.iter().map(|(k, v)| (k, v)))
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (status.code().unwrap(), text(stdout), text(stderr))
-    }
-
-    /// Stdout of a command that must end well.
-    fn good(&self, arguments: &[&str]) -> String {
-        let (status, out, err) = self.run(arguments);
-        assert_eq!((status, err.as_str()), (0, ""), "{arguments:?}");
-        out
-    }
-
-    /// The sentence of a command that could not run.
-    fn refused(&self, arguments: &[&str]) -> String {
-        let (status, out, err) = self.run(arguments);
-        assert_eq!((status, out.as_str()), (2, ""), "{arguments:?}");
-        assert_eq!(err.lines().count(), 1, "{err}");
-        err.trim().replace(&self.folder.display().to_string(), "DIR")
-    }
-}
-
-fn word_after<'a>(text: &'a str, label: &str) -> &'a str {
-    text.lines().find_map(|line| line.strip_prefix(label)).unwrap().trim()
-}
 
 #[test]
 fn migrate_creates_the_database_and_says_what_is_pending() {

@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod receiver;
 pub mod rules;
 pub mod sandbox_process;
+pub mod shell;
 pub mod shop;
 pub mod told;
 
