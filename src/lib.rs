@@ -9,11 +9,11 @@
 //!  3. `verify` the institution's own program: recomputes a day from files
 //!  4. `db` both databases, transactions, schema; nothing of the business
 //!  5. `outbox` what goes out: rows that any room below writes in its own transaction
-//!  6. `people` users, roles, sessions, API credentials, audit trail
-//!  7. `institutions` profiles, channels and keys of licensed institutions
+//!  6. `people` users, roles, sessions, audit trail
+//!  7. `institutions` licensed institutions: profiles, channels, keys of both sides
 //!  8. `exchange` signed files: published, answered, taken in; where each of ours stands
 //!  9. `approvals` what an institution approved: bundles in force
-//! 10. `merchants` sub-merchants and receivers
+//! 10. `merchants` tenants and their API credentials, sub-merchants, receivers
 //! 11. `rules` approved rule versions
 //! 12. `ledger` the memo ledger: entries a batch or a file, chained per custody day; balances
 //! 13. `channels` OUT: an institution's channel in its language, one variant each

@@ -218,14 +218,13 @@ impl Founding {
 }
 
 impl ChannelPart {
-    /// Makes what we sign with where the document names nothing. The certificate is valid for five years.
+    /// Makes what we sign with where the document names nothing.
     pub fn fill_own_key(&mut self, now: Instant) -> Result<(), CryptoError> {
         if self.serial.is_none() && self.private_key.is_none() && self.apiv3_key.is_none() {
-            let (key, apiv3_key) = (PrivateKey::generate()?, ApiV3Key::generate()?);
-            let certificate = Certificate::issue(&key, &self.sp_mchid, now, now.plus(5 * 365 * DAY))?;
-            self.serial = Some(certificate.serial);
-            self.private_key = Some(key.to_pem()?);
-            self.apiv3_key = Some(apiv3_key.expose().to_owned());
+            let made = MadeKey::make(&self.sp_mchid, now)?;
+            self.serial = Some(made.serial);
+            self.private_key = Some(made.private_key);
+            self.apiv3_key = Some(made.apiv3_key);
         }
         Ok(())
     }
@@ -238,6 +237,24 @@ impl ChannelPart {
             (None, None, None) => Ok(None),
             _ => Err(invalid("serial, private_key, apiv3_key: give all three or none")),
         }
+    }
+}
+
+/// What we sign with at a channel, made here: the fields are those of [`ChannelPart`].
+#[allow(missing_docs)]
+pub struct MadeKey {
+    pub serial: String,
+    pub private_key: String,
+    pub apiv3_key: String,
+}
+
+impl MadeKey {
+    /// A key pair under our number there, with a certificate for five years, and an APIv3 key.
+    pub fn make(sp_mchid: &str, now: Instant) -> Result<Self, CryptoError> {
+        let key = PrivateKey::generate()?;
+        let certificate = Certificate::issue(&key, sp_mchid, now, now.plus(5 * 365 * DAY))?;
+        let (private_key, apiv3_key) = (key.to_pem()?, ApiV3Key::generate()?.expose().to_owned());
+        Ok(Self { serial: certificate.serial, private_key, apiv3_key })
     }
 }
 

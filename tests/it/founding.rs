@@ -262,7 +262,7 @@ give --name, or --from FILE
 give --merchant, or --from FILE
 there is no institution `NONE`: check --institution
 cannot read nowhere.toml: No such file or directory (os error 2)
-BANK has no channel alipay: not found
+there is no channel alipay of an institution `BANK`: check both
 INS-101 the institution's data are not valid (overlap: 0 to 90 days): correct what is named and try again
 --purpose: `everything` is neither wechat nor files
 INS-101 the institution's data are not valid (key_id: there is no files key `none`): correct what is named and try again

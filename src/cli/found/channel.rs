@@ -10,9 +10,9 @@ use crate::clock::Clock;
 use crate::db::columns::InstitutionId;
 use crate::db::{Db, Tx};
 use crate::error::Error;
-use crate::institutions::{self, NewOwnKey};
+use crate::institutions::{self, ChannelProfile, NewOwnKey};
 use crate::kernel::channel::ChannelName;
-use crate::merchants::founding::{ChannelPart, Founding, KeyPart};
+use crate::merchants::founding::{ChannelPart, Founding, KeyPart, MadeKey};
 use crate::people::Actor;
 
 /// Channels of institutions, and our keys there
@@ -96,7 +96,7 @@ fn add(args: &Add) -> anyhow::Result<()> {
     let (config, db) = args.settings.open()?;
     for part in &mut channel {
         // What is there keeps its keys.
-        if open(&db, part.institution.as_deref().unwrap_or_default(), &part.channel).is_err() {
+        if find(&db, part.institution.as_deref().unwrap_or_default(), word(&part.channel)?)?.is_none() {
             part.fill_own_key(Clock::system().instant())?;
         }
     }
@@ -133,43 +133,34 @@ fn word(text: &str) -> anyhow::Result<ChannelName> {
     ChannelName::parse(text).with_context(|| format!("--channel: `{text}` is neither wechat nor alipay"))
 }
 
-fn open(db: &Db, institution: &str, channel: &str) -> anyhow::Result<institutions::ChannelProfile> {
-    let word = word(channel)?;
+fn find(db: &Db, institution: &str, name: ChannelName) -> anyhow::Result<Option<ChannelProfile>> {
     let read = |tx: &mut Tx<'_>| {
         let id = InstitutionId::new(institutions::by_code(tx, institution)?.id);
-        institutions::channel(tx, id, word)
+        institutions::channel(tx, id, name)
     };
-    db.read_blocking(read).with_context(|| format!("{institution} has no channel {word}"))
+    match db.read_blocking(read) {
+        Ok(channel) => Ok(Some(channel)),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn key(args: &Key) -> anyhow::Result<()> {
     let (config, db) = args.settings.open()?;
     let (master, now) = (config.master_key()?, Clock::system().instant());
-    let channel = open(&db, &args.institution, &args.channel)?;
-    let mut part = ChannelPart {
-        institution: None,
-        channel: args.channel.clone(),
-        language: String::new(),
-        base_url: String::new(),
-        sp_mchid: channel.sp_mchid,
-        sp_appid: channel.sp_appid,
-        serial: None,
-        private_key: None,
-        apiv3_key: None,
-    };
-    part.fill_own_key(now)?;
-    let (serial, private_key_pem, apiv3_key) = (
-        part.serial.unwrap_or_default(),
-        part.private_key.unwrap_or_default(),
-        part.apiv3_key.unwrap_or_default(),
-    );
-    let new = NewOwnKey { serial: &serial, private_key_pem: &private_key_pem, apiv3_key: &apiv3_key };
+    let name = word(&args.channel)?;
+    let channel = find(&db, &args.institution, name)?.with_context(|| {
+        format!("there is no channel {name} of an institution `{}`: check both", args.institution)
+    })?;
+    let made = MadeKey::make(&channel.sp_mchid, now)?;
+    let new =
+        NewOwnKey { serial: &made.serial, private_key_pem: &made.private_key, apiv3_key: &made.apiv3_key };
     let (of, overlap) = ((channel.institution, channel.name), days(args.overlap_days));
     db.write_blocking(|tx| {
         let (at, actor) = (crate::clock::micros(now), Actor::shell());
         institutions::rotate_channel(tx, &master, at, &actor, of, (&new, overlap))
     })?;
-    say(format_args!("{} {}: we sign by {serial} from now on", args.institution, args.channel))?;
+    say(format_args!("{} {}: we sign by {} from now on", args.institution, args.channel, made.serial))?;
     match &args.registration {
         Some(file) => write_registration(&db, &master, (&args.institution, of.1), file),
         None => Ok(()),
