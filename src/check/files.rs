@@ -5,6 +5,7 @@ use std::io::BufReader;
 
 use crate::clock::instant;
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{self, Desk, Direction, DocumentKind, ExchangedFile};
 use crate::kernel::digest::Digest;
@@ -18,7 +19,7 @@ use crate::splits::{self, Entry};
 
 /// Every break of an institution's files.
 pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Result<Vec<String>, Error> {
-    let institution = desk.institution.id;
+    let institution = InstitutionId::new(desk.institution.id);
     let key = PublicKey::from_pem(&desk.institution.file_public_key_pem).map_err(Error::internal)?;
     let mut breaks = Vec::new();
     for file in exchange::all(tx, institution)? {
@@ -26,13 +27,13 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Resu
         breaks.extend(on_disk(desk, &file, signer)?.map(|why| format!("{}: {why}", file.name)));
     }
     for kind in [DocumentKind::Spl, DocumentKind::Stl] {
-        let mut before = Digest::ZERO.to_string();
+        let mut before = Digest::ZERO;
         for file in exchange::chain(tx, institution, kind)? {
-            if file.previous_sha256.as_deref() != Some(before.as_str()) {
+            if file.previous_sha256 != Some(before) {
                 breaks.push(format!("{}: its prev is not the file before it", file.name));
             }
-            before.clone_from(&file.sha256);
-            let path = desk.folder.out_number(file.business_date)?.join(&file.name);
+            before = file.sha256;
+            let path = desk.folder.out(file.business_date).join(&file.name);
             if !path.exists() {
                 continue;
             }
@@ -56,8 +57,10 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &PublicKey) -> Resu
 
 /// What lies there as published and is recorded nowhere: after a restore, what was published since the backup.
 fn unknown(tx: &mut Tx<'_>, desk: &Desk) -> Result<Vec<String>, Error> {
-    let known: HashSet<String> =
-        exchange::all(tx, desk.institution.id)?.into_iter().map(|file| file.name).collect();
+    let known: HashSet<String> = exchange::all(tx, InstitutionId::new(desk.institution.id))?
+        .into_iter()
+        .map(|file| file.name)
+        .collect();
     let names = desk.folder.published()?;
     let unknown = names.into_iter().filter(|name| !known.contains(name));
     Ok(unknown.map(|name| format!("{name}: is published, and not recorded")).collect())
@@ -69,7 +72,7 @@ fn on_disk(desk: &Desk, file: &ExchangedFile, key: &PublicKey) -> Result<Option<
         return Ok(None);
     }
     let dir = if file.direction == Direction::Out {
-        desk.folder.out_number(file.business_date)?
+        desk.folder.out(file.business_date)
     } else {
         desk.folder.inbox()
     };
@@ -78,7 +81,7 @@ fn on_disk(desk: &Desk, file: &ExchangedFile, key: &PublicKey) -> Result<Option<
         return Ok(Some("is not on disk"));
     }
     let digest = exchange::digest_of(&path)?;
-    if digest.to_string() != file.sha256 {
+    if digest != file.sha256 {
         return Ok(Some("its bytes on disk are not those that were recorded"));
     }
     if file.kind == DocumentKind::Wxbill {
@@ -107,9 +110,9 @@ fn spl(tx: &mut Tx<'_>, file: &ExchangedFile, input: BufReader<File>) -> Result<
     let header = reader.header();
     let same = i64::from(header.orders) == file.orders
         && i64::from(header.lines) == file.lines
-        && header.total == Fen::new(file.total)
+        && header.total == file.total
         && header.created_at == instant(file.created_at)
-        && Some(header.approvals.to_string()) == file.approvals_sha256
+        && Some(header.approvals) == file.approvals_sha256
         && header.name.to_string() == file.name;
     if !same {
         return Ok(Some("its header is not what was recorded".to_owned()));
@@ -229,9 +232,9 @@ fn stl(tx: &mut Tx<'_>, file: &ExchangedFile, input: BufReader<File>) -> Result<
     let header = reader.header();
     let same = i64::from(header.settled) == file.orders
         && i64::from(header.carried) == file.lines
-        && header.total == Fen::new(file.total)
+        && header.total == file.total
         && header.created_at == instant(file.created_at)
-        && Some(header.approvals.to_string()) == file.approvals_sha256;
+        && Some(header.approvals) == file.approvals_sha256;
     if !same {
         return Ok(Some("its header is not what was recorded".to_owned()));
     }
@@ -256,47 +259,50 @@ fn stl(tx: &mut Tx<'_>, file: &ExchangedFile, input: BufReader<File>) -> Result<
         Ok(Err(fault)) => return Ok(Some(fault.to_string())),
         Err(error) => return told(error),
     }
-    let mut listed = 0_i64;
+    let mut listed = Some(Fen::ZERO);
     for input in settlement::inputs(tx, file.id, file.institution_id)? {
         if let Some(spl) =
             exchange::by_name(tx, file.institution_id, &input.name)?.filter(|f| f.kind == DocumentKind::Spl)
         {
-            listed = listed.saturating_add(spl.total);
+            listed = listed.and_then(|sum| sum.checked_add(spl.total));
         }
     }
-    let splits = lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.splits));
+    let splits = Fen::sum(lines.iter().map(|line| line.splits));
     Ok((splits != listed).then(|| "its splits are not those of the files that it lists".to_owned()))
 }
 
 fn says(line: &SettlementLine, record: &StlRecord) -> bool {
     let (receiver, sums, reason, date) = match record {
         StlRecord::Input(_) => return false,
-        StlRecord::Settled(s) => (&s.receiver, &s.sums, None, Some(s.settle_date.to_i32())),
-        StlRecord::Carried(c) => (&c.receiver, &c.sums, Some(c.reason.as_str()), None),
+        StlRecord::Settled(s) => (&s.receiver, &s.sums, None, Some(s.settle_date)),
+        StlRecord::Carried(c) => (&c.receiver, &c.sums, Some(c.reason), None),
     };
     let stored = [line.splits, line.returns, line.debts, line.carried_in, line.requeued];
-    let read = [sums.splits, sums.returns, sums.debts, sums.carried_in, sums.requeued].map(Fen::get);
+    let read = [sums.splits, sums.returns, sums.debts, sums.carried_in, sums.requeued];
     line.receiver == *receiver
         && stored == read
-        && line.reason.as_deref() == reason
+        && line.reason == reason
         && line.settle_date == date
-        && sums.net() == Some(Fen::new(line.amount))
+        && sums.net() == Some(line.amount)
 }
 
 /// What one settlement carries out the next one carries in.
-fn carried(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>, Error> {
+fn carried(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Vec<String>, Error> {
     let mut breaks = Vec::new();
-    let mut out: Vec<(String, i64)> = Vec::new();
+    let mut out: Vec<(String, Fen)> = Vec::new();
     for file in settlement::valid(tx, institution)? {
         let lines = settlement::lines(tx, file.id)?;
-        let mut into: Vec<(String, i64)> =
-            lines.iter().filter(|l| l.carried_in != 0).map(|l| (l.receiver.clone(), l.carried_in)).collect();
+        let mut into: Vec<(String, Fen)> = lines
+            .iter()
+            .filter(|l| l.carried_in != Fen::ZERO)
+            .map(|l| (l.receiver.clone(), l.carried_in))
+            .collect();
         into.sort_unstable();
         if into != out {
             breaks
                 .push(format!("{}: it does not carry in what the settlement before carried out", file.name));
         }
-        let carried = lines.into_iter().filter(|l| l.kind == LineKind::Carried && l.amount != 0);
+        let carried = lines.into_iter().filter(|l| l.kind == LineKind::Carried && l.amount != Fen::ZERO);
         out = carried.map(|l| (l.receiver, l.amount)).collect();
         out.sort_unstable();
     }

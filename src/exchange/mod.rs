@@ -51,8 +51,8 @@ impl Desk {
         file: &ExchangedFile,
         rewrite: impl FnOnce(File) -> Result<Digest, Error>,
     ) -> Result<(), Error> {
-        let dir = self.folder.out_number(file.business_date)?;
-        let digest = digest_in(file)?;
+        let dir = self.folder.out(file.business_date);
+        let digest = file.sha256;
         let there = |path: std::path::PathBuf| path.exists() && digest_of(&path).is_ok_and(|d| d == digest);
         if is_published(&dir, &file.name) || there(dir.join(&file.name)) {
             return publish(&dir, &file.name, &digest, &self.signature(&digest)?);
@@ -65,17 +65,13 @@ impl Desk {
 
     /// Publishes a recorded file that this very process has just staged.
     pub fn publish_staged(&self, file: &ExchangedFile) -> Result<(), Error> {
-        let dir = self.folder.out_number(file.business_date)?;
-        publish::put_out(&dir, &file.name, &self.signature(&digest_in(file)?)?)
+        let dir = self.folder.out(file.business_date);
+        publish::put_out(&dir, &file.name, &self.signature(&file.sha256)?)
     }
 
     fn signature(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
         self.key.sign_digest(digest).map_err(|e| Error::Internal(e.to_string()))
     }
-}
-
-fn digest_in(file: &ExchangedFile) -> Result<Digest, Error> {
-    file.sha256.parse().map_err(|_| Error::Internal(format!("{}: no digest", file.name)))
 }
 
 /// A number as the database keeps it.

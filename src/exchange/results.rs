@@ -7,7 +7,7 @@ use super::store::{self, ExchangedFile, FileResult, NewFile, NewResult, ResultLi
 use super::{AnswerStage, Direction, row_number, standing};
 use crate::clock::micros;
 use crate::db::Tx;
-use crate::db::columns::As;
+use crate::db::columns::{As, InstitutionId, ResultId};
 use crate::error::{Code, Error};
 use crate::institutions::{Institution, ResultEncoding};
 use crate::kernel::digest::Digest;
@@ -38,11 +38,11 @@ pub fn import_result(
         Error::refused(Code::FileFormat, format!("E_FORMAT: {} is not the name of a result", incoming.name))
     })?;
     let asks_again = again_name(&incoming.name, &incoming.digest());
-    if store::by_name(tx, institution.id, &asks_again)?.is_some() {
+    if store::by_name(tx, InstitutionId::new(institution.id), &asks_again)?.is_some() {
         return Ok(Imported::Again);
     }
     let Some(digest) = admit(tx, institution, incoming)? else { return Ok(Imported::Again) };
-    let answered = store::by_name(tx, institution.id, &name.file.to_string())?
+    let answered = store::by_name(tx, InstitutionId::new(institution.id), &name.file.to_string())?
         .filter(|file| file.direction == Direction::Out)
         .ok_or_else(|| {
             let detail = format!("E_FORMAT: {} answers a file that was never published", incoming.name);
@@ -54,7 +54,7 @@ pub fn import_result(
     let mut new = NewFile {
         orders: 0,
         lines: i64::from(header.lines),
-        total: header.success_total.get(),
+        total: header.success_total,
         created_at: micros(header.created_at),
         ..incoming_file(institution, incoming, &name.file, &digest, now)
     };
@@ -75,7 +75,7 @@ pub fn import_result(
         seq,
         code: As(header.code),
         lines: i64::from(header.lines),
-        success_total: header.success_total.get(),
+        success_total: As(header.success_total),
         created_at: ret.created_at,
         imported_at: now,
     };
@@ -92,7 +92,12 @@ fn again_name(name: &str, digest: &Digest) -> String {
 
 /// The name under which an incoming file that is recorded lies in the inbox. The answer that only asked for the
 /// same bytes again moves out of the way of the one that answers.
-pub fn place(tx: &mut Tx<'_>, institution: i64, inbox: &Path, incoming: &Incoming) -> Result<String, Error> {
+pub fn place(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    inbox: &Path,
+    incoming: &Incoming,
+) -> Result<String, Error> {
     let own = again_name(&incoming.name, &incoming.digest());
     if store::by_name(tx, institution, &own)?.is_some() {
         return Ok(own);
@@ -125,10 +130,10 @@ fn read(institution: &Institution, incoming: &Incoming) -> Result<(RetHeader, Ve
 
 fn row(line: &RetLine<'_>) -> Result<ResultLine, Error> {
     Ok(ResultLine {
-        file_result_id: 0,
+        file_result_id: ResultId::new(0),
         n: i32::try_from(line.n).map_err(|_| Error::Internal("a result line's number".into()))?,
         status: line.status,
-        amount: line.amount.get(),
+        amount: line.amount,
         inst_serial: line.inst_serial.to_string(),
         path: line.path.to_string(),
         done_at: line.done_at.map(|at| at.to_cst()).unwrap_or_default(),
@@ -149,7 +154,7 @@ fn fits(
         let detail = format!("E_FORMAT: {}: its header names {}", incoming.name, header.name);
         return Err(Error::refused(Code::FileFormat, detail));
     }
-    if header.file_digest.to_string() != answered.sha256 {
+    if header.file_digest != answered.sha256 {
         let detail =
             format!("E_DIGEST: {} answers other bytes than the published {}", incoming.name, answered.name);
         return Err(Error::refused(Code::FileDigest, detail));

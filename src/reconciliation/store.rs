@@ -49,11 +49,11 @@ pub(super) fn add_bill(
         .values((
             bill::id.eq(id),
             bill::institution_id.eq(file.institution_id),
-            bill::business_date.eq(file.business_date),
+            bill::business_date.eq(As(file.business_date)),
             bill::file_id.eq(file.id),
-            bill::sha256.eq(&file.sha256),
+            bill::sha256.eq(As(file.sha256)),
             bill::orders.eq(file.orders),
-            bill::total_paid.eq(file.total),
+            bill::total_paid.eq(As(file.total)),
             bill::recorded_at.eq(file.recorded_at),
         ))
         .execute(tx.conn())?;

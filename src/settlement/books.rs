@@ -5,7 +5,7 @@ use super::KIND;
 use super::net::Gathered;
 use super::store::{self, LineKind, SettlementLine};
 use crate::db::Tx;
-use crate::db::columns::{InstitutionId, ResultId};
+use crate::db::columns::FileId;
 use crate::error::Error;
 use crate::exchange::{AnswerStage, ExchangedFile, ImportedResult, ResultLine};
 use crate::kernel::file::ret::RetStatus;
@@ -21,34 +21,33 @@ pub(super) fn made(
     lines: &[SettlementLine],
     at: i64,
 ) -> Result<(), Error> {
-    let mut told = told(file, &file.name, at)?;
+    let mut told = told(file, &file.name, at);
     let settled_day = told.of;
     for day in gathered.days() {
-        told.of = super::business_day(day)?;
+        told.of = day;
         ledger::cleared(tx, told)?;
     }
     told.of = settled_day;
     let pays: ByParty = lines
         .iter()
         .filter(|line| line.kind == LineKind::Settled)
-        .map(|line| (line.receiver.clone(), Fen::new(line.amount)))
+        .map(|line| (line.receiver.clone(), line.amount))
         .collect();
     told.items = i64::try_from(pays.len()).unwrap_or(i64::MAX);
     ledger::frozen(tx, told, &gathered.splits(), &pays)?;
-    ledger::close(tx, InstitutionId::new(file.institution_id), settled_day, &file.name, at)
+    ledger::close(tx, file.institution_id, settled_day, &file.name, at)
 }
 
 /// A result was taken in: what it says happened to the money.
 pub fn answered(tx: &mut Tx<'_>, imported: &ImportedResult, name: &str, at: i64) -> Result<(), Error> {
     let ImportedResult { answered, result, lines } = imported;
-    let mut told = told(answered, name, at)?;
+    let mut told = told(answered, name, at);
     told.items = result.lines;
     match (result.stage, answered.kind == KIND) {
         (AnswerStage::Final, true) => settled(tx, told, answered.id, lines),
         (AnswerStage::Final, false) => {
             for (status, sign) in [(RetStatus::Success, 1), (RetStatus::Bounced, -1)] {
-                let totals =
-                    splits::answered_totals(tx, answered, ResultId::new(result.id), status)?.into_iter();
+                let totals = splits::answered_totals(tx, answered, result.id, status)?.into_iter();
                 let parties: ByParty = totals
                     .map(|sum| (sum.receiver, Fen::new(sum.total.get().saturating_mul(sign))))
                     .collect();
@@ -63,27 +62,25 @@ pub fn answered(tx: &mut Tx<'_>, imported: &ImportedResult, name: &str, at: i64)
     }
 }
 
-/// The amounts of the lines of a settlement that a FINAL answers, in fen.
-pub fn settled_amounts(tx: &mut Tx<'_>, stl: i64) -> Result<BTreeMap<i32, i64>, Error> {
+/// The amounts of the lines of a settlement that a FINAL answers.
+pub fn settled_amounts(tx: &mut Tx<'_>, stl: FileId) -> Result<BTreeMap<i32, Fen>, Error> {
     let lines = store::lines(tx, stl)?.into_iter().filter(|line| line.kind == LineKind::Settled);
     Ok(lines.map(|line| (line.n, line.amount)).collect())
 }
 
-fn settled(tx: &mut Tx<'_>, told: Told<'_>, stl: i64, lines: &[ResultLine]) -> Result<(), Error> {
+fn settled(tx: &mut Tx<'_>, told: Told<'_>, stl: FileId, lines: &[ResultLine]) -> Result<(), Error> {
     let known = store::lines(tx, stl)?;
     let known: BTreeMap<i32, &SettlementLine> =
         known.iter().filter(|line| line.kind == LineKind::Settled).map(|line| (line.n, line)).collect();
     let with = |status: RetStatus| -> ByParty {
         let lines = lines.iter().filter(|line| line.status == status);
         let lines = lines.filter_map(|line| known.get(&line.n));
-        lines.map(|line| (line.receiver.clone(), Fen::new(line.amount))).collect()
+        lines.map(|line| (line.receiver.clone(), line.amount)).collect()
     };
     ledger::settled(tx, told, &with(RetStatus::Success), &with(RetStatus::Bounced))?;
     ledger::failed(tx, told, &with(RetStatus::Failed))
 }
 
-fn told<'a>(file: &ExchangedFile, evidence: &'a str, at: i64) -> Result<Told<'a>, Error> {
-    let (institution, of) =
-        (InstitutionId::new(file.institution_id), super::business_day(file.business_date)?);
-    Ok(Told { institution, of, evidence, items: file.orders, at })
+fn told<'a>(file: &ExchangedFile, evidence: &'a str, at: i64) -> Told<'a> {
+    Told { institution: file.institution_id, of: file.business_date, evidence, items: file.orders, at }
 }

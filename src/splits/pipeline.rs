@@ -51,8 +51,7 @@ impl Plan {
     ) -> Result<Self, Error> {
         let day = bill.business_date;
         let (live, void) = standing(tx, bill.institution_id, day)?;
-        let ids =
-            |files: &[ExchangedFile]| files.iter().map(|file| FileId::new(file.id)).collect::<Vec<FileId>>();
+        let ids = |files: &[ExchangedFile]| files.iter().map(|file| file.id).collect::<Vec<FileId>>();
         let (live, mut known) = (ids(&live), ids(&void));
         known.extend(&live);
         known.sort_unstable();
@@ -133,9 +132,8 @@ fn untold(tx: &mut Tx<'_>, plan: &Plan, mut orders: Vec<BillOrder>) -> Result<Pa
 /// The files of the day as a writer finds them, whatever their state.
 pub(super) fn files_there(tx: &mut Tx<'_>, plan: &Plan) -> Result<Vec<FileId>, Error> {
     let bill = &plan.bill;
-    let files =
-        exchange::of_day(tx, bill.institution_id.get(), super::cut::KIND, bill.business_date.to_i32())?;
-    let mut ids: Vec<FileId> = files.iter().map(|file| FileId::new(file.id)).collect();
+    let files = exchange::of_day(tx, bill.institution_id, super::cut::KIND, bill.business_date)?;
+    let mut ids: Vec<FileId> = files.iter().map(|file| file.id).collect();
     ids.sort_unstable();
     Ok(ids)
 }

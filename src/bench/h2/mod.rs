@@ -160,8 +160,9 @@ fn round(
     let total = begun.elapsed().as_secs_f64();
     let peak = peak_rss()?;
     let (keys, recorded) = *marks.lock().unwrap_or_else(PoisonError::into_inner);
-    let files =
-        db.read_blocking(|tx| exchange::of_day(tx, institution.id, DocumentKind::Spl, day.to_i32()))?;
+    let files = db.read_blocking(|tx| {
+        exchange::of_day(tx, InstitutionId::new(institution.id), DocumentKind::Spl, day)
+    })?;
     let lines = files.iter().map(|file| file.lines).sum::<i64>();
     breaks.extend(broken(world, &desk, &files, orders)?);
     let mut round = Round {
@@ -194,13 +195,13 @@ fn broken(world: &World, desk: &Desk, files: &[ExchangedFile], orders: u64) -> a
         if i64::try_from(split.len())? != file.orders {
             breaks.push(format!("{}: other rows than it has", file.name));
         }
-        if Fen::sum(split.into_values()) != Some(Fen::new(file.total)) || pools != file.total {
+        if Fen::sum(split.into_values()) != Some(file.total) || pools != file.total {
             breaks.push(format!("{}: its lines are not its pools", file.name));
         }
-        let dir = desk.folder.out_number(file.business_date)?;
+        let dir = desk.folder.out(file.business_date);
         let reader = SplReader::new(BufReader::new(File::open(dir.join(&file.name))?))?;
         match reader.finish()?.sound() {
-            Ok(digest) if digest.to_string() == file.sha256 => {}
+            Ok(digest) if digest == file.sha256 => {}
             Ok(_) => breaks.push(format!("{}: other bytes than recorded", file.name)),
             Err(fault) => breaks.push(format!("{}: {fault}", file.name)),
         }

@@ -7,7 +7,6 @@ use super::scenery::INSTITUTION;
 use super::world::World;
 use crate::db::columns::InstitutionId;
 use crate::exchange::{self, DocumentKind, ExchangedFile};
-use crate::kernel::calendar::BusinessDay;
 use crate::kernel::verify::Inputs;
 use crate::splits;
 use crate::verify;
@@ -26,7 +25,7 @@ struct Papers {
 
 /// Verifies every settled day with both keys; gives how many days those were.
 pub async fn verify_all(world: &World, dir: &Path) -> anyhow::Result<usize> {
-    let institution = world.institution;
+    let institution = InstitutionId::new(world.institution);
     let settled = world.app.db.read(move |tx| exchange::chain(tx, institution, DocumentKind::Stl)).await?;
     let keys = FileKeys {
         platform: verify::public_key(&dir.join("keys/platform.pub.pem"))?,
@@ -51,13 +50,12 @@ pub async fn verify_all(world: &World, dir: &Path) -> anyhow::Result<usize> {
 }
 
 async fn papers(world: &World, dir: &Path, stl: &ExchangedFile) -> anyhow::Result<Papers> {
-    let (institution, date) = (world.institution, stl.business_date);
+    let (institution, day) = (InstitutionId::new(world.institution), stl.business_date);
     let files = world.app.db.read(move |tx| {
-        let day = BusinessDay::from_i32(date).ok_or(crate::error::Error::NotFound)?;
-        let (live, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
-        let (before, void_before) = splits::standing(tx, InstitutionId::new(institution), day.prev())?;
+        let (live, void) = splits::standing(tx, institution, day)?;
+        let (before, void_before) = splits::standing(tx, institution, day.prev())?;
         let approvals = exchange::chain(tx, institution, DocumentKind::Apr)?;
-        let bills = exchange::of_day(tx, institution, DocumentKind::Bil, date)?;
+        let bills = exchange::of_day(tx, institution, DocumentKind::Bil, day)?;
         Ok((live, [void, void_before].concat(), before, approvals, bills))
     });
     let (live, void, before, approvals, bills) = files.await?;
@@ -77,12 +75,12 @@ async fn papers(world: &World, dir: &Path, stl: &ExchangedFile) -> anyhow::Resul
 
 /// A line for people about every settled day.
 pub async fn summary(world: &World) -> anyhow::Result<Vec<String>> {
-    let institution = world.institution;
+    let institution = InstitutionId::new(world.institution);
     let told = world.app.db.read(move |tx| {
         let mut lines = Vec::new();
         for file in exchange::chain(tx, institution, DocumentKind::Stl)? {
             let state = exchange::file_state(tx, file.id)?.as_str();
-            let paid = crate::kernel::money::Fen::new(file.total).yuan();
+            let paid = file.total.yuan();
             lines.push(format!("{}  ¥{paid} to {} receivers  {state}", file.name, file.orders));
         }
         Ok(lines)

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::scenery::{SP_MCHID, Sale, sale};
 use super::world::World;
 use crate::clock::Clock;
-use crate::db::columns::TenantId;
+use crate::db::columns::{InstitutionId, TenantId};
 use crate::error::Error;
-use crate::exchange::{self, DocumentKind, ExchangedFile};
+use crate::exchange::{self, DocumentKind};
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::state::{FileState, OrderState};
 use crate::people::credentials;
@@ -57,7 +57,7 @@ pub async fn play(
 
 /// The first day that is not settled.
 async fn first_open(world: &World) -> anyhow::Result<BusinessDay> {
-    let institution = world.institution;
+    let institution = InstitutionId::new(world.institution);
     let (bundles, settled) = world
         .app
         .db
@@ -68,11 +68,10 @@ async fn first_open(world: &World) -> anyhow::Result<BusinessDay> {
             ))
         })
         .await?;
-    let day = |file: &ExchangedFile| BusinessDay::from_i32(file.business_date);
-    match settled.last().and_then(day) {
-        Some(last) => Ok(last.next()),
+    match settled.last() {
+        Some(last) => Ok(last.business_date.next()),
         // The first bundle was issued as the first day began.
-        None => bundles.first().and_then(day).context("no bundle was taken in"),
+        None => bundles.first().map(|file| file.business_date).context("no bundle was taken in"),
     }
 }
 
@@ -143,7 +142,7 @@ pub async fn close(world: &World, day: BusinessDay) -> anyhow::Result<()> {
     let channel = app.channel(institution).await?;
     splits::cut(&app.db, &app.clock, &desk, &channel, day, &splits::Cutting::default()).await?;
     let answered = world.exchange().await?;
-    let missing = app.db.read(move |tx| settlement::gate(tx, institution, day)).await?;
+    let missing = app.db.read(move |tx| settlement::gate(tx, InstitutionId::new(institution), day)).await?;
     let told: Vec<String> = missing.iter().map(ToString::to_string).collect();
     ensure!(missing.is_empty(), "the gate is closed: {}; the institution said {answered}", told.join("; "));
     let report = settlement::settle(&app.db, &app.clock, &desk, day).await?;

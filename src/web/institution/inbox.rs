@@ -6,10 +6,11 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::db::Tx;
-use crate::db::columns::InstitutionId;
+use crate::db::columns::{FileId, InstitutionId};
 use crate::error::Error;
 use crate::exchange::{self, ExchangedFile, Standing};
 use crate::kernel::approvals::Bundle;
+use crate::kernel::digest::Digest;
 use crate::people::rights::{Resource, Right};
 use crate::web::kit::fault::Fault;
 use crate::web::kit::format::{Count, When};
@@ -34,7 +35,7 @@ struct BundleView {
     issued_at: When,
     rules: Count,
     merchants: Count,
-    sha256: String,
+    sha256: Digest,
 }
 
 #[derive(Template)]
@@ -59,13 +60,13 @@ pub(in crate::web) async fn show(
     let (scope, id) = visitor.institution(Right::View, Resource::Files)?;
     let (lang, now, s) = (visitor.lang, app.clock.now(), visitor.shell());
     let told = asked.told.as_deref().map_or("", |told| taken(s.w, told));
-    let before = asked.before;
+    let before = asked.before.map(FileId::new);
     let found = app.db.read(move |tx| {
         let institution = institutions::by_id(tx, id)?;
         let waiting = exchange::waiting(tx, &scope)?;
         let answered = exchange::answered(tx, &scope, before, PAGE)?;
         let older = last_of(&answered, PAGE, |(file, _)| format!("/institution?before={}", file.id));
-        let bundle = approvals::newest_key(tx, id, now)?;
+        let bundle = approvals::newest_key(tx, InstitutionId::new(id), now)?;
         let approved = rules::shared_bundle_at(tx, InstitutionId::new(id), clock::instant(now))?;
         let newest = waiting.first().or(answered.first()).map(|(file, _)| file);
         let command = verify_command(newest, &institution.code);

@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::App;
+use crate::db::columns::InstitutionId;
 use crate::exchange::Incoming;
 use crate::inbox::{self, Received};
 use crate::people::rights::{Resource, Right};
@@ -48,8 +49,10 @@ pub(in crate::web) async fn take(
     let incoming = Incoming::new(&name, file.data.to_vec(), &signature)?;
     let actor = visitor.actor();
     let (data_dir, now) = (app.config.data_dir.clone(), app.clock.now());
-    let received =
-        app.db.write_alone(move |tx| inbox::upload(tx, &data_dir, id, &incoming, &actor, now)).await?;
+    let received = app
+        .db
+        .write_alone(move |tx| inbox::upload(tx, &data_dir, InstitutionId::new(id), &incoming, &actor, now))
+        .await?;
     let told = match received {
         Received::Approvals => "approvals",
         Received::Bill => "bill",

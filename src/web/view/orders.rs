@@ -123,7 +123,7 @@ fn pager(w: &Words, action: &str, asked: &Asked, found: &Page) -> Option<Pager> 
 
 impl Asked {
     fn filter(&self) -> Filter {
-        let day = |text: &str| Day::parse(text).and_then(|day| BusinessDay::from_i32(day.0));
+        let day = |text: &str| Day::parse(text).map(|day| day.0);
         // Not every database can be asked for a control character; with another in its place nothing is found.
         let given =
             |text: &str| Some(text.trim().replace(char::is_control, "\u{fffd}")).filter(|t| !t.is_empty());
@@ -212,7 +212,7 @@ fn states(w: &Words, chosen: &str) -> Vec<Choice> {
 }
 
 fn quick(w: &'static Words, action: &str, asked: &Asked, today: BusinessDay) -> Vec<Quick> {
-    let text = |day: BusinessDay| Day(day.to_i32()).to_string();
+    let text = |day: BusinessDay| Day(day).to_string();
     let week = (0..6).fold(today, |day, _| day.prev());
     let (now, before) = (text(today), text(today.prev()));
     let ranges = [
