@@ -353,7 +353,7 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     let found = shop.app.db.read(move |tx| orders::unresolved(tx, &stuck)).await.unwrap();
     assert_eq!(found.iter().map(|order| order.id.get()).collect::<Vec<_>>(), [2]);
     mingfen::notices::deliver(&shop.app).await.unwrap();
-    let (institution, at) = (shop.institution_id, shop.app.clock.instant());
+    let (institution, at) = (InstitutionId::new(shop.institution_id), shop.app.clock.instant());
     let gate = move |tx: &mut mingfen::db::Tx<'_>| {
         let day = settlement::due_day(at);
         settlement::stands_still(tx, institution, at)?;

@@ -5,7 +5,6 @@ use anyhow::ensure;
 
 use super::scenery::INSTITUTION;
 use super::world::World;
-use crate::db::columns::InstitutionId;
 use crate::exchange::{self, DocumentKind, ExchangedFile};
 use crate::kernel::verify::Inputs;
 use crate::splits;
@@ -25,7 +24,7 @@ struct Papers {
 
 /// Verifies every settled day with both keys; gives how many days those were.
 pub async fn verify_all(world: &World, dir: &Path) -> anyhow::Result<usize> {
-    let institution = InstitutionId::new(world.institution);
+    let institution = world.institution;
     let settled = world.app.db.read(move |tx| exchange::chain(tx, institution, DocumentKind::Stl)).await?;
     let keys = FileKeys {
         platform: verify::public_key(&dir.join("keys/platform.pub.pem"))?,
@@ -50,7 +49,7 @@ pub async fn verify_all(world: &World, dir: &Path) -> anyhow::Result<usize> {
 }
 
 async fn papers(world: &World, dir: &Path, stl: &ExchangedFile) -> anyhow::Result<Papers> {
-    let (institution, day) = (InstitutionId::new(world.institution), stl.business_date);
+    let (institution, day) = (world.institution, stl.business_date);
     let files = world.app.db.read(move |tx| {
         let (live, void) = splits::standing(tx, institution, day)?;
         let (before, void_before) = splits::standing(tx, institution, day.prev())?;
@@ -75,7 +74,7 @@ async fn papers(world: &World, dir: &Path, stl: &ExchangedFile) -> anyhow::Resul
 
 /// A line for people about every settled day.
 pub async fn summary(world: &World) -> anyhow::Result<Vec<String>> {
-    let institution = InstitutionId::new(world.institution);
+    let institution = world.institution;
     let told = world.app.db.read(move |tx| {
         let mut lines = Vec::new();
         for file in exchange::chain(tx, institution, DocumentKind::Stl)? {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::scenery::{SP_MCHID, Sale, sale};
 use super::world::World;
 use crate::clock::Clock;
-use crate::db::columns::{InstitutionId, TenantId};
+use crate::db::columns::TenantId;
 use crate::error::Error;
 use crate::exchange::{self, DocumentKind};
 use crate::kernel::calendar::{BusinessDay, Instant};
@@ -57,7 +57,7 @@ pub async fn play(
 
 /// The first day that is not settled.
 async fn first_open(world: &World) -> anyhow::Result<BusinessDay> {
-    let institution = InstitutionId::new(world.institution);
+    let institution = world.institution;
     let (bundles, settled) = world
         .app
         .db
@@ -138,11 +138,11 @@ async fn is_paid(world: &World, sale: &Sale) -> anyhow::Result<()> {
 pub async fn close(world: &World, day: BusinessDay) -> anyhow::Result<()> {
     let (app, institution) = (&world.app, world.institution);
     world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await?;
-    let desk = app.desk(institution).await?;
-    let channel = app.channel(institution).await?;
+    let desk = app.desk(institution.get()).await?;
+    let channel = app.channel(institution.get()).await?;
     splits::cut(&app.db, &app.clock, &desk, &channel, day, &splits::Cutting::default()).await?;
     let answered = world.exchange().await?;
-    let missing = app.db.read(move |tx| settlement::gate(tx, InstitutionId::new(institution), day)).await?;
+    let missing = app.db.read(move |tx| settlement::gate(tx, institution, day)).await?;
     let told: Vec<String> = missing.iter().map(ToString::to_string).collect();
     ensure!(missing.is_empty(), "the gate is closed: {}; the institution said {answered}", told.join("; "));
     let report = settlement::settle(&app.db, &app.clock, &desk, day).await?;

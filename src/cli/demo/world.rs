@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::db::Create;
+use crate::db::columns::InstitutionId;
 use crate::kernel::calendar::BusinessDay;
 use crate::protocol::wechat::sign::AnswerKey;
 use crate::sandbox::{Sandbox, Settings};
@@ -55,7 +56,7 @@ pub struct World {
     /// Base URL of the sandbox.
     pub sandbox_url: String,
     /// Internal id of the institution.
-    pub institution: i64,
+    pub institution: InstitutionId,
     /// Who may log in.
     pub logins: Vec<Login>,
     http: reqwest::Client,
@@ -110,7 +111,7 @@ impl World {
         };
         running.push(shop.listen()?);
         let stop_sandbox = Some(stop_sandbox);
-        let (institution, logins, site) = (0, Vec::new(), handle);
+        let (institution, logins, site) = (InstitutionId::new(0), Vec::new(), handle);
         let mut world =
             Self { app, shop, site_url, sandbox_url, institution, logins, http, site, stop_sandbox, running };
         if new {
@@ -127,14 +128,14 @@ impl World {
     }
 
     /// The institution, which must be where it was at the first start.
-    async fn check_address(&self) -> anyhow::Result<i64> {
+    async fn check_address(&self) -> anyhow::Result<InstitutionId> {
         let institution = self.app.db.read(|tx| crate::institutions::by_code(tx, INSTITUTION)).await?;
         ensure!(
             institution.channel_base_url == self.sandbox_url,
             "this directory was begun with the sandbox at {}: start with the same --listen, or with another --data",
             institution.channel_base_url
         );
-        Ok(institution.id)
+        Ok(InstitutionId::new(institution.id))
     }
 
     /// One call of the sandbox's control API.
