@@ -4,6 +4,7 @@ mod import;
 mod kinds;
 mod list;
 mod publish;
+mod result_store;
 mod results;
 mod standing;
 mod store;
@@ -14,6 +15,7 @@ pub use list::{Wanted, names_by_digest, newest, scoped};
 pub use publish::{
     Folder, digest_of, is_published, parse_signature, publish, signature_of, stage, staged, sync_dir,
 };
+pub use result_store::{FileResult, ResultLine, result_line, result_lines, results_of, results_of_all};
 pub use results::{ImportedResult, import_result, place};
 pub use standing::{
     Counts, Requeued, Standing, answered, file_state, last_valid, line_states, lines_standing, record_ours,
@@ -21,8 +23,7 @@ pub use standing::{
     valid, waiting, waiting_count,
 };
 pub use store::{
-    ExchangedFile, FileResult, NewFile, ResultLine, all, by_id, by_name, chain, first, known, last,
-    lock_chain, of_day, record, result_line, result_lines, results_of, results_of_all,
+    ExchangedFile, NewFile, all, by_id, by_name, chain, first, known, last, lock_chain, of_day, record,
 };
 
 use std::fs::File;

@@ -3,7 +3,8 @@ use std::path::Path;
 
 use super::import::{Imported, Incoming, admit, incoming_file, sound, unreadable};
 use super::publish::{digest_of, set_aside};
-use super::store::{self, ExchangedFile, FileResult, NewFile, NewResult, ResultLine};
+use super::result_store::{self, FileResult, NewResult, ResultLine};
+use super::store::{self, ExchangedFile, NewFile};
 use super::{AnswerStage, Direction, row_number, standing};
 use crate::clock::micros;
 use crate::db::Tx;
@@ -65,7 +66,7 @@ pub fn import_result(
     let ret = store::record(tx, &new)?;
     let seq = match name.stage {
         // Those that asked for the same bytes again come before the one that answers.
-        Stage::First => row_number(store::results_of(tx, answered.id)?.len())?,
+        Stage::First => row_number(result_store::results_of(tx, answered.id)?.len())?,
         Stage::Final(seq) => i32::from(seq),
     };
     let new = NewResult {
@@ -79,7 +80,7 @@ pub fn import_result(
         created_at: ret.created_at,
         imported_at: now,
     };
-    let result = store::add_result(tx, &new, &mut lines)?;
+    let result = result_store::add_result(tx, &new, &mut lines)?;
     standing::weigh_again(tx, answered.id)?;
     Ok(Imported::New(ImportedResult { answered, result, lines }))
 }
@@ -179,8 +180,10 @@ fn in_turn(
         Stage::Final(_) if !state.is_taken() => refuse("the file has not been accepted"),
         Stage::Final(_) if header.code != RetCode::Accepted => refuse("a FINAL says ACCEPTED"),
         Stage::Final(seq) => {
-            let finals =
-                store::results_of(tx, answered.id)?.iter().filter(|r| r.stage == AnswerStage::Final).count();
+            let finals = result_store::results_of(tx, answered.id)?
+                .iter()
+                .filter(|r| r.stage == AnswerStage::Final)
+                .count();
             if usize::from(seq) == finals.saturating_add(1) {
                 Ok(())
             } else {

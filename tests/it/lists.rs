@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
-use mingfen::db::columns::{InstitutionId, MerchantId};
+use mingfen::db::columns::{InstitutionId, MerchantId, OrderId};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::OrderState;
 use mingfen::merchants;
@@ -344,7 +344,7 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     }
     let now = shop.app.clock.now();
     let stuck = Stuck {
-        after: 0,
+        after: OrderId::new(0),
         unknown_since: 0,
         created_since: now - 900_000_000,
         created_before: now,

@@ -40,7 +40,7 @@ impl KnownPayment {
     }
 }
 
-type KnownTuple = (String, i64, String, i64, i64);
+type KnownTuple = (String, InstitutionId, String, As<Fen>, i64);
 
 /// Looks the institution's numbers up in everything kept.
 pub(super) fn known_payments(
@@ -74,9 +74,8 @@ pub(super) fn known_payments(
         Conn::Sqlite(conn) => both.load(conn)?,
         Conn::Pg(conn) => both.load(conn)?,
     };
-    let known = known.into_iter().map(|(number, institution, order_no, paid, paid_at)| {
-        let (institution_id, paid) = (InstitutionId::new(institution), Fen::new(paid));
-        (number, KnownPayment { institution_id, order_no, paid, paid_at })
+    let known = known.into_iter().map(|(number, institution_id, order_no, paid, paid_at)| {
+        (number, KnownPayment { institution_id, order_no, paid: paid.0, paid_at })
     });
     Ok(known.collect())
 }

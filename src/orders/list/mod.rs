@@ -5,6 +5,7 @@ use self::store::Narrow;
 use super::{Event, Order, Standing, standing};
 use crate::channels::RawKind;
 use crate::db::Tx;
+use crate::db::columns::OrderId;
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
@@ -39,7 +40,7 @@ pub struct Cursor {
     /// Unix microseconds.
     pub created_at: i64,
     /// Internal key.
-    pub id: i64,
+    pub id: OrderId,
 }
 
 /// One line of the list.
@@ -129,7 +130,7 @@ fn search(
     }
     let mut found = Vec::new();
     for some in keys.chunks(AT_ONCE) {
-        let ids: Vec<i64> = some.iter().map(|key| key.id).collect();
+        let ids: Vec<OrderId> = some.iter().map(|key| key.id).collect();
         let states = store::states(tx, &ids)?;
         found.extend(some.iter().filter(|key| states.get(&key.id) == Some(&state)));
         if found.len() >= most {
@@ -157,7 +158,7 @@ pub fn totals(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter) -> Result<Totals,
     let Some(narrow) = store::narrow(tx, scope, filter)? else { return Ok(nothing) };
     let found = search(tx, &narrow, filter.state, None, (SUMMED.saturating_add(1), SUMMED))?;
     if found.keys.len() <= SUMMED {
-        let ids: Vec<i64> = found.keys.iter().map(|key| key.id).collect();
+        let ids: Vec<OrderId> = found.keys.iter().map(|key| key.id).collect();
         let amounts = if ids.is_empty() { Vec::new() } else { store::amounts(tx, &ids)? };
         return added(amounts, found.resume.is_some());
     }
@@ -165,16 +166,16 @@ pub fn totals(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter) -> Result<Totals,
     Ok(Totals { count: count.min(COUNTED), amount: None, bounded: count > COUNTED })
 }
 
-fn added(amounts: Vec<i64>, bounded: bool) -> Result<Totals, Error> {
+fn added(amounts: Vec<Fen>, bounded: bool) -> Result<Totals, Error> {
     let count = i64::try_from(amounts.len()).unwrap_or(i64::MAX);
-    let sum = Fen::sum(amounts.into_iter().map(Fen::new));
+    let sum = Fen::sum(amounts);
     let amount = sum.ok_or_else(|| Error::Internal("the sum of a list overflows".to_owned()))?;
     Ok(Totals { count, amount: Some(amount), bounded })
 }
 
 /// How many payments a business day has, and what they add up to: of the first 10,000 where there are more.
 pub fn paid_on(tx: &mut Tx<'_>, scope: &Scope, day: BusinessDay) -> Result<Totals, Error> {
-    let mut paid = store::paid_on(tx, scope, day.to_i32(), COUNTED.saturating_add(1))?;
+    let mut paid = store::paid_on(tx, scope, day, COUNTED.saturating_add(1))?;
     let most = usize::try_from(COUNTED).unwrap_or(usize::MAX);
     let bounded = paid.len() > most;
     paid.truncate(most);

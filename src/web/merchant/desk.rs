@@ -39,7 +39,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
     let (scope, id) = visitor.merchant(Right::View, Resource::Desk)?;
     let (lang, today, s) = (visitor.lang, app.clock.today(), visitor.shell());
     let found = app.db.read(move |tx| {
-        let merchant = merchants::by_id(tx, id)?;
+        let merchant = merchants::by_id(tx, id.get())?;
         let institution = institutions::by_id(tx, merchant.institution_id)?;
         let of = InstitutionId::new(institution.id);
         let paid = orders::paid_on(tx, &scope, today)?;

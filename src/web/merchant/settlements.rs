@@ -39,7 +39,7 @@ pub(in crate::web) async fn show(
     let (lines, next) = app
         .db
         .read(move |tx| {
-            let merchant = merchants::by_id(tx, id)?;
+            let merchant = merchants::by_id(tx, id.get())?;
             let receiver = format!("merchant:{}", merchant.merchant);
             lines::lines(tx, lang, InstitutionId::new(merchant.institution_id), &receiver, before, PAGE)
         })

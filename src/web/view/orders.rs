@@ -4,6 +4,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::db::columns::OrderId;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::state::OrderState;
 use crate::orders::{self, Cursor, Filter, Page, Totals};
@@ -137,7 +138,7 @@ impl Asked {
     }
     fn cursor(&self) -> Option<Cursor> {
         let (created_at, id) = self.after.split_once('-')?;
-        Some(Cursor { created_at: created_at.parse().ok()?, id: id.parse().ok()? })
+        Some(Cursor { created_at: created_at.parse().ok()?, id: OrderId::new(id.parse().ok()?) })
     }
     fn is_filtered(&self) -> bool {
         self.fields().iter().any(|(_, value)| !value.is_empty())
