@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::load::Loader;
 use super::order_store;
-use super::store::{self, BillRow};
+use super::store::{self, KeptBill};
 use crate::channels::{Answer, Channel, ReadBill};
 use crate::db::columns::{BillId, InstitutionId};
 use crate::db::{Tx, reserve_id};
@@ -91,7 +91,7 @@ pub fn load(
     fetched: &Fetched,
     bundle: &Bundle,
     now: i64,
-) -> Result<BillRow, Error> {
+) -> Result<KeptBill, Error> {
     let twice = |error: Error| match error.is_duplicate() {
         true => unusable(day, "an order or its number stands twice"),
         false => error,
@@ -127,7 +127,7 @@ fn keep(
     bundle: &Bundle,
     before: usize,
     now: i64,
-) -> Result<BillRow, Error> {
+) -> Result<KeptBill, Error> {
     let id = BillId::new(reserve_id(tx, "bill")?);
     let (orders, total) = channel_rows(tx, desk, day, fetched, bundle, id, now)?;
     let seq = before.saturating_add(1);
@@ -202,7 +202,7 @@ fn signed_rows(
     desk: &Desk,
     day: BusinessDay,
     file: &ExchangedFile,
-    row: &BillRow,
+    row: &KeptBill,
     now: i64,
 ) -> Result<(), Error> {
     let broken = |fault: String| unusable(day, &format!("{}: {fault}", file.name));

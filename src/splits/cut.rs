@@ -20,7 +20,7 @@ use crate::kernel::file::spl::{SplHeader, SplOrder, SplRecord, SplUnsplit, SplWr
 use crate::kernel::file::{FileName, MAX_ORDERS};
 use crate::kernel::state::FileState;
 use crate::ledger;
-use crate::reconciliation::{self, BillRow};
+use crate::reconciliation::{self, KeptBill};
 use crate::rules;
 
 pub(super) const KIND: DocumentKind = DocumentKind::Spl;
@@ -151,7 +151,7 @@ pub async fn cut(
 }
 
 /// Brings the ledger to what the bill says, once it agrees with the payments that we know of.
-fn post(tx: &mut Tx<'_>, bill: &BillRow, day: BusinessDay, now: i64) -> Result<(), Error> {
+fn post(tx: &mut Tx<'_>, bill: &KeptBill, day: BusinessDay, now: i64) -> Result<(), Error> {
     let institution = bill.institution_id;
     if let Some(broken) = ledger::day_breaks(tx, institution, day)?.first() {
         return Err(Error::refused(Code::LedgerBroken, broken.clone()));
@@ -166,7 +166,7 @@ fn post(tx: &mut Tx<'_>, bill: &BillRow, day: BusinessDay, now: i64) -> Result<(
 pub fn cut_loaded(
     db: &Db,
     desk: &Desk,
-    bill: &BillRow,
+    bill: &KeptBill,
     at: Instant,
     now: i64,
     cutting: &Cutting,
@@ -258,7 +258,7 @@ pub fn standing(
 
 /// An order stands in the files of one day only. A payment of ours has one day, so that only orders can be told twice
 /// whose bill differs from our record on one of the days.
-fn told_once(tx: &mut Tx<'_>, bill: &BillRow, day: BusinessDay) -> Result<(), Error> {
+fn told_once(tx: &mut Tx<'_>, bill: &KeptBill, day: BusinessDay) -> Result<(), Error> {
     for (other, numbers) in reconciliation::elsewhere(tx, bill)? {
         for numbers in numbers.chunks(500) {
             if let Some(twice) = store::told_on(tx, bill.institution_id, other, numbers)? {

@@ -16,7 +16,7 @@ use crate::kernel::approvals::Bundle;
 use crate::kernel::bill::BillOrder;
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
-use crate::reconciliation::{self, BillRow};
+use crate::reconciliation::{self, KeptBill};
 use crate::rules;
 
 /// Orders that are read at once; memory holds a few times as many.
@@ -27,7 +27,7 @@ const BETWEEN: usize = 2;
 /// What all files of one run have in common.
 pub(super) struct Plan {
     pub day: BusinessDay,
-    pub bill: BillRow,
+    pub bill: KeptBill,
     pub bundle: Bundle,
     /// The header's time.
     pub created_at: Instant,
@@ -44,7 +44,7 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(
         tx: &mut Tx<'_>,
-        bill: &BillRow,
+        bill: &KeptBill,
         bundle: Bundle,
         created_at: Instant,
         most: u32,
@@ -61,7 +61,7 @@ impl Plan {
 }
 
 /// Some orders that the files must tell.
-pub(super) struct Page {
+pub(super) struct Untold {
     pub orders: Vec<BillOrder>,
     /// Those among them that stand as X in a file: they are told again only if they can be split now.
     pub waiting: HashSet<String>,
@@ -75,7 +75,7 @@ pub(super) fn run(
     now: i64,
     cutting: &Cutting,
 ) -> Result<Vec<ExchangedFile>, Error> {
-    let (to_propose, pages) = sync_channel::<Result<Page, Error>>(BETWEEN);
+    let (to_propose, pages) = sync_channel::<Result<Untold, Error>>(BETWEEN);
     let (to_write, batches) = sync_channel::<Result<Batch, Error>>(BETWEEN);
     let (back, used) = sync_channel::<Batch>(BETWEEN);
     thread::scope(|scope| {
@@ -91,7 +91,7 @@ pub(super) fn run(
 }
 
 /// Sends the orders that the files must tell, by (`paid_at`, `inst_order_no`).
-fn read(db: &Db, plan: &Plan, out: &SyncSender<Result<Page, Error>>) {
+fn read(db: &Db, plan: &Plan, out: &SyncSender<Result<Untold, Error>>) {
     let mut after: Option<(i64, String)> = None;
     loop {
         let from = after.take();
@@ -112,7 +112,7 @@ fn read(db: &Db, plan: &Plan, out: &SyncSender<Result<Page, Error>>) {
 }
 
 /// Leaves out what the day's files tell already.
-fn untold(tx: &mut Tx<'_>, plan: &Plan, mut orders: Vec<BillOrder>) -> Result<Page, Error> {
+fn untold(tx: &mut Tx<'_>, plan: &Plan, mut orders: Vec<BillOrder>) -> Result<Untold, Error> {
     let mut waiting = HashSet::new();
     if !plan.live.is_empty() {
         let numbers: Vec<&str> = orders.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
@@ -126,7 +126,7 @@ fn untold(tx: &mut Tx<'_>, plan: &Plan, mut orders: Vec<BillOrder>) -> Result<Pa
             }
         });
     }
-    Ok(Page { orders, waiting })
+    Ok(Untold { orders, waiting })
 }
 
 /// The files of the day as a writer finds them, whatever their state.

@@ -16,7 +16,7 @@ use crate::kernel::file::ret::RetStatus;
 use crate::kernel::file::spl::{SplLine, shares};
 use crate::kernel::money::Fen;
 use crate::kernel::state::FileState;
-use crate::reconciliation::{self, BillRow, BilledOrder};
+use crate::reconciliation::{self, BilledOrder, KeptBill};
 
 /// Orders that are looked at in one query.
 const PAGE: i64 = 2000;
@@ -159,7 +159,7 @@ pub fn is_unfinished(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessD
 /// Which of these numbers files of the bill's day tell, and whether one of them tells the order as O.
 pub(super) fn told(
     tx: &mut Tx<'_>,
-    bill: &BillRow,
+    bill: &KeptBill,
     files: &[FileId],
     numbers: &[&str],
 ) -> Result<HashMap<String, bool>, Error> {

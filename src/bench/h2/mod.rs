@@ -23,7 +23,7 @@ use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, Folder};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::spl::SplReader;
 use crate::kernel::money::Fen;
-use crate::reconciliation::{BillRow, NewBilled, Sink};
+use crate::reconciliation::{KeptBill, NewBilled, Sink};
 use crate::splits::{self, Cutting, Progress};
 
 const ORDERS: u64 = 1_000_000;
@@ -213,7 +213,7 @@ fn broken(world: &World, desk: &Desk, files: &[ExchangedFile], orders: u64) -> a
 }
 
 /// Loads a bill of so many orders over the whole day, each with its own amount.
-fn load(world: &World, day: BusinessDay, orders: u64) -> anyhow::Result<BillRow> {
+fn load(world: &World, day: BusinessDay, orders: u64) -> anyhow::Result<KeptBill> {
     ensure!(orders <= 10_000_000_000, "more orders than numbers");
     let institution = InstitutionId::new(world.institution.id);
     let start = clock::micros(day.start());
@@ -235,7 +235,7 @@ fn load(world: &World, day: BusinessDay, orders: u64) -> anyhow::Result<BillRow>
 }
 
 /// The `index`th order: numbers of an institution's length that come in no order, paid evenly over the day.
-fn order(bill: &BillRow, start: i64, index: u64, of: u64) -> NewBilled {
+fn order(bill: &KeptBill, start: i64, index: u64, of: u64) -> NewBilled {
     let scattered = index.wrapping_mul(7_919_313_371) % 10_000_000_000;
     let paid = 100 + i64::try_from(scattered % 50_000).unwrap_or_default();
     let second = i64::try_from(index * 86_400 / of.max(1)).unwrap_or_default();

@@ -22,7 +22,7 @@ use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
 use crate::kernel::file::spl::shares;
 use crate::kernel::money::Fen;
-use crate::reconciliation::{self, BillRow};
+use crate::reconciliation::{self, KeptBill};
 
 /// Records a bill whose orders the bench makes.
 pub fn add_bill(
@@ -31,7 +31,7 @@ pub fn add_bill(
     day: BusinessDay,
     orders: u64,
     now: i64,
-) -> Result<BillRow, Error> {
+) -> Result<KeptBill, Error> {
     let orders = i64::try_from(orders).unwrap_or(i64::MAX);
     let new = NewFile {
         institution_id: institution,
@@ -131,7 +131,7 @@ fn create(name: &str, key: &str, sqlite: bool) -> String {
 }
 
 /// Writes the lines of a day into `anchor_source`, a row each.
-fn lay_out(tx: &mut Tx<'_>, of: &BillRow) -> Result<(), Error> {
+fn lay_out(tx: &mut Tx<'_>, of: &KeptBill) -> Result<(), Error> {
     let sqlite = matches!(tx.conn(), Conn::Sqlite(_));
     run(tx, &create("anchor_source", if sqlite { ", PRIMARY KEY (file_id, n, idx)" } else { "" }, sqlite))?;
     for file in exchange::of_day(tx, of.institution_id, DocumentKind::Spl, of.business_date)? {
@@ -202,7 +202,7 @@ fn add(tx: &mut Tx<'_>, lines: &[Line]) -> Result<(), Error> {
 }
 
 /// Stores the lines of a day again in simpler ways, a row each; the seconds of each way.
-pub(super) fn anchors(db: &Db, dir: &Path, of: &BillRow) -> Result<Vec<f64>, Error> {
+pub(super) fn anchors(db: &Db, dir: &Path, of: &KeptBill) -> Result<Vec<f64>, Error> {
     db.write_blocking(|tx| lay_out(tx, of))?;
     let taken = match db.backend() {
         Backend::Sqlite(_) => vec![insert_select(db)?],
@@ -231,7 +231,7 @@ fn copies(db: &Db, dir: &Path) -> Result<Vec<f64>, Error> {
 }
 
 /// Drops what a round stored where that can be done at once, so that rounds need the room of one.
-pub(super) fn forget(db: &Db, of: &BillRow) -> Result<(), Error> {
+pub(super) fn forget(db: &Db, of: &KeptBill) -> Result<(), Error> {
     db.write_blocking(|tx| {
         if let Conn::Sqlite(_) = tx.conn() {
             return Ok(());

@@ -11,7 +11,7 @@ use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetStatus, RetWriter};
 use crate::kernel::file::{FileName, ResultName, Stage};
 use crate::kernel::money::Fen;
-use crate::reconciliation::{self, BillRow, NewBilled, Sink};
+use crate::reconciliation::{self, KeptBill, NewBilled, Sink};
 use crate::splits::{self, Cutting};
 use crate::{exchange, inbox, institutions, ledger, settlement};
 
@@ -107,7 +107,7 @@ fn answer(world: &World, file: &ExchangedFile, lines: Vec<(i32, Fen)>) -> anyhow
 }
 
 /// Loads the bill of a day, as a cut does before it splits, and posts it.
-fn bill(world: &World, day: BusinessDay, orders: i64) -> anyhow::Result<BillRow> {
+fn bill(world: &World, day: BusinessDay, orders: i64) -> anyhow::Result<KeptBill> {
     let institution = InstitutionId::new(world.institution.id);
     let (start, now) = (clock::micros(day.start()), world.app.clock.now());
     let many = u64::try_from(orders)?;
@@ -126,7 +126,7 @@ fn bill(world: &World, day: BusinessDay, orders: i64) -> anyhow::Result<BillRow>
     })?)
 }
 
-fn order(bill: &BillRow, start: i64, n: i64) -> NewBilled {
+fn order(bill: &KeptBill, start: i64, n: i64) -> NewBilled {
     let day = bill.business_date;
     let index = usize::try_from(n).unwrap_or_default() % 10;
     let paid = 1_000_i64.saturating_add(n.rem_euclid(1_000));

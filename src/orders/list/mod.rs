@@ -45,7 +45,7 @@ pub struct Cursor {
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct OrderRow {
     /// As placed.
     pub order: Order,
     /// Our merchant number.
@@ -64,9 +64,9 @@ pub struct Row {
 
 /// A page of the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct OrderPage {
     /// Newest first, at most [`PAGE`].
-    pub rows: Vec<Row>,
+    pub rows: Vec<OrderRow>,
     /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
     /// Whether the page is short because so many orders of other states had been looked at: the next one goes on.
@@ -83,8 +83,13 @@ const SUMMED: usize = 1_000;
 const AT_ONCE: usize = 250;
 
 /// The page after `after`.
-pub fn list(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter, after: Option<Cursor>) -> Result<Page, Error> {
-    let Some(narrow) = store::narrow(tx, scope, filter)? else { return Ok(Page::default()) };
+pub fn list(
+    tx: &mut Tx<'_>,
+    scope: &Scope,
+    filter: &Filter,
+    after: Option<Cursor>,
+) -> Result<OrderPage, Error> {
+    let Some(narrow) = store::narrow(tx, scope, filter)? else { return Ok(OrderPage::default()) };
     let full = usize::try_from(PAGE).unwrap_or(usize::MAX);
     let bounds = (full.saturating_add(1), REACH);
     let Found { mut keys, resume } = search(tx, &narrow, filter.state, after, bounds)?;
@@ -92,7 +97,7 @@ pub fn list(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter, after: Option<Curso
     keys.truncate(full);
     let next = if more { keys.last().copied() } else { resume };
     let rows = if keys.is_empty() { Vec::new() } else { store::rows(tx, &keys)? };
-    Ok(Page { rows, next, goes_on: !more && next.is_some() })
+    Ok(OrderPage { rows, next, goes_on: !more && next.is_some() })
 }
 
 /// What a search found, newest first.

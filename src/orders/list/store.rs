@@ -5,7 +5,7 @@ use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::{Cursor, Evidence, Filter, Row, TimelineEntry};
+use super::{Cursor, Evidence, Filter, OrderRow, TimelineEntry};
 use crate::channels::RawKind;
 use crate::clock;
 use crate::db::Tx;
@@ -296,7 +296,7 @@ fn ids_of(tx: &mut Tx<'_>, number: &str) -> Result<Vec<OrderId>, Error> {
 }
 
 /// The lines of a page, in the order of its keys.
-pub(super) fn rows(tx: &mut Tx<'_>, keys: &[Cursor]) -> Result<Vec<Row>, Error> {
+pub(super) fn rows(tx: &mut Tx<'_>, keys: &[Cursor]) -> Result<Vec<OrderRow>, Error> {
     let ids: Vec<OrderId> = keys.iter().map(|key| key.id).collect();
     let found: Vec<(Order, String, String)> = pay_order::table
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
@@ -312,7 +312,7 @@ pub(super) fn rows(tx: &mut Tx<'_>, keys: &[Cursor]) -> Result<Vec<Row>, Error> 
         let payment = payments.remove(&order.id);
         let (paid, paid_at) = (payment.as_ref().map(|p| p.1), payment.as_ref().map(|p| p.2));
         let inst_order_no = payment.map(|p| p.0);
-        Ok(Row { order, merchant, merchant_name, state, inst_order_no, paid, paid_at })
+        Ok(OrderRow { order, merchant, merchant_name, state, inst_order_no, paid, paid_at })
     })
     .collect()
 }

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::db::columns::OrderId;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::state::OrderState;
-use crate::orders::{self, Cursor, Filter, Page, Totals};
+use crate::orders::{self, Cursor, Filter, OrderPage, Totals};
 use crate::people::Scope;
 use crate::web::kit::fault::Fault;
 use crate::web::kit::format::{Count, Day, Ident, When, Yuan};
@@ -111,7 +111,7 @@ pub async fn show(
     })
 }
 
-fn pager(w: &Words, action: &str, asked: &Asked, found: &Page) -> Option<Pager> {
+fn pager(w: &Words, action: &str, asked: &Asked, found: &OrderPage) -> Option<Pager> {
     let first = (!asked.after.is_empty()).then(|| asked.href(action, &[("after", "")]));
     let after = |at: Cursor| asked.href(action, &[("after", &format!("{}-{}", at.created_at, at.id))]);
     let (note, next_text) = match found.goes_on {
@@ -170,7 +170,7 @@ impl Asked {
     }
 }
 
-fn of(row: &orders::Row, action: &str, w: &Words) -> Row {
+fn of(row: &orders::OrderRow, action: &str, w: &Words) -> Row {
     Row {
         href: format!("{action}/{}", row.order.order_no),
         order_no: Ident(row.order.order_no.clone()),

@@ -27,7 +27,7 @@ use crate::web::words::say::{self, Basis};
 use crate::{merchants, reconciliation, rules};
 
 /// A line of the order's timeline that a file tells.
-pub struct Told {
+pub struct FileMoment {
     /// The colour.
     pub class: &'static str,
     /// What happened.
@@ -56,7 +56,7 @@ pub struct Shown {
     /// Where the fee comes from.
     pub fee_note: String,
     /// For the timeline.
-    pub told: Vec<Told>,
+    pub told: Vec<FileMoment>,
 }
 
 impl Shown {
@@ -115,12 +115,12 @@ fn tell(
     lang: Lang,
     file: &ExchangedFile,
     entry: &Entry,
-    told: &mut Vec<Told>,
+    told: &mut Vec<FileMoment>,
 ) -> Result<bool, Error> {
     let w = lang.words();
     let text = if entry.order.reason.is_some() { w.order.in_file_unsplit } else { w.order.in_file };
     let (name, digest) = (file.name.clone(), file.sha256);
-    told.push(Told { class: "ok", text: text.to_owned(), file: name, digest, at: file.recorded_at });
+    told.push(FileMoment { class: "ok", text: text.to_owned(), file: name, digest, at: file.recorded_at });
     let void = exchange::file_state(tx, file.id)? == FileState::Rejected;
     for result in exchange::results_of(tx, file.id)? {
         let (class, text) = if result.stage == AnswerStage::First {
@@ -132,7 +132,7 @@ fn tell(
             }
         };
         let ret = exchange::by_id(tx, result.ret_file_id)?;
-        told.push(Told { class, text, file: ret.name, digest: ret.sha256, at: result.imported_at });
+        told.push(FileMoment { class, text, file: ret.name, digest: ret.sha256, at: result.imported_at });
     }
     Ok(void)
 }
