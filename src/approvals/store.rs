@@ -12,8 +12,6 @@ use crate::kernel::digest::Digest;
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = approvals_bundle, check_for_backend(crate::db::MultiBackend))]
 pub struct BundleRow {
-    /// Internal key.
-    pub id: i64,
     /// Who signed it.
     pub institution_id: InstitutionId,
     /// Its file.

@@ -210,7 +210,8 @@ async fn crowded() -> Shop {
         format!(
             "INSERT INTO exchanged_file (institution_id, direction, kind, name, business_date, seq, sha256, size, orders, \
              lines, total, previous_sha256, created_at, recorded_at) SELECT {institution}, 'OUT', 'STL', 'STL_' || i, \
-             20260000 + i, 1, {own}, 1, 1, 1, 1, {before}, 1, 1 FROM {all}",
+             {stl_day}, 1, {own}, 1, 1, 1, 1, {before}, 1, 1 FROM {all}",
+            stl_day = nth_day(20_260_101, "i"),
             own = pad("i", 64),
             before = pad("i - 1", 64),
             all = series(90),
@@ -240,13 +241,19 @@ async fn crowded() -> Shop {
     shop
 }
 
+/// The day so many days after the first of a year, in SQL; the first 28 days of each month.
+fn nth_day(first: i32, n: &str) -> String {
+    format!("{first} + {n} / 28 * 100 + ({n}) % 28")
+}
+
 /// Split files that were answered, and settled by the last settlement.
 fn past(institution: i64, all: String, pad: fn(&str, i64) -> String) -> Vec<String> {
     let file = |kind: &str, way: &str, end: &str, own: String, before: String| {
         format!(
             "INSERT INTO exchanged_file (institution_id, direction, kind, name, business_date, seq, sha256, size, orders, \
              lines, total, previous_sha256, created_at, recorded_at) SELECT {institution}, '{way}', '{kind}', \
-             'SPL_' || i || '{end}', 20240101 + i / 20, i % 20 + 1, {own}, 1, 1, 1, 1, {before}, 1, 1 FROM {all}"
+             'SPL_' || i || '{end}', {day}, i % 20 + 1, {own}, 1, 1, 1, 1, {before}, 1, 1 FROM {all}",
+            day = nth_day(20_240_101, "i / 20"),
         )
     };
     let of = |ret: &str| {

@@ -11,7 +11,7 @@ use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
-use crate::outbox::{self, Delivery, Subject};
+use crate::outbox::{self, About, Delivery};
 use crate::people::Scope;
 
 /// The most orders of one page.
@@ -240,7 +240,7 @@ pub fn detail(tx: &mut Tx<'_>, scope: &Scope, order_no: &str) -> Result<Detail, 
     if older_events {
         timeline.remove(0);
     }
-    let delivery = outbox::delivery(tx, Subject::OrderPaid, order.id.get())?;
+    let delivery = outbox::delivery(tx, About::OrderPaid(order.id))?;
     let standing = standing(tx, order)?;
     let evidence = match &standing.payment {
         Some(payment) => store::evidence(tx, &payment.raw)?,
