@@ -2,23 +2,22 @@
 use diesel::prelude::*;
 
 use crate::db::Tx;
-use crate::db::columns::{FileId, InstitutionId};
+use crate::db::columns::{As, FileId, InstitutionId};
 use crate::db::schema::approvals_bundle;
 use crate::error::Error;
 use crate::exchange::ExchangedFile;
+use crate::kernel::digest::Digest;
 
 /// An approvals bundle as imported.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = approvals_bundle, check_for_backend(crate::db::MultiBackend))]
 pub struct BundleRow {
-    /// Internal key.
-    pub id: i64,
     /// Who signed it.
     pub institution_id: InstitutionId,
     /// Its file.
     pub file_id: FileId,
-    /// Lower-case hex over the whole file.
-    pub sha256: String,
+    /// Over the whole file.
+    pub sha256: Digest,
     /// The file's seq.
     pub seq: i32,
     /// Unix microseconds.
@@ -37,7 +36,7 @@ pub(super) fn add_bundle(
         .values((
             approvals_bundle::institution_id.eq(file.institution_id),
             approvals_bundle::file_id.eq(file.id),
-            approvals_bundle::sha256.eq(&file.sha256),
+            approvals_bundle::sha256.eq(As(file.sha256)),
             approvals_bundle::seq.eq(file.seq),
             approvals_bundle::issued_at.eq(issued_at),
             approvals_bundle::body.eq(body),
@@ -47,7 +46,7 @@ pub(super) fn add_bundle(
 }
 
 /// The newest bundle that was issued at or before `at` (unix microseconds).
-pub fn newest(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Option<BundleRow>, Error> {
+pub fn newest(tx: &mut Tx<'_>, institution: InstitutionId, at: i64) -> Result<Option<BundleRow>, Error> {
     Ok(approvals_bundle::table
         .filter(approvals_bundle::institution_id.eq(institution))
         .filter(approvals_bundle::issued_at.le(at))
@@ -58,7 +57,11 @@ pub fn newest(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Option<Bundl
 }
 
 /// Digest and time of issue (unix microseconds) of the bundle that [`newest`] gives.
-pub fn newest_key(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Option<(String, i64)>, Error> {
+pub fn newest_key(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    at: i64,
+) -> Result<Option<(Digest, i64)>, Error> {
     Ok(approvals_bundle::table
         .filter(approvals_bundle::institution_id.eq(institution))
         .filter(approvals_bundle::issued_at.le(at))
@@ -69,10 +72,14 @@ pub fn newest_key(tx: &mut Tx<'_>, institution: i64, at: i64) -> Result<Option<(
 }
 
 /// The bundle of this digest.
-pub fn by_digest(tx: &mut Tx<'_>, institution: i64, sha256: &str) -> Result<Option<BundleRow>, Error> {
+pub fn by_digest(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    sha256: Digest,
+) -> Result<Option<BundleRow>, Error> {
     Ok(approvals_bundle::table
         .filter(approvals_bundle::institution_id.eq(institution))
-        .filter(approvals_bundle::sha256.eq(sha256))
+        .filter(approvals_bundle::sha256.eq(As(sha256)))
         .select(BundleRow::as_select())
         .first(tx.conn())
         .optional()?)

@@ -20,7 +20,7 @@ use crate::splits::{self, Entry};
 
 /// Every break of an institution's files.
 pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &[PublicKey]) -> Result<Vec<String>, Error> {
-    let institution = desk.institution.id;
+    let institution = InstitutionId::new(desk.institution.id);
     let theirs = TheirKeys::read(tx, institution)?;
     let mut breaks = Vec::new();
     for file in exchange::all(tx, institution)? {
@@ -28,13 +28,13 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &[PublicKey]) -> Re
         breaks.extend(on_disk(desk, &file, &signers)?.map(|why| format!("{}: {why}", file.name)));
     }
     for kind in [DocumentKind::Spl, DocumentKind::Stl] {
-        let mut before = Digest::ZERO.to_string();
+        let mut before = Digest::ZERO;
         for file in exchange::chain(tx, institution, kind)? {
-            if file.previous_sha256.as_deref() != Some(before.as_str()) {
+            if file.previous_sha256 != Some(before) {
                 breaks.push(format!("{}: its prev is not the file before it", file.name));
             }
-            before.clone_from(&file.sha256);
-            let path = desk.folder.out_number(file.business_date)?.join(&file.name);
+            before = file.sha256;
+            let path = desk.folder.out(file.business_date).join(&file.name);
             if !path.exists() {
                 continue;
             }
@@ -63,10 +63,9 @@ struct TheirKeys {
 }
 
 impl TheirKeys {
-    fn read(tx: &mut Tx<'_>, institution: i64) -> Result<Self, Error> {
-        let id = InstitutionId::new(institution);
-        let approvals = institutions::keys(tx, id, Purpose::Approvals)?;
-        Ok(Self { approvals, files: institutions::keys(tx, id, Purpose::Files)? })
+    fn read(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Self, Error> {
+        let approvals = institutions::keys(tx, institution, Purpose::Approvals)?;
+        Ok(Self { approvals, files: institutions::keys(tx, institution, Purpose::Files)? })
     }
 
     fn of(&self, file: &ExchangedFile) -> Result<Vec<PublicKey>, Error> {
@@ -78,8 +77,10 @@ impl TheirKeys {
 
 /// What lies there as published and is recorded nowhere: after a restore, what was published since the backup.
 fn unknown(tx: &mut Tx<'_>, desk: &Desk) -> Result<Vec<String>, Error> {
-    let known: HashSet<String> =
-        exchange::all(tx, desk.institution.id)?.into_iter().map(|file| file.name).collect();
+    let known: HashSet<String> = exchange::all(tx, InstitutionId::new(desk.institution.id))?
+        .into_iter()
+        .map(|file| file.name)
+        .collect();
     let names = desk.folder.published()?;
     let unknown = names.into_iter().filter(|name| !known.contains(name));
     Ok(unknown.map(|name| format!("{name}: is published, and not recorded")).collect())
@@ -91,7 +92,7 @@ fn on_disk(desk: &Desk, file: &ExchangedFile, keys: &[PublicKey]) -> Result<Opti
         return Ok(None);
     }
     let dir = if file.direction == Direction::Out {
-        desk.folder.out_number(file.business_date)?
+        desk.folder.out(file.business_date)
     } else {
         desk.folder.inbox()
     };
@@ -100,7 +101,7 @@ fn on_disk(desk: &Desk, file: &ExchangedFile, keys: &[PublicKey]) -> Result<Opti
         return Ok(Some("is not on disk"));
     }
     let digest = exchange::digest_of(&path)?;
-    if digest.to_string() != file.sha256 {
+    if digest != file.sha256 {
         return Ok(Some("its bytes on disk are not those that were recorded"));
     }
     if file.kind == DocumentKind::Wxbill {
@@ -130,9 +131,9 @@ fn spl(tx: &mut Tx<'_>, file: &ExchangedFile, input: BufReader<File>) -> Result<
     let header = reader.header();
     let same = i64::from(header.orders) == file.orders
         && i64::from(header.lines) == file.lines
-        && header.total == Fen::new(file.total)
+        && header.total == file.total
         && header.created_at == instant(file.created_at)
-        && Some(header.approvals.to_string()) == file.approvals_sha256
+        && Some(header.approvals) == file.approvals_sha256
         && header.name.to_string() == file.name;
     if !same {
         return Ok(Some("its header is not what was recorded".to_owned()));
@@ -252,9 +253,9 @@ fn stl(tx: &mut Tx<'_>, file: &ExchangedFile, input: BufReader<File>) -> Result<
     let header = reader.header();
     let same = i64::from(header.settled) == file.orders
         && i64::from(header.carried) == file.lines
-        && header.total == Fen::new(file.total)
+        && header.total == file.total
         && header.created_at == instant(file.created_at)
-        && Some(header.approvals.to_string()) == file.approvals_sha256;
+        && Some(header.approvals) == file.approvals_sha256;
     if !same {
         return Ok(Some("its header is not what was recorded".to_owned()));
     }
@@ -279,47 +280,50 @@ fn stl(tx: &mut Tx<'_>, file: &ExchangedFile, input: BufReader<File>) -> Result<
         Ok(Err(fault)) => return Ok(Some(fault.to_string())),
         Err(error) => return told(error),
     }
-    let mut listed = 0_i64;
+    let mut listed = Some(Fen::ZERO);
     for input in settlement::inputs(tx, file.id, file.institution_id)? {
         if let Some(spl) =
             exchange::by_name(tx, file.institution_id, &input.name)?.filter(|f| f.kind == DocumentKind::Spl)
         {
-            listed = listed.saturating_add(spl.total);
+            listed = listed.and_then(|sum| sum.checked_add(spl.total));
         }
     }
-    let splits = lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.splits));
+    let splits = Fen::sum(lines.iter().map(|line| line.splits));
     Ok((splits != listed).then(|| "its splits are not those of the files that it lists".to_owned()))
 }
 
 fn says(line: &SettlementLine, record: &StlRecord) -> bool {
     let (receiver, sums, reason, date) = match record {
         StlRecord::Input(_) => return false,
-        StlRecord::Settled(s) => (&s.receiver, &s.sums, None, Some(s.settle_date.to_i32())),
-        StlRecord::Carried(c) => (&c.receiver, &c.sums, Some(c.reason.as_str()), None),
+        StlRecord::Settled(s) => (&s.receiver, &s.sums, None, Some(s.settle_date)),
+        StlRecord::Carried(c) => (&c.receiver, &c.sums, Some(c.reason), None),
     };
     let stored = [line.splits, line.returns, line.debts, line.carried_in, line.requeued];
-    let read = [sums.splits, sums.returns, sums.debts, sums.carried_in, sums.requeued].map(Fen::get);
+    let read = [sums.splits, sums.returns, sums.debts, sums.carried_in, sums.requeued];
     line.receiver == *receiver
         && stored == read
-        && line.reason.as_deref() == reason
+        && line.reason == reason
         && line.settle_date == date
-        && sums.net() == Some(Fen::new(line.amount))
+        && sums.net() == Some(line.amount)
 }
 
 /// What one settlement carries out the next one carries in.
-fn carried(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<String>, Error> {
+fn carried(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Vec<String>, Error> {
     let mut breaks = Vec::new();
-    let mut out: Vec<(String, i64)> = Vec::new();
+    let mut out: Vec<(String, Fen)> = Vec::new();
     for file in settlement::valid(tx, institution)? {
         let lines = settlement::lines(tx, file.id)?;
-        let mut into: Vec<(String, i64)> =
-            lines.iter().filter(|l| l.carried_in != 0).map(|l| (l.receiver.clone(), l.carried_in)).collect();
+        let mut into: Vec<(String, Fen)> = lines
+            .iter()
+            .filter(|l| l.carried_in != Fen::ZERO)
+            .map(|l| (l.receiver.clone(), l.carried_in))
+            .collect();
         into.sort_unstable();
         if into != out {
             breaks
                 .push(format!("{}: it does not carry in what the settlement before carried out", file.name));
         }
-        let carried = lines.into_iter().filter(|l| l.kind == LineKind::Carried && l.amount != 0);
+        let carried = lines.into_iter().filter(|l| l.kind == LineKind::Carried && l.amount != Fen::ZERO);
         out = carried.map(|l| (l.receiver, l.amount)).collect();
         out.sort_unstable();
     }

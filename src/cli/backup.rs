@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 
 use super::settings::{Settings, say};
+use crate::db::columns::InstitutionId;
 use crate::db::{Create, Db};
 use crate::exchange::{self, Direction, Folder};
 use crate::institutions;
-use crate::kernel::calendar::BusinessDay;
 
 /// Name of the database in the archive.
 pub(super) const DATABASE: &str = "mingfen.db";
@@ -99,14 +99,11 @@ fn to_keep(copy: &Path, data_dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     known.read_blocking(|tx| {
         for institution in institutions::all(tx)? {
             let folder = Folder::new(data_dir, &institution.code);
-            for file in
-                exchange::all(tx, institution.id)?.iter().filter(|file| file.direction == Direction::Out)
-            {
-                let Some(day) = BusinessDay::from_i32(file.business_date) else { continue };
+            let files = exchange::all(tx, InstitutionId::new(institution.id))?;
+            for file in files.iter().filter(|file| file.direction == Direction::Out) {
+                let out = folder.out(file.business_date);
                 // `.ok` first: where it is, the others are complete.
-                keep.extend(
-                    [".ok", ".sig", ""].map(|end| folder.out(day).join(format!("{}{end}", file.name))),
-                );
+                keep.extend([".ok", ".sig", ""].map(|end| out.join(format!("{}{end}", file.name))));
             }
             if folder.inbox().exists() {
                 for entry in std::fs::read_dir(folder.inbox())? {

@@ -55,7 +55,7 @@ struct New {
     #[arg(long, requires = "appid")]
     name: Option<String>,
     /// How answers are signed: by the platform's certificate or by its public key.
-    #[arg(long, value_enum, default_value = "cert")]
+    #[arg(long, value_enum, default_value_t = Mode::Cert)]
     mode: Mode,
     /// Folder for the private key and the certificate.
     #[arg(long, value_name = "DIR", default_value = ".")]

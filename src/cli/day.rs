@@ -18,7 +18,6 @@ use crate::exchange::ExchangedFile;
 use crate::institutions;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::MAX_ORDERS;
-use crate::kernel::money::Fen;
 use crate::people::Actor;
 use crate::settlement;
 use crate::splits::{Cutting, Progress};
@@ -161,11 +160,11 @@ fn show(progress: Progress) {
 }
 
 fn told(file: &ExchangedFile) -> serde_json::Value {
-    json!({"name": file.name, "sha256": file.sha256, "orders": file.orders, "lines": file.lines,
-        "total": file.total})
+    json!({"name": file.name, "sha256": file.sha256.to_string(), "orders": file.orders, "lines": file.lines,
+        "total": file.total.get()})
 }
 
 fn line(file: &ExchangedFile) -> String {
     let ExchangedFile { name, orders, lines, total, sha256, .. } = file;
-    format!("{name}  {orders} + {lines} lines  ¥{}  {sha256}", Fen::new(*total).yuan())
+    format!("{name}  {orders} + {lines} lines  ¥{}  {sha256}", total.yuan())
 }

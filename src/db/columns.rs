@@ -19,6 +19,7 @@ use crate::kernel::declared::{Parties, Tags};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::FileKind;
 use crate::kernel::file::ret::{RetCode, RetStatus};
+use crate::kernel::file::stl::CarryReason;
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
 use crate::kernel::state::{CustodyState, FileState, OrderState, SettlementState};
@@ -231,6 +232,7 @@ impl Stored for Digest {
 read!(Fen, BusinessDay, Digest);
 words!(
     FileKind,
+    CarryReason,
     FileState,
     RetStatus,
     OrderState,

@@ -14,6 +14,7 @@ use crate::institutions::{self, Institution, Purpose};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::bil::BilReader;
 use crate::kernel::file::{FileKind, FileName, ReadError};
+use crate::kernel::money::Fen;
 
 /// Largest file that is taken in: a result of 100,000 lines of 1,024 bytes and some.
 pub const MAX_BYTES: u64 = 128 << 20;
@@ -83,8 +84,8 @@ pub fn admit(
     (purpose, now): (Purpose, i64),
 ) -> Result<Option<Digest>, Error> {
     let digest = incoming.digest();
-    if let Some(known) = store::by_name(tx, institution.id, &incoming.name)? {
-        if known.sha256 == digest.to_string() {
+    if let Some(known) = store::by_name(tx, InstitutionId::new(institution.id), &incoming.name)? {
+        if known.sha256 == digest {
             return Ok(None);
         }
         let detail = format!("E_DUP: {} was imported with other content", incoming.name);
@@ -126,17 +127,17 @@ pub fn incoming_file(
     recorded_at: i64,
 ) -> NewFile {
     NewFile {
-        institution_id: institution.id,
+        institution_id: InstitutionId::new(institution.id),
         direction: Direction::In,
         kind: DocumentKind::Ret,
         name: incoming.name.clone(),
-        business_date: name.day.to_i32(),
+        business_date: name.day,
         seq: i32::from(name.seq),
-        sha256: digest.to_string(),
+        sha256: *digest,
         size: i64::try_from(incoming.bytes.len()).unwrap_or(i64::MAX),
         orders: 0,
         lines: 0,
-        total: 0,
+        total: Fen::ZERO,
         previous_sha256: None,
         approvals_sha256: None,
         created_at: 0,
@@ -166,7 +167,7 @@ pub fn import_bill(
         kind: DocumentKind::Bil,
         orders: i64::from(header.orders),
         lines: i64::from(header.refunds),
-        total: header.total_paid.get(),
+        total: header.total_paid,
         created_at: micros(header.created_at),
         ..incoming_file(institution, incoming, &name, &digest, now)
     };

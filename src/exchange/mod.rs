@@ -4,6 +4,7 @@ mod import;
 mod kinds;
 mod list;
 mod publish;
+mod result_store;
 mod results;
 mod standing;
 mod store;
@@ -14,6 +15,7 @@ pub use list::{Wanted, names_by_digest, newest, scoped};
 pub use publish::{
     Folder, digest_of, is_published, parse_signature, publish, signature_of, stage, staged, sync_dir,
 };
+pub use result_store::{FileResult, ResultLine, result_line, result_lines, results_of, results_of_all};
 pub use results::{ImportedResult, import_result, place};
 pub use standing::{
     Counts, Requeued, Standing, answered, file_state, last_valid, line_states, lines_standing, record_ours,
@@ -21,8 +23,7 @@ pub use standing::{
     valid, waiting, waiting_count,
 };
 pub use store::{
-    ExchangedFile, FileResult, NewFile, ResultLine, all, by_id, by_name, chain, first, known, last,
-    lock_chain, of_day, record, result_line, result_lines, results_of, results_of_all,
+    ExchangedFile, NewFile, all, by_id, by_name, chain, first, known, last, lock_chain, of_day, record,
 };
 
 use std::fs::File;
@@ -51,8 +52,8 @@ impl Desk {
         file: &ExchangedFile,
         rewrite: impl FnOnce(File) -> Result<Digest, Error>,
     ) -> Result<(), Error> {
-        let dir = self.folder.out_number(file.business_date)?;
-        let digest = digest_in(file)?;
+        let dir = self.folder.out(file.business_date);
+        let digest = file.sha256;
         let there = |path: std::path::PathBuf| path.exists() && digest_of(&path).is_ok_and(|d| d == digest);
         if is_published(&dir, &file.name) || there(dir.join(&file.name)) {
             return publish(&dir, &file.name, &digest, &self.signature(&digest)?);
@@ -65,17 +66,13 @@ impl Desk {
 
     /// Publishes a recorded file that this very process has just staged.
     pub fn publish_staged(&self, file: &ExchangedFile) -> Result<(), Error> {
-        let dir = self.folder.out_number(file.business_date)?;
-        publish::put_out(&dir, &file.name, &self.signature(&digest_in(file)?)?)
+        let dir = self.folder.out(file.business_date);
+        publish::put_out(&dir, &file.name, &self.signature(&file.sha256)?)
     }
 
     fn signature(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
         self.key.sign_digest(digest).map_err(|e| Error::Internal(e.to_string()))
     }
-}
-
-fn digest_in(file: &ExchangedFile) -> Result<Digest, Error> {
-    file.sha256.parse().map_err(|_| Error::Internal(format!("{}: no digest", file.name)))
 }
 
 /// A number as the database keeps it.

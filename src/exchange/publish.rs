@@ -25,12 +25,6 @@ impl Folder {
         self.root.join("out").join(day.to_string())
     }
 
-    /// [`Folder::out`] of a day as the database keeps it, yyyymmdd.
-    pub fn out_number(&self, day: i32) -> Result<PathBuf, Error> {
-        let day = BusinessDay::from_i32(day).ok_or_else(|| Error::Internal("a stored day".into()))?;
-        Ok(self.out(day))
-    }
-
     /// Names of everything that lies under `out/` as published.
     pub fn published(&self) -> Result<Vec<String>, Error> {
         let (out, mut names) = (self.root.join("out"), Vec::new());

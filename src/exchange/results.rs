@@ -3,11 +3,12 @@ use std::path::Path;
 
 use super::import::{Imported, Incoming, admit, incoming_file, sound, unreadable};
 use super::publish::{digest_of, set_aside};
-use super::store::{self, ExchangedFile, FileResult, NewFile, NewResult, ResultLine};
+use super::result_store::{self, FileResult, NewResult, ResultLine};
+use super::store::{self, ExchangedFile, NewFile};
 use super::{AnswerStage, Direction, row_number, standing};
 use crate::clock::micros;
 use crate::db::Tx;
-use crate::db::columns::As;
+use crate::db::columns::{As, InstitutionId, ResultId};
 use crate::error::{Code, Error};
 use crate::institutions::{Institution, Purpose, ResultEncoding};
 use crate::kernel::digest::Digest;
@@ -38,13 +39,13 @@ pub fn import_result(
         Error::refused(Code::FileFormat, format!("E_FORMAT: {} is not the name of a result", incoming.name))
     })?;
     let asks_again = again_name(&incoming.name, &incoming.digest());
-    if store::by_name(tx, institution.id, &asks_again)?.is_some() {
+    if store::by_name(tx, InstitutionId::new(institution.id), &asks_again)?.is_some() {
         return Ok(Imported::Again);
     }
     let Some(digest) = admit(tx, institution, incoming, (Purpose::Files, now))? else {
         return Ok(Imported::Again);
     };
-    let answered = store::by_name(tx, institution.id, &name.file.to_string())?
+    let answered = store::by_name(tx, InstitutionId::new(institution.id), &name.file.to_string())?
         .filter(|file| file.direction == Direction::Out)
         .ok_or_else(|| {
             let detail = format!("E_FORMAT: {} answers a file that was never published", incoming.name);
@@ -56,7 +57,7 @@ pub fn import_result(
     let mut new = NewFile {
         orders: 0,
         lines: i64::from(header.lines),
-        total: header.success_total.get(),
+        total: header.success_total,
         created_at: micros(header.created_at),
         ..incoming_file(institution, incoming, &name.file, &digest, now)
     };
@@ -67,7 +68,7 @@ pub fn import_result(
     let ret = store::record(tx, &new)?;
     let seq = match name.stage {
         // Those that asked for the same bytes again come before the one that answers.
-        Stage::First => row_number(store::results_of(tx, answered.id)?.len())?,
+        Stage::First => row_number(result_store::results_of(tx, answered.id)?.len())?,
         Stage::Final(seq) => i32::from(seq),
     };
     let new = NewResult {
@@ -77,11 +78,11 @@ pub fn import_result(
         seq,
         code: As(header.code),
         lines: i64::from(header.lines),
-        success_total: header.success_total.get(),
+        success_total: As(header.success_total),
         created_at: ret.created_at,
         imported_at: now,
     };
-    let result = store::add_result(tx, &new, &mut lines)?;
+    let result = result_store::add_result(tx, &new, &mut lines)?;
     standing::weigh_again(tx, answered.id)?;
     Ok(Imported::New(ImportedResult { answered, result, lines }))
 }
@@ -94,7 +95,12 @@ fn again_name(name: &str, digest: &Digest) -> String {
 
 /// The name under which an incoming file that is recorded lies in the inbox. The answer that only asked for the
 /// same bytes again moves out of the way of the one that answers.
-pub fn place(tx: &mut Tx<'_>, institution: i64, inbox: &Path, incoming: &Incoming) -> Result<String, Error> {
+pub fn place(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    inbox: &Path,
+    incoming: &Incoming,
+) -> Result<String, Error> {
     let own = again_name(&incoming.name, &incoming.digest());
     if store::by_name(tx, institution, &own)?.is_some() {
         return Ok(own);
@@ -127,10 +133,10 @@ fn read(institution: &Institution, incoming: &Incoming) -> Result<(RetHeader, Ve
 
 fn row(line: &RetLine<'_>) -> Result<ResultLine, Error> {
     Ok(ResultLine {
-        file_result_id: 0,
+        file_result_id: ResultId::new(0),
         n: i32::try_from(line.n).map_err(|_| Error::Internal("a result line's number".into()))?,
         status: line.status,
-        amount: line.amount.get(),
+        amount: line.amount,
         inst_serial: line.inst_serial.to_string(),
         path: line.path.to_string(),
         done_at: line.done_at.map(|at| at.to_cst()).unwrap_or_default(),
@@ -151,7 +157,7 @@ fn fits(
         let detail = format!("E_FORMAT: {}: its header names {}", incoming.name, header.name);
         return Err(Error::refused(Code::FileFormat, detail));
     }
-    if header.file_digest.to_string() != answered.sha256 {
+    if header.file_digest != answered.sha256 {
         let detail =
             format!("E_DIGEST: {} answers other bytes than the published {}", incoming.name, answered.name);
         return Err(Error::refused(Code::FileDigest, detail));
@@ -176,8 +182,10 @@ fn in_turn(
         Stage::Final(_) if !state.is_taken() => refuse("the file has not been accepted"),
         Stage::Final(_) if header.code != RetCode::Accepted => refuse("a FINAL says ACCEPTED"),
         Stage::Final(seq) => {
-            let finals =
-                store::results_of(tx, answered.id)?.iter().filter(|r| r.stage == AnswerStage::Final).count();
+            let finals = result_store::results_of(tx, answered.id)?
+                .iter()
+                .filter(|r| r.stage == AnswerStage::Final)
+                .count();
             if usize::from(seq) == finals.saturating_add(1) {
                 Ok(())
             } else {

@@ -17,6 +17,7 @@ use crate::exchange::{
 use crate::institutions::Institution;
 use crate::kernel::file::ret::RetStatus;
 use crate::kernel::file::{FileKind, FileName};
+use crate::kernel::money::Fen;
 use crate::{approvals, rules, settlement, splits};
 
 /// What a file that came in was.
@@ -74,8 +75,7 @@ fn receive_result(
             }
             settlement::answered(tx, &imported, &incoming.name, now)?;
             if result.stage == AnswerStage::First && answered.kind == DocumentKind::Spl {
-                let day = settlement::business_day(answered.business_date)?;
-                splits::list_unsplit(tx, InstitutionId::new(institution.id), day)?;
+                splits::list_unsplit(tx, answered.institution_id, answered.business_date)?;
             }
             Ok(Received::Result(imported.answered.name))
         }
@@ -94,7 +94,14 @@ fn answers_lines(tx: &mut Tx<'_>, imported: &ImportedResult) -> Result<(), Error
         match amounts.get(&line.n) {
             None => return refuse(line, "is no line of it that can be executed"),
             Some(amount) if line.status == RetStatus::Success && line.amount != *amount => {
-                return refuse(line, &format!("succeeded with {} instead of {amount} fen", line.amount));
+                return refuse(
+                    line,
+                    &format!(
+                        "succeeded with {} instead of {amount} fen",
+                        line.amount.get(),
+                        amount = amount.get()
+                    ),
+                );
             }
             Some(_) => {}
         }
@@ -102,11 +109,10 @@ fn answers_lines(tx: &mut Tx<'_>, imported: &ImportedResult) -> Result<(), Error
     Ok(())
 }
 
-fn amounts(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<BTreeMap<i32, i64>, Error> {
+fn amounts(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<BTreeMap<i32, Fen>, Error> {
     if file.kind == DocumentKind::Stl {
         settlement::settled_amounts(tx, file.id)
     } else {
-        let amounts = splits::order_amounts(tx, file)?;
-        Ok(amounts.into_iter().map(|(n, amount)| (n, amount.get())).collect())
+        splits::order_amounts(tx, file)
     }
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Received, receive};
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{self, Folder, Incoming, publish, stage};
 use crate::institutions;
@@ -15,12 +16,13 @@ use crate::people::{Actor, audit};
 pub fn upload(
     tx: &mut Tx<'_>,
     data_dir: &Path,
-    institution: i64,
+    institution: InstitutionId,
     incoming: &Incoming,
     actor: &Actor,
     now: i64,
 ) -> Result<Received, Error> {
-    let institution = institutions::by_id(tx, institution)?;
+    let id = institution;
+    let institution = institutions::by_id(tx, institution.get())?;
     let received = receive(tx, &institution, incoming, now)?;
     let (digest, object) = (incoming.digest(), format!("file:{}/{}", institution.code, incoming.name));
     let after = Some(json!({"sha256": digest.to_string()}));
@@ -35,7 +37,7 @@ pub fn upload(
         // It lies there already, and this signature was not looked at.
         return Ok(received);
     }
-    let name = exchange::place(tx, institution.id, &inbox, incoming)?;
+    let name = exchange::place(tx, id, &inbox, incoming)?;
     let mut file = stage(&inbox, &name)?;
     file.write_all(&incoming.bytes)?;
     publish(&inbox, &name, &digest, &incoming.signature)?;

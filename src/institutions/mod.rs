@@ -20,32 +20,19 @@ use serde_json::json;
 
 use crate::db::Tx;
 use crate::error::{Code, Error};
+use crate::kernel::text_enum;
 use crate::people::{Actor, audit};
 
 /// The most that an old key may count beside the one that took its place, in microseconds: 90 days (`doors.md` §0).
 pub const MAX_OVERLAP: i64 = 90 * 86_400 * 1_000_000;
 
-/// The character set of an institution's result files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ResultEncoding {
-    /// ASCII, as all other files.
-    Ascii,
-    /// GB18030, decoded before it is split (`files.md`, "Text").
-    Gb18030,
-}
-
-impl ResultEncoding {
-    /// As the database keeps it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            ResultEncoding::Ascii => "ASCII",
-            ResultEncoding::Gb18030 => "GB18030",
-        }
-    }
-
-    /// Reads what [`ResultEncoding::as_str`] writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        [ResultEncoding::Ascii, ResultEncoding::Gb18030].into_iter().find(|e| e.as_str() == text)
+text_enum! {
+    /// The character set of an institution's result files.
+    pub enum ResultEncoding {
+        /// ASCII, as all other files.
+        Ascii = "ASCII",
+        /// GB18030, decoded before it is split (`files.md`, "Text").
+        Gb18030 = "GB18030",
     }
 }
 

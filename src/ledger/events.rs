@@ -85,17 +85,17 @@ pub fn billed(
 }
 
 /// The institution executed orders: what each receiver gets of them. Amounts below zero take back what bounced.
-pub fn split(tx: &mut Tx<'_>, told: Told<'_>, parties: &ByParty) -> Result<(), Error> {
+pub fn split(tx: &mut Tx<'_>, basis: EntryBasis<'_>, parties: &ByParty) -> Result<(), Error> {
     let sum = total(parties.values().copied())?;
     let mut postings = vec![posting(Account::OrderPendingSplit, "", sum)];
     postings.extend(parties.iter().map(|(party, fen)| posting(Account::PartyPending, party, negated(*fen))));
-    told.post(tx, Kind::Split, postings)
+    basis.post(tx, Kind::Split, postings)
 }
 
 /// The channel's money of a day has come into custody, fees apart, and marketing money with it.
-pub fn cleared(tx: &mut Tx<'_>, told: Told<'_>) -> Result<(), Error> {
+pub fn cleared(tx: &mut Tx<'_>, basis: EntryBasis<'_>) -> Result<(), Error> {
     let kinds = [Kind::Paid, Kind::Billed, Kind::Cleared];
-    let open = store::of_day(tx, told.institution, told.of, &kinds)?;
+    let open = store::of_day(tx, basis.institution, basis.of, &kinds)?;
     let mut postings = Vec::new();
     for ((account, party), amount) in open {
         match account {
@@ -111,11 +111,16 @@ pub fn cleared(tx: &mut Tx<'_>, told: Told<'_>) -> Result<(), Error> {
     }
     let cash = total(postings.iter().map(|posting| posting.amount))?;
     postings.push(posting(Account::CustodyCash, "", negated(cash)));
-    told.post(tx, Kind::Cleared, postings)
+    basis.post(tx, Kind::Cleared, postings)
 }
 
 /// A settlement was made: what the files that it takes in gave becomes settleable, and what it pays is frozen.
-pub fn frozen(tx: &mut Tx<'_>, told: Told<'_>, cleared: &ByParty, pays: &ByParty) -> Result<(), Error> {
+pub fn frozen(
+    tx: &mut Tx<'_>,
+    basis: EntryBasis<'_>,
+    cleared: &ByParty,
+    pays: &ByParty,
+) -> Result<(), Error> {
     let mut postings = Vec::new();
     for (party, fen) in cleared {
         postings.push(posting(Account::PartyPending, party, *fen));
@@ -125,45 +130,50 @@ pub fn frozen(tx: &mut Tx<'_>, told: Told<'_>, cleared: &ByParty, pays: &ByParty
         postings.push(posting(Account::PartySettleable, party, *fen));
         postings.push(posting(Account::PartyInSettlement, party, negated(*fen)));
     }
-    told.post(tx, Kind::Frozen, postings)
+    basis.post(tx, Kind::Frozen, postings)
 }
 
 /// Settlement lines were paid out of custody; amounts below zero came back after success.
-pub fn settled(tx: &mut Tx<'_>, told: Told<'_>, paid: &ByParty, bounced: &ByParty) -> Result<(), Error> {
+pub fn settled(
+    tx: &mut Tx<'_>,
+    basis: EntryBasis<'_>,
+    paid: &ByParty,
+    bounced: &ByParty,
+) -> Result<(), Error> {
     let mut postings: Vec<Posting> =
         paid.iter().map(|(party, fen)| posting(Account::PartyInSettlement, party, *fen)).collect();
     postings.push(posting(Account::CustodyCash, "", negated(total(paid.values().copied())?)));
-    told.post(tx, Kind::Settled, postings)?;
+    basis.post(tx, Kind::Settled, postings)?;
     let mut postings: Vec<Posting> =
         bounced.iter().map(|(party, fen)| posting(Account::PartySettleable, party, negated(*fen))).collect();
     postings.push(posting(Account::CustodyCash, "", total(bounced.values().copied())?));
-    told.post(tx, Kind::Bounced, postings)
+    basis.post(tx, Kind::Bounced, postings)
 }
 
 /// Settlement lines that are not paid out wait for the next settlement.
-pub fn failed(tx: &mut Tx<'_>, told: Told<'_>, parties: &ByParty) -> Result<(), Error> {
+pub fn failed(tx: &mut Tx<'_>, basis: EntryBasis<'_>, parties: &ByParty) -> Result<(), Error> {
     let mut postings = Vec::new();
     for (party, fen) in parties {
         postings.push(posting(Account::PartyInSettlement, party, *fen));
         postings.push(posting(Account::PartySettleable, party, negated(*fen)));
     }
-    told.post(tx, Kind::Failed, postings)
+    basis.post(tx, Kind::Failed, postings)
 }
 
 /// The institution refused a settlement for good: what was posted when it was made is taken back.
-pub fn undone(tx: &mut Tx<'_>, told: Told<'_>) -> Result<(), Error> {
-    let frozen = store::resting_on(tx, told.institution, told.of, Kind::Frozen, told.evidence)?;
+pub fn undone(tx: &mut Tx<'_>, basis: EntryBasis<'_>) -> Result<(), Error> {
+    let frozen = store::resting_on(tx, basis.institution, basis.of, Kind::Frozen, basis.evidence)?;
     let mut sums = store::Sums::new();
     for (_, postings) in &frozen {
         super::day::add(&mut sums, super::rollup::sums_of(postings)?)?;
     }
     let back = sums.iter().map(|((account, party), fen)| posting(*account, party, negated(*fen)));
-    told.post(tx, Kind::Failed, back.collect())
+    basis.post(tx, Kind::Failed, back.collect())
 }
 
-/// Of what an entry tells.
+/// What an entry rests on.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub struct EntryBasis<'a> {
     /// Whose books.
     pub institution: InstitutionId,
     /// The business day that the money is of.
@@ -176,9 +186,9 @@ pub struct Told<'a> {
     pub at: i64,
 }
 
-impl Told<'_> {
+impl EntryBasis<'_> {
     fn post(&self, tx: &mut Tx<'_>, kind: Kind, postings: Vec<Posting>) -> Result<(), Error> {
-        let Told { institution, of, evidence, items, at } = *self;
+        let EntryBasis { institution, of, evidence, items, at } = *self;
         let evidence = evidence.to_owned();
         post(tx, NewEntry { institution, of, kind, evidence, items, at, postings }).map(|_| ())
     }

@@ -11,7 +11,9 @@ mod rollup;
 mod store;
 
 pub use day::{Balances, balances, close, cut, state};
-pub use events::{Billed, ByParty, Told, billed, cleared, failed, frozen, paid, settled, split, undone};
+pub use events::{
+    Billed, ByParty, EntryBasis, billed, cleared, failed, frozen, paid, settled, split, undone,
+};
 pub use holds::{breaks, chain_breaks, day_breaks, repair_days, snapshot_breaks};
 pub use rollup::{link, watermark};
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::credential_store as store;
 use crate::db::Tx;
 use crate::error::{Code, Error};
+use crate::kernel::text_enum;
 use crate::people::{Actor, audit};
 use crate::protocol::crypto::{MasterKey, PublicKey};
 use crate::protocol::wechat::notification::ApiV3Key;
@@ -13,27 +14,13 @@ use crate::protocol::wechat::notification::ApiV3Key;
 const APIV3_KEY_LEN: usize = 32;
 const WRAPPED_FOR: &str = "credential.apiv3";
 
-/// How answers and notifications to a caller are signed and named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AnswerMode {
-    /// By the platform certificate's serial.
-    Certificate,
-    /// By the platform public key's id (`PUB_KEY_ID_…`).
-    PublicKey,
-}
-
-impl AnswerMode {
-    /// As the database keeps it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            AnswerMode::Certificate => "cert",
-            AnswerMode::PublicKey => "pubkey",
-        }
-    }
-
-    /// Reads what [`AnswerMode::as_str`] writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        [AnswerMode::Certificate, AnswerMode::PublicKey].into_iter().find(|mode| mode.as_str() == text)
+text_enum! {
+    /// How answers and notifications to a caller are signed and named.
+    pub enum AnswerMode {
+        /// By the platform certificate's serial.
+        Certificate = "cert",
+        /// By the platform public key's id (`PUB_KEY_ID_…`).
+        PublicKey = "pubkey",
     }
 }
 

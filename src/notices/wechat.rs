@@ -6,14 +6,13 @@ use crate::app::App;
 use crate::channels::http::Outgoing;
 use crate::clock;
 use crate::db::Tx;
-use crate::db::columns::OrderId;
 use crate::error::Error;
 use crate::kernel::state::OrderState;
 use crate::merchants::credentials::{self, AnswerMode, Credential};
 use crate::merchants::tenants::{self, PlatformMerchant};
 use crate::merchants::{self, SubMerchant};
 use crate::orders::{self, Order, Standing};
-use crate::outbox::{Due, Subject};
+use crate::outbox::{About, Due};
 use crate::protocol::wechat::notification::{self, Event, TRANSACTION_SUCCESS};
 use crate::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
 use crate::protocol::wechat::sign::Stamp;
@@ -102,9 +101,9 @@ pub(super) async fn render(app: &App, note: &Due) -> Result<Outgoing, Error> {
 
 /// The resource before it is sealed: the same facts give the same bytes.
 fn plain(tx: &mut Tx<'_>, note: &Due) -> Result<Vec<u8>, Error> {
-    match note.subject {
-        Subject::OrderPaid => {
-            let order = orders::by_id(tx, OrderId::new(note.subject_id))?;
+    match note.about {
+        About::OrderPaid(order) => {
+            let order = orders::by_id(tx, order)?;
             let merchant = merchants::by_id(tx, order.sub_merchant_id.get())?;
             let standing = orders::standing(tx, order)?;
             serde_json::to_vec(&order_view(tx, &standing, &merchant)?).map_err(Error::internal)

@@ -15,8 +15,8 @@ pub use event::{Cause, Event, EventKind, EventReason};
 pub use flow::{Closed, Outside, close, refresh, resolve};
 pub use intake::{Intake, Outcome, Pace, PaymentFact};
 pub use list::{
-    Cursor, Detail, EVENTS, Evidence, Filter, PAGE, Page, REACH, Row, TimelineEntry, Totals, detail, list,
-    paid_on, totals,
+    Cursor, Detail, EVENTS, Evidence, Filter, OrderPage, OrderRow, PAGE, REACH, TimelineEntry, Totals,
+    detail, list, paid_on, totals,
 };
 pub use place::{Placed, Request, create, place};
 pub use store::{

@@ -275,7 +275,7 @@ pub(super) fn last_code_url(tx: &mut Tx<'_>, order: OrderId) -> Result<Option<St
 #[derive(Debug, Clone, Copy)]
 pub struct Stuck {
     /// Begin after this key.
-    pub after: i64,
+    pub after: OrderId,
     /// `UNKNOWN` since then or later.
     pub unknown_since: i64,
     /// `CREATED` since then or later…
@@ -316,7 +316,7 @@ pub(super) fn of_rare_kind(state: OrderState) -> SqlLiteral<Bool> {
     sql(&format!("order_event.kind = '{kind}'"))
 }
 
-fn unknown(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<i64>, Error> {
+fn unknown(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<OrderId>, Error> {
     let later = diesel::alias!(order_event as later);
     let went_on = later
         .filter(later.field(order_event::order_id).eq(order_event::order_id))
@@ -336,7 +336,7 @@ fn unknown(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<i64>, Error> {
 }
 
 /// By the time of the order, which is that of its first event; so few are left behind that they need no order.
-fn left_behind(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<i64>, Error> {
+fn left_behind(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<OrderId>, Error> {
     let went_on = order_event::table
         .filter(order_event::order_id.eq(pay_order::id))
         .filter(order_event::kind.eq_any(STATES))

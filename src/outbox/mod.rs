@@ -5,17 +5,47 @@
 mod store;
 
 use crate::db::Tx;
-use crate::db::columns::{CredentialId, OutboxId};
+use crate::db::columns::{CredentialId, OrderId, OutboxId};
 use crate::error::Error;
 use crate::kernel::text_enum;
 
 pub use store::{done, due, due_after, failed, take_up};
 
 text_enum! {
-    /// What a row is about; its key is that of the subject's own table.
+    /// The kinds of what a row is about, as they are stored.
     pub enum Subject {
         /// An order was paid: its merchant is told.
         OrderPaid = "ORDER_PAID",
+    }
+}
+
+/// What a row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// This order was paid.
+    OrderPaid(OrderId),
+}
+
+impl About {
+    /// What kind it is.
+    pub const fn subject(self) -> Subject {
+        match self {
+            Self::OrderPaid(_) => Subject::OrderPaid,
+        }
+    }
+
+    /// The key in the subject's own table.
+    const fn key(self) -> i64 {
+        match self {
+            Self::OrderPaid(order) => order.get(),
+        }
+    }
+
+    /// Of a row as it is stored.
+    const fn of(subject: Subject, key: i64) -> Self {
+        match subject {
+            Subject::OrderPaid => Self::OrderPaid(OrderId::new(key)),
+        }
     }
 }
 
@@ -23,9 +53,7 @@ text_enum! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNote<'a> {
     /// What about.
-    pub subject: Subject,
-    /// Of what: a key of the subject's table.
-    pub subject_id: i64,
+    pub about: About,
     /// Where to.
     pub url: &'a str,
     /// Whose credential asked for it.
@@ -40,9 +68,7 @@ pub struct Due {
     /// Internal key.
     pub id: OutboxId,
     /// What about.
-    pub subject: Subject,
-    /// Of what: a key of the subject's table.
-    pub subject_id: i64,
+    pub about: About,
     /// The id that every delivery carries.
     pub event_id: String,
     /// Where to.
@@ -76,7 +102,7 @@ pub fn add(tx: &mut Tx<'_>, notes: &[NewNote<'_>]) -> Result<(), Error> {
     store::NoteRow::insert(tx, &rows)
 }
 
-/// How far the first note about a subject has come, if there is one.
-pub fn delivery(tx: &mut Tx<'_>, subject: Subject, subject_id: i64) -> Result<Option<Delivery>, Error> {
-    store::delivery(tx, subject, subject_id)
+/// How far the first note about something has come, if there is one.
+pub fn delivery(tx: &mut Tx<'_>, about: About) -> Result<Option<Delivery>, Error> {
+    store::delivery(tx, about)
 }

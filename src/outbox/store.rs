@@ -2,7 +2,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text};
 
-use super::{Delivery, Due, NewNote, Subject};
+use super::{About, Delivery, Due, NewNote, Subject};
 use crate::bulk_rows;
 use crate::db::columns::words;
 use crate::db::columns::{As, CredentialId, OutboxId};
@@ -15,11 +15,11 @@ words!(Subject);
 bulk_rows! {
     /// A note on its way.
     NoteRow<'a> of outbox {
-        subject: &'a str as Text,
+        subject: As<Subject> as Text,
         subject_id: i64 as BigInt,
         event_id: String as Text,
         url: &'a str as Text,
-        credential_id: i64 as BigInt,
+        credential_id: CredentialId as BigInt,
         created_at: i64 as BigInt,
         attempts: i32 as Integer,
         next_at: i64 as BigInt,
@@ -29,11 +29,11 @@ bulk_rows! {
 impl<'a> NoteRow<'a> {
     pub(super) fn of(note: &NewNote<'a>) -> Self {
         Self {
-            subject: note.subject.as_str(),
-            subject_id: note.subject_id,
+            subject: As(note.about.subject()),
+            subject_id: note.about.key(),
             event_id: ulid::Ulid::generate().to_string(),
             url: note.url,
-            credential_id: note.credential_id.get(),
+            credential_id: note.credential_id,
             created_at: note.created_at,
             attempts: 0,
             next_at: note.created_at,
@@ -57,7 +57,8 @@ struct DueRow {
 impl From<DueRow> for Due {
     fn from(row: DueRow) -> Self {
         let DueRow { id, subject, subject_id, event_id, url, credential_id, created_at, attempts } = row;
-        Self { id, subject, subject_id, event_id, url, credential_id, created_at, attempts }
+        let about = About::of(subject, subject_id);
+        Self { id, about, event_id, url, credential_id, created_at, attempts }
     }
 }
 
@@ -116,14 +117,10 @@ pub fn failed(tx: &mut Tx<'_>, id: OutboxId, why: &str, given_up_at: Option<i64>
 
 type DeliveryRow = (String, i32, Option<i64>, Option<i64>, Option<String>);
 
-pub(super) fn delivery(
-    tx: &mut Tx<'_>,
-    subject: Subject,
-    subject_id: i64,
-) -> Result<Option<Delivery>, Error> {
+pub(super) fn delivery(tx: &mut Tx<'_>, about: About) -> Result<Option<Delivery>, Error> {
     let row: Option<DeliveryRow> = outbox::table
-        .filter(outbox::subject_id.eq(subject_id))
-        .filter(outbox::subject.eq(As(subject)))
+        .filter(outbox::subject_id.eq(about.key()))
+        .filter(outbox::subject.eq(As(about.subject())))
         .order(outbox::id)
         .select((
             outbox::event_id,

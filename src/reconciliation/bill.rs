@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::load::Loader;
 use super::order_store;
-use super::store::{self, BillRow};
+use super::store::{self, KeptBill};
 use crate::channels::{Answer, Channel, ReadBill};
-use crate::db::columns::{BillId, FileId, InstitutionId};
+use crate::db::columns::{BillId, InstitutionId};
 use crate::db::{Tx, reserve_id};
 use crate::error::{Code, Error};
 use crate::exchange::{self, Desk, Direction, DocumentKind, ExchangedFile, NewFile};
@@ -16,6 +16,7 @@ use crate::kernel::bill;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
 use crate::kernel::file::bil::BilReader;
+use crate::kernel::money::Fen;
 use crate::protocol::crypto::random_nonce;
 
 /// A bill as it came, on disk and not yet read. It is gone when this is dropped, unless [`load`] kept it.
@@ -90,13 +91,14 @@ pub fn load(
     fetched: &Fetched,
     bundle: &Bundle,
     now: i64,
-) -> Result<BillRow, Error> {
+) -> Result<KeptBill, Error> {
     let twice = |error: Error| match error.is_duplicate() {
         true => unusable(day, "an order or its number stands twice"),
         false => error,
     };
-    exchange::lock_chain(tx, desk.institution.id)?;
-    let known = store::bills(tx, InstitutionId::new(desk.institution.id), day)?;
+    let institution = InstitutionId::new(desk.institution.id);
+    exchange::lock_chain(tx, institution)?;
+    let known = store::bills(tx, institution, day)?;
     let row = match known.iter().find(|row| row.sha256 == fetched.sha256) {
         Some(same) => {
             if !order_store::has_source(tx, same.id, same.file_id)? {
@@ -107,10 +109,10 @@ pub fn load(
         }
         None => keep(tx, desk, day, fetched, bundle, known.len(), now).map_err(twice)?,
     };
-    for file in exchange::of_day(tx, desk.institution.id, DocumentKind::Bil, day.to_i32())? {
-        if !order_store::has_source(tx, row.id, FileId::new(file.id))? {
+    for file in exchange::of_day(tx, institution, DocumentKind::Bil, day)? {
+        if !order_store::has_source(tx, row.id, file.id)? {
             signed_rows(tx, desk, day, &file, &row, now).map_err(twice)?;
-            order_store::add_source(tx, row.id, FileId::new(file.id))?;
+            order_store::add_source(tx, row.id, file.id)?;
         }
     }
     super::note_missing(tx, &row, now)?;
@@ -125,7 +127,7 @@ fn keep(
     bundle: &Bundle,
     before: usize,
     now: i64,
-) -> Result<BillRow, Error> {
+) -> Result<KeptBill, Error> {
     let id = BillId::new(reserve_id(tx, "bill")?);
     let (orders, total) = channel_rows(tx, desk, day, fetched, bundle, id, now)?;
     let seq = before.saturating_add(1);
@@ -137,13 +139,13 @@ fn keep(
     fs::rename(&fetched.path, inbox.join(&name))?;
     exchange::sync_dir(&inbox)?;
     let new = NewFile {
-        institution_id: institution.id,
+        institution_id: InstitutionId::new(institution.id),
         direction: Direction::In,
         kind,
         name,
-        business_date: day.to_i32(),
+        business_date: day,
         seq: i32::try_from(seq).map_err(|_| Error::Internal("too many bills of a day".into()))?,
-        sha256: fetched.sha256.to_string(),
+        sha256: fetched.sha256,
         size: i64::try_from(fetched.size).unwrap_or(i64::MAX),
         orders,
         lines: 0,
@@ -155,11 +157,11 @@ fn keep(
     };
     let file = exchange::record(tx, &new)?;
     let row = store::add_bill(tx, id, &file)?;
-    order_store::add_source(tx, row.id, FileId::new(file.id))?;
+    order_store::add_source(tx, row.id, file.id)?;
     Ok(row)
 }
 
-/// Loads the orders of the channel's bill; merchants are named by the bundle. Their number, and what was paid, fen.
+/// Loads the orders of the channel's bill; merchants are named by the bundle. Their number, and what was paid.
 fn channel_rows(
     tx: &mut Tx<'_>,
     desk: &Desk,
@@ -168,7 +170,7 @@ fn channel_rows(
     bundle: &Bundle,
     bill_id: BillId,
     now: i64,
-) -> Result<(i64, i64), Error> {
+) -> Result<(i64, Fen), Error> {
     let broken = |fault: String| unusable(day, &fault);
     let merchant = |number: &str| bundle.merchant_by_inst_no(number).map(str::to_owned);
     let source = BufReader::with_capacity(1 << 17, File::open(&fetched.path)?);
@@ -200,7 +202,7 @@ fn signed_rows(
     desk: &Desk,
     day: BusinessDay,
     file: &ExchangedFile,
-    row: &BillRow,
+    row: &KeptBill,
     now: i64,
 ) -> Result<(), Error> {
     let broken = |fault: String| unusable(day, &format!("{}: {fault}", file.name));
@@ -211,7 +213,7 @@ fn signed_rows(
     take_all(tx, &mut loader, &mut reader, broken)?;
     loader.close(tx)?;
     let seal = reader.finish().map_err(|fault| broken(fault.to_string()))?;
-    if seal.digest.to_string() == file.sha256 {
+    if seal.digest == file.sha256 {
         return Ok(());
     }
     let name = &file.name;

@@ -129,10 +129,10 @@ impl Loader {
         }
     }
 
-    /// How many orders the source had, and what was paid in them, fen.
-    pub(super) fn close(mut self, tx: &mut Tx<'_>) -> Result<(i64, i64), Error> {
+    /// How many orders the source had, and what was paid in them.
+    pub(super) fn close(mut self, tx: &mut Tx<'_>) -> Result<(i64, Fen), Error> {
         self.flush(tx)?;
         self.sink.close(tx)?;
-        Ok((self.orders, self.total.get()))
+        Ok((self.orders, self.total))
     }
 }

@@ -10,7 +10,7 @@ mod store;
 pub use bill::{Fetched, fetch, load};
 pub use order_store::{BilledOrder, NewBilled, Sink, billed, order_count, orders};
 pub use store::{
-    BillRow, Found, bill_by_id, bills, day_difference_count, days_of, difference_count, differences,
+    Found, KeptBill, bill_by_id, bills, day_difference_count, days_of, difference_count, differences,
     elsewhere, newest_differences,
 };
 
@@ -86,7 +86,7 @@ pub struct Ours {
 }
 
 /// Notes our payments of a bill's day that the bill does not have.
-fn note_missing(tx: &mut Tx<'_>, bill: &BillRow, found_at: i64) -> Result<(), Error> {
+fn note_missing(tx: &mut Tx<'_>, bill: &KeptBill, found_at: i64) -> Result<(), Error> {
     let mut after = OrderId::new(0);
     loop {
         let missing = store::missing(tx, bill, after, BATCH)?;

@@ -5,7 +5,7 @@ use diesel::dsl::{count_star, exists, sql};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::BillRow;
+use super::KeptBill;
 use crate::clock;
 use crate::db::columns::{As, BillId, FileId, InstitutionId, MerchantId};
 use crate::db::schema::{bill_order, bill_source};
@@ -183,7 +183,7 @@ type FactsTuple = (i64, String, String, String, String, String, String, String, 
 /// takes them; what is no tag or party there is a broken row.
 pub fn orders(
     tx: &mut Tx<'_>,
-    bill: &BillRow,
+    bill: &KeptBill,
     after: Option<(i64, &str)>,
     limit: i64,
 ) -> Result<Vec<BillOrder>, Error> {
@@ -235,7 +235,7 @@ fn order(row: FactsTuple) -> Result<BillOrder, Error> {
 }
 
 /// How many orders a bill has, those of the institution's own bills included.
-pub fn order_count(tx: &mut Tx<'_>, bill: &BillRow) -> Result<i64, Error> {
+pub fn order_count(tx: &mut Tx<'_>, bill: &KeptBill) -> Result<i64, Error> {
     Ok(bill_order::table
         .filter(bill_order::business_date.eq(As(bill.business_date)))
         .filter(bill_order::institution_id.eq(bill.institution_id))
@@ -245,7 +245,7 @@ pub fn order_count(tx: &mut Tx<'_>, bill: &BillRow) -> Result<i64, Error> {
 }
 
 /// What a bill says altogether, by channel.
-pub fn billed(tx: &mut Tx<'_>, bill: &BillRow) -> Result<BTreeMap<String, Billed>, Error> {
+pub fn billed(tx: &mut Tx<'_>, bill: &KeptBill) -> Result<BTreeMap<String, Billed>, Error> {
     let rows: Vec<(String, i64, Fen, Fen, Fen)> = bill_order::table
         .filter(bill_order::business_date.eq(As(bill.business_date)))
         .filter(bill_order::institution_id.eq(bill.institution_id))

@@ -22,7 +22,7 @@ words!(DifferenceKind);
 /// A bill that was kept as evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = bill)]
-pub struct BillRow {
+pub struct KeptBill {
     /// Internal key.
     pub id: BillId,
     /// Whose bill.
@@ -46,16 +46,16 @@ pub(super) fn add_bill(
     tx: &mut Tx<'_>,
     id: BillId,
     file: &crate::exchange::ExchangedFile,
-) -> Result<BillRow, Error> {
+) -> Result<KeptBill, Error> {
     diesel::insert_into(bill::table)
         .values((
             bill::id.eq(id),
             bill::institution_id.eq(file.institution_id),
-            bill::business_date.eq(file.business_date),
+            bill::business_date.eq(As(file.business_date)),
             bill::file_id.eq(file.id),
-            bill::sha256.eq(&file.sha256),
+            bill::sha256.eq(As(file.sha256)),
             bill::orders.eq(file.orders),
-            bill::total_paid.eq(file.total),
+            bill::total_paid.eq(As(file.total)),
             bill::recorded_at.eq(file.recorded_at),
         ))
         .execute(tx.conn())?;
@@ -63,17 +63,17 @@ pub(super) fn add_bill(
 }
 
 /// The bill of this key.
-pub fn bill_by_id(tx: &mut Tx<'_>, id: BillId) -> Result<BillRow, Error> {
-    Ok(bill::table.find(id).select(BillRow::as_select()).first(tx.conn())?)
+pub fn bill_by_id(tx: &mut Tx<'_>, id: BillId) -> Result<KeptBill, Error> {
+    Ok(bill::table.find(id).select(KeptBill::as_select()).first(tx.conn())?)
 }
 
 /// The bills of a day, oldest first.
-pub fn bills(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<Vec<BillRow>, Error> {
+pub fn bills(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<Vec<KeptBill>, Error> {
     Ok(bill::table
         .filter(bill::institution_id.eq(institution))
         .filter(bill::business_date.eq(As(day)))
         .order(bill::id.asc())
-        .select(BillRow::as_select())
+        .select(KeptBill::as_select())
         .load(tx.conn())?)
 }
 
@@ -148,7 +148,12 @@ pub(super) fn ours(
 }
 
 /// Our payments of a bill's day that the bill lacks, after an order's key, at most `limit`.
-pub(super) fn missing(tx: &mut Tx<'_>, of: &BillRow, after: OrderId, limit: i64) -> Result<Vec<Ours>, Error> {
+pub(super) fn missing(
+    tx: &mut Tx<'_>,
+    of: &KeptBill,
+    after: OrderId,
+    limit: i64,
+) -> Result<Vec<Ours>, Error> {
     let theirs = bill_order::table
         .filter(bill_order::business_date.eq(As(of.business_date)))
         .filter(bill_order::institution_id.eq(of.institution_id))
@@ -277,7 +282,7 @@ pub fn days_of(
 
 /// Orders of a bill that may stand in another day's bill too, by that day: either bill differs from our record of the
 /// order then, because a payment of ours has one day.
-pub fn elsewhere(tx: &mut Tx<'_>, of: &BillRow) -> Result<HashMap<BusinessDay, Vec<String>>, Error> {
+pub fn elsewhere(tx: &mut Tx<'_>, of: &KeptBill) -> Result<HashMap<BusinessDay, Vec<String>>, Error> {
     let theirs = bill_order::table
         .filter(bill_order::business_date.eq(As(of.business_date)))
         .filter(bill_order::institution_id.eq(of.institution_id))

@@ -31,7 +31,7 @@ pub struct Preview {
 
 /// The institution's newest bundle that was issued at or before `at`: what it has approved.
 pub fn bundle_at(tx: &mut Tx<'_>, institution: InstitutionId, at: Instant) -> Result<Option<Bundle>, Error> {
-    let row = approvals::newest(tx, institution.get(), clock::micros(at))?;
+    let row = approvals::newest(tx, institution, clock::micros(at))?;
     row.map(|row| approvals::parse_bundle("the bundle in force", &row.body)).transpose()
 }
 
@@ -45,15 +45,15 @@ pub fn shared_bundle_at(
     institution: InstitutionId,
     at: Instant,
 ) -> Result<Option<Arc<Bundle>>, Error> {
-    static READ: Mutex<VecDeque<(String, Arc<Bundle>)>> = Mutex::new(VecDeque::new());
-    let Some((sha256, _)) = approvals::newest_key(tx, institution.get(), clock::micros(at))? else {
+    static READ: Mutex<VecDeque<(Digest, Arc<Bundle>)>> = Mutex::new(VecDeque::new());
+    let Some((sha256, _)) = approvals::newest_key(tx, institution, clock::micros(at))? else {
         return Ok(None);
     };
     let read = || READ.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, bundle)) = read().iter().find(|(digest, _)| *digest == sha256) {
         return Ok(Some(Arc::clone(bundle)));
     }
-    let row = approvals::by_digest(tx, institution.get(), &sha256)?.ok_or(Error::NotFound)?;
+    let row = approvals::by_digest(tx, institution, sha256)?.ok_or(Error::NotFound)?;
     let bundle = Arc::new(approvals::parse_bundle("the bundle in force", &row.body)?);
     let mut read = read();
     read.push_front((sha256, Arc::clone(&bundle)));

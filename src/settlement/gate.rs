@@ -90,9 +90,9 @@ impl fmt::Display for Missing {
 }
 
 impl Missing {
-    fn of(need: Need, file: &ExchangedFile) -> Result<Self, Error> {
-        let day = super::business_day(file.business_date)?;
-        Ok(Self { need, day, file: Some(file.name.clone()), lines: Vec::new(), open: 0 })
+    fn of(need: Need, file: &ExchangedFile) -> Self {
+        let (day, file) = (file.business_date, Some(file.name.clone()));
+        Self { need, day, file, lines: Vec::new(), open: 0 }
     }
 }
 
@@ -113,14 +113,18 @@ pub fn due_day(now: Instant) -> BusinessDay {
 }
 
 /// What keeps an institution's newest due day from being settled; none where it is settled or goes on by itself.
-pub fn stands_still(tx: &mut Tx<'_>, institution: i64, now: Instant) -> Result<Option<Still>, Error> {
+pub fn stands_still(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    now: Instant,
+) -> Result<Option<Still>, Error> {
     let day = due_day(now);
     let first = exchange::first(tx, institution, DocumentKind::Apr)?;
-    if first.is_none_or(|first| first.business_date > day.to_i32()) {
+    if first.is_none_or(|first| first.business_date > day) {
         return Ok(None);
     }
     if let Some((last, _)) = exchange::last_valid(tx, institution, KIND)?
-        && last.business_date >= day.to_i32()
+        && last.business_date >= day
     {
         return Ok(None);
     }
@@ -130,12 +134,13 @@ pub fn stands_still(tx: &mut Tx<'_>, institution: i64, now: Instant) -> Result<O
 
 /// What is missing; the gate is open when nothing is. A settlement takes in every file up to its day that none
 /// before it lists, so each of these must be executed: an earlier day that is closed keeps the later ones closed.
-pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<Missing>, Error> {
+pub fn gate(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
-    let of = InstitutionId::new(institution);
     // The bill is posted before its orders are split: a cut that was stopped in between has no file, and a day without
     // orders has one.
-    if ledger::state(tx, of, day)? == CustodyState::Open || splits::recorded(tx, of, day)?.is_empty() {
+    if ledger::state(tx, institution, day)? == CustodyState::Open
+        || splits::recorded(tx, institution, day)?.is_empty()
+    {
         missing.push(Missing { need: Need::Cut, day, file: None, lines: Vec::new(), open: 0 });
     }
     let (mut void_days, mut told) = (BTreeSet::new(), 0_usize);
@@ -143,14 +148,14 @@ pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<M
         let need = match standing.state {
             FileState::Executed => continue,
             FileState::Rejected => {
-                void_days.insert(super::business_day(file.business_date)?);
+                void_days.insert(file.business_date);
                 continue;
             }
             FileState::Published => Need::First,
             FileState::Accepted | FileState::PartlyAnswered => Need::Final,
             FileState::ExecutedWithFailures | FileState::Bounced => Need::Failed,
         };
-        let mut one = Missing { open: open_of(&standing), ..Missing::of(need, &file)? };
+        let mut one = Missing { open: open_of(&standing), ..Missing::of(need, &file) };
         if matches!(need, Need::Final | Need::Failed) && told < TOLD {
             told = told.saturating_add(1);
             one.lines = waiting_lines(tx, &file, &standing)?;
@@ -158,15 +163,15 @@ pub fn gate(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Vec<M
         missing.push(one);
     }
     for day in void_days {
-        let (live, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
+        let (live, void) = splits::standing(tx, institution, day)?;
         if let Some(file) = unrepeated(tx, &live, &void)? {
-            missing.push(Missing::of(Need::Repeat, file)?);
+            missing.push(Missing::of(Need::Repeat, file));
         }
     }
     if let Some((last, standing)) = exchange::last_valid(tx, institution, KIND)?
         && standing.state == FileState::Published
     {
-        missing.push(Missing::of(Need::Previous, &last)?);
+        missing.push(Missing::of(Need::Previous, &last));
     }
     Ok(missing)
 }
@@ -177,8 +182,8 @@ const fn open_of(standing: &Standing) -> i64 {
 }
 
 /// Whether orders of a void file stand in no valid file of the day yet: cutting again repeats them.
-pub fn must_repeat(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<bool, Error> {
-    let (live, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
+pub fn must_repeat(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<bool, Error> {
+    let (live, void) = splits::standing(tx, institution, day)?;
     Ok(unrepeated(tx, &live, &void)?.is_some())
 }
 
@@ -188,7 +193,7 @@ fn unrepeated<'a>(
     live: &[ExchangedFile],
     void: &'a [ExchangedFile],
 ) -> Result<Option<&'a ExchangedFile>, Error> {
-    let ids: Vec<FileId> = live.iter().map(|file| FileId::new(file.id)).collect();
+    let ids: Vec<FileId> = live.iter().map(|file| file.id).collect();
     for file in void {
         if live.is_empty() || !splits::lists_all(tx, &ids, file)? {
             return Ok(Some(file));
@@ -198,13 +203,17 @@ fn unrepeated<'a>(
 }
 
 /// The valid settlement of a day, if there is one.
-pub fn settled(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Option<ExchangedFile>, Error> {
-    let of_day = exchange::standing_of_day(tx, institution, KIND, day.to_i32())?;
+pub fn settled(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    day: BusinessDay,
+) -> Result<Option<ExchangedFile>, Error> {
+    let of_day = exchange::standing_of_day(tx, institution, KIND, day)?;
     let valid = of_day.into_iter().find(|(_, standing)| standing.state != FileState::Rejected);
     Ok(valid.map(|(file, _)| file))
 }
 
 /// All settlements that are not void, in order of publication.
-pub fn valid(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<ExchangedFile>, Error> {
+pub fn valid(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Vec<ExchangedFile>, Error> {
     exchange::valid(tx, institution, KIND)
 }

@@ -19,14 +19,7 @@ pub use store::{Input, LineKind, SettlementLine, answers_to, inputs, lines, line
 pub use waiting::{WaitingLine, waiting_lines};
 pub use waits::Waits;
 
-use crate::error::Error;
 use crate::exchange::DocumentKind;
-use crate::kernel::calendar::BusinessDay;
 
 /// What a settlement file is.
 const KIND: DocumentKind = DocumentKind::Stl;
-
-/// A day as files keep it, yyyymmdd.
-pub fn business_day(day: i32) -> Result<BusinessDay, Error> {
-    BusinessDay::from_i32(day).ok_or_else(|| Error::Internal("a stored day".into()))
-}

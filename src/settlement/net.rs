@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::store::{self, Input, LineKind, SettlementLine};
 use super::{KIND, stl};
 use crate::db::Tx;
-use crate::db::columns::InstitutionId;
+use crate::db::columns::{FileId, InstitutionId};
 use crate::error::{Code, Error};
 use crate::exchange::{self, DocumentKind, ExchangedFile};
 use crate::kernel::approvals::Bundle;
@@ -14,6 +14,9 @@ use crate::kernel::file::stl::StlSums;
 use crate::kernel::money::Fen;
 use crate::kernel::netting::{Net, Terms, is_empty, net};
 use crate::{rules, splits};
+
+/// Of rows whose settlement has no key yet.
+const UNWRITTEN: FileId = FileId::new(0);
 
 /// A receiver's sums and how many orders they come from.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,18 +28,22 @@ struct Position {
 /// What a settlement takes in, and what each receiver has in it.
 pub(super) struct Gathered {
     /// I lines without the STL's key, each with its file's kind and key.
-    listed: Vec<(DocumentKind, i64, Input)>,
+    listed: Vec<(DocumentKind, FileId, Input)>,
     /// Every file that it is made over, the void ones too.
-    over: Vec<i64>,
+    over: Vec<FileId>,
     /// Settlements whose results it lists.
-    requeued: BTreeSet<i64>,
+    requeued: BTreeSet<FileId>,
     positions: BTreeMap<String, Position>,
-    days: BTreeSet<i32>,
+    days: BTreeSet<BusinessDay>,
 }
 
 /// Takes in every SPL up to the day that was accepted and every final result that requeues, as far as no valid
 /// settlement before listed them, and what the settlement before carried.
-pub(super) fn gather(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Gathered, Error> {
+pub(super) fn gather(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    day: BusinessDay,
+) -> Result<Gathered, Error> {
     let mut gathered = Gathered {
         listed: Vec::new(),
         over: Vec::new(),
@@ -54,7 +61,7 @@ pub(super) fn gather(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Res
     if let Some((last, _)) = exchange::last_valid(tx, institution, KIND)? {
         for line in store::carried(tx, last.id)? {
             let position = gathered.positions.entry(line.receiver).or_default();
-            position.sums.carried_in = Fen::new(line.amount);
+            position.sums.carried_in = line.amount;
         }
     }
     Ok(gathered)
@@ -64,34 +71,33 @@ impl Gathered {
     fn take_split(&mut self, tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<(), Error> {
         for total in splits::receiver_totals(tx, file)? {
             let position = self.positions.entry(total.receiver).or_default();
-            add(&mut position.sums.splits, total.total.get())?;
+            add(&mut position.sums.splits, total.total)?;
             position.orders = position.orders.checked_add(total.orders).ok_or_else(overflow)?;
         }
         self.days.insert(file.business_date);
-        let (name, sha256) = (file.name.clone(), file.sha256.clone());
-        let input = Input { file_id: 0, name, sha256, total: file.total };
+        let (name, sha256) = (file.name.clone(), file.sha256);
+        let input = Input { file_id: UNWRITTEN, name, sha256, total: file.total };
         self.listed.push((file.kind, file.id, input));
         Ok(())
     }
 
     /// The whole amount of a line that failed or bounced goes back to its receiver; a void settlement's lines were
     /// never paid out, so its results requeue nothing.
-    fn take_requeued(&mut self, tx: &mut Tx<'_>, institution: i64) -> Result<(), Error> {
+    fn take_requeued(&mut self, tx: &mut Tx<'_>, institution: InstitutionId) -> Result<(), Error> {
         let requeued = exchange::requeued(tx, institution)?;
-        let keys: Vec<(i64, i32)> = requeued.iter().map(|one| (one.stl.get(), one.n)).collect();
+        let keys: Vec<(FileId, i32)> = requeued.iter().map(|one| (one.stl, one.n)).collect();
         let lines = store::settled_lines(tx, &keys)?;
         for one in requeued {
-            let line = lines.get(&(one.stl.get(), one.n)).ok_or(Error::NotFound)?;
+            let line = lines.get(&(one.stl, one.n)).ok_or(Error::NotFound)?;
             let position = self.positions.entry(line.receiver.clone()).or_default();
             add(&mut position.sums.requeued, line.amount)?;
-            self.requeued.insert(one.stl.get());
-            match self.listed.last_mut().filter(|(_, id, _)| *id == one.ret.get()) {
-                Some((_, _, input)) => {
-                    input.total = input.total.checked_add(line.amount).ok_or_else(overflow)?
-                }
+            self.requeued.insert(one.stl);
+            match self.listed.last_mut().filter(|(_, id, _)| *id == one.ret) {
+                Some((_, _, input)) => add(&mut input.total, line.amount)?,
                 None => {
-                    let input = Input { file_id: 0, name: one.name, sha256: one.sha256, total: line.amount };
-                    self.listed.push((DocumentKind::Ret, one.ret.get(), input));
+                    let input =
+                        Input { file_id: UNWRITTEN, name: one.name, sha256: one.sha256, total: line.amount };
+                    self.listed.push((DocumentKind::Ret, one.ret, input));
                 }
             }
         }
@@ -99,12 +105,12 @@ impl Gathered {
     }
 
     /// Every split file that the settlement is made over, and the settlements whose results it lists.
-    pub fn over(&self) -> (&[i64], Vec<i64>) {
+    pub fn over(&self) -> (&[FileId], Vec<FileId>) {
         (&self.over, self.requeued.iter().copied().collect())
     }
 
-    /// Business days of the split files, yyyymmdd.
-    pub fn days(&self) -> impl Iterator<Item = i32> + '_ {
+    /// Business days of the split files.
+    pub fn days(&self) -> impl Iterator<Item = BusinessDay> + '_ {
         self.days.iter().copied()
     }
 
@@ -140,14 +146,14 @@ impl Gathered {
                     line.n = exchange::row_number(settled)?;
                     line.inst_receiver_no = Some(terms.inst_receiver_no.to_owned());
                     line.role = Some(terms.role.to_owned());
-                    line.settle_date = Some(date.to_i32());
+                    line.settle_date = Some(date);
                     line.settlement_id = Some(stl::settlement_id(&line, name)?);
                 }
                 Net::Carry(reason) => {
                     carried = carried.saturating_add(1);
                     line.n = exchange::row_number(carried)?;
                     line.kind = LineKind::Carried;
-                    line.reason = Some(reason.as_str().to_owned());
+                    line.reason = Some(reason);
                 }
             }
             lines.push(line);
@@ -159,27 +165,27 @@ impl Gathered {
 fn line_of(receiver: &str, position: &Position, amount: Fen) -> SettlementLine {
     let StlSums { splits, returns, debts, carried_in, requeued } = position.sums;
     SettlementLine {
-        file_id: 0,
+        file_id: UNWRITTEN,
         n: 0,
         kind: LineKind::Settled,
         settlement_id: None,
         receiver: receiver.to_owned(),
         inst_receiver_no: None,
         role: None,
-        splits: splits.get(),
-        returns: returns.get(),
-        debts: debts.get(),
-        carried_in: carried_in.get(),
-        requeued: requeued.get(),
-        amount: amount.get(),
+        splits,
+        returns,
+        debts,
+        carried_in,
+        requeued,
+        amount,
         order_count: position.orders,
         settle_date: None,
         reason: None,
     }
 }
 
-fn add(sum: &mut Fen, fen: i64) -> Result<(), Error> {
-    *sum = sum.checked_add(Fen::new(fen)).ok_or_else(overflow)?;
+fn add(sum: &mut Fen, fen: Fen) -> Result<(), Error> {
+    *sum = sum.checked_add(fen).ok_or_else(overflow)?;
     Ok(())
 }
 
@@ -188,7 +194,7 @@ fn overflow() -> Error {
 }
 
 /// The newest bundle at a file's time.
-pub(super) fn bundle_at(tx: &mut Tx<'_>, institution: i64, at: Instant) -> Result<Bundle, Error> {
-    let bundle = rules::bundle_at(tx, InstitutionId::new(institution), at)?;
+pub(super) fn bundle_at(tx: &mut Tx<'_>, institution: InstitutionId, at: Instant) -> Result<Bundle, Error> {
+    let bundle = rules::bundle_at(tx, institution, at)?;
     bundle.ok_or_else(|| Error::refused(Code::NoBundle, format!("no {KIND} can be made")))
 }

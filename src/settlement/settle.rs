@@ -26,10 +26,11 @@ pub struct SettleReport {
 /// settlement is made anew under the next `seq`.
 pub async fn settle(db: &Db, clock: &Clock, desk: &Desk, day: BusinessDay) -> Result<SettleReport, Error> {
     let (here, at, now) = (desk.clone(), clock.instant(), clock.now());
+    let institution = InstitutionId::new(desk.institution.id);
     let (file, made) = db
         .write(move |tx| {
-            exchange::lock_chain(tx, here.institution.id)?;
-            match settled(tx, here.institution.id, day)? {
+            exchange::lock_chain(tx, institution)?;
+            match settled(tx, institution, day)? {
                 Some(file) => Ok((file, false)),
                 None => Ok((make(tx, &here, day, at, now)?, true)),
             }
@@ -42,10 +43,9 @@ pub async fn settle(db: &Db, clock: &Clock, desk: &Desk, day: BusinessDay) -> Re
 
 /// Publishes every file of the day whose `.ok` is missing, the same bytes: a crash left it recorded only.
 pub fn publish_again(tx: &mut Tx<'_>, desk: &Desk, day: BusinessDay) -> Result<(), Error> {
-    let settlements = exchange::of_day(tx, desk.institution.id, KIND, day.to_i32())?;
-    for file in
-        splits::recorded(tx, InstitutionId::new(desk.institution.id), day)?.into_iter().chain(settlements)
-    {
+    let institution = InstitutionId::new(desk.institution.id);
+    let settlements = exchange::of_day(tx, institution, KIND, day)?;
+    for file in splits::recorded(tx, institution, day)?.into_iter().chain(settlements) {
         if exchange::is_published(&desk.folder.out(day), &file.name) {
             continue;
         }
@@ -67,28 +67,25 @@ fn make(
     at: Instant,
     now: i64,
 ) -> Result<ExchangedFile, Error> {
-    let institution = &desk.institution;
-    may_settle(tx, institution.id, day)?;
-    let bundle = bundle_at(tx, institution.id, at)?;
-    let made = exchange::of_day(tx, institution.id, KIND, day.to_i32())?.len();
+    let (of, institution) = (&desk.institution, InstitutionId::new(desk.institution.id));
+    may_settle(tx, institution, day)?;
+    let bundle = bundle_at(tx, institution, at)?;
+    let made = exchange::of_day(tx, institution, KIND, day)?.len();
     let name = FileName {
         kind: FileKind::Stl,
-        inst: institution.code.clone(),
-        plat: institution.platform_code.clone(),
+        inst: of.code.clone(),
+        plat: of.platform_code.clone(),
         day,
         seq: u16::try_from(made.saturating_add(1))
             .map_err(|_| Error::Internal("too many settlements of a day".into()))?,
     };
-    let gathered = gather(tx, institution.id, day)?;
+    let gathered = gather(tx, institution, day)?;
     let (mut inputs, mut lines) = (gathered.inputs(), gathered.lines(&bundle, &name, at)?);
-    let prev = match exchange::last(tx, institution.id, KIND)? {
-        None => Digest::ZERO,
-        Some(last) => last.sha256.parse().map_err(|_| Error::Internal("a stored digest".into()))?,
-    };
+    let prev = exchange::last(tx, institution, KIND)?.map_or(Digest::ZERO, |last| last.sha256);
     let header = stl::header(name, at, bundle.digest(), prev, &lines)?;
     let out = exchange::stage(&desk.folder.out(day), &header.name.to_string())?;
     let (digest, size) = stl::write(out, &header, &inputs, &lines)?;
-    let new = new_file(institution.id, &header, digest, size, now);
+    let new = new_file(institution, &header, digest, size, now);
     let file = exchange::record_ours(tx, None, &new, i64::from(header.settled), true)?;
     for input in &mut inputs {
         input.file_id = file.id;
@@ -104,9 +101,9 @@ fn make(
     Ok(file)
 }
 
-fn may_settle(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<(), Error> {
+fn may_settle(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<(), Error> {
     if let Some((last, _)) = exchange::last_valid(tx, institution, KIND)?
-        && last.business_date > day.to_i32()
+        && last.business_date > day
     {
         return Err(Error::refused(Code::SettledLater, format!("{} stands after {day}", last.name)));
     }
@@ -118,21 +115,21 @@ fn may_settle(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<(),
     Err(Error::refused(Code::GateClosed, format!("{day}: {}", told.join("; "))))
 }
 
-fn new_file(institution: i64, header: &StlHeader, digest: Digest, size: i64, now: i64) -> NewFile {
+fn new_file(institution: InstitutionId, header: &StlHeader, digest: Digest, size: i64, now: i64) -> NewFile {
     NewFile {
         institution_id: institution,
         direction: Direction::Out,
         kind: KIND,
         name: header.name.to_string(),
-        business_date: header.name.day.to_i32(),
+        business_date: header.name.day,
         seq: i32::from(header.name.seq),
-        sha256: digest.to_string(),
+        sha256: digest,
         size,
         orders: i64::from(header.settled),
         lines: i64::from(header.carried),
-        total: header.total.get(),
-        previous_sha256: Some(header.prev.to_string()),
-        approvals_sha256: Some(header.approvals.to_string()),
+        total: header.total,
+        previous_sha256: Some(header.prev),
+        approvals_sha256: Some(header.approvals),
         created_at: micros(header.created_at),
         recorded_at: now,
     }

@@ -7,12 +7,10 @@ use crate::clock::instant;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::exchange::{ExchangedFile, broken_record};
-use crate::kernel::calendar::{BusinessDay, Instant};
+use crate::kernel::calendar::Instant;
 use crate::kernel::digest::Digest;
 use crate::kernel::file::FileName;
-use crate::kernel::file::stl::{
-    CarryReason, StlCarried, StlHeader, StlInput, StlRecord, StlSettled, StlSums, StlWriter,
-};
+use crate::kernel::file::stl::{StlCarried, StlHeader, StlInput, StlRecord, StlSettled, StlSums, StlWriter};
 use crate::kernel::money::Fen;
 
 /// The header of a settlement of these lines.
@@ -24,7 +22,7 @@ pub(super) fn header(
     lines: &[SettlementLine],
 ) -> Result<StlHeader, Error> {
     let settled = || lines.iter().filter(|line| line.kind == LineKind::Settled);
-    let total = Fen::sum(settled().map(|line| Fen::new(line.amount))).ok_or_else(broken)?;
+    let total = Fen::sum(settled().map(|line| line.amount)).ok_or_else(broken)?;
     let count = settled().count();
     Ok(StlHeader {
         name,
@@ -46,11 +44,8 @@ pub(super) fn write(
 ) -> Result<(Digest, i64), Error> {
     let mut writer = StlWriter::new(BufWriter::new(out), header.clone()).map_err(broken_record)?;
     for input in inputs {
-        let record = StlRecord::Input(StlInput {
-            name: input.name.clone(),
-            digest: input.sha256.parse().map_err(|_| broken())?,
-            total: Fen::new(input.total),
-        });
+        let record =
+            StlRecord::Input(StlInput { name: input.name.clone(), digest: input.sha256, total: input.total });
         writer.record(&record).map_err(broken_record)?;
     }
     for line in lines {
@@ -65,19 +60,18 @@ pub(super) fn write(
 
 /// Writes a recorded settlement again from its rows.
 pub(super) fn write_recorded(tx: &mut Tx<'_>, file: &ExchangedFile, out: File) -> Result<Digest, Error> {
-    let digest = |text: &Option<String>| text.as_deref().and_then(|t| t.parse().ok()).ok_or_else(broken);
     let inputs = store::inputs(tx, file.id, file.institution_id)?;
     let mut lines = store::lines(tx, file.id)?;
     lines.sort_unstable_by(|a, b| a.receiver.cmp(&b.receiver));
     let name = FileName::parse(&file.name).ok_or_else(broken)?;
-    let (approvals, prev) = (digest(&file.approvals_sha256)?, digest(&file.previous_sha256)?);
+    let (approvals, prev) =
+        (file.approvals_sha256.ok_or_else(broken)?, file.previous_sha256.ok_or_else(broken)?);
     let header = header(name, instant(file.created_at), approvals, prev, &lines)?;
     Ok(write(out, &header, &inputs, &lines)?.0)
 }
 
 fn record(line: &SettlementLine) -> Result<StlRecord, Error> {
-    let Some(reason) = &line.reason else { return settled(line).map(StlRecord::Settled) };
-    let reason = CarryReason::parse(reason).ok_or_else(broken)?;
+    let Some(reason) = line.reason else { return settled(line).map(StlRecord::Settled) };
     Ok(StlRecord::Carried(StlCarried { receiver: line.receiver.clone(), sums: sums(line), reason }))
 }
 
@@ -89,17 +83,17 @@ fn settled(line: &SettlementLine) -> Result<StlSettled, Error> {
         role: line.role.clone().ok_or_else(broken)?,
         sums: sums(line),
         order_count: u32::try_from(line.order_count).map_err(|_| broken())?,
-        settle_date: line.settle_date.and_then(BusinessDay::from_i32).ok_or_else(broken)?,
+        settle_date: line.settle_date.ok_or_else(broken)?,
     })
 }
 
 fn sums(line: &SettlementLine) -> StlSums {
     StlSums {
-        splits: Fen::new(line.splits),
-        returns: Fen::new(line.returns),
-        debts: Fen::new(line.debts),
-        carried_in: Fen::new(line.carried_in),
-        requeued: Fen::new(line.requeued),
+        splits: line.splits,
+        returns: line.returns,
+        debts: line.debts,
+        carried_in: line.carried_in,
+        requeued: line.requeued,
     }
 }
 

@@ -18,10 +18,9 @@ use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::spl::{SplHeader, SplOrder, SplRecord, SplUnsplit, SplWriter};
 use crate::kernel::file::{FileName, MAX_ORDERS};
-use crate::kernel::money::Fen;
 use crate::kernel::state::FileState;
 use crate::ledger;
-use crate::reconciliation::{self, BillRow};
+use crate::reconciliation::{self, KeptBill};
 use crate::rules;
 
 pub(super) const KIND: DocumentKind = DocumentKind::Spl;
@@ -142,7 +141,7 @@ pub async fn cut(
     };
     db.read(move |tx| {
         Ok(CutReport {
-            files: exchange::of_day(tx, institution.get(), KIND, day.to_i32())?,
+            files: exchange::of_day(tx, institution, KIND, day)?,
             made: left.saturating_add(made),
             orders: reconciliation::order_count(tx, &bill)?,
             differences: reconciliation::day_difference_count(tx, institution, day)?,
@@ -152,12 +151,12 @@ pub async fn cut(
 }
 
 /// Brings the ledger to what the bill says, once it agrees with the payments that we know of.
-fn post(tx: &mut Tx<'_>, bill: &BillRow, day: BusinessDay, now: i64) -> Result<(), Error> {
+fn post(tx: &mut Tx<'_>, bill: &KeptBill, day: BusinessDay, now: i64) -> Result<(), Error> {
     let institution = bill.institution_id;
     if let Some(broken) = ledger::day_breaks(tx, institution, day)?.first() {
         return Err(Error::refused(Code::LedgerBroken, broken.clone()));
     }
-    let evidence = exchange::by_id(tx, bill.file_id.get())?.name;
+    let evidence = exchange::by_id(tx, bill.file_id)?.name;
     let billed = reconciliation::billed(tx, bill)?;
     ledger::billed(tx, institution, day, &billed, &evidence, now)?;
     ledger::cut(tx, institution, day, &evidence, now)
@@ -167,7 +166,7 @@ fn post(tx: &mut Tx<'_>, bill: &BillRow, day: BusinessDay, now: i64) -> Result<(
 pub fn cut_loaded(
     db: &Db,
     desk: &Desk,
-    bill: &BillRow,
+    bill: &KeptBill,
     at: Instant,
     now: i64,
     cutting: &Cutting,
@@ -206,7 +205,7 @@ fn resume(db: &Db, desk: &Desk, day: BusinessDay, now: i64, cutting: &Cutting) -
     let plan = db.read_blocking(|tx| {
         let cuts = store::cuts(tx, institution, day)?;
         let Some(last) = cuts.last().filter(|last| last.more) else { return Ok(None) };
-        let bundle = approvals::by_digest(tx, institution.get(), &last.approvals_sha256.to_string())?
+        let bundle = approvals::by_digest(tx, institution, last.approvals_sha256)?
             .ok_or_else(|| Error::Internal(format!("the bundle of the cut of {day} is not kept")))?;
         let bundle = approvals::parse_bundle("the bundle of the cut", &bundle.body)?;
         let bill = reconciliation::bill_by_id(tx, last.bill_id)?;
@@ -225,8 +224,8 @@ pub fn recorded(
     institution: InstitutionId,
     day: BusinessDay,
 ) -> Result<Vec<ExchangedFile>, Error> {
-    let of_day = exchange::standing_of_day(tx, institution.get(), KIND, day.to_i32())?;
-    let complete = of_day.into_iter().filter(|(_, standing)| standing.run_complete == 1);
+    let of_day = exchange::standing_of_day(tx, institution, KIND, day)?;
+    let complete = of_day.into_iter().filter(|(_, standing)| standing.run_complete);
     Ok(complete.map(|(file, _)| file).collect())
 }
 
@@ -250,7 +249,7 @@ pub fn standing(
     institution: InstitutionId,
     day: BusinessDay,
 ) -> Result<(Vec<ExchangedFile>, Vec<ExchangedFile>), Error> {
-    let of_day = exchange::standing_of_day(tx, institution.get(), KIND, day.to_i32())?;
+    let of_day = exchange::standing_of_day(tx, institution, KIND, day)?;
     let (void, live): (Vec<_>, Vec<_>) =
         of_day.into_iter().partition(|(_, standing)| standing.state == FileState::Rejected);
     let files = |found: Vec<(ExchangedFile, _)>| found.into_iter().map(|(file, _)| file).collect();
@@ -259,7 +258,7 @@ pub fn standing(
 
 /// An order stands in the files of one day only. A payment of ours has one day, so that only orders can be told twice
 /// whose bill differs from our record on one of the days.
-fn told_once(tx: &mut Tx<'_>, bill: &BillRow, day: BusinessDay) -> Result<(), Error> {
+fn told_once(tx: &mut Tx<'_>, bill: &KeptBill, day: BusinessDay) -> Result<(), Error> {
     for (other, numbers) in reconciliation::elsewhere(tx, bill)? {
         for numbers in numbers.chunks(500) {
             if let Some(twice) = store::told_on(tx, bill.institution_id, other, numbers)? {
@@ -278,10 +277,10 @@ pub fn recompute(tx: &mut Tx<'_>, file: &ExchangedFile, out: File) -> Result<Dig
         name: FileName::parse(&file.name).ok_or_else(|| broken("name"))?,
         orders: u32::try_from(file.orders).map_err(Error::internal)?,
         lines: u32::try_from(file.lines).map_err(Error::internal)?,
-        total: Fen::new(file.total),
+        total: file.total,
         created_at: clock::instant(file.created_at),
-        approvals: digest(file.approvals_sha256.as_deref().ok_or_else(|| broken("bundle"))?)?,
-        prev: digest(file.previous_sha256.as_deref().ok_or_else(|| broken("prev"))?)?,
+        approvals: file.approvals_sha256.ok_or_else(|| broken("bundle"))?,
+        prev: file.previous_sha256.ok_or_else(|| broken("prev"))?,
     };
     let mut writer = SplWriter::new(BufWriter::new(out), header).map_err(broken_record)?;
     let mut after = 0;
@@ -330,8 +329,4 @@ fn records(entry: &Entry, mut take: impl FnMut(&SplRecord<'_>) -> Result<(), Err
         (None, None) => return Err(Error::Internal(format!("the rule of {inst_order_no} is not kept"))),
     }
     lines.into_iter().try_for_each(|line| take(&SplRecord::Line(line)))
-}
-
-pub(super) fn digest(text: &str) -> Result<Digest, Error> {
-    text.parse().map_err(|_| Error::Internal("a stored digest".into()))
 }

@@ -16,7 +16,7 @@ use crate::kernel::approvals::Bundle;
 use crate::kernel::bill::BillOrder;
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
-use crate::reconciliation::{self, BillRow};
+use crate::reconciliation::{self, KeptBill};
 use crate::rules;
 
 /// Orders that are read at once; memory holds a few times as many.
@@ -27,7 +27,7 @@ const BETWEEN: usize = 2;
 /// What all files of one run have in common.
 pub(super) struct Plan {
     pub day: BusinessDay,
-    pub bill: BillRow,
+    pub bill: KeptBill,
     pub bundle: Bundle,
     /// The header's time.
     pub created_at: Instant,
@@ -44,15 +44,14 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(
         tx: &mut Tx<'_>,
-        bill: &BillRow,
+        bill: &KeptBill,
         bundle: Bundle,
         created_at: Instant,
         most: u32,
     ) -> Result<Self, Error> {
         let day = bill.business_date;
         let (live, void) = standing(tx, bill.institution_id, day)?;
-        let ids =
-            |files: &[ExchangedFile]| files.iter().map(|file| FileId::new(file.id)).collect::<Vec<FileId>>();
+        let ids = |files: &[ExchangedFile]| files.iter().map(|file| file.id).collect::<Vec<FileId>>();
         let (live, mut known) = (ids(&live), ids(&void));
         known.extend(&live);
         known.sort_unstable();
@@ -62,7 +61,7 @@ impl Plan {
 }
 
 /// Some orders that the files must tell.
-pub(super) struct Page {
+pub(super) struct Untold {
     pub orders: Vec<BillOrder>,
     /// Those among them that stand as X in a file: they are told again only if they can be split now.
     pub waiting: HashSet<String>,
@@ -76,7 +75,7 @@ pub(super) fn run(
     now: i64,
     cutting: &Cutting,
 ) -> Result<Vec<ExchangedFile>, Error> {
-    let (to_propose, pages) = sync_channel::<Result<Page, Error>>(BETWEEN);
+    let (to_propose, pages) = sync_channel::<Result<Untold, Error>>(BETWEEN);
     let (to_write, batches) = sync_channel::<Result<Batch, Error>>(BETWEEN);
     let (back, used) = sync_channel::<Batch>(BETWEEN);
     thread::scope(|scope| {
@@ -92,7 +91,7 @@ pub(super) fn run(
 }
 
 /// Sends the orders that the files must tell, by (`paid_at`, `inst_order_no`).
-fn read(db: &Db, plan: &Plan, out: &SyncSender<Result<Page, Error>>) {
+fn read(db: &Db, plan: &Plan, out: &SyncSender<Result<Untold, Error>>) {
     let mut after: Option<(i64, String)> = None;
     loop {
         let from = after.take();
@@ -113,7 +112,7 @@ fn read(db: &Db, plan: &Plan, out: &SyncSender<Result<Page, Error>>) {
 }
 
 /// Leaves out what the day's files tell already.
-fn untold(tx: &mut Tx<'_>, plan: &Plan, mut orders: Vec<BillOrder>) -> Result<Page, Error> {
+fn untold(tx: &mut Tx<'_>, plan: &Plan, mut orders: Vec<BillOrder>) -> Result<Untold, Error> {
     let mut waiting = HashSet::new();
     if !plan.live.is_empty() {
         let numbers: Vec<&str> = orders.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
@@ -127,15 +126,14 @@ fn untold(tx: &mut Tx<'_>, plan: &Plan, mut orders: Vec<BillOrder>) -> Result<Pa
             }
         });
     }
-    Ok(Page { orders, waiting })
+    Ok(Untold { orders, waiting })
 }
 
 /// The files of the day as a writer finds them, whatever their state.
 pub(super) fn files_there(tx: &mut Tx<'_>, plan: &Plan) -> Result<Vec<FileId>, Error> {
     let bill = &plan.bill;
-    let files =
-        exchange::of_day(tx, bill.institution_id.get(), super::cut::KIND, bill.business_date.to_i32())?;
-    let mut ids: Vec<FileId> = files.iter().map(|file| FileId::new(file.id)).collect();
+    let files = exchange::of_day(tx, bill.institution_id, super::cut::KIND, bill.business_date)?;
+    let mut ids: Vec<FileId> = files.iter().map(|file| file.id).collect();
     ids.sort_unstable();
     Ok(ids)
 }

@@ -1,7 +1,7 @@
 //! The second thread of a cut: proposes every order's split and writes it down, as text and as rows.
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use super::pipeline::{Page, Plan};
+use super::pipeline::{Plan, Untold};
 use super::row_store::{NewRow, Rows};
 use crate::clock;
 use crate::db::Backend;
@@ -81,14 +81,14 @@ impl Batch {
 pub(super) fn run(
     plan: &Plan,
     backend: &Backend,
-    pages: Receiver<Result<Page, Error>>,
+    pages: Receiver<Result<Untold, Error>>,
     out: &SyncSender<Result<Batch, Error>>,
     used: &Receiver<Batch>,
 ) {
     let mut proposer = Proposer::new(plan, backend, used);
     for page in pages {
         let mut ready = Vec::new();
-        let outcome = page.and_then(|page| proposer.page(page, &mut ready));
+        let outcome = page.and_then(|page| proposer.propose(page, &mut ready));
         let sent = ready.into_iter().all(|batch| out.send(Ok(batch)).is_ok());
         if let Err(error) = outcome {
             let _ = out.send(Err(error));
@@ -144,7 +144,7 @@ impl<'a> Proposer<'a> {
         std::mem::replace(&mut self.batch, next)
     }
 
-    fn page(&mut self, page: Page, ready: &mut Vec<Batch>) -> Result<(), Error> {
+    fn propose(&mut self, page: Untold, ready: &mut Vec<Batch>) -> Result<(), Error> {
         for order in &page.orders {
             let number = &order.facts.inst_order_no;
             let draft = propose_draft(&self.plan.bundle, &order.facts).map_err(|fact| {

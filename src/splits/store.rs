@@ -16,7 +16,7 @@ use crate::kernel::file::ret::RetStatus;
 use crate::kernel::file::spl::{SplLine, shares};
 use crate::kernel::money::Fen;
 use crate::kernel::state::FileState;
-use crate::reconciliation::{self, BillRow, BilledOrder};
+use crate::reconciliation::{self, BilledOrder, KeptBill};
 
 /// Orders that are looked at in one query.
 const PAGE: i64 = 2000;
@@ -99,11 +99,6 @@ macro_rules! billed {
     };
 }
 
-/// The day of a file.
-fn day_of(file: &ExchangedFile) -> Result<BusinessDay, Error> {
-    BusinessDay::from_i32(file.business_date).ok_or_else(|| Error::Internal("a file's stored day".into()))
-}
-
 /// What files tell of orders by their numbers: `numbered!(institution, day, numbers)`. A number is found in its bill,
 /// and by its time in the files.
 macro_rules! numbered {
@@ -125,7 +120,7 @@ macro_rules! numbered {
 macro_rules! of {
     ($table:ident, $file:expr) => {
         $table::table
-            .filter($table::business_date.eq($file.business_date))
+            .filter($table::business_date.eq(As($file.business_date)))
             .filter($table::institution_id.eq($file.institution_id))
             .filter($table::file_id.eq($file.id))
     };
@@ -164,7 +159,7 @@ pub fn is_unfinished(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessD
 /// Which of these numbers files of the bill's day tell, and whether one of them tells the order as O.
 pub(super) fn told(
     tx: &mut Tx<'_>,
-    bill: &BillRow,
+    bill: &KeptBill,
     files: &[FileId],
     numbers: &[&str],
 ) -> Result<HashMap<String, bool>, Error> {
@@ -192,13 +187,12 @@ pub fn lists_all(tx: &mut Tx<'_>, files: &[FileId], of: &ExchangedFile) -> Resul
         let Some((last, _)) = page.last() else { return Ok(true) };
         after = *last;
         let numbers: Vec<&str> = page.iter().map(|(_, number)| number.as_str()).collect();
-        let told: HashSet<String> =
-            numbered!(tx, InstitutionId::new(of.institution_id), day_of(of)?, numbers)
-                .filter(split_order::file_id.eq_any(files))
-                .select(split_order::inst_order_no)
-                .load(tx.conn())?
-                .into_iter()
-                .collect();
+        let told: HashSet<String> = numbered!(tx, of.institution_id, of.business_date, numbers)
+            .filter(split_order::file_id.eq_any(files))
+            .select(split_order::inst_order_no)
+            .load(tx.conn())?
+            .into_iter()
+            .collect();
         if told.len() < page.len() {
             return Ok(false);
         }
@@ -256,7 +250,7 @@ pub fn entries(tx: &mut Tx<'_>, file: &ExchangedFile, after: i32, limit: i32) ->
     // Places and numbers are looked up by key, table by table: a plan for a join would read the whole day for a page.
     let rows: Vec<(SplitRow, Option<PickedRule>)> = split_order::table
         .left_join(rule_version::table.on(rule_version::id.nullable().eq(split_order::rule_id)))
-        .filter(split_order::business_date.eq(file.business_date))
+        .filter(split_order::business_date.eq(As(file.business_date)))
         .filter(split_order::institution_id.eq(file.institution_id))
         .filter(split_order::file_id.eq(file.id))
         .filter(split_order::n.gt(after))
@@ -268,7 +262,7 @@ pub fn entries(tx: &mut Tx<'_>, file: &ExchangedFile, after: i32, limit: i32) ->
     let Some(bill) = rows.first().map(|(order, _)| order.bill_id) else { return Ok(Vec::new()) };
     let numbers: Vec<&str> = rows.iter().map(|(order, _)| order.inst_order_no.as_str()).collect();
     let billed: Vec<BilledOrder> = bill_order::table
-        .filter(bill_order::business_date.eq(file.business_date))
+        .filter(bill_order::business_date.eq(As(file.business_date)))
         .filter(bill_order::institution_id.eq(file.institution_id))
         .filter(bill_order::bill_id.eq(bill))
         .filter(bill_order::inst_order_no.eq_any(numbers))

@@ -19,7 +19,7 @@ pub fn unanswered(tx: &mut Tx<'_>, file: &ExchangedFile, limit: i64) -> Result<V
     // Page by page: results answer in order, mostly, and a join would read the whole file.
     loop {
         let page: Vec<i32> = split_order::table
-            .filter(split_order::business_date.eq(file.business_date))
+            .filter(split_order::business_date.eq(As(file.business_date)))
             .filter(split_order::institution_id.eq(file.institution_id))
             .filter(split_order::file_id.eq(file.id))
             .filter(split_order::reason.is_null())

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use super::cut::{Cutting, KIND, Progress, digest};
+use super::cut::{Cutting, KIND, Progress};
 use super::pipeline::{Plan, files_there};
 use super::propose::{Batch, End};
 use super::row_store::RowSink;
@@ -42,13 +42,8 @@ impl Writer<'_> {
         let a_file_each = matches!(db.backend(), Backend::Sqlite(_));
         let (mut made, mut told) = (Vec::new(), 0);
         while let Some(first) = self.next()? {
-            let known: Vec<FileId> = self
-                .plan
-                .known
-                .iter()
-                .copied()
-                .chain(made.iter().map(|f: &ExchangedFile| FileId::new(f.id)))
-                .collect();
+            let known: Vec<FileId> =
+                self.plan.known.iter().copied().chain(made.iter().map(|f: &ExchangedFile| f.id)).collect();
             let done = db.write_blocking(|tx| self.files(tx, &known, first, a_file_each, &mut told))?;
             made.extend(done.files);
             if !done.more {
@@ -71,7 +66,7 @@ impl Writer<'_> {
         told: &mut u64,
     ) -> Result<Made, Error> {
         let (institution, day) = (self.plan.bill.institution_id, self.plan.day);
-        exchange::lock_chain(tx, institution.get())?;
+        exchange::lock_chain(tx, institution)?;
         if files_there(tx, self.plan)? != known {
             return Err(Error::Internal(format!(
                 "{day} was cut by another process at the same time: cut it again"
@@ -130,10 +125,8 @@ impl Writer<'_> {
             total: end.total,
             created_at: self.plan.created_at,
             approvals: self.plan.bundle.digest(),
-            prev: match exchange::last(tx, self.desk.institution.id, KIND)? {
-                None => Digest::ZERO,
-                Some(last) => digest(&last.sha256)?,
-            },
+            prev: exchange::last(tx, self.plan.bill.institution_id, KIND)?
+                .map_or(Digest::ZERO, |last| last.sha256),
         };
         let (digest, size) = body.seal(&header)?;
         let file = self.record(tx, id, &header, &digest, size, &end)?;
@@ -153,23 +146,23 @@ impl Writer<'_> {
         end: &End,
     ) -> Result<ExchangedFile, Error> {
         let new = NewFile {
-            institution_id: self.desk.institution.id,
+            institution_id: self.plan.bill.institution_id,
             direction: Direction::Out,
             kind: KIND,
             name: header.name.to_string(),
-            business_date: header.name.day.to_i32(),
+            business_date: header.name.day,
             seq: i32::from(header.name.seq),
-            sha256: digest.to_string(),
+            sha256: *digest,
             size,
             orders: i64::from(header.orders),
             lines: i64::from(header.lines),
-            total: header.total.get(),
-            previous_sha256: Some(header.prev.to_string()),
-            approvals_sha256: Some(header.approvals.to_string()),
+            total: header.total,
+            previous_sha256: Some(header.prev),
+            approvals_sha256: Some(header.approvals),
             created_at: clock::micros(header.created_at),
             recorded_at: self.now,
         };
-        let file = exchange::record_ours(tx, Some(id.get()), &new, i64::from(end.split), !end.more)?;
+        let file = exchange::record_ours(tx, Some(id), &new, i64::from(end.split), !end.more)?;
         let cut = DayCut {
             institution_id: self.plan.bill.institution_id,
             business_date: self.plan.day,

@@ -2,6 +2,7 @@
 use std::collections::HashSet;
 
 use crate::app::App;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{self, Folder};
 use crate::inbox;
@@ -26,7 +27,7 @@ pub async fn run_once(app: &App) -> Result<usize, Error> {
 async fn of_institution(app: &App, institution: Institution) -> Result<usize, Error> {
     let folder = Folder::new(&app.config.data_dir, &institution.code).inbox();
     let mut names = inbox::names(&folder)?;
-    let (id, asked) = (institution.id, names.clone());
+    let (id, asked) = (InstitutionId::new(institution.id), names.clone());
     let known: HashSet<String> =
         app.db.read(move |tx| exchange::known(tx, id, &asked)).await?.into_iter().collect();
     names.retain(|name| !known.contains(name));

@@ -3,6 +3,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use crate::app::App;
+use crate::db::columns::OrderId;
 use crate::error::Error;
 use crate::orders::{self, Order, Outside, Stuck};
 
@@ -28,7 +29,7 @@ pub async fn after_start(app: &App) -> Result<usize, Error> {
 }
 
 async fn run(app: &App, created_reach: i64) -> Result<usize, Error> {
-    let (mut after, mut settled) = (0, 0_usize);
+    let (mut after, mut settled) = (OrderId::new(0), 0_usize);
     loop {
         let now = app.clock.now();
         let stuck = Stuck {
@@ -40,7 +41,7 @@ async fn run(app: &App, created_reach: i64) -> Result<usize, Error> {
         };
         let page = app.db.read(move |tx| orders::unresolved(tx, &stuck)).await?;
         let Some(last) = page.last() else { return Ok(settled) };
-        after = last.id.get();
+        after = last.id;
         let outcomes: Vec<bool> =
             stream::iter(page).map(|order| resolve(app, order)).buffer_unordered(CONCURRENCY).collect().await;
         settled = settled.saturating_add(outcomes.into_iter().filter(|done| *done).count());

@@ -34,13 +34,14 @@ pub fn day_lease(institution: &str) -> String {
 }
 
 async fn of_institution(app: &App, institution: &Institution) -> Result<usize, Error> {
-    let days = due(app, institution.id).await.unwrap_or_else(|error| {
+    let id = InstitutionId::new(institution.id);
+    let days = due(app, id).await.unwrap_or_else(|error| {
         tracing::error!(institution = institution.code, %error, "the days that are due are not known");
         Vec::new()
     });
     let mut made = 0_usize;
     for day in days {
-        match of_day(app, institution.id, day).await {
+        match of_day(app, id, day).await {
             Ok(new) => made = made.saturating_add(new),
             // One bad bill must keep neither another day nor another institution waiting.
             Err(error) => {
@@ -54,7 +55,8 @@ async fn of_institution(app: &App, institution: &Institution) -> Result<usize, E
 
 /// Logs what a day waits for, each time that this changes: as a warning when more than the institution's answer is missing.
 async fn tell_still(app: &App, institution: &Institution) -> Result<(), Error> {
-    let (id, now, code) = (institution.id, app.clock.instant(), institution.code.as_str());
+    let (id, now) = (InstitutionId::new(institution.id), app.clock.instant());
+    let code = institution.code.as_str();
     let still = app.db.read(move |tx| settlement::stands_still(tx, id, now)).await?;
     if !app.waits.changes(id, still.as_ref()) {
         return Ok(());
@@ -76,11 +78,9 @@ async fn tell_still(app: &App, institution: &Institution) -> Result<(), Error> {
 }
 
 /// The days whose bill is ready, oldest first: not before the institution's first bundle.
-async fn due(app: &App, institution: i64) -> Result<Vec<BusinessDay>, Error> {
+async fn due(app: &App, institution: InstitutionId) -> Result<Vec<BusinessDay>, Error> {
     let first = app.db.read(move |tx| exchange::first(tx, institution, DocumentKind::Apr)).await?;
-    let Some(first) = first.and_then(|file| BusinessDay::from_i32(file.business_date)) else {
-        return Ok(Vec::new());
-    };
+    let Some(first) = first.map(|file| file.business_date) else { return Ok(Vec::new()) };
     let mut day = settlement::due_day(app.clock.instant());
     let mut days = Vec::new();
     while day >= first && days.len() < REACH {
@@ -91,8 +91,8 @@ async fn due(app: &App, institution: i64) -> Result<Vec<BusinessDay>, Error> {
     Ok(days)
 }
 
-async fn of_day(app: &App, institution: i64, day: BusinessDay) -> Result<usize, Error> {
-    let desk = app.desk(institution).await?;
+async fn of_day(app: &App, institution: InstitutionId, day: BusinessDay) -> Result<usize, Error> {
+    let desk = app.desk(institution.get()).await?;
     let here = desk.clone();
     app.db.read(move |tx| settlement::publish_again(tx, &here, day)).await?;
     let (cut, settle) = app
@@ -104,7 +104,7 @@ async fn of_day(app: &App, institution: i64, day: BusinessDay) -> Result<usize, 
         .await?;
     let mut made = 0_usize;
     if cut != Cut::No {
-        let channel = app.channel(institution).await?;
+        let channel = app.channel(institution.get()).await?;
         if cut == Cut::Yes || differs(app, &channel, &desk, day).await? {
             made = unless_waiting(cut_day(app, &desk, &channel, day).await)?;
         } else {
@@ -141,37 +141,36 @@ enum Cut {
     IfChanged,
 }
 
-fn must_cut(tx: &mut Tx<'_>, institution: i64, day: BusinessDay) -> Result<Cut, Error> {
-    let (live, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
-    if live.is_empty() && void.is_empty() || splits::is_unfinished(tx, InstitutionId::new(institution), day)?
-    {
+fn must_cut(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<Cut, Error> {
+    let (live, void) = splits::standing(tx, institution, day)?;
+    if live.is_empty() && void.is_empty() || splits::is_unfinished(tx, institution, day)? {
         return Ok(Cut::Yes);
     }
     if settlement::must_repeat(tx, institution, day)? {
         return Ok(Cut::IfChanged);
     }
     // The institution's own bill tells of more orders than stand in the day's files.
-    let bills = exchange::of_day(tx, institution, DocumentKind::Bil, day.to_i32())?;
+    let bills = exchange::of_day(tx, institution, DocumentKind::Bil, day)?;
     let orders = |files: &[ExchangedFile]| files.iter().map(|file| file.orders).sum::<i64>();
     Ok(if orders(&bills) > orders(&live) { Cut::Yes } else { Cut::No })
 }
 
 /// Whether the bundle in force or a bill of the day is another one than when the void file was cut.
 async fn differs(app: &App, channel: &Channel, desk: &Desk, day: BusinessDay) -> Result<bool, Error> {
-    let institution = desk.institution.id;
+    let institution = InstitutionId::new(desk.institution.id);
     let now = app.clock.now();
     let (bill, others) = app
         .db
         .read(move |tx| {
-            let (_, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
+            let (_, void) = splits::standing(tx, institution, day)?;
             let last = void.last().ok_or(Error::NotFound)?;
-            let cuts = splits::cuts(tx, InstitutionId::new(institution), day)?;
+            let cuts = splits::cuts(tx, institution, day)?;
             let cut = cuts.into_iter().find(|cut| cut.seq == last.seq).ok_or(Error::NotFound)?;
             let bill = reconciliation::bill_by_id(tx, cut.bill_id)?;
             let bundle = approvals::newest(tx, institution, now)?;
-            let own = exchange::of_day(tx, institution, DocumentKind::Bil, day.to_i32())?;
+            let own = exchange::of_day(tx, institution, DocumentKind::Bil, day)?;
             let others = own.iter().any(|bill| bill.recorded_at > last.recorded_at)
-                || bundle.is_some_and(|bundle| bundle.sha256 != cut.approvals_sha256.to_string());
+                || bundle.is_some_and(|bundle| bundle.sha256 != cut.approvals_sha256);
             Ok((bill, others))
         })
         .await?;

@@ -133,7 +133,8 @@ impl Platform {
     }
 
     fn bundle(&self) -> Vec<u8> {
-        let read = self.app.db.read_blocking(|tx| approvals::newest(tx, self.id, i64::MAX));
+        let read =
+            self.app.db.read_blocking(|tx| approvals::newest(tx, InstitutionId::new(self.id), i64::MAX));
         read.unwrap().unwrap().body
     }
 
@@ -190,7 +191,7 @@ impl Platform {
     fn spls(&self) -> Vec<ExchangedFile> {
         self.app
             .db
-            .read_blocking(|tx| exchange::of_day(tx, self.id, DocumentKind::Spl, day().to_i32()))
+            .read_blocking(|tx| exchange::of_day(tx, InstitutionId::new(self.id), DocumentKind::Spl, day()))
             .unwrap()
     }
 
@@ -611,7 +612,7 @@ fn what_was_cut_before_stands_in_the_new_tables() {
         let db = Db::open(&url, Create::Yes).unwrap();
         let entries = db
             .read_blocking(|tx| {
-                let file = exchange::by_id(tx, 2)?;
+                let file = exchange::by_id(tx, FileId::new(2))?;
                 let (institution, day) = (InstitutionId::new(1), BusinessDay::from_i32(20_260_102).unwrap());
                 assert_eq!(splits::places(tx, institution, day, "W2")?, [(FileId::new(2), 2)]);
                 assert!(!splits::is_unfinished(tx, institution, day)?);

@@ -34,14 +34,14 @@ use crate::support::shop::believe_files_of;
 
 async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {
     let app = &f.world.app;
-    let desk = app.desk(f.world.institution).await?;
-    let channel = app.channel(f.world.institution).await?;
+    let desk = app.desk(f.world.institution.get()).await?;
+    let channel = app.channel(f.world.institution.get()).await?;
     splits::cut(&app.db, &app.clock, &desk, &channel, day, &Cutting::default()).await
 }
 
 async fn settle(f: &FinishedDay, day: BusinessDay) -> Result<settlement::SettleReport, Error> {
     let app = &f.world.app;
-    let desk = app.desk(f.world.institution).await?;
+    let desk = app.desk(f.world.institution.get()).await?;
     settlement::settle(&app.db, &app.clock, &desk, day).await
 }
 
@@ -148,10 +148,7 @@ async fn a_late_order_comes_in_the_next_file_of_its_day_and_differences_are_kept
     assert_eq!((report.made, report.files.len()), (1, 2));
     let second = f.text(&spl_name(day, 2));
     assert_eq!(second.lines().filter(|line| line.starts_with("O|")).count(), 1);
-    let differences = app
-        .db
-        .read_blocking(|tx| reconciliation::differences(tx, InstitutionId::new(institution), day))
-        .unwrap();
+    let differences = app.db.read_blocking(|tx| reconciliation::differences(tx, institution, day)).unwrap();
     assert_eq!(differences.iter().map(|d| d.kind).collect::<Vec<_>>(), [DifferenceKind::Long]);
     f.world.exchange().await.unwrap();
     assert_eq!(state(&app, &report.files[1]), FileState::Executed);
@@ -191,10 +188,7 @@ async fn a_late_order_comes_in_the_next_file_of_its_day_and_differences_are_kept
         ),
     );
     let differences = cut(&f, today).await.unwrap().differences;
-    let found = app
-        .db
-        .read_blocking(|tx| reconciliation::differences(tx, InstitutionId::new(institution), today))
-        .unwrap();
+    let found = app.db.read_blocking(|tx| reconciliation::differences(tx, institution, today)).unwrap();
     assert_eq!((differences, found.len()), (4, 4), "{found:?}");
     let kinds: BTreeSet<(DifferenceKind, &str)> =
         found.iter().map(|d| (d.kind, d.inst_order_no.as_str())).collect();
@@ -215,7 +209,7 @@ impl Hand {
     /// From now on the platform believes this key's files only.
     fn over(f: &FinishedDay) -> Self {
         let key = PrivateKey::generate().unwrap();
-        believe_files_of(&f.world.app, f.world.institution, &key);
+        believe_files_of(&f.world.app, f.world.institution.get(), &key);
         Self { key }
     }
 
@@ -235,7 +229,7 @@ impl Hand {
         let done = lines.iter().filter(|(_, status, _)| *status == RetStatus::Success);
         let header = RetHeader {
             name: name.clone(),
-            file_digest: file.sha256.parse().unwrap(),
+            file_digest: file.sha256,
             code,
             lines: lines.len() as u32,
             success_total: Fen::new(done.map(|(_, _, amount)| amount).sum()),
@@ -259,9 +253,9 @@ impl Hand {
     }
 }
 
-fn receive(app: &App, institution: i64, incoming: &Incoming) -> Result<Received, Error> {
+fn receive(app: &App, institution: InstitutionId, incoming: &Incoming) -> Result<Received, Error> {
     app.db.write_blocking(|tx| {
-        let institution: Institution = institutions::by_id(tx, institution)?;
+        let institution: Institution = institutions::by_id(tx, institution.get())?;
         inbox::receive(tx, &institution, incoming, 1)
     })
 }
@@ -306,7 +300,7 @@ async fn a_void_file_is_repeated_the_gate_says_what_is_missing_and_amounts_are_c
         text.lines().filter(|l| !l.starts_with("H|") && !l.starts_with("T|")).map(str::to_owned).collect()
     };
     assert_eq!(orders(&void.name), orders(&spl.name));
-    assert_eq!(spl.previous_sha256.as_deref(), Some(void.sha256.as_str()));
+    assert_eq!(spl.previous_sha256, Some(void.sha256));
     receive(&app, institution, &hand.result(&spl, Stage::First, RetCode::Accepted, &[])).unwrap();
     let closed = code(settle(&f, day).await.unwrap_err());
     assert!(closed.1.contains("waits for FINAL"), "{}", closed.1);
@@ -322,11 +316,11 @@ async fn a_void_file_is_repeated_the_gate_says_what_is_missing_and_amounts_are_c
     let stl = settle(&f, day).await.unwrap().file;
     let before = app
         .db
-        .read_blocking(|tx| exchange::of_day(tx, institution, DocumentKind::Stl, first.to_i32()))
+        .read_blocking(|tx| exchange::of_day(tx, institution, DocumentKind::Stl, first))
         .unwrap()
         .remove(0);
     let (before, now) = (lines(&app, &before), lines(&app, &stl));
-    let carried: BTreeMap<&str, i64> = before
+    let carried: BTreeMap<&str, Fen> = before
         .values()
         .filter(|l| l.kind == LineKind::Carried)
         .map(|l| (l.receiver.as_str(), l.amount))
@@ -335,35 +329,35 @@ async fn a_void_file_is_repeated_the_gate_says_what_is_missing_and_amounts_are_c
     for line in now.values() {
         assert_eq!(
             line.carried_in,
-            carried.get(line.receiver.as_str()).copied().unwrap_or(0),
+            carried.get(line.receiver.as_str()).copied().unwrap_or(Fen::ZERO),
             "{}",
             line.receiver
         );
-        assert_eq!(line.amount, line.splits + line.carried_in);
+        assert_eq!(Some(line.amount), line.splits.checked_add(line.carried_in));
     }
     let totals = app.db.read_blocking(|tx| splits::receiver_totals(tx, &spl)).unwrap();
     for total in totals {
         let line = &now[&total.receiver];
-        assert_eq!((line.splits, line.order_count), (total.total.get(), total.orders));
+        assert_eq!((line.splits, line.order_count), (total.total, total.orders));
     }
     // M1003 settles on the next workday: Friday's money comes on Monday, the others' on Saturday.
-    assert_eq!(now["merchant:M1003"].settle_date, Some(20_261_123));
-    assert_eq!(now["merchant:M1001"].settle_date, Some(20_261_121));
+    assert_eq!(now["merchant:M1003"].settle_date, BusinessDay::from_i32(20_261_123));
+    assert_eq!(now["merchant:M1001"].settle_date, BusinessDay::from_i32(20_261_121));
 
     // One line fails: its whole amount is in the next settlement, where nothing else is new.
     receive(&app, institution, &hand.result(&stl, Stage::First, RetCode::Accepted, &[])).unwrap();
     let failed = now["merchant:M1002"].clone();
-    let answers: Vec<_> =
-        now.values()
-            .filter(|l| l.kind == LineKind::Settled)
-            .map(|l| {
-                if l.n == failed.n {
-                    (l.n, RetStatus::Failed, 0)
-                } else {
-                    (l.n, RetStatus::Success, l.amount)
-                }
-            })
-            .collect();
+    let answers: Vec<_> = now
+        .values()
+        .filter(|l| l.kind == LineKind::Settled)
+        .map(|l| {
+            if l.n == failed.n {
+                (l.n, RetStatus::Failed, 0)
+            } else {
+                (l.n, RetStatus::Success, l.amount.get())
+            }
+        })
+        .collect();
     let mut answers = answers;
     answers.sort_by_key(|(n, ..)| *n);
     receive(&app, institution, &hand.result(&stl, Stage::Final(1), RetCode::Accepted, &answers)).unwrap();
@@ -380,7 +374,7 @@ async fn a_void_file_is_repeated_the_gate_says_what_is_missing_and_amounts_are_c
         (last["merchant:M1002"].requeued, last["merchant:M1002"].amount),
         (failed.amount, failed.amount)
     );
-    assert!(last.values().all(|line| line.splits == 0));
+    assert!(last.values().all(|line| line.splits == Fen::ZERO));
     assert_eq!(mingfen::check::breaks(&app).unwrap(), unsigned_by_the_sandbox(&app));
     f.stop().await;
 }
@@ -666,7 +660,7 @@ async fn a_decision_releases_an_unsplit_order_into_a_later_file_of_its_day_once(
     let order = app
         .db
         .read_blocking(|tx| {
-            let row = reconciliation::bills(tx, InstitutionId::new(institution), day)?.pop().unwrap();
+            let row = reconciliation::bills(tx, institution, day)?.pop().unwrap();
             let orders = reconciliation::orders(tx, &row, None, 1000)?;
             Ok(orders.into_iter().find(|order| order.facts.inst_order_no == no).unwrap())
         })
@@ -692,8 +686,7 @@ async fn a_decision_releases_an_unsplit_order_into_a_later_file_of_its_day_once(
     let listed = || {
         app.db.read_blocking(|tx| {
             assert_eq!(splits::unsplit_breaks(tx)?, Vec::<String>::new());
-            let listed =
-                splits::unsplit_newest(tx, &Scope::Institution(InstitutionId::new(institution)), 100)?;
+            let listed = splits::unsplit_newest(tx, &Scope::Institution(institution), 100)?;
             Ok(listed.into_iter().map(|one| one.inst_order_no).collect::<Vec<_>>())
         })
     };
@@ -734,17 +727,11 @@ async fn the_numbers_of_another_institution_are_not_ours() {
     ))
     .unwrap();
     drop(raw);
-    app.db.write_blocking(|tx| splits::list_unsplit(tx, InstitutionId::new(institution), day)).unwrap();
+    app.db.write_blocking(|tx| splits::list_unsplit(tx, institution, day)).unwrap();
     assert_eq!(unsplit(), before);
     let text = f.text(&void.name);
     let no = text.lines().find(|l| l.starts_with("O|")).unwrap().split('|').nth(3).unwrap();
-    assert_eq!(
-        app.db
-            .read_blocking(|tx| splits::places(tx, InstitutionId::new(institution), day, no))
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(app.db.read_blocking(|tx| splits::places(tx, institution, day, no)).unwrap().len(), 1);
     receive(&app, institution, &hand.result(&void, Stage::First, RetCode::Verify, &[])).unwrap();
     assert_eq!(unsplit(), before - 1);
     assert_eq!(cut(&f, day).await.unwrap().made, 1);
@@ -764,14 +751,14 @@ async fn the_list_of_one_day_is_made_anew_by_one_at_a_time() {
     let db = app.db.clone();
     let earlier = std::thread::spawn(move || {
         db.write_blocking(|tx| {
-            splits::list_unsplit(tx, InstitutionId::new(institution), day)?;
+            splits::list_unsplit(tx, institution, day)?;
             listed.send(()).unwrap();
             std::thread::sleep(std::time::Duration::from_millis(500));
             Ok(())
         })
     });
     told.recv().unwrap();
-    app.db.write_blocking(|tx| splits::list_unsplit(tx, InstitutionId::new(institution), day)).unwrap();
+    app.db.write_blocking(|tx| splits::list_unsplit(tx, institution, day)).unwrap();
     earlier.join().unwrap().unwrap();
     assert_eq!(unsplit(), before);
     assert_eq!(app.db.read_blocking(splits::unsplit_breaks).unwrap(), Vec::<String>::new());

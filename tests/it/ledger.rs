@@ -29,7 +29,7 @@ fn number(text: &str) -> i64 {
 #[actix_web::test]
 async fn a_finished_day_leaves_what_its_files_say() {
     let f = FinishedDay::new(60).await;
-    let (app, institution, day) = (f.world.app.clone(), InstitutionId::new(f.world.institution), f.day());
+    let (app, institution, day) = (f.world.app.clone(), f.world.institution, f.day());
     let linked = mingfen::tasks::roll_up(&app).await.unwrap();
     assert!(linked > 0);
     assert_eq!(mingfen::tasks::roll_up(&app).await.unwrap(), 0);
@@ -70,7 +70,7 @@ async fn a_finished_day_leaves_what_its_files_say() {
 
     let state = |day| app.db.read_blocking(|tx| ledger::state(tx, institution, day)).unwrap();
     assert_eq!((state(day), state(day.next())), (CustodyState::Closed, CustodyState::Open));
-    let stl = app.db.read_blocking(|tx| settlement::valid(tx, institution.get())).unwrap();
+    let stl = app.db.read_blocking(|tx| settlement::valid(tx, institution)).unwrap();
     assert_eq!(stl.len(), 1);
     f.stop().await;
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
-use mingfen::db::columns::{InstitutionId, MerchantId};
+use mingfen::db::columns::{InstitutionId, MerchantId, OrderId};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::OrderState;
 use mingfen::merchants;
@@ -210,7 +210,8 @@ async fn crowded() -> Shop {
         format!(
             "INSERT INTO exchanged_file (institution_id, direction, kind, name, business_date, seq, sha256, size, orders, \
              lines, total, previous_sha256, created_at, recorded_at) SELECT {institution}, 'OUT', 'STL', 'STL_' || i, \
-             20260000 + i, 1, {own}, 1, 1, 1, 1, {before}, 1, 1 FROM {all}",
+             {stl_day}, 1, {own}, 1, 1, 1, 1, {before}, 1, 1 FROM {all}",
+            stl_day = nth_day(20_260_101, "i"),
             own = pad("i", 64),
             before = pad("i - 1", 64),
             all = series(90),
@@ -240,13 +241,19 @@ async fn crowded() -> Shop {
     shop
 }
 
+/// The day so many days after the first of a year, in SQL; the first 28 days of each month.
+fn nth_day(first: i32, n: &str) -> String {
+    format!("{first} + {n} / 28 * 100 + ({n}) % 28")
+}
+
 /// Split files that were answered, and settled by the last settlement.
 fn past(institution: i64, all: String, pad: fn(&str, i64) -> String) -> Vec<String> {
     let file = |kind: &str, way: &str, end: &str, own: String, before: String| {
         format!(
             "INSERT INTO exchanged_file (institution_id, direction, kind, name, business_date, seq, sha256, size, orders, \
              lines, total, previous_sha256, created_at, recorded_at) SELECT {institution}, '{way}', '{kind}', \
-             'SPL_' || i || '{end}', 20240101 + i / 20, i % 20 + 1, {own}, 1, 1, 1, 1, {before}, 1, 1 FROM {all}"
+             'SPL_' || i || '{end}', {day}, i % 20 + 1, {own}, 1, 1, 1, 1, {before}, 1, 1 FROM {all}",
+            day = nth_day(20_240_101, "i / 20"),
         )
     };
     let of = |ret: &str| {
@@ -344,7 +351,7 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     }
     let now = shop.app.clock.now();
     let stuck = Stuck {
-        after: 0,
+        after: OrderId::new(0),
         unknown_since: 0,
         created_since: now - 900_000_000,
         created_before: now,
@@ -353,7 +360,7 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     let found = shop.app.db.read(move |tx| orders::unresolved(tx, &stuck)).await.unwrap();
     assert_eq!(found.iter().map(|order| order.id.get()).collect::<Vec<_>>(), [2]);
     mingfen::notices::deliver(&shop.app).await.unwrap();
-    let (institution, at) = (shop.institution_id, shop.app.clock.instant());
+    let (institution, at) = (InstitutionId::new(shop.institution_id), shop.app.clock.instant());
     let gate = move |tx: &mut mingfen::db::Tx<'_>| {
         let day = settlement::due_day(at);
         settlement::stands_still(tx, institution, at)?;

@@ -9,7 +9,7 @@ use mingfen::kernel::digest::Digest;
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::OrderState;
 use mingfen::merchants;
-use mingfen::orders::{self, Cause, Cursor, Event, EventReason, Filter, Page, PaymentFact, Request};
+use mingfen::orders::{self, Cause, Cursor, Event, EventReason, Filter, OrderPage, PaymentFact, Request};
 use mingfen::people::Scope;
 
 use crate::support::shop::Shop;
@@ -43,11 +43,11 @@ async fn order(shop: &Shop, merchant: &str, number: &str, at: &str) -> (String, 
     stored.await.unwrap()
 }
 
-async fn page(shop: &Shop, scope: Scope, filter: Filter, after: Option<Cursor>) -> Page {
+async fn page(shop: &Shop, scope: Scope, filter: Filter, after: Option<Cursor>) -> OrderPage {
     shop.app.db.read(move |tx| orders::list(tx, &scope, &filter, after)).await.unwrap()
 }
 
-fn numbers(page: &Page) -> Vec<&str> {
+fn numbers(page: &OrderPage) -> Vec<&str> {
     page.rows.iter().map(|row| row.order.out_trade_no.as_str()).collect()
 }
 

@@ -152,7 +152,7 @@ async fn an_overlap_of_more_than_ninety_days_is_refused_and_changes_nothing() {
 fn enter_for(f: &FinishedDay, purpose: Purpose, key: &PrivateKey) {
     let pem = key.public_key().unwrap().to_pem().unwrap();
     let new = NewKey { purpose, channel: None, key_id: None, public_key_pem: &pem, overlap: HOUR };
-    let (id, at, actor) = (InstitutionId::new(f.world.institution), f.world.app.clock.now(), Actor::shell());
+    let (id, at, actor) = (f.world.institution, f.world.app.clock.now(), Actor::shell());
     f.world.app.db.write_blocking(|tx| institutions::add_key(tx, at, &actor, id, &new)).unwrap();
 }
 

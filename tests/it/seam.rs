@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use mingfen::db::columns::OrderId;
 use mingfen::db::{Create, Db};
 use mingfen::kernel::money::Fen;
 use mingfen::orders::{self, Cause, Event, EventReason};
-use mingfen::outbox::{self, Subject};
+use mingfen::outbox::{self, About};
 use mingfen::people::{Role, Scope};
 
 use crate::support::PASSWORD;
@@ -100,10 +101,7 @@ fn what_was_told_and_what_waited_before_stands_in_the_new_tables() {
         assert_eq!((delivery.event_id.as_str(), delivery.attempts), ("EVENT-1", 2));
         let due = db.read_blocking(|tx| outbox::due(tx, 6, 10)).unwrap();
         let [note] = &due[..] else { panic!("{due:?}") };
-        assert_eq!(
-            (note.subject, note.subject_id, note.event_id.as_str()),
-            (Subject::OrderPaid, 7, "EVENT-1")
-        );
+        assert_eq!((note.about, note.event_id.as_str()), (About::OrderPaid(OrderId::new(7)), "EVENT-1"));
         assert_eq!((note.credential_id.get(), note.created_at, note.attempts), (4, 5, 2));
         let refused =
             Raw::open(&url).execute("UPDATE order_event SET reason = 'BUSY' WHERE id = 2").unwrap_err();

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use mingfen::app::App;
-use mingfen::db::columns::InstitutionId;
 use mingfen::error::Error;
 use mingfen::exchange::{self, ExchangedFile, Incoming};
 use mingfen::institutions;
@@ -34,7 +33,7 @@ impl<'a> Hand<'a> {
     /// From now on the platform believes this key's files only.
     pub fn over(f: &'a FinishedDay) -> Self {
         let key = PrivateKey::generate().unwrap();
-        believe_files_of(&f.world.app, f.world.institution, &key);
+        believe_files_of(&f.world.app, f.world.institution.get(), &key);
         Self::holding(f, key)
     }
 
@@ -53,7 +52,7 @@ impl<'a> Hand<'a> {
         let done = lines.iter().filter(|(_, status, _)| *status == RetStatus::Success);
         let header = RetHeader {
             name: name.clone(),
-            file_digest: file.sha256.parse().unwrap(),
+            file_digest: file.sha256,
             code,
             lines: lines.len() as u32,
             success_total: Fen::new(done.map(|(_, _, amount)| amount).sum()),
@@ -78,7 +77,7 @@ impl<'a> Hand<'a> {
 
     pub fn receive(&self, incoming: &Incoming) -> Result<inbox::Received, Error> {
         self.app.db.write_blocking(|tx| {
-            let institution = institutions::by_id(tx, self.f.world.institution)?;
+            let institution = institutions::by_id(tx, self.f.world.institution.get())?;
             inbox::receive(tx, &institution, incoming, self.app.clock.now())
         })
     }
@@ -101,8 +100,8 @@ impl<'a> Hand<'a> {
     /// Cuts a day that is over; gives its last split file.
     pub async fn cut(&self, day: BusinessDay) -> ExchangedFile {
         self.f.world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
-        let desk = self.app.desk(self.f.world.institution).await.unwrap();
-        let channel = self.app.channel(self.f.world.institution).await.unwrap();
+        let desk = self.app.desk(self.f.world.institution.get()).await.unwrap();
+        let channel = self.app.channel(self.f.world.institution.get()).await.unwrap();
         let report =
             splits::cut(&self.app.db, &self.app.clock, &desk, &channel, day, &splits::Cutting::default())
                 .await
@@ -111,7 +110,7 @@ impl<'a> Hand<'a> {
     }
 
     pub async fn settle(&self, day: BusinessDay) -> Result<ExchangedFile, Error> {
-        let desk = self.app.desk(self.f.world.institution).await?;
+        let desk = self.app.desk(self.f.world.institution.get()).await?;
         Ok(settlement::settle(&self.app.db, &self.app.clock, &desk, day).await?.file)
     }
 
@@ -128,9 +127,9 @@ impl<'a> Hand<'a> {
             .app
             .db
             .read_blocking(|tx| {
-                let mut breaks = ledger::breaks(tx, InstitutionId::new(institution))?;
+                let mut breaks = ledger::breaks(tx, institution)?;
                 breaks.extend(ledger::chain_breaks(tx)?);
-                Ok((breaks, ledger::balances(tx, InstitutionId::new(institution))?))
+                Ok((breaks, ledger::balances(tx, institution)?))
             })
             .unwrap();
         assert_eq!(breaks, Vec::<String>::new());
@@ -174,12 +173,12 @@ async fn a_closed_day_keeps_the_days_after_it_closed_and_a_late_result_does_not_
     let line = hand.app.db.read_blocking(|tx| settlement::lines(tx, stl.id)).unwrap();
     let line = line.iter().find(|line| line.kind == LineKind::Settled && line.n == 1).unwrap().clone();
     let before = hand.books().await;
-    assert_eq!(paid(&before, "PARTY_IN_SETTLEMENT", &line.receiver), -line.amount);
+    assert_eq!(paid(&before, "PARTY_IN_SETTLEMENT", &line.receiver), -line.amount.get());
     hand.answers(&stl, Stage::Final(1), &[(1, RetStatus::Failed, 0)]);
     let after = hand.books().await;
     assert_eq!(paid(&after, "PARTY_IN_SETTLEMENT", &line.receiver), 0);
     let settleable = |books| paid(books, "PARTY_SETTLEABLE", &line.receiver);
-    assert_eq!(settleable(&after), settleable(&before) - line.amount);
+    assert_eq!(settleable(&after), settleable(&before) - line.amount.get());
     morning_after(&f, third);
     let last = hand.cut(third).await;
     hand.executes(&last);

@@ -135,7 +135,8 @@ async fn a_partial_final_is_no_end_and_a_day_that_stands_still_says_so() {
     assert_eq!(kept(&hand, &spl).settled_by, Some(kept(&hand, &stl).file_id));
     hand.answers(&stl, Stage::First, &[]);
     let lines = hand.app.db.read_blocking(|tx| settlement::settled_amounts(tx, stl.id)).unwrap();
-    let mut lines: Vec<_> = lines.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount)).collect();
+    let mut lines: Vec<_> =
+        lines.into_iter().map(|(n, amount)| (n, RetStatus::Success, amount.get())).collect();
     let last = lines.len() - 1;
     (lines[0].1, lines[0].2) = (RetStatus::Failed, 0);
     let paid = lines[last].2;
@@ -194,7 +195,7 @@ async fn a_void_settlement_gives_back_what_it_took_in() {
     hand.executes(&spl);
     let stl = hand.settle(day).await.unwrap();
     for file in [&void, &spl] {
-        assert_eq!(kept(&hand, file).settled_by.map(|by| by.get()), Some(stl.id));
+        assert_eq!(kept(&hand, file).settled_by, Some(stl.id));
     }
     let breaks = || hand.app.db.read_blocking(exchange::standing_breaks).unwrap();
     assert_eq!(breaks(), Vec::<String>::new());
@@ -205,7 +206,7 @@ async fn a_void_settlement_gives_back_what_it_took_in() {
     assert_eq!(breaks(), Vec::<String>::new());
     let again = hand.settle(day).await.unwrap();
     assert_ne!(again.id, stl.id);
-    assert_eq!(kept(&hand, &spl).settled_by.map(|by| by.get()), Some(again.id));
+    assert_eq!(kept(&hand, &spl).settled_by, Some(again.id));
     assert_eq!(breaks(), Vec::<String>::new());
     f.stop().await;
 }
@@ -272,7 +273,7 @@ async fn the_migration_fills_what_the_results_of_before_say() {
     hand.answers(&stl, Stage::First, &[]);
     let lines = hand.app.db.read_blocking(|tx| settlement::settled_amounts(tx, stl.id)).unwrap();
     let (n, amount) = lines.into_iter().next().unwrap();
-    hand.answers(&stl, Stage::Final(1), &[(n, RetStatus::Success, amount)]);
+    hand.answers(&stl, Stage::Final(1), &[(n, RetStatus::Success, amount.get())]);
     hand.answers(&stl, Stage::Final(2), &[(n, RetStatus::Bounced, 0)]);
     let late = hand.cut(second).await;
     hand.receive(&hand.result(&late, Stage::First, RetCode::Digest, &[])).unwrap();
@@ -296,7 +297,7 @@ async fn the_migration_fills_what_the_results_of_before_say() {
     Db::open(f.database.url(), Create::Yes).unwrap();
     assert_eq!(read(), before);
     assert_eq!(hand.app.db.read_blocking(exchange::standing_breaks).unwrap(), Vec::<String>::new());
-    let scope = Scope::Institution(mingfen::db::columns::InstitutionId::new(f.world.institution));
+    let scope = Scope::Institution(f.world.institution);
     let waiting = hand.app.db.read_blocking(|tx| exchange::waiting(tx, &scope)).unwrap();
     assert_eq!(waiting.iter().map(|(file, _)| file.id).collect::<Vec<_>>(), [late.id, stl.id]);
     f.stop().await;

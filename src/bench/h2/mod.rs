@@ -23,7 +23,7 @@ use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, Folder};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::spl::SplReader;
 use crate::kernel::money::Fen;
-use crate::reconciliation::{BillRow, NewBilled, Sink};
+use crate::reconciliation::{KeptBill, NewBilled, Sink};
 use crate::splits::{self, Cutting, Progress};
 
 const ORDERS: u64 = 1_000_000;
@@ -160,8 +160,9 @@ fn round(
     let total = begun.elapsed().as_secs_f64();
     let peak = peak_rss()?;
     let (keys, recorded) = *marks.lock().unwrap_or_else(PoisonError::into_inner);
-    let files =
-        db.read_blocking(|tx| exchange::of_day(tx, institution.id, DocumentKind::Spl, day.to_i32()))?;
+    let files = db.read_blocking(|tx| {
+        exchange::of_day(tx, InstitutionId::new(institution.id), DocumentKind::Spl, day)
+    })?;
     let lines = files.iter().map(|file| file.lines).sum::<i64>();
     breaks.extend(broken(world, &desk, &files, orders)?);
     let mut round = Round {
@@ -194,13 +195,13 @@ fn broken(world: &World, desk: &Desk, files: &[ExchangedFile], orders: u64) -> a
         if i64::try_from(split.len())? != file.orders {
             breaks.push(format!("{}: other rows than it has", file.name));
         }
-        if Fen::sum(split.into_values()) != Some(Fen::new(file.total)) || pools != file.total {
+        if Fen::sum(split.into_values()) != Some(file.total) || pools != file.total {
             breaks.push(format!("{}: its lines are not its pools", file.name));
         }
-        let dir = desk.folder.out_number(file.business_date)?;
+        let dir = desk.folder.out(file.business_date);
         let reader = SplReader::new(BufReader::new(File::open(dir.join(&file.name))?))?;
         match reader.finish()?.sound() {
-            Ok(digest) if digest.to_string() == file.sha256 => {}
+            Ok(digest) if digest == file.sha256 => {}
             Ok(_) => breaks.push(format!("{}: other bytes than recorded", file.name)),
             Err(fault) => breaks.push(format!("{}: {fault}", file.name)),
         }
@@ -212,7 +213,7 @@ fn broken(world: &World, desk: &Desk, files: &[ExchangedFile], orders: u64) -> a
 }
 
 /// Loads a bill of so many orders over the whole day, each with its own amount.
-fn load(world: &World, day: BusinessDay, orders: u64) -> anyhow::Result<BillRow> {
+fn load(world: &World, day: BusinessDay, orders: u64) -> anyhow::Result<KeptBill> {
     ensure!(orders <= 10_000_000_000, "more orders than numbers");
     let institution = InstitutionId::new(world.institution.id);
     let start = clock::micros(day.start());
@@ -234,7 +235,7 @@ fn load(world: &World, day: BusinessDay, orders: u64) -> anyhow::Result<BillRow>
 }
 
 /// The `index`th order: numbers of an institution's length that come in no order, paid evenly over the day.
-fn order(bill: &BillRow, start: i64, index: u64, of: u64) -> NewBilled {
+fn order(bill: &KeptBill, start: i64, index: u64, of: u64) -> NewBilled {
     let scattered = index.wrapping_mul(7_919_313_371) % 10_000_000_000;
     let paid = 100 + i64::try_from(scattered % 50_000).unwrap_or_default();
     let second = i64::try_from(index * 86_400 / of.max(1)).unwrap_or_default();

@@ -19,8 +19,10 @@ use crate::error::Error;
 use crate::exchange::{self, Direction, DocumentKind, ExchangedFile, NewFile};
 use crate::insert_chunks;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::digest::Digest;
 use crate::kernel::file::spl::shares;
-use crate::reconciliation::{self, BillRow};
+use crate::kernel::money::Fen;
+use crate::reconciliation::{self, KeptBill};
 
 /// Records a bill whose orders the bench makes.
 pub fn add_bill(
@@ -29,20 +31,20 @@ pub fn add_bill(
     day: BusinessDay,
     orders: u64,
     now: i64,
-) -> Result<BillRow, Error> {
+) -> Result<KeptBill, Error> {
     let orders = i64::try_from(orders).unwrap_or(i64::MAX);
     let new = NewFile {
-        institution_id: institution.get(),
+        institution_id: institution,
         direction: Direction::In,
         kind: DocumentKind::Wxbill,
         name: format!("made-{day}.csv"),
-        business_date: day.to_i32(),
+        business_date: day,
         seq: 1,
-        sha256: "0".repeat(64),
+        sha256: Digest::ZERO,
         size: 0,
         orders,
         lines: 0,
-        total: 0,
+        total: Fen::ZERO,
         previous_sha256: None,
         approvals_sha256: None,
         created_at: now,
@@ -54,7 +56,7 @@ pub fn add_bill(
             bill::institution_id.eq(institution),
             bill::business_date.eq(As(day)),
             bill::file_id.eq(file.id),
-            bill::sha256.eq(&file.sha256),
+            bill::sha256.eq(As(file.sha256)),
             bill::orders.eq(orders),
             bill::total_paid.eq(0),
             bill::recorded_at.eq(now),
@@ -63,18 +65,19 @@ pub fn add_bill(
     reconciliation::bills(tx, institution, day)?.pop().ok_or(Error::NotFound)
 }
 
-/// What the bill gives the orders of a file to be split, in fen.
-pub(super) fn pools(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<i64, Error> {
+/// What the bill gives the orders of a file to be split.
+pub(super) fn pools(tx: &mut Tx<'_>, file: &ExchangedFile) -> Result<Fen, Error> {
     let ExchangedFile { id, business_date, institution_id, .. } = file;
+    let day = business_date.to_i32();
     let pools: Sum = sql_query(format!(
         "SELECT CAST(COALESCE(SUM(b.paid + b.subsidy - b.fee), 0) AS BIGINT) AS v FROM split_order s
          JOIN bill_order b ON b.business_date = s.business_date AND b.institution_id = s.institution_id
            AND b.bill_id = s.bill_id AND b.paid_at = s.paid_at AND b.inst_order_no = s.inst_order_no
-         WHERE s.business_date = {business_date} AND s.institution_id = {institution_id} AND s.file_id = {id}
+         WHERE s.business_date = {day} AND s.institution_id = {institution_id} AND s.file_id = {id}
            AND s.reason IS NULL"
     ))
     .get_result(tx.conn())?;
-    Ok(pools.v)
+    Ok(Fen::new(pools.v))
 }
 
 #[derive(QueryableByName)]
@@ -128,10 +131,10 @@ fn create(name: &str, key: &str, sqlite: bool) -> String {
 }
 
 /// Writes the lines of a day into `anchor_source`, a row each.
-fn lay_out(tx: &mut Tx<'_>, of: &BillRow) -> Result<(), Error> {
+fn lay_out(tx: &mut Tx<'_>, of: &KeptBill) -> Result<(), Error> {
     let sqlite = matches!(tx.conn(), Conn::Sqlite(_));
     run(tx, &create("anchor_source", if sqlite { ", PRIMARY KEY (file_id, n, idx)" } else { "" }, sqlite))?;
-    for file in exchange::of_day(tx, of.institution_id.get(), DocumentKind::Spl, of.business_date.to_i32())? {
+    for file in exchange::of_day(tx, of.institution_id, DocumentKind::Spl, of.business_date)? {
         let mut after = 0;
         loop {
             let page = page(tx, &file, after)?;
@@ -146,7 +149,7 @@ fn lay_out(tx: &mut Tx<'_>, of: &BillRow) -> Result<(), Error> {
 /// Orders by place, with their lines.
 fn page(tx: &mut Tx<'_>, file: &ExchangedFile, after: i32) -> Result<Vec<(i32, String)>, Error> {
     Ok(split_order::table
-        .filter(split_order::business_date.eq(file.business_date))
+        .filter(split_order::business_date.eq(As(file.business_date)))
         .filter(split_order::institution_id.eq(file.institution_id))
         .filter(split_order::file_id.eq(file.id))
         .filter(split_order::n.gt(after))
@@ -161,9 +164,9 @@ fn lines_of(file: &ExchangedFile, page: &[(i32, String)]) -> Result<Vec<Line>, E
     for (n, lines) in page {
         let lines = shares(1, lines).ok_or_else(|| Error::Internal("stored lines".into()))?;
         rows.extend(lines.iter().zip(0..).map(|(line, idx)| Line {
-            business_date: file.business_date,
-            institution_id: file.institution_id,
-            file_id: file.id,
+            business_date: file.business_date.to_i32(),
+            institution_id: file.institution_id.get(),
+            file_id: file.id.get(),
             n: *n,
             idx,
             path: line.path.to_owned(),
@@ -199,7 +202,7 @@ fn add(tx: &mut Tx<'_>, lines: &[Line]) -> Result<(), Error> {
 }
 
 /// Stores the lines of a day again in simpler ways, a row each; the seconds of each way.
-pub(super) fn anchors(db: &Db, dir: &Path, of: &BillRow) -> Result<Vec<f64>, Error> {
+pub(super) fn anchors(db: &Db, dir: &Path, of: &KeptBill) -> Result<Vec<f64>, Error> {
     db.write_blocking(|tx| lay_out(tx, of))?;
     let taken = match db.backend() {
         Backend::Sqlite(_) => vec![insert_select(db)?],
@@ -228,7 +231,7 @@ fn copies(db: &Db, dir: &Path) -> Result<Vec<f64>, Error> {
 }
 
 /// Drops what a round stored where that can be done at once, so that rounds need the room of one.
-pub(super) fn forget(db: &Db, of: &BillRow) -> Result<(), Error> {
+pub(super) fn forget(db: &Db, of: &KeptBill) -> Result<(), Error> {
     db.write_blocking(|tx| {
         if let Conn::Sqlite(_) = tx.conn() {
             return Ok(());

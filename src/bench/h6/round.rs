@@ -11,7 +11,7 @@ use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetStatus, RetWriter};
 use crate::kernel::file::{FileName, ResultName, Stage};
 use crate::kernel::money::Fen;
-use crate::reconciliation::{self, BillRow, NewBilled, Sink};
+use crate::reconciliation::{self, KeptBill, NewBilled, Sink};
 use crate::splits::{self, Cutting};
 use crate::{exchange, inbox, institutions, ledger, settlement};
 
@@ -35,7 +35,7 @@ fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, f64)
 
 /// Does the work of a day with so many orders in so many files.
 pub async fn work(world: &World, day: BusinessDay, orders: i64, files: i64) -> anyhow::Result<Round> {
-    let (app, institution) = (&world.app, world.institution.id);
+    let (app, institution) = (&world.app, InstitutionId::new(world.institution.id));
     let desk = Desk {
         institution: world.institution.clone(),
         folder: Folder::new(&world.data, &world.institution.code),
@@ -47,11 +47,10 @@ pub async fn work(world: &World, day: BusinessDay, orders: i64, files: i64) -> a
     let (at, now) = (app.clock.instant(), app.clock.now());
     let (made, cut) = timed(|| Ok(splits::cut_loaded(&app.db, &desk, &bill, at, now, &cutting)?))?;
     ensure!(made > 0, "nothing was cut");
-    let spls =
-        app.db.read_blocking(|tx| exchange::of_day(tx, institution, DocumentKind::Spl, day.to_i32()))?;
+    let spls = app.db.read_blocking(|tx| exchange::of_day(tx, institution, DocumentKind::Spl, day))?;
     for spl in &spls {
         let amounts = app.db.read_blocking(|tx| splits::order_amounts(tx, spl))?;
-        answer(world, spl, amounts.into_iter().map(|(n, amount)| (n, amount.get())).collect())?;
+        answer(world, spl, amounts.into_iter().collect())?;
     }
     let (missing, gate) = timed(|| Ok(app.db.read_blocking(|tx| settlement::gate(tx, institution, day))?))?;
     ensure!(missing.is_empty(), "the gate is closed: {missing:?}");
@@ -70,13 +69,13 @@ pub async fn work(world: &World, day: BusinessDay, orders: i64, files: i64) -> a
 }
 
 /// The institution takes a file and executes every line of it.
-fn answer(world: &World, file: &ExchangedFile, lines: Vec<(i32, i64)>) -> anyhow::Result<()> {
+fn answer(world: &World, file: &ExchangedFile, lines: Vec<(i32, Fen)>) -> anyhow::Result<()> {
     for (stage, lines) in [(Stage::First, Vec::new()), (Stage::Final(1), lines)] {
         let name = ResultName { file: FileName::parse(&file.name).context("a name")?, stage };
-        let total = Fen::sum(lines.iter().map(|(_, amount)| Fen::new(*amount))).context("a sum")?;
+        let total = Fen::sum(lines.iter().map(|(_, amount)| *amount)).context("a sum")?;
         let header = RetHeader {
             name: name.clone(),
-            file_digest: file.sha256.parse().map_err(|_| anyhow::anyhow!("a digest"))?,
+            file_digest: file.sha256,
             code: RetCode::Accepted,
             lines: u32::try_from(lines.len())?,
             success_total: total,
@@ -87,7 +86,7 @@ fn answer(world: &World, file: &ExchangedFile, lines: Vec<(i32, i64)>) -> anyhow
             writer.line(&RetLine {
                 n: u32::try_from(n)?,
                 status: RetStatus::Success,
-                amount: Fen::new(amount),
+                amount,
                 inst_serial: "".into(),
                 path: "".into(),
                 done_at: None,
@@ -108,7 +107,7 @@ fn answer(world: &World, file: &ExchangedFile, lines: Vec<(i32, i64)>) -> anyhow
 }
 
 /// Loads the bill of a day, as a cut does before it splits, and posts it.
-fn bill(world: &World, day: BusinessDay, orders: i64) -> anyhow::Result<BillRow> {
+fn bill(world: &World, day: BusinessDay, orders: i64) -> anyhow::Result<KeptBill> {
     let institution = InstitutionId::new(world.institution.id);
     let (start, now) = (clock::micros(day.start()), world.app.clock.now());
     let many = u64::try_from(orders)?;
@@ -127,7 +126,7 @@ fn bill(world: &World, day: BusinessDay, orders: i64) -> anyhow::Result<BillRow>
     })?)
 }
 
-fn order(bill: &BillRow, start: i64, n: i64) -> NewBilled {
+fn order(bill: &KeptBill, start: i64, n: i64) -> NewBilled {
     let day = bill.business_date;
     let index = usize::try_from(n).unwrap_or_default() % 10;
     let paid = 1_000_i64.saturating_add(n.rem_euclid(1_000));

@@ -3,7 +3,7 @@ use super::fill::{DAYS, Fill, SPLIT_DAY};
 use super::platform::{LOGINS, Platform};
 use crate::bench::world::merchant;
 use crate::clock;
-use crate::db::columns::MerchantId;
+use crate::db::columns::{MerchantId, OrderId};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::state::OrderState;
 use crate::orders::{self, Cursor, Filter};
@@ -191,7 +191,7 @@ fn details(platform: &Platform, all: &mut Vec<Visit>) -> anyhow::Result<()> {
                 None => (clock::micros(fill.day(DAYS.saturating_sub(2)).start()), fill.now),
             };
             let created_at = from.saturating_add(pick(n, 9, until.saturating_sub(from)));
-            let (filter, after) = (filter.clone(), Cursor { created_at, id: i64::MAX });
+            let (filter, after) = (filter.clone(), Cursor { created_at, id: OrderId::new(i64::MAX) });
             let found = platform.app.db.read_blocking(|tx| orders::list(tx, &scope, &filter, Some(after)))?;
             numbers.extend(found.rows.into_iter().next().map(|row| row.order.order_no));
         }

@@ -11,6 +11,7 @@ use super::asked::{Asked, Visit, visits};
 use super::platform::{LOGINS, PASSWORD, Platform};
 use crate::bench::report::{Latency, PerSecond, Report, median, peak_rss};
 use crate::clock;
+use crate::db::columns::OrderId;
 use crate::orders::{self, Stuck};
 use crate::web::site;
 
@@ -134,8 +135,13 @@ async fn resolve(platform: &Platform) -> anyhow::Result<f64> {
     let now = platform.app.clock.now();
     let reach = clock::micros(platform.fill.day(7).start());
     let quarter = now.saturating_sub(900_000_000);
-    let stuck =
-        Stuck { after: 0, unknown_since: reach, created_since: quarter, created_before: now, limit: 200 };
+    let stuck = Stuck {
+        after: OrderId::new(0),
+        unknown_since: reach,
+        created_since: quarter,
+        created_before: now,
+        limit: 200,
+    };
     let begun = Instant::now();
     let found = platform.app.db.read(move |tx| orders::unresolved(tx, &stuck)).await?;
     ensure!(found.len() <= 200, "a page of orders that hang has {}", found.len());

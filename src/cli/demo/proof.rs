@@ -5,9 +5,7 @@ use anyhow::ensure;
 
 use super::scenery::INSTITUTION;
 use super::world::World;
-use crate::db::columns::InstitutionId;
 use crate::exchange::{self, DocumentKind, ExchangedFile};
-use crate::kernel::calendar::BusinessDay;
 use crate::kernel::verify::Inputs;
 use crate::splits;
 use crate::verify;
@@ -51,13 +49,12 @@ pub async fn verify_all(world: &World, dir: &Path) -> anyhow::Result<usize> {
 }
 
 async fn papers(world: &World, dir: &Path, stl: &ExchangedFile) -> anyhow::Result<Papers> {
-    let (institution, date) = (world.institution, stl.business_date);
+    let (institution, day) = (world.institution, stl.business_date);
     let files = world.app.db.read(move |tx| {
-        let day = BusinessDay::from_i32(date).ok_or(crate::error::Error::NotFound)?;
-        let (live, void) = splits::standing(tx, InstitutionId::new(institution), day)?;
-        let (before, void_before) = splits::standing(tx, InstitutionId::new(institution), day.prev())?;
+        let (live, void) = splits::standing(tx, institution, day)?;
+        let (before, void_before) = splits::standing(tx, institution, day.prev())?;
         let approvals = exchange::chain(tx, institution, DocumentKind::Apr)?;
-        let bills = exchange::of_day(tx, institution, DocumentKind::Bil, date)?;
+        let bills = exchange::of_day(tx, institution, DocumentKind::Bil, day)?;
         Ok((live, [void, void_before].concat(), before, approvals, bills))
     });
     let (live, void, before, approvals, bills) = files.await?;
@@ -82,7 +79,7 @@ pub async fn summary(world: &World) -> anyhow::Result<Vec<String>> {
         let mut lines = Vec::new();
         for file in exchange::chain(tx, institution, DocumentKind::Stl)? {
             let state = exchange::file_state(tx, file.id)?.as_str();
-            let paid = crate::kernel::money::Fen::new(file.total).yuan();
+            let paid = file.total.yuan();
             lines.push(format!("{}  ¥{paid} to {} receivers  {state}", file.name, file.orders));
         }
         Ok(lines)

@@ -9,7 +9,7 @@ use super::world::World;
 use crate::clock::Clock;
 use crate::db::columns::TenantId;
 use crate::error::Error;
-use crate::exchange::{self, DocumentKind, ExchangedFile};
+use crate::exchange::{self, DocumentKind};
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::state::{FileState, OrderState};
 use crate::merchants::tenants;
@@ -68,11 +68,10 @@ async fn first_open(world: &World) -> anyhow::Result<BusinessDay> {
             ))
         })
         .await?;
-    let day = |file: &ExchangedFile| BusinessDay::from_i32(file.business_date);
-    match settled.last().and_then(day) {
-        Some(last) => Ok(last.next()),
+    match settled.last() {
+        Some(last) => Ok(last.business_date.next()),
         // The first bundle was issued as the first day began.
-        None => bundles.first().and_then(day).context("no bundle was taken in"),
+        None => bundles.first().map(|file| file.business_date).context("no bundle was taken in"),
     }
 }
 
@@ -139,8 +138,8 @@ async fn is_paid(world: &World, sale: &Sale) -> anyhow::Result<()> {
 pub async fn close(world: &World, day: BusinessDay) -> anyhow::Result<()> {
     let (app, institution) = (&world.app, world.institution);
     world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await?;
-    let desk = app.desk(institution).await?;
-    let channel = app.channel(institution).await?;
+    let desk = app.desk(institution.get()).await?;
+    let channel = app.channel(institution.get()).await?;
     splits::cut(&app.db, &app.clock, &desk, &channel, day, &splits::Cutting::default()).await?;
     let answered = world.exchange().await?;
     let missing = app.db.read(move |tx| settlement::gate(tx, institution, day)).await?;

@@ -58,7 +58,7 @@ pub struct World {
     /// Base URL of the sandbox.
     pub sandbox_url: String,
     /// Internal id of the institution.
-    pub institution: i64,
+    pub institution: InstitutionId,
     /// Who may log in.
     pub logins: Vec<Login>,
     http: reqwest::Client,
@@ -111,7 +111,7 @@ impl World {
         };
         running.push(shop.listen()?);
         let stop_sandbox = Some(stop_sandbox);
-        let (institution, logins, site) = (0, Vec::new(), handle);
+        let (institution, logins, site) = (InstitutionId::new(0), Vec::new(), handle);
         let mut world =
             Self { app, shop, site_url, sandbox_url, institution, logins, http, site, stop_sandbox, running };
         if new {
@@ -128,10 +128,10 @@ impl World {
     }
 
     /// The institution, which must be where it was at the first start.
-    async fn check_address(&self) -> anyhow::Result<i64> {
+    async fn check_address(&self) -> anyhow::Result<InstitutionId> {
         let read = |tx: &mut Tx<'_>| {
-            let id = institutions::by_code(tx, INSTITUTION)?.id;
-            Ok((id, institutions::channel(tx, InstitutionId::new(id), ChannelName::Wechat)?.base_url))
+            let id = InstitutionId::new(institutions::by_code(tx, INSTITUTION)?.id);
+            Ok((id, institutions::channel(tx, id, ChannelName::Wechat)?.base_url))
         };
         let (id, base_url) = self.app.db.read(read).await?;
         ensure!(

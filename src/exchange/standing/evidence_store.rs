@@ -12,6 +12,8 @@ use crate::db::schema::{
 };
 use crate::error::Error;
 use crate::exchange::{AnswerStage, Direction, DocumentKind};
+use crate::kernel::calendar::BusinessDay;
+use crate::kernel::digest::Digest;
 use crate::kernel::file::ret::{RetCode, RetStatus};
 use crate::kernel::state::FileState;
 
@@ -22,9 +24,9 @@ pub(super) struct Evidence {
     pub institution_id: InstitutionId,
     pub kind: DocumentKind,
     pub name: String,
-    pub business_date: i32,
+    pub business_date: BusinessDay,
     pub expected: i64,
-    pub run_complete: i32,
+    pub run_complete: bool,
     /// The codes of its FIRST results with their files, in order of import.
     pub firsts: Vec<(RetCode, FileId)>,
     /// How many FINAL results came.
@@ -56,11 +58,11 @@ fn take_results(evidence: &mut Evidence, results: impl IntoIterator<Item = Answe
     }
 }
 
-type FileFacts = (FileId, InstitutionId, DocumentKind, String, i32, i64);
+type FileFacts = (FileId, InstitutionId, DocumentKind, String, BusinessDay, i64);
 
 fn bare(
     (file_id, institution_id, kind, name, business_date, orders): FileFacts,
-    run_complete: i32,
+    run_complete: bool,
 ) -> Evidence {
     let (firsts, finals, last_at) = (Vec::new(), 0, None);
     Evidence {
@@ -107,7 +109,7 @@ pub(super) fn evidence(
     tx: &mut Tx<'_>,
     file: FileId,
     expected: i64,
-    run_complete: i32,
+    run_complete: bool,
 ) -> Result<Evidence, Error> {
     let facts: FileFacts = facts!().filter(exchanged_file::id.eq(file)).first(tx.conn())?;
     let mut evidence = Evidence { expected, ..bare(facts, run_complete) };
@@ -123,7 +125,7 @@ pub(super) fn all_evidence(tx: &mut Tx<'_>) -> Result<Vec<Evidence>, Error> {
         .order(exchanged_file::id.asc())
         .load(tx.conn())?;
     let mut all: BTreeMap<FileId, Evidence> =
-        facts.into_iter().map(|facts| (facts.0, bare(facts, 1))).collect();
+        facts.into_iter().map(|facts| (facts.0, bare(facts, true))).collect();
     let split: Vec<(FileId, i64)> = split_order::table
         .filter(split_order::reason.is_null())
         .group_by(split_order::file_id)
@@ -135,7 +137,7 @@ pub(super) fn all_evidence(tx: &mut Tx<'_>) -> Result<Vec<Evidence>, Error> {
     }
     for file in unfinished(tx)? {
         if let Some(evidence) = all.get_mut(&file) {
-            evidence.run_complete = 0;
+            evidence.run_complete = false;
         }
     }
     let results: Vec<Answered> = results!().load(tx.conn())?;
@@ -153,7 +155,7 @@ fn unfinished(tx: &mut Tx<'_>) -> Result<Vec<FileId>, Error> {
         .filter(day_cut::institution_id.eq(exchanged_file::institution_id))
         .filter(day_cut::business_date.eq(exchanged_file::business_date))
         .filter(day_cut::seq.ge(exchanged_file::seq))
-        .filter(day_cut::more.eq(0));
+        .filter(day_cut::more.eq(As(false)));
     Ok(exchanged_file::table
         .filter(exchanged_file::kind.eq(As(DocumentKind::Spl)))
         .filter(not(exists(ended)))
@@ -232,7 +234,7 @@ pub struct Requeued {
     /// Its name.
     pub name: String,
     /// Its digest.
-    pub sha256: String,
+    pub sha256: Digest,
     /// The settlement that it answers.
     pub stl: FileId,
     /// The line that failed or bounced.
@@ -240,13 +242,13 @@ pub struct Requeued {
 }
 
 /// Every line that a result requeues and that no settlement lists, in order of import.
-pub fn requeued(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<Requeued>, Error> {
+pub fn requeued(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Vec<Requeued>, Error> {
     let open: Vec<Standing> = file_standing::table
         .filter(file_standing::institution_id.eq(institution))
         .filter(file_standing::requeues.is_not_null())
         .select(Standing::as_select())
         .load(tx.conn())?;
-    type Found = (ResultId, FileId, String, String, FileId);
+    type Found = (ResultId, FileId, String, Digest, FileId);
     let mut results: Vec<Found> = Vec::new();
     for stl in &open {
         let columns = (
@@ -267,7 +269,7 @@ pub fn requeued(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<Requeued>, Erro
             .order(result_line::n.asc())
             .select(result_line::n)
             .load(tx.conn())?;
-        let line = |n| Requeued { ret, name: name.clone(), sha256: sha256.clone(), stl, n };
+        let line = |n| Requeued { ret, name: name.clone(), sha256, stl, n };
         lines.extend(numbers.into_iter().map(line));
     }
     Ok(lines)

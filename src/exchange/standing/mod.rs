@@ -87,9 +87,9 @@ pub fn standing(firsts: &[RetCode], finals: bool, counts: &Counts) -> FileState 
 
 /// Where each answered line of a file stands; a line that no FINAL speaks of is not there. A FINAL that takes back what
 /// is final is refused.
-pub fn line_states(tx: &mut Tx<'_>, file: i64) -> Result<BTreeMap<i32, SettlementState>, Error> {
+pub fn line_states(tx: &mut Tx<'_>, file: FileId) -> Result<BTreeMap<i32, SettlementState>, Error> {
     let mut states = BTreeMap::new();
-    for (n, status) in asked::said(tx, FileId::new(file))? {
+    for (n, status) in asked::said(tx, file)? {
         let to = match status {
             RetStatus::Success => SettlementState::Success,
             RetStatus::Failed => SettlementState::Failed,
@@ -107,15 +107,15 @@ pub fn line_states(tx: &mut Tx<'_>, file: i64) -> Result<BTreeMap<i32, Settlemen
 }
 
 /// Where a file of ours stands.
-pub fn file_state(tx: &mut Tx<'_>, file: i64) -> Result<FileState, Error> {
-    Ok(store::kept(tx, FileId::new(file))?.state)
+pub fn file_state(tx: &mut Tx<'_>, file: FileId) -> Result<FileState, Error> {
+    Ok(store::kept(tx, file)?.state)
 }
 
 /// Records a file of ours, under the key that was reserved for it, with the number of lines to be answered. A file that
 /// completes its run completes those before it: until then none of them may be published.
 pub fn record_ours(
     tx: &mut Tx<'_>,
-    reserved: Option<i64>,
+    reserved: Option<FileId>,
     new: &NewFile,
     expected: i64,
     completes: bool,
@@ -124,10 +124,9 @@ pub fn record_ours(
         Some(id) => super::store::record_as(tx, id, new)?,
         None => super::store::record(tx, new)?,
     };
-    let id = FileId::new(file.id);
     let begun = Standing {
-        file_id: id,
-        institution_id: InstitutionId::new(file.institution_id),
+        file_id: file.id,
+        institution_id: file.institution_id,
         kind: file.kind,
         state: standing(&[], false, &Counts { expected, ..Counts::default() }),
         expected,
@@ -135,9 +134,9 @@ pub fn record_ours(
         failed: 0,
         pending: 0,
         bounced: 0,
-        run_complete: i32::from(completes),
+        run_complete: completes,
         answered_at: None,
-        settled_by: (file.kind == DocumentKind::Stl).then_some(id),
+        settled_by: (file.kind == DocumentKind::Stl).then_some(file.id),
         requeues: None,
     };
     store::insert(tx, &begun)?;
@@ -148,8 +147,7 @@ pub fn record_ours(
 }
 
 /// A result of a file was recorded: where it stands now. A settlement that turns out void gives back what it took in.
-pub(super) fn weigh_again(tx: &mut Tx<'_>, file: i64) -> Result<(), Error> {
-    let file = FileId::new(file);
+pub(super) fn weigh_again(tx: &mut Tx<'_>, file: FileId) -> Result<(), Error> {
     // Locked before the evidence is read: of two transactions that change it the second one sees the first one's.
     let kept = store::lock(tx, file)?;
     let evidence = asked::evidence(tx, file, kept.expected, kept.run_complete)?;
@@ -166,11 +164,15 @@ pub(super) fn weigh_again(tx: &mut Tx<'_>, file: i64) -> Result<(), Error> {
 
 /// A settlement was made: the split files that it lists and the void ones that it was made over are settled, and so are
 /// the results that it lists of these settlements.
-pub fn settled(tx: &mut Tx<'_>, stl: &ExchangedFile, over: &[i64], requeued: &[i64]) -> Result<(), Error> {
-    let over: Vec<FileId> = over.iter().copied().map(FileId::new).collect();
-    store::settle(tx, FileId::new(stl.id), &over)?;
+pub fn settled(
+    tx: &mut Tx<'_>,
+    stl: &ExchangedFile,
+    over: &[FileId],
+    requeued: &[FileId],
+) -> Result<(), Error> {
+    store::settle(tx, stl.id, over)?;
     for answered in requeued {
-        recount(tx, FileId::new(*answered))?;
+        recount(tx, *answered)?;
     }
     Ok(())
 }
@@ -189,7 +191,7 @@ fn weigh(
     requeues: Option<i64>,
     settled_by: Option<FileId>,
 ) -> Result<Standing, Error> {
-    let states = line_states(tx, evidence.file_id.get())?;
+    let states = line_states(tx, evidence.file_id)?;
     let counts = Counts::of(evidence.expected, states.into_values());
     let firsts: Vec<RetCode> = evidence.firsts.iter().map(|(code, _)| *code).collect();
     let state = standing(&firsts, evidence.finals > 0, &counts);

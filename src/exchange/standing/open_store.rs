@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::store::Standing;
 use crate::db::Tx;
-use crate::db::columns::{As, FileId};
+use crate::db::columns::{As, FileId, InstitutionId};
 use crate::db::schema::{exchanged_file, file_result, file_standing, result_line};
 use crate::error::Error;
 use crate::exchange::{AnswerStage, DocumentKind, ExchangedFile};
@@ -16,7 +16,7 @@ use crate::kernel::state::FileState;
 use crate::people::Scope;
 
 /// What stands of these files, of those that are ours.
-pub fn standings(tx: &mut Tx<'_>, files: &[i64]) -> Result<BTreeMap<i64, Standing>, Error> {
+pub fn standings(tx: &mut Tx<'_>, files: &[FileId]) -> Result<BTreeMap<FileId, Standing>, Error> {
     if files.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -24,20 +24,20 @@ pub fn standings(tx: &mut Tx<'_>, files: &[i64]) -> Result<BTreeMap<i64, Standin
         .filter(file_standing::file_id.eq_any(files))
         .select(Standing::as_select())
         .load(tx.conn())?;
-    Ok(rows.into_iter().map(|one| (one.file_id.get(), one)).collect())
+    Ok(rows.into_iter().map(|one| (one.file_id, one)).collect())
 }
 
 /// Split files up to a day that no settlement takes in and none was made over, in order of publication.
 pub fn unsettled(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     day: BusinessDay,
 ) -> Result<Vec<(ExchangedFile, Standing)>, Error> {
     Ok(file_standing::table
         .inner_join(exchanged_file::table)
         .filter(file_standing::institution_id.eq(institution))
         .filter(file_standing::settled_by.is_null())
-        .filter(exchanged_file::business_date.le(day.to_i32()))
+        .filter(exchanged_file::business_date.le(As(day)))
         .order(file_standing::file_id.asc())
         .select((ExchangedFile::as_select(), Standing::as_select()))
         .load(tx.conn())?)
@@ -46,22 +46,26 @@ pub fn unsettled(
 /// The files of a kind and day with where they stand, by seq.
 pub fn standing_of_day(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     kind: DocumentKind,
-    day: i32,
+    day: BusinessDay,
 ) -> Result<Vec<(ExchangedFile, Standing)>, Error> {
     Ok(exchanged_file::table
         .inner_join(file_standing::table)
         .filter(exchanged_file::institution_id.eq(institution))
         .filter(exchanged_file::kind.eq(As(kind)))
-        .filter(exchanged_file::business_date.eq(day))
+        .filter(exchanged_file::business_date.eq(As(day)))
         .order(exchanged_file::seq.asc())
         .select((ExchangedFile::as_select(), Standing::as_select()))
         .load(tx.conn())?)
 }
 
 /// The files of a kind that are not void, in order of publication.
-pub fn valid(tx: &mut Tx<'_>, institution: i64, kind: DocumentKind) -> Result<Vec<ExchangedFile>, Error> {
+pub fn valid(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    kind: DocumentKind,
+) -> Result<Vec<ExchangedFile>, Error> {
     Ok(file_standing::table
         .inner_join(exchanged_file::table)
         .filter(file_standing::institution_id.eq(institution))
@@ -75,7 +79,7 @@ pub fn valid(tx: &mut Tx<'_>, institution: i64, kind: DocumentKind) -> Result<Ve
 /// The last file of a kind that is not void.
 pub fn last_valid(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     kind: DocumentKind,
 ) -> Result<Option<(ExchangedFile, Standing)>, Error> {
     // Void ones are few, and looked at one by one: a plan that does not know how few would read all.
@@ -116,7 +120,7 @@ pub fn waiting(tx: &mut Tx<'_>, scope: &Scope) -> Result<Vec<(ExchangedFile, Sta
     let query = file_standing::table
         .inner_join(exchanged_file::table)
         .filter(file_standing::answered_at.is_null())
-        .filter(file_standing::run_complete.eq(1))
+        .filter(file_standing::run_complete.eq(As(true)))
         .order(file_standing::file_id.desc())
         .limit(MOST_WAITING)
         .select((ExchangedFile::as_select(), Standing::as_select()))
@@ -128,7 +132,7 @@ pub fn waiting(tx: &mut Tx<'_>, scope: &Scope) -> Result<Vec<(ExchangedFile, Sta
 pub fn waiting_count(tx: &mut Tx<'_>, scope: &Scope) -> Result<i64, Error> {
     let query = file_standing::table
         .filter(file_standing::answered_at.is_null())
-        .filter(file_standing::run_complete.eq(1))
+        .filter(file_standing::run_complete.eq(As(true)))
         .order(file_standing::file_id.desc())
         .limit(MOST_WAITING)
         .select(file_standing::file_id)
@@ -141,12 +145,12 @@ pub fn waiting_count(tx: &mut Tx<'_>, scope: &Scope) -> Result<i64, Error> {
 pub fn answered(
     tx: &mut Tx<'_>,
     scope: &Scope,
-    before: Option<i64>,
+    before: Option<FileId>,
     limit: i64,
 ) -> Result<Vec<(ExchangedFile, Standing)>, Error> {
     let query = file_standing::table
         .inner_join(exchanged_file::table)
-        .filter(file_standing::file_id.lt(before.unwrap_or(i64::MAX)))
+        .filter(file_standing::file_id.lt(before.unwrap_or(FileId::new(i64::MAX))))
         .filter(file_standing::answered_at.is_not_null())
         .order(file_standing::file_id.desc())
         .limit(limit)

@@ -37,8 +37,8 @@ pub struct Standing {
     pub pending: i64,
     /// Lines that came back after success.
     pub bounced: i64,
-    /// 1 = its run is recorded to its end.
-    pub run_complete: i32,
+    /// Its run is recorded to its end.
+    pub run_complete: bool,
     /// When its newest answer was taken in, unix microseconds; none while it is open.
     pub answered_at: Option<i64>,
     /// The settlement that takes it in or that was made over it; a settlement's own key.
@@ -68,7 +68,7 @@ struct Row {
     failed: i64,
     pending: i64,
     bounced: i64,
-    run_complete: i32,
+    run_complete: As<bool>,
     answered_at: Option<i64>,
     settled_by: Option<FileId>,
     requeues: Option<i64>,
@@ -88,7 +88,7 @@ impl From<&Standing> for Row {
             failed,
             pending,
             bounced,
-            run_complete,
+            run_complete: As(run_complete),
             answered_at,
             settled_by,
             requeues,
@@ -110,12 +110,12 @@ pub(super) fn update(tx: &mut Tx<'_>, one: &Standing) -> Result<(), Error> {
 pub(super) fn complete_run(tx: &mut Tx<'_>, last: &ExchangedFile) -> Result<(), Error> {
     let of_day = exchanged_file::table
         .filter(exchanged_file::institution_id.eq(last.institution_id))
-        .filter(exchanged_file::business_date.eq(last.business_date))
+        .filter(exchanged_file::business_date.eq(As(last.business_date)))
         .filter(exchanged_file::kind.eq(As(last.kind)))
         .select(exchanged_file::id);
     diesel::update(file_standing::table.filter(file_standing::file_id.eq_any(of_day)))
-        .filter(file_standing::run_complete.eq(0))
-        .set(file_standing::run_complete.eq(1))
+        .filter(file_standing::run_complete.eq(As(false)))
+        .set(file_standing::run_complete.eq(As(true)))
         .execute(tx.conn())?;
     Ok(())
 }

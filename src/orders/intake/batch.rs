@@ -16,7 +16,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::split::OrderFacts;
 use crate::ledger;
 use crate::orders::{Cause, Event, EventReason, Order, RawRef};
-use crate::outbox::{self, NewNote, Subject};
+use crate::outbox::{self, About, NewNote};
 use crate::rules::{self, Preview};
 
 /// The institutions' bundles in force, each looked for once a batch.
@@ -154,8 +154,7 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
     let (mut notes, mut remarked) = (Vec::with_capacity(decided.taken.len()), Vec::new());
     for taken in &decided.taken {
         let day = taken.fact.paid_at.business_day();
-        let entry =
-            entries.get(&(taken.fact.institution_id, taken.fact.channel, day)).map(|entry| entry.get());
+        let entry = entries.get(&(taken.fact.institution_id, taken.fact.channel, day)).copied();
         raws.push(RawRow::of(taken.fact, &taken.raw));
         keys.push(KeyRow::of(taken.fact, &taken.awaited.order, &taken.raw));
         payments.push(PaymentRow::of(
@@ -228,8 +227,7 @@ fn remarks(taken: &Taken<'_>) -> Vec<Event> {
 /// The merchant's notification, to be delivered from now on under one id.
 fn note(order: &Order, now: i64) -> NewNote<'_> {
     NewNote {
-        subject: Subject::OrderPaid,
-        subject_id: order.id.get(),
+        about: About::OrderPaid(order.id),
         url: &order.notify_url,
         credential_id: order.credential_id,
         created_at: now,

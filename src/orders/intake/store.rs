@@ -6,13 +6,15 @@ use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
 
 use super::{PaymentFact, PaymentKey};
 use crate::bulk_rows;
+use crate::channels::RawKind;
 use crate::clock;
-use crate::db::columns::{As, InstitutionId, OrderId};
+use crate::db::columns::{As, EntryId, InstitutionId, MerchantId, OrderId, TenantId};
 use crate::db::schema::{
     enrolment, order_event, orphan_payment, pay_order, payment, payment_key, raw_message, sub_merchant,
 };
 use crate::db::{Conn, Tx};
 use crate::error::Error;
+use crate::kernel::calendar::BusinessDay;
 use crate::kernel::channel::ChannelName;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
@@ -35,7 +37,7 @@ impl KnownPayment {
     }
 }
 
-type KnownTuple = (String, i64, As<ChannelName>, String, i64, i64);
+type KnownTuple = (String, InstitutionId, As<ChannelName>, String, As<Fen>, i64);
 
 /// Looks numbers up in everything kept, whatever institution or channel gave them.
 pub(super) fn known_payments(
@@ -72,8 +74,7 @@ pub(super) fn known_payments(
         Conn::Pg(conn) => both.load(conn)?,
     };
     let known = known.into_iter().map(|(number, institution, channel, order_no, paid, paid_at)| {
-        let key = (number, InstitutionId::new(institution), channel.0);
-        (key, KnownPayment { order_no, paid: Fen::new(paid), paid_at })
+        ((number, institution, channel.0), KnownPayment { order_no, paid: paid.0, paid_at })
     });
     Ok(known.collect())
 }
@@ -128,10 +129,10 @@ pub(super) fn awaited(tx: &mut Tx<'_>, numbers: &[&str]) -> Result<HashMap<Strin
 bulk_rows! {
     /// The signed message.
     RawRow<'a> of raw_message {
-        business_date: i32 as Integer,
-        sha256: String as Text,
-        institution_id: i64 as BigInt,
-        kind: &'a str as Text,
+        business_date: As<BusinessDay> as Integer,
+        sha256: As<Digest> as Text,
+        institution_id: InstitutionId as BigInt,
+        kind: As<RawKind> as Text,
         received_at: i64 as BigInt,
         headers: &'a str as Text,
         body: &'a [u8] as Binary,
@@ -141,10 +142,10 @@ bulk_rows! {
 impl<'a> RawRow<'a> {
     pub(super) fn of(fact: &'a PaymentFact, raw: &'a RawRef) -> Self {
         Self {
-            business_date: raw.business_date.to_i32(),
-            sha256: raw.sha256.to_string(),
-            institution_id: fact.institution_id.get(),
-            kind: fact.raw.kind.as_str(),
+            business_date: As(raw.business_date),
+            sha256: As(raw.sha256),
+            institution_id: fact.institution_id,
+            kind: As(fact.raw.kind),
             received_at: fact.raw.received_at,
             headers: &fact.raw.headers,
             body: &fact.raw.body,
@@ -156,10 +157,10 @@ bulk_rows! {
     /// The key that no other payment and no other order may have.
     KeyRow<'a> of payment_key {
         inst_order_no: &'a str as Text,
-        order_id: i64 as BigInt,
-        business_date: i32 as Integer,
-        institution_id: i64 as BigInt,
-        channel: &'a str as Text,
+        order_id: OrderId as BigInt,
+        business_date: As<BusinessDay> as Integer,
+        institution_id: InstitutionId as BigInt,
+        channel: As<ChannelName> as Text,
     }
 }
 
@@ -167,10 +168,10 @@ impl<'a> KeyRow<'a> {
     pub(super) fn of(fact: &'a PaymentFact, order: &Order, raw: &RawRef) -> Self {
         Self {
             inst_order_no: &fact.inst_order_no,
-            order_id: order.id.get(),
-            business_date: raw.business_date.to_i32(),
-            institution_id: fact.institution_id.get(),
-            channel: fact.channel.as_str(),
+            order_id: order.id,
+            business_date: As(raw.business_date),
+            institution_id: fact.institution_id,
+            channel: As(fact.channel),
         }
     }
 }
@@ -178,22 +179,22 @@ impl<'a> KeyRow<'a> {
 bulk_rows! {
     /// The payment.
     PaymentRow<'a> of payment {
-        business_date: i32 as Integer,
-        order_id: i64 as BigInt,
+        business_date: As<BusinessDay> as Integer,
+        order_id: OrderId as BigInt,
         inst_order_no: &'a str as Text,
-        institution_id: i64 as BigInt,
-        sub_merchant_id: i64 as BigInt,
-        platform_merchant_id: i64 as BigInt,
-        channel: &'a str as Text,
+        institution_id: InstitutionId as BigInt,
+        sub_merchant_id: MerchantId as BigInt,
+        platform_merchant_id: TenantId as BigInt,
+        channel: As<ChannelName> as Text,
         product: &'a str as Text,
-        paid: i64 as BigInt,
+        paid: As<Fen> as BigInt,
         paid_at: i64 as BigInt,
         received_at: i64 as BigInt,
         preview_rule: Option<&'a str> as Nullable<Text>,
         preview_digest: Option<As<Digest>> as Nullable<Text>,
-        raw_business_date: i32 as Integer,
-        raw_sha256: String as Text,
-        entry_id: Option<i64> as Nullable<BigInt>,
+        raw_business_date: As<BusinessDay> as Integer,
+        raw_sha256: As<Digest> as Text,
+        entry_id: Option<EntryId> as Nullable<BigInt>,
     }
 }
 
@@ -203,24 +204,24 @@ impl<'a> PaymentRow<'a> {
         order: &Order,
         preview: Option<&'a Preview>,
         raw: &'a RawRef,
-        entry_id: Option<i64>,
+        entry_id: Option<EntryId>,
     ) -> Self {
         Self {
-            business_date: raw.business_date.to_i32(),
-            order_id: order.id.get(),
+            business_date: As(raw.business_date),
+            order_id: order.id,
             inst_order_no: &fact.inst_order_no,
-            institution_id: order.institution_id.get(),
-            sub_merchant_id: order.sub_merchant_id.get(),
-            platform_merchant_id: order.platform_merchant_id.get(),
-            channel: fact.channel.as_str(),
+            institution_id: order.institution_id,
+            sub_merchant_id: order.sub_merchant_id,
+            platform_merchant_id: order.platform_merchant_id,
+            channel: As(fact.channel),
             product: fact.product.as_str(),
-            paid: fact.paid.get(),
+            paid: As(fact.paid),
             paid_at: clock::micros(fact.paid_at),
             received_at: fact.raw.received_at,
             preview_rule: preview.map(|preview| preview.rule.as_str()),
             preview_digest: preview.map(|preview| As(preview.digest)),
-            raw_business_date: raw.business_date.to_i32(),
-            raw_sha256: raw.sha256.to_string(),
+            raw_business_date: As(raw.business_date),
+            raw_sha256: As(raw.sha256),
             entry_id,
         }
     }
@@ -230,14 +231,14 @@ bulk_rows! {
     /// A payment that no order of ours awaits.
     OrphanRow<'a> of orphan_payment {
         inst_order_no: &'a str as Text,
-        institution_id: i64 as BigInt,
+        institution_id: InstitutionId as BigInt,
         order_no: &'a str as Text,
-        paid: i64 as BigInt,
+        paid: As<Fen> as BigInt,
         paid_at: i64 as BigInt,
         received_at: i64 as BigInt,
-        raw_business_date: i32 as Integer,
-        raw_sha256: String as Text,
-        channel: &'a str as Text,
+        raw_business_date: As<BusinessDay> as Integer,
+        raw_sha256: As<Digest> as Text,
+        channel: As<ChannelName> as Text,
     }
 }
 
@@ -245,14 +246,14 @@ impl<'a> OrphanRow<'a> {
     pub(super) fn of(fact: &'a PaymentFact, raw: &'a RawRef) -> Self {
         Self {
             inst_order_no: &fact.inst_order_no,
-            institution_id: fact.institution_id.get(),
+            institution_id: fact.institution_id,
             order_no: &fact.order_no,
-            paid: fact.paid.get(),
+            paid: As(fact.paid),
             paid_at: clock::micros(fact.paid_at),
             received_at: fact.raw.received_at,
-            raw_business_date: raw.business_date.to_i32(),
-            raw_sha256: raw.sha256.to_string(),
-            channel: fact.channel.as_str(),
+            raw_business_date: As(raw.business_date),
+            raw_sha256: As(raw.sha256),
+            channel: As(fact.channel),
         }
     }
 }
@@ -260,13 +261,13 @@ impl<'a> OrphanRow<'a> {
 bulk_rows! {
     /// A remark in an order's timeline.
     EventRow<'a> of order_event {
-        order_id: i64 as BigInt,
+        order_id: OrderId as BigInt,
         at: i64 as BigInt,
-        kind: &'a str as Text,
+        kind: As<EventKind> as Text,
         reason: Option<&'a str> as Nullable<Text>,
-        amount: Option<i64> as Nullable<BigInt>,
-        raw_business_date: Option<i32> as Nullable<Integer>,
-        raw_sha256: Option<String> as Nullable<Text>,
+        amount: Option<As<Fen>> as Nullable<BigInt>,
+        raw_business_date: Option<As<BusinessDay>> as Nullable<Integer>,
+        raw_sha256: Option<As<Digest>> as Nullable<Text>,
     }
 }
 
@@ -274,13 +275,13 @@ impl<'a> EventRow<'a> {
     pub(super) fn of(order: OrderId, at: i64, remark: &'a Event, raw: &RawRef) -> Self {
         let cause = remark.cause();
         Self {
-            order_id: order.get(),
+            order_id: order,
             at,
-            kind: remark.kind().as_str(),
+            kind: As(remark.kind()),
             reason: cause.map(|cause| cause.reason.as_str()),
-            amount: cause.and_then(|cause| cause.amount).map(Fen::get),
-            raw_business_date: Some(raw.business_date.to_i32()),
-            raw_sha256: Some(raw.sha256.to_string()),
+            amount: cause.and_then(|cause| cause.amount).map(As),
+            raw_business_date: Some(As(raw.business_date)),
+            raw_sha256: Some(As(raw.sha256)),
         }
     }
 }

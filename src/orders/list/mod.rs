@@ -5,12 +5,13 @@ use self::store::Narrow;
 use super::{Event, Order, Standing, standing};
 use crate::channels::RawKind;
 use crate::db::Tx;
+use crate::db::columns::OrderId;
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
-use crate::outbox::{self, Delivery, Subject};
+use crate::outbox::{self, About, Delivery};
 use crate::people::Scope;
 
 /// The most orders of one page.
@@ -39,12 +40,12 @@ pub struct Cursor {
     /// Unix microseconds.
     pub created_at: i64,
     /// Internal key.
-    pub id: i64,
+    pub id: OrderId,
 }
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct OrderRow {
     /// As placed.
     pub order: Order,
     /// Our merchant number.
@@ -63,9 +64,9 @@ pub struct Row {
 
 /// A page of the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct OrderPage {
     /// Newest first, at most [`PAGE`].
-    pub rows: Vec<Row>,
+    pub rows: Vec<OrderRow>,
     /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
     /// Whether the page is short because so many orders of other states had been looked at: the next one goes on.
@@ -82,8 +83,13 @@ const SUMMED: usize = 1_000;
 const AT_ONCE: usize = 250;
 
 /// The page after `after`.
-pub fn list(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter, after: Option<Cursor>) -> Result<Page, Error> {
-    let Some(narrow) = store::narrow(tx, scope, filter)? else { return Ok(Page::default()) };
+pub fn list(
+    tx: &mut Tx<'_>,
+    scope: &Scope,
+    filter: &Filter,
+    after: Option<Cursor>,
+) -> Result<OrderPage, Error> {
+    let Some(narrow) = store::narrow(tx, scope, filter)? else { return Ok(OrderPage::default()) };
     let full = usize::try_from(PAGE).unwrap_or(usize::MAX);
     let bounds = (full.saturating_add(1), REACH);
     let Found { mut keys, resume } = search(tx, &narrow, filter.state, after, bounds)?;
@@ -91,7 +97,7 @@ pub fn list(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter, after: Option<Curso
     keys.truncate(full);
     let next = if more { keys.last().copied() } else { resume };
     let rows = if keys.is_empty() { Vec::new() } else { store::rows(tx, &keys)? };
-    Ok(Page { rows, next, goes_on: !more && next.is_some() })
+    Ok(OrderPage { rows, next, goes_on: !more && next.is_some() })
 }
 
 /// What a search found, newest first.
@@ -129,7 +135,7 @@ fn search(
     }
     let mut found = Vec::new();
     for some in keys.chunks(AT_ONCE) {
-        let ids: Vec<i64> = some.iter().map(|key| key.id).collect();
+        let ids: Vec<OrderId> = some.iter().map(|key| key.id).collect();
         let states = store::states(tx, &ids)?;
         found.extend(some.iter().filter(|key| states.get(&key.id) == Some(&state)));
         if found.len() >= most {
@@ -157,7 +163,7 @@ pub fn totals(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter) -> Result<Totals,
     let Some(narrow) = store::narrow(tx, scope, filter)? else { return Ok(nothing) };
     let found = search(tx, &narrow, filter.state, None, (SUMMED.saturating_add(1), SUMMED))?;
     if found.keys.len() <= SUMMED {
-        let ids: Vec<i64> = found.keys.iter().map(|key| key.id).collect();
+        let ids: Vec<OrderId> = found.keys.iter().map(|key| key.id).collect();
         let amounts = if ids.is_empty() { Vec::new() } else { store::amounts(tx, &ids)? };
         return added(amounts, found.resume.is_some());
     }
@@ -165,16 +171,16 @@ pub fn totals(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter) -> Result<Totals,
     Ok(Totals { count: count.min(COUNTED), amount: None, bounded: count > COUNTED })
 }
 
-fn added(amounts: Vec<i64>, bounded: bool) -> Result<Totals, Error> {
+fn added(amounts: Vec<Fen>, bounded: bool) -> Result<Totals, Error> {
     let count = i64::try_from(amounts.len()).unwrap_or(i64::MAX);
-    let sum = Fen::sum(amounts.into_iter().map(Fen::new));
+    let sum = Fen::sum(amounts);
     let amount = sum.ok_or_else(|| Error::Internal("the sum of a list overflows".to_owned()))?;
     Ok(Totals { count, amount: Some(amount), bounded })
 }
 
 /// How many payments a business day has, and what they add up to: of the first 10,000 where there are more.
 pub fn paid_on(tx: &mut Tx<'_>, scope: &Scope, day: BusinessDay) -> Result<Totals, Error> {
-    let mut paid = store::paid_on(tx, scope, day.to_i32(), COUNTED.saturating_add(1))?;
+    let mut paid = store::paid_on(tx, scope, day, COUNTED.saturating_add(1))?;
     let most = usize::try_from(COUNTED).unwrap_or(usize::MAX);
     let bounded = paid.len() > most;
     paid.truncate(most);
@@ -234,7 +240,7 @@ pub fn detail(tx: &mut Tx<'_>, scope: &Scope, order_no: &str) -> Result<Detail, 
     if older_events {
         timeline.remove(0);
     }
-    let delivery = outbox::delivery(tx, Subject::OrderPaid, order.id.get())?;
+    let delivery = outbox::delivery(tx, About::OrderPaid(order.id))?;
     let standing = standing(tx, order)?;
     let evidence = match &standing.payment {
         Some(payment) => store::evidence(tx, &payment.raw)?,

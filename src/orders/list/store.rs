@@ -5,12 +5,12 @@ use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::{Cursor, Evidence, Filter, Row, TimelineEntry};
+use super::{Cursor, Evidence, Filter, OrderRow, TimelineEntry};
 use crate::channels::RawKind;
 use crate::clock;
 use crate::db::Tx;
 use crate::db::columns::words;
-use crate::db::columns::{As, OrderId};
+use crate::db::columns::{As, InstitutionId, MerchantId, OrderId};
 use crate::db::schema::{
     order_event, pay_order, payment, payment_key, platform_merchant, raw_message, sub_merchant,
 };
@@ -42,8 +42,8 @@ pub(super) struct Narrow {
     scope: Scope,
     from: Option<i64>,
     before: Option<i64>,
-    sub_merchant: Option<i64>,
-    ids: Option<Vec<i64>>,
+    sub_merchant: Option<MerchantId>,
+    ids: Option<Vec<OrderId>>,
 }
 
 /// `None` when the filter names what there is not.
@@ -52,7 +52,7 @@ pub(super) fn narrow(tx: &mut Tx<'_>, scope: &Scope, filter: &Filter) -> Result<
         None => None,
         Some(merchant) => {
             let known = sub_merchant::table.filter(sub_merchant::merchant.eq(merchant));
-            let known: Option<i64> = known.select(sub_merchant::id).first(tx.conn()).optional()?;
+            let known: Option<MerchantId> = known.select(sub_merchant::id).first(tx.conn()).optional()?;
             if known.is_none() {
                 return Ok(None);
             }
@@ -93,7 +93,7 @@ macro_rules! narrowed {
     }};
 }
 
-fn cursor((created_at, id): (i64, i64)) -> Cursor {
+fn cursor((created_at, id): (i64, OrderId)) -> Cursor {
     Cursor { created_at, id }
 }
 
@@ -116,7 +116,7 @@ pub(super) fn keys(
             .filter(pay_order::created_at.le(at.created_at))
             .filter(pay_order::created_at.lt(at.created_at).or(pay_order::id.lt(at.id)));
     }
-    let keys: Vec<(i64, i64)> = query.load(tx.conn())?;
+    let keys: Vec<(i64, OrderId)> = query.load(tx.conn())?;
     Ok(keys.into_iter().map(cursor).collect())
 }
 
@@ -128,7 +128,7 @@ pub(super) fn count(tx: &mut Tx<'_>, narrow: &Narrow, most: i64) -> Result<i64, 
         .offset(most.saturating_sub(1))
         .limit(1)
         .into_boxed();
-    if narrowed!(last, narrow).first::<i64>(tx.conn()).optional()?.is_some() {
+    if narrowed!(last, narrow).first::<OrderId>(tx.conn()).optional()?.is_some() {
         return Ok(most);
     }
     let all = pay_order::table.select(count_star()).into_boxed();
@@ -160,16 +160,16 @@ pub(super) fn keys_told(
     if let Some(before) = narrow.before {
         let last = times.filter(pay_order::created_at.lt(before.saturating_add(UNDER_WAY)));
         let last = last.order((pay_order::created_at.desc(), pay_order::id.desc()));
-        let last: Option<i64> = last.first(tx.conn()).optional()?;
-        told = told.filter(order_event::order_id.le(last.unwrap_or(0)));
+        let last: Option<OrderId> = last.first(tx.conn()).optional()?;
+        told = told.filter(order_event::order_id.le(last.unwrap_or(OrderId::new(0))));
     }
     if let Some(from) = narrow.from {
         let first = times.filter(pay_order::created_at.ge(from.saturating_sub(UNDER_WAY)));
-        let first: Option<i64> =
+        let first: Option<OrderId> =
             first.order((pay_order::created_at, pay_order::id)).first(tx.conn()).optional()?;
-        told = told.filter(order_event::order_id.ge(first.unwrap_or(i64::MAX)));
+        told = told.filter(order_event::order_id.ge(first.unwrap_or(OrderId::new(i64::MAX))));
     }
-    let told: Vec<i64> = told.load(tx.conn())?;
+    let told: Vec<OrderId> = told.load(tx.conn())?;
     let full = i64::try_from(told.len()).is_ok_and(|n| n == reach);
     let end = match told.last().filter(|_| full) {
         Some(id) => {
@@ -184,7 +184,7 @@ pub(super) fn keys_told(
     // Found by key alone and narrowed here: a planner that does not know how few the keys are may read all the
     // merchant's orders instead.
     let query = pay_order::table.filter(pay_order::id.eq_any(told));
-    let found: Vec<(i64, i64, i64, i64)> = query
+    let found: Vec<(i64, OrderId, MerchantId, InstitutionId)> = query
         .select((pay_order::created_at, pay_order::id, pay_order::sub_merchant_id, pay_order::institution_id))
         .load(tx.conn())?;
     let kept = found.into_iter().filter(|(at, _, merchant, institution)| {
@@ -193,8 +193,8 @@ pub(super) fn keys_told(
             && narrow.sub_merchant.is_none_or(|wanted| *merchant == wanted)
             && match narrow.scope {
                 Scope::Platform => true,
-                Scope::Institution(id) => *institution == id.get(),
-                Scope::Merchant(id) => *merchant == id.get(),
+                Scope::Institution(id) => *institution == id,
+                Scope::Merchant(id) => *merchant == id,
             }
     });
     let mut keys: Vec<Cursor> = kept.map(|(at, id, ..)| cursor((at, id))).collect();
@@ -203,11 +203,12 @@ pub(super) fn keys_told(
 }
 
 /// The states of these orders.
-pub(super) fn states(tx: &mut Tx<'_>, ids: &[i64]) -> Result<HashMap<i64, OrderState>, Error> {
+pub(super) fn states(tx: &mut Tx<'_>, ids: &[OrderId]) -> Result<HashMap<OrderId, OrderState>, Error> {
     let paid = payment_key::table.filter(payment_key::order_id.eq_any(ids)).select(payment_key::order_id);
-    let paid: Vec<i64> = paid.load(tx.conn())?;
-    let mut states: HashMap<i64, OrderState> = paid.into_iter().map(|id| (id, OrderState::Paid)).collect();
-    let unpaid: Vec<i64> = ids.iter().copied().filter(|id| !states.contains_key(id)).collect();
+    let paid: Vec<OrderId> = paid.load(tx.conn())?;
+    let mut states: HashMap<OrderId, OrderState> =
+        paid.into_iter().map(|id| (id, OrderState::Paid)).collect();
+    let unpaid: Vec<OrderId> = ids.iter().copied().filter(|id| !states.contains_key(id)).collect();
     if unpaid.is_empty() {
         return Ok(states);
     }
@@ -221,7 +222,7 @@ pub(super) fn states(tx: &mut Tx<'_>, ids: &[i64]) -> Result<HashMap<i64, OrderS
     let last = order_event::table
         .filter(order_event::id.eq_any(last))
         .select((order_event::order_id, order_event::kind));
-    for (id, kind) in last.load::<(i64, EventKind)>(tx.conn())? {
+    for (id, kind) in last.load::<(OrderId, EventKind)>(tx.conn())? {
         let state = match kind {
             EventKind::Created => OrderState::Created,
             EventKind::Paying => OrderState::Paying,
@@ -234,11 +235,11 @@ pub(super) fn states(tx: &mut Tx<'_>, ids: &[i64]) -> Result<HashMap<i64, OrderS
     Ok(states)
 }
 
-/// A payment by its order: the institution's number, fen, unix microseconds.
-type Paid = HashMap<i64, (String, i64, i64)>;
+/// A payment by its order: the institution's number, the amount, unix microseconds.
+type Paid = HashMap<OrderId, (String, Fen, i64)>;
 
-fn payments(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Paid, Error> {
-    let rows: Vec<(i64, String, i64, i64)> = payment_key::table
+fn payments(tx: &mut Tx<'_>, ids: &[OrderId]) -> Result<Paid, Error> {
+    let rows: Vec<(OrderId, String, Fen, i64)> = payment_key::table
         .inner_join(
             payment::table.on(payment::business_date
                 .eq(payment_key::business_date)
@@ -251,17 +252,25 @@ fn payments(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Paid, Error> {
 }
 
 /// What was paid, or else asked for, of each of these orders.
-pub(super) fn amounts(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<i64>, Error> {
+pub(super) fn amounts(tx: &mut Tx<'_>, ids: &[OrderId]) -> Result<Vec<Fen>, Error> {
     let paid = payments(tx, ids)?;
     let asked = pay_order::table.filter(pay_order::id.eq_any(ids)).select((pay_order::id, pay_order::amount));
-    let asked: Vec<(i64, i64)> = asked.load(tx.conn())?;
+    let asked: Vec<(OrderId, Fen)> = asked.load(tx.conn())?;
     Ok(asked.into_iter().map(|(id, asked)| paid.get(&id).map_or(asked, |(_, paid, _)| *paid)).collect())
 }
 
 /// What the payments of a business day paid, of at most `limit` payments.
-pub(super) fn paid_on(tx: &mut Tx<'_>, scope: &Scope, day: i32, limit: i64) -> Result<Vec<i64>, Error> {
-    let query =
-        payment::table.filter(payment::business_date.eq(day)).select(payment::paid).limit(limit).into_boxed();
+pub(super) fn paid_on(
+    tx: &mut Tx<'_>,
+    scope: &Scope,
+    day: BusinessDay,
+    limit: i64,
+) -> Result<Vec<Fen>, Error> {
+    let query = payment::table
+        .filter(payment::business_date.eq(As(day)))
+        .select(payment::paid)
+        .limit(limit)
+        .into_boxed();
     let query = match scope {
         Scope::Platform => query,
         Scope::Institution(id) => query.filter(payment::institution_id.eq(*id)),
@@ -271,39 +280,39 @@ pub(super) fn paid_on(tx: &mut Tx<'_>, scope: &Scope, day: i32, limit: i64) -> R
 }
 
 /// Orders of which this is one of the three numbers: each is looked up by its own key.
-fn ids_of(tx: &mut Tx<'_>, number: &str) -> Result<Vec<i64>, Error> {
+fn ids_of(tx: &mut Tx<'_>, number: &str) -> Result<Vec<OrderId>, Error> {
     let ours = pay_order::table.filter(pay_order::order_no.eq(number)).select(pay_order::id);
-    let mut ids: Vec<i64> = ours.load(tx.conn())?;
+    let mut ids: Vec<OrderId> = ours.load(tx.conn())?;
     let institutions =
         payment_key::table.filter(payment_key::inst_order_no.eq(number)).select(payment_key::order_id);
-    ids.extend(institutions.load::<i64>(tx.conn())?);
+    ids.extend(institutions.load::<OrderId>(tx.conn())?);
     let tenants = platform_merchant::table.select(platform_merchant::id);
     let merchants = pay_order::table
         .filter(pay_order::platform_merchant_id.eq_any(tenants))
         .filter(pay_order::out_trade_no.eq(number))
         .select(pay_order::id);
-    ids.extend(merchants.load::<i64>(tx.conn())?);
+    ids.extend(merchants.load::<OrderId>(tx.conn())?);
     Ok(ids)
 }
 
 /// The lines of a page, in the order of its keys.
-pub(super) fn rows(tx: &mut Tx<'_>, keys: &[Cursor]) -> Result<Vec<Row>, Error> {
-    let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
+pub(super) fn rows(tx: &mut Tx<'_>, keys: &[Cursor]) -> Result<Vec<OrderRow>, Error> {
+    let ids: Vec<OrderId> = keys.iter().map(|key| key.id).collect();
     let found: Vec<(Order, String, String)> = pay_order::table
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
         .filter(pay_order::id.eq_any(&ids))
         .select((Order::as_select(), sub_merchant::merchant, sub_merchant::name))
         .load(tx.conn())?;
-    let mut found: HashMap<i64, _> = found.into_iter().map(|row| (row.0.id.get(), row)).collect();
+    let mut found: HashMap<OrderId, _> = found.into_iter().map(|row| (row.0.id, row)).collect();
     let (mut payments, states) = (payments(tx, &ids)?, states(tx, &ids)?);
     let rows = ids.iter().filter_map(|id| found.remove(id));
     rows.map(|(order, merchant, merchant_name)| {
-        let state = states.get(&order.id.get()).copied();
+        let state = states.get(&order.id).copied();
         let state = state.ok_or_else(|| Error::Internal("an order without events".to_owned()))?;
-        let payment = payments.remove(&order.id.get());
-        let (paid, paid_at) = (payment.as_ref().map(|p| Fen::new(p.1)), payment.as_ref().map(|p| p.2));
+        let payment = payments.remove(&order.id);
+        let (paid, paid_at) = (payment.as_ref().map(|p| p.1), payment.as_ref().map(|p| p.2));
         let inst_order_no = payment.map(|p| p.0);
-        Ok(Row { order, merchant, merchant_name, state, inst_order_no, paid, paid_at })
+        Ok(OrderRow { order, merchant, merchant_name, state, inst_order_no, paid, paid_at })
     })
     .collect()
 }

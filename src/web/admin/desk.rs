@@ -5,7 +5,6 @@ use askama::Template;
 
 use crate::app::App;
 use crate::db::Tx;
-use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{self, DocumentKind, ExchangedFile, Standing, Wanted};
 use crate::kernel::calendar::BusinessDay;
@@ -80,7 +79,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         let (deadline, deadline_note) = deadline(lang, now);
         let s = s.waiting("/admin/exceptions", exceptions.count);
         Ok(DeskPage {
-            today: Day(today.to_i32()),
+            today: Day(today),
             now: When(now),
             count: how_many(lang, &paid),
             amount: how_much(&paid),
@@ -108,10 +107,7 @@ fn latest_day(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>
     };
     let w = lang.words();
     let (institution, day) = (newest.institution_id, newest.business_date);
-    let bill = match BusinessDay::from_i32(day) {
-        Some(day) => reconciliation::bills(tx, InstitutionId::new(institution), day)?.pop(),
-        None => None,
-    };
+    let bill = reconciliation::bills(tx, institution, day)?.pop();
     let mut live = |kind| -> Result<Vec<(ExchangedFile, Standing)>, Error> {
         let mut files = exchange::standing_of_day(tx, institution, kind, day)?;
         files.retain(|(_, standing)| standing.state != FileState::Rejected);
@@ -120,16 +116,16 @@ fn latest_day(tx: &mut Tx<'_>, lang: Lang, scope: &Scope) -> Result<(Option<Day>
     let (spls, stl) = (live(DocumentKind::Spl)?, live(DocumentKind::Stl)?.pop());
     let sum = |of: fn(&ExchangedFile) -> i64| spls.iter().map(|(file, _)| of(file)).sum::<i64>();
     let orders = |n: i64| Counted::Orders(Count(n), "").say(lang);
-    let amount = |fen: i64| Yuan(Fen::new(fen));
+    let total = Fen::sum(spls.iter().map(|(file, _)| file.total)).unwrap_or(Fen::ZERO);
     let split = Counted::Split(Count(sum(|file| file.orders)), Count(sum(|file| file.lines))).say(lang);
-    let published = format!("{} · {}", When(newest.created_at).short(), amount(sum(|file| file.total)));
+    let published = format!("{} · {}", When(newest.created_at).short(), Yuan(total));
     let taken = spls.iter().filter(|(_, standing)| standing.state.is_taken()).count();
     let verified = (taken > 0 && taken == spls.len()).then(|| w.files.accepted.to_owned());
     let executed =
         stl.as_ref().filter(|(_, standing)| standing.state.is_taken() && !standing.state.is_open());
     let settled =
-        stl.as_ref().map(|(stl, _)| format!("{} · {}", When(stl.created_at).short(), amount(stl.total)));
-    let billed = bill.map(|bill| format!("{} · {}", orders(bill.orders), amount(bill.total_paid.get())));
+        stl.as_ref().map(|(stl, _)| format!("{} · {}", When(stl.created_at).short(), Yuan(stl.total)));
+    let billed = bill.map(|bill| format!("{} · {}", orders(bill.orders), Yuan(bill.total_paid)));
     let notes = [
         (w.desk.step_bill, billed),
         (w.desk.step_split, Some(split)),
@@ -158,6 +154,6 @@ fn deadline(lang: Lang, now: i64) -> (String, String) {
     let today = clock::instant(now).business_day();
     let ready = |day: BusinessDay| clock::micros(day.start().plus(BILL_HOUR * 3600));
     let on = if now < ready(today) { today } else { today.next() };
-    let of = Day(on.prev().to_i32());
+    let of = Day(on.prev());
     (When(ready(on)).short(), Deadline::Bill(of).say(lang))
 }

@@ -76,7 +76,7 @@ fn difference(w: &Words, found: &Found) -> DifferenceRow {
         order_no: Ident(found.difference.order_no.clone()),
         known: found.difference.kind != DifferenceKind::Long,
         inst_order_no: Ident(found.difference.inst_order_no.clone()),
-        day: Day(found.business_date.to_i32()),
+        day: Day(found.business_date),
         ours: side(found.difference.ours.as_deref()),
         theirs: side(found.difference.theirs.as_deref()),
     }

@@ -5,6 +5,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::db::columns::FileId;
 use crate::exchange::{self, Wanted};
 use crate::people::rights::{Resource, Right};
 use crate::web::kit::fault::Fault;
@@ -39,7 +40,8 @@ pub(in crate::web) async fn show(
 ) -> Result<HttpResponse, Fault> {
     let (scope, lang) = (visitor.platform(Right::View, Resource::Files)?, visitor.lang);
     let day = Day::parse(&asked.day);
-    let wanted = Wanted { day: day.map(|day| day.0), before: asked.before, ..Wanted::default() };
+    let wanted =
+        Wanted { day: day.map(|day| day.0), before: asked.before.map(FileId::new), ..Wanted::default() };
     let (files, last) = app
         .db
         .read(move |tx| {

@@ -4,12 +4,14 @@ use actix_web::web::{Data, Query};
 use askama::Template;
 use serde::Deserialize;
 
+use super::upload::Taken;
 use crate::app::App;
 use crate::db::Tx;
-use crate::db::columns::InstitutionId;
+use crate::db::columns::FileId;
 use crate::error::Error;
 use crate::exchange::{self, ExchangedFile, Standing};
 use crate::kernel::approvals::Bundle;
+use crate::kernel::digest::Digest;
 use crate::people::rights::{Resource, Right};
 use crate::web::kit::fault::Fault;
 use crate::web::kit::format::{Count, When};
@@ -34,7 +36,7 @@ struct BundleView {
     issued_at: When,
     rules: Count,
     merchants: Count,
-    sha256: String,
+    sha256: Digest,
 }
 
 #[derive(Template)]
@@ -58,15 +60,15 @@ pub(in crate::web) async fn show(
 ) -> Result<HttpResponse, Fault> {
     let (scope, id) = visitor.institution(Right::View, Resource::Files)?;
     let (lang, now, s) = (visitor.lang, app.clock.now(), visitor.shell());
-    let told = asked.told.as_deref().map_or("", |told| taken(s.w, told));
-    let before = asked.before;
+    let told = asked.told.as_deref().and_then(Taken::parse).map_or("", |told| said(s.w, told));
+    let before = asked.before.map(FileId::new);
     let found = app.db.read(move |tx| {
-        let institution = institutions::by_id(tx, id)?;
+        let institution = institutions::by_id(tx, id.get())?;
         let waiting = exchange::waiting(tx, &scope)?;
         let answered = exchange::answered(tx, &scope, before, PAGE)?;
         let older = last_of(&answered, PAGE, |(file, _)| format!("/institution?before={}", file.id));
         let bundle = approvals::newest_key(tx, id, now)?;
-        let approved = rules::shared_bundle_at(tx, InstitutionId::new(id), clock::instant(now))?;
+        let approved = rules::shared_bundle_at(tx, id, clock::instant(now))?;
         let newest = waiting.first().or(answered.first()).map(|(file, _)| file);
         let command = verify_command(newest, &institution.code);
         let still = still::days(tx, lang, &scope, clock::instant(now))?;
@@ -89,14 +91,13 @@ pub(in crate::web) async fn show(
     page(&found.await?)
 }
 
-/// What became of the upload that led here (`institution/upload.rs`).
-fn taken(w: &Words, told: &str) -> &'static str {
+/// What became of the upload that led here.
+fn said(w: &Words, told: Taken) -> &'static str {
     match told {
-        "result" => w.inbox.upload_result_done,
-        "approvals" => w.inbox.upload_bundle_done,
-        "bill" => w.inbox.upload_bill_done,
-        "again" => w.inbox.upload_again,
-        _ => "",
+        Taken::Result => w.inbox.upload_result_done,
+        Taken::Approvals => w.inbox.upload_bundle_done,
+        Taken::Bill => w.inbox.upload_bill_done,
+        Taken::Again => w.inbox.upload_again,
     }
 }
 

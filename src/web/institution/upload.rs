@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::app::App;
 use crate::exchange::Incoming;
 use crate::inbox::{self, Received};
+use crate::kernel::text_enum;
 use crate::people::rights::{Resource, Right};
 use crate::web::kit::fault::Fault;
 use crate::web::kit::form::{same_origin, token_fits};
@@ -20,6 +21,31 @@ const FORM_MAX: usize = 33 << 20;
 /// Bounds of the form; the extractor's own would refuse every file over 2 MiB.
 pub(in crate::web) fn limits() -> MultipartFormConfig {
     MultipartFormConfig::default().total_limit(FORM_MAX).memory_limit(FORM_MAX)
+}
+
+text_enum! {
+    /// What became of an upload, as the address of the page after it says it.
+    pub(super) enum Taken {
+        /// A bundle: it is in force.
+        Approvals = "approvals",
+        /// The institution's own bill.
+        Bill = "bill",
+        /// A result of a file of ours.
+        Result = "result",
+        /// The very same file had been taken before.
+        Again = "again",
+    }
+}
+
+impl From<&Received> for Taken {
+    fn from(received: &Received) -> Self {
+        match received {
+            Received::Approvals => Self::Approvals,
+            Received::Bill => Self::Bill,
+            Received::Result(_) => Self::Result,
+            Received::Again => Self::Again,
+        }
+    }
 }
 
 #[derive(MultipartForm)]
@@ -50,11 +76,6 @@ pub(in crate::web) async fn take(
     let (data_dir, now) = (app.config.data_dir.clone(), app.clock.now());
     let received =
         app.db.write_alone(move |tx| inbox::upload(tx, &data_dir, id, &incoming, &actor, now)).await?;
-    let told = match received {
-        Received::Approvals => "approvals",
-        Received::Bill => "bill",
-        Received::Result(_) => "result",
-        Received::Again => "again",
-    };
+    let told = Taken::from(&received);
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, format!("/institution?told={told}"))).finish())
 }

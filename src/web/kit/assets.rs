@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, web::Path};
 use rust_embed::RustEmbed;
 
 use super::fault::Fault;
+use crate::kernel::text_enum;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -36,10 +37,20 @@ pub(in crate::web) async fn serve(path: Path<(String, String)>) -> Result<HttpRe
         .body(file.data.into_owned()))
 }
 
+text_enum! {
+    /// Endings of files that a browser must know by their kind.
+    enum Ending {
+        /// A style sheet.
+        Css = "css",
+        /// A drawing.
+        Svg = "svg",
+    }
+}
+
 fn kind(path: &str) -> &'static str {
-    match path.rsplit('.').next() {
-        Some("css") => "text/css; charset=utf-8",
-        Some("svg") => "image/svg+xml",
-        _ => "text/plain; charset=utf-8",
+    match path.rsplit('.').next().and_then(Ending::parse) {
+        Some(Ending::Css) => "text/css; charset=utf-8",
+        Some(Ending::Svg) => "image/svg+xml",
+        None => "text/plain; charset=utf-8",
     }
 }

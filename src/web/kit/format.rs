@@ -3,6 +3,7 @@ use std::fmt;
 
 use chrono::{DateTime, FixedOffset};
 
+use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
 
 /// An amount as people read it: `¥1,234.56`, negative `−¥1,234.56`.
@@ -98,13 +99,14 @@ impl fmt::Display for When {
     }
 }
 
-/// A business day (`yyyymmdd`) as `2026-11-20`.
+/// A business day as `2026-11-20`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Day(pub i32);
+pub struct Day(pub BusinessDay);
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.0 / 10_000, self.0 / 100 % 100, self.0 % 100)
+        let day = self.0.to_i32();
+        write!(f, "{:04}-{:02}-{:02}", day / 10_000, day / 100 % 100, day % 100)
     }
 }
 
@@ -113,8 +115,7 @@ impl Day {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let digits: String = text.chars().filter(|c| *c != '-').collect();
-        let day = crate::kernel::calendar::BusinessDay::parse(&digits)?;
-        Some(Self(day.to_i32()))
+        BusinessDay::parse(&digits).map(Self)
     }
 }
 

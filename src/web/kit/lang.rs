@@ -45,11 +45,9 @@ impl Lang {
         }
     }
     fn parse(text: &str) -> Option<Self> {
-        match text.get(..2)?.to_ascii_lowercase().as_str() {
-            "zh" => Some(Self::Zh),
-            "en" => Some(Self::En),
-            _ => None,
-        }
+        let language = text.get(..2)?;
+        let speaks = |lang: &Self| lang.tag().get(..2).is_some_and(|tag| tag.eq_ignore_ascii_case(language));
+        [Self::Zh, Self::En].into_iter().find(speaks)
     }
     /// The language asked for in the address.
     #[must_use]

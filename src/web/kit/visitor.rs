@@ -10,6 +10,7 @@ use super::lang::{Lang, switched};
 use super::nav;
 use super::page::{self, Shell};
 use crate::app::App;
+use crate::db::columns::{InstitutionId, MerchantId};
 use crate::error::{Code, Error};
 use crate::people::rights::{Resource, Right};
 use crate::people::{Actor, Principal, Scope, sessions};
@@ -38,16 +39,16 @@ impl Visitor {
         }
     }
     /// [`Visitor::platform`] on a merchant's behalf; answers also which sub-merchant it is.
-    pub fn merchant(&self, right: Right, resource: Resource) -> Result<(Scope, i64), Fault> {
+    pub fn merchant(&self, right: Right, resource: Resource) -> Result<(Scope, MerchantId), Fault> {
         match self.may(right, resource)? {
-            scope @ Scope::Merchant(id) => Ok((scope, id.get())),
+            scope @ Scope::Merchant(id) => Ok((scope, id)),
             Scope::Platform | Scope::Institution(_) => Err(Fault::NotFound),
         }
     }
     /// [`Visitor::platform`] on an institution's behalf; answers also which institution it is.
-    pub fn institution(&self, right: Right, resource: Resource) -> Result<(Scope, i64), Fault> {
+    pub fn institution(&self, right: Right, resource: Resource) -> Result<(Scope, InstitutionId), Fault> {
         match self.may(right, resource)? {
-            scope @ Scope::Institution(id) => Ok((scope, id.get())),
+            scope @ Scope::Institution(id) => Ok((scope, id)),
             Scope::Platform | Scope::Merchant(_) => Err(Fault::NotFound),
         }
     }

@@ -6,6 +6,7 @@ use askama::Template;
 use super::lines::{self, LineView};
 use super::store;
 use crate::app::App;
+use crate::db::columns::{FileId, InstitutionId};
 use crate::kernel::money::Fen;
 use crate::people::rights::{Resource, Right};
 use crate::web::kit::fault::Fault;
@@ -38,23 +39,24 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
     let (scope, id) = visitor.merchant(Right::View, Resource::Desk)?;
     let (lang, today, s) = (visitor.lang, app.clock.today(), visitor.shell());
     let found = app.db.read(move |tx| {
-        let merchant = merchants::by_id(tx, id)?;
+        let merchant = merchants::by_id(tx, id.get())?;
         let institution = institutions::by_id(tx, merchant.institution_id)?;
+        let of = InstitutionId::new(institution.id);
         let paid = orders::paid_on(tx, &scope, today)?;
         let receiver = format!("merchant:{}", merchant.merchant);
-        let (lines, _) = lines::lines(tx, lang, institution.id, &receiver, i64::MAX, SHORT_LIST)?;
-        let waiting = store::waiting(tx, institution.id, &receiver)?;
-        let last = store::last_credit(tx, institution.id, &receiver)?;
+        let (lines, _) = lines::lines(tx, lang, of, &receiver, FileId::new(i64::MAX), SHORT_LIST)?;
+        let waiting = store::waiting(tx, of, &receiver)?;
+        let last = store::last_credit(tx, of, &receiver)?;
         Ok(DeskPage {
             s,
             merchant: merchant.merchant,
             merchant_name: merchant.name,
             institution: institution.name,
-            today: Day(today.to_i32()),
+            today: Day(today),
             count: how_many(lang, &paid),
             amount: how_much(&paid),
-            waiting: Yuan(Fen::sum(waiting.into_iter().map(Fen::new)).unwrap_or(Fen::ZERO)),
-            settled: Yuan(last.map_or(Fen::ZERO, |(amount, _)| Fen::new(amount))),
+            waiting: Yuan(Fen::sum(waiting).unwrap_or(Fen::ZERO)),
+            settled: Yuan(last.map_or(Fen::ZERO, |(amount, _)| amount)),
             settled_note: last
                 .and_then(|(_, day)| day)
                 .map_or_else(|| "—".to_owned(), |day| Day(day).to_string()),

@@ -1,7 +1,9 @@
 //! What a receiver is credited: the lines of settlement files, whose states only the institution's results change.
 use crate::db::Tx;
+use crate::db::columns::{FileId, InstitutionId};
 use crate::error::Error;
 use crate::exchange;
+use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::ret::RetStatus;
 use crate::kernel::money::Fen;
 use crate::kernel::state::FileState;
@@ -36,22 +38,23 @@ pub struct LineView {
     pub note: String,
 }
 
-/// A line of a business day (yyyymmdd) in a file of this state, with what the institution's results say of it.
+/// A line of a business day in a file of this state, with what the institution's results say of it.
 fn read(
     w: &Words,
-    (line, day, file): (SettlementLine, i32, FileState),
+    (line, day, file): (SettlementLine, BusinessDay, FileState),
     answer: Option<&exchange::ResultLine>,
 ) -> LineView {
-    let carried = [line.carried_in, line.requeued, line.debts.saturating_neg()];
+    let negated = |fen: Fen| Fen::new(fen.get().saturating_neg());
+    let carried = [line.carried_in, line.requeued, negated(line.debts)];
     LineView {
         day: Day(day),
         state: state(w, line.kind, file, answer),
-        number: line.settlement_id.or(line.reason).unwrap_or_default(),
+        number: line.settlement_id.or(line.reason.map(|reason| reason.to_string())).unwrap_or_default(),
         orders: Count(line.order_count),
-        splits: Yuan(Fen::new(line.splits)),
-        returns: Yuan(Fen::new(line.returns.saturating_neg())),
-        carried: Yuan(Fen::sum(carried.map(Fen::new)).unwrap_or(Fen::ZERO)),
-        amount: Yuan(Fen::new(line.amount)),
+        splits: Yuan(line.splits),
+        returns: Yuan(negated(line.returns)),
+        carried: Yuan(Fen::sum(carried).unwrap_or(Fen::ZERO)),
+        amount: Yuan(line.amount),
         settle_date: line.settle_date.map_or_else(|| "—".to_owned(), |day| Day(day).to_string()),
         note: answer.map(said).unwrap_or_default(),
     }
@@ -80,16 +83,16 @@ fn said(answer: &exchange::ResultLine) -> String {
 pub(super) fn lines(
     tx: &mut Tx<'_>,
     lang: Lang,
-    institution: i64,
+    institution: InstitutionId,
     receiver: &str,
-    before: i64,
+    before: FileId,
     limit: i64,
-) -> Result<(Vec<LineView>, Option<i64>), Error> {
+) -> Result<(Vec<LineView>, Option<FileId>), Error> {
     let found = settlement::lines_of(tx, institution, receiver, before, limit)?;
     let next = last_of(&found, limit, |(line, ..)| line.file_id);
-    let stls: Vec<i64> = found.iter().map(|(line, ..)| line.file_id).collect();
+    let stls: Vec<FileId> = found.iter().map(|(line, ..)| line.file_id).collect();
     let answers = settlement::answers_to(tx, receiver, &stls)?;
-    let view = |found: (SettlementLine, i32, FileState)| {
+    let view = |found: (SettlementLine, BusinessDay, FileState)| {
         let answer = answers.get(&found.0.file_id);
         read(lang.words(), found, answer)
     };

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::lines::{self, LineView};
 use crate::app::App;
+use crate::db::columns::{FileId, InstitutionId};
 use crate::merchants;
 use crate::people::rights::{Resource, Right};
 use crate::web::kit::fault::Fault;
@@ -34,13 +35,13 @@ pub(in crate::web) async fn show(
     asked: Query<Asked>,
 ) -> Result<HttpResponse, Fault> {
     let (_, id) = visitor.merchant(Right::View, Resource::Settlements)?;
-    let (lang, before) = (visitor.lang, asked.before.unwrap_or(i64::MAX));
+    let (lang, before) = (visitor.lang, FileId::new(asked.before.unwrap_or(i64::MAX)));
     let (lines, next) = app
         .db
         .read(move |tx| {
-            let merchant = merchants::by_id(tx, id)?;
+            let merchant = merchants::by_id(tx, id.get())?;
             let receiver = format!("merchant:{}", merchant.merchant);
-            lines::lines(tx, lang, merchant.institution_id, &receiver, before, PAGE)
+            lines::lines(tx, lang, InstitutionId::new(merchant.institution_id), &receiver, before, PAGE)
         })
         .await?;
     let older = next.map(|before| format!("/merchant/settlements?before={before}"));

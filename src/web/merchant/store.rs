@@ -3,11 +3,13 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::db::Tx;
-use crate::db::columns::As;
+use crate::db::columns::{As, FileId, InstitutionId};
 use crate::db::schema::{exchanged_file, file_result, file_standing, result_line, settlement_line};
 use crate::error::Error;
 use crate::exchange::{AnswerStage, DocumentKind};
+use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::ret::RetStatus;
+use crate::kernel::money::Fen;
 use crate::settlement::LineKind;
 
 /// A settlement line that a final result answered with one of these words.
@@ -24,10 +26,14 @@ macro_rules! answered {
     };
 }
 
-/// Amounts, in fen, on their way to `receiver`: sent, and neither credited, failed nor bounced. Only settlements that the
+/// Amounts on their way to `receiver`: sent, and neither credited, failed nor bounced. Only settlements that the
 /// institution has not answered to their end have such lines; a void file pays nothing.
-pub(super) fn waiting(tx: &mut Tx<'_>, institution: i64, receiver: &str) -> Result<Vec<i64>, Error> {
-    let open: Vec<i64> = file_standing::table
+pub(super) fn waiting(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    receiver: &str,
+) -> Result<Vec<Fen>, Error> {
+    let open: Vec<FileId> = file_standing::table
         .filter(file_standing::institution_id.eq(institution))
         .filter(file_standing::answered_at.is_null())
         .filter(file_standing::kind.eq(As(DocumentKind::Stl)))
@@ -46,12 +52,12 @@ pub(super) fn waiting(tx: &mut Tx<'_>, institution: i64, receiver: &str) -> Resu
         .load(tx.conn())?)
 }
 
-/// The newest line that was credited and did not bounce: its amount in fen and its day, yyyymmdd.
+/// The newest line that was credited and did not bounce: its amount and its day.
 pub(super) fn last_credit(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     receiver: &str,
-) -> Result<Option<(i64, Option<i32>)>, Error> {
+) -> Result<Option<(Fen, Option<BusinessDay>)>, Error> {
     Ok(settlement_line::table
         .inner_join(exchanged_file::table)
         .filter(exchanged_file::institution_id.eq(institution))

@@ -8,11 +8,11 @@ use actix_web::web;
 
 use crate::app::App;
 use crate::db::Tx;
+use crate::db::columns::FileId;
 use crate::error::Error;
 use crate::exchange::{AnswerStage, Direction, DocumentKind, ExchangedFile, FileResult, Folder, Standing};
-use crate::kernel::calendar::BusinessDay;
+use crate::kernel::digest::Digest;
 use crate::kernel::file::ret::RetCode;
-use crate::kernel::money::Fen;
 use crate::kernel::state::{FileState, SettlementState};
 use crate::people::Scope;
 use crate::settlement::WaitingLine;
@@ -52,14 +52,14 @@ pub struct FileView {
     pub brief: String,
     /// Its header's time.
     pub at: When,
-    /// Lower-case hex.
-    pub sha256: String,
-    /// The digest of the file before it; empty without a chain.
-    pub previous: String,
+    /// Over all of it.
+    pub sha256: Digest,
+    /// The digest of the file before it; none without a chain.
+    pub previous: Option<Digest>,
     /// That file's name.
     pub previous_name: String,
-    /// The bundle it was made under; empty without one.
-    pub bundle: String,
+    /// The bundle it was made under.
+    pub bundle: Option<Digest>,
     /// Whether it was taken.
     pub first: Tag,
     /// How far it was executed.
@@ -75,21 +75,22 @@ pub struct FileView {
 /// Files with their answers, in words; of those that are ours with where they stand. Asks the same number of queries for
 /// any number of files.
 pub fn read_all(tx: &mut Tx<'_>, lang: Lang, files: &[ExchangedFile]) -> Result<Vec<FileView>, Error> {
-    let ids: Vec<i64> = files.iter().map(|file| file.id).collect();
-    let before: Vec<&str> = files.iter().filter_map(|file| file.previous_sha256.as_deref()).collect();
+    let ids: Vec<FileId> = files.iter().map(|file| file.id).collect();
+    let before: Vec<Digest> = files.iter().filter_map(|file| file.previous_sha256).collect();
     let names = exchange::names_by_digest(tx, &before)?;
     let standings = exchange::standings(tx, &ids)?;
-    let mut results: HashMap<i64, Vec<(FileResult, String)>> = HashMap::new();
+    let mut results: HashMap<FileId, Vec<(FileResult, String)>> = HashMap::new();
     for (result, name) in exchange::results_of_all(tx, &ids)? {
         results.entry(result.file_id).or_default().push((result, name));
     }
     let mut view = |file: &ExchangedFile| {
-        let previous = file.previous_sha256.clone().unwrap_or_default();
-        let first = previous.bytes().all(|b| b == b'0') && !previous.is_empty();
-        let known = names.get(&(file.institution_id, previous.clone())).cloned().unwrap_or_default();
-        let previous_name = if first { lang.words().files.chain_first.to_owned() } else { known };
+        let previous_name = match file.previous_sha256 {
+            Some(Digest::ZERO) => lang.words().files.chain_first.to_owned(),
+            Some(before) => names.get(&(file.institution_id, before)).cloned().unwrap_or_default(),
+            None => String::new(),
+        };
         let answers = results.remove(&file.id).unwrap_or_default();
-        view_of(lang, file, (previous, previous_name), standings.get(&file.id), answers)
+        view_of(lang, file, previous_name, standings.get(&file.id), answers)
     };
     Ok(files.iter().map(&mut view).collect())
 }
@@ -97,7 +98,7 @@ pub fn read_all(tx: &mut Tx<'_>, lang: Lang, files: &[ExchangedFile]) -> Result<
 fn view_of(
     lang: Lang,
     file: &ExchangedFile,
-    (previous, previous_name): (String, String),
+    previous_name: String,
     standing: Option<&Standing>,
     answers: Vec<(FileResult, String)>,
 ) -> FileView {
@@ -114,10 +115,10 @@ fn view_of(
         },
         brief: brief(lang, file),
         at: When(file.created_at),
-        sha256: file.sha256.clone(),
-        previous,
+        sha256: file.sha256,
+        previous: file.previous_sha256,
         previous_name,
-        bundle: file.approvals_sha256.clone().unwrap_or_default(),
+        bundle: file.approvals_sha256,
         first: first_tag(w, standing, code),
         last: standing.and_then(|standing| last_tag(w, standing)),
         counts: standing.map(|standing| counted(lang, standing)).unwrap_or_default(),
@@ -128,7 +129,7 @@ fn view_of(
 
 fn result_view(lang: Lang, answer: &FileResult, file: String) -> ResultView {
     let w = lang.words();
-    let (lines, total) = (Count(answer.lines), Yuan(Fen::new(answer.success_total)));
+    let (lines, total) = (Count(answer.lines), Yuan(answer.success_total));
     let first = answer.stage == AnswerStage::First;
     let note = Counted::Result(lines, total).say(lang);
     ResultView {
@@ -142,7 +143,7 @@ fn result_view(lang: Lang, answer: &FileResult, file: String) -> ResultView {
 
 fn brief(lang: Lang, file: &ExchangedFile) -> String {
     let (day, orders, lines) = (Day(file.business_date), Count(file.orders), Count(file.lines));
-    let total = Yuan(Fen::new(file.total));
+    let total = Yuan(file.total);
     let brief = match file.kind {
         DocumentKind::Spl | DocumentKind::Rtn => Brief::Splits(day, orders, lines, total),
         DocumentKind::Stl => Brief::Settlement(day, orders, total),
@@ -210,14 +211,13 @@ pub async fn download(app: &App, scope: Scope, name: String) -> Result<HttpRespo
     let whole = name.strip_suffix(".sig").unwrap_or(&name).to_owned();
     let found = app.db.read(move |tx| {
         let Some(file) = exchange::scoped(tx, &scope, &whole)? else { return Ok(None) };
-        Ok(Some((institutions::by_id(tx, file.institution_id)?, file)))
+        Ok(Some((institutions::by_id(tx, file.institution_id.get())?, file)))
     });
     let found = found.await?;
     let (institution, file) = found.ok_or(Fault::NotFound)?;
     let folder = Folder::new(&app.config.data_dir, &institution.code);
-    let day = BusinessDay::from_i32(file.business_date).ok_or(Fault::NotFound)?;
     let dir = match file.direction {
-        Direction::Out => folder.out(day),
+        Direction::Out => folder.out(file.business_date),
         Direction::In => folder.inbox(),
     };
     let path = dir.join(&name);

@@ -1,5 +1,6 @@
 //! The picture "where each fen goes": laid out on the server in whole pixels, drawn by `flow.html`.
 use crate::kernel::money::Fen;
+use crate::kernel::text_enum;
 use crate::web::kit::format::{Yuan, percent_of};
 
 /// Somebody who gets a part, or the channel's fee.
@@ -170,15 +171,37 @@ fn shortened(name: &str) -> String {
     out
 }
 
+text_enum! {
+    /// Roles that have a colour; a rule may give any other.
+    enum Colored {
+        /// Who sold.
+        Merchant = "merchant",
+        /// The platform.
+        Platform = "platform",
+        /// Who brought the merchant.
+        Agent = "agent",
+        /// Whose goods they were.
+        Supplier = "supplier",
+        /// Who brings them.
+        Delivery = "delivery",
+        /// A branch of the merchant.
+        Store = "store",
+        /// Whose name it trades under.
+        Brand = "brand",
+        /// Who pays for a discount.
+        Funder = "funder",
+    }
+}
+
 /// The colour of a role; the same on every page.
 #[must_use]
 pub fn color(role: &str) -> &'static str {
-    match role {
-        "merchant" => "merchant",
-        "platform" => "platform",
-        "agent" => "agent",
-        "supplier" | "delivery" => "supplier",
-        "store" | "brand" | "funder" => "store",
-        _ => "other",
+    match Colored::parse(role) {
+        Some(Colored::Merchant) => "merchant",
+        Some(Colored::Platform) => "platform",
+        Some(Colored::Agent) => "agent",
+        Some(Colored::Supplier | Colored::Delivery) => "supplier",
+        Some(Colored::Store | Colored::Brand | Colored::Funder) => "store",
+        None => "other",
     }
 }

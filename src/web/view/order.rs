@@ -9,6 +9,7 @@ use super::split::{self, Shown};
 use super::unsplit::reason;
 use crate::app::App;
 use crate::channels::RawKind;
+use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::orders::{self, Detail, Evidence};
 use crate::outbox::Delivery;
@@ -42,7 +43,7 @@ struct Moment {
     class: &'static str,
     text: String,
     detail: String,
-    digest: String,
+    digest: Option<Digest>,
     at: When,
 }
 
@@ -158,18 +159,18 @@ fn timeline(lang: Lang, detail: &Detail, shown: &Shown) -> Vec<Moment> {
     if let Some(payment) = &detail.standing.payment {
         let source = detail.evidence.as_ref().map_or("", |e| source(w, e)).to_owned();
         let text = Told::Paid(Yuan(payment.paid)).say(lang);
-        let digest = payment.raw.sha256.to_string();
+        let digest = Some(payment.raw.sha256);
         all.push(Moment { class: "ok", text, detail: source, digest, at: When(payment.received_at) });
     }
     if let Some((delivery, (class, text, at))) =
         detail.delivery.as_ref().and_then(|it| Some((it, ended(w, it)?)))
     {
         let (text, detail) = (text.to_owned(), Told::Sent(delivery.attempts).say(lang));
-        all.push(Moment { class, text, detail, digest: String::new(), at: When(at) });
+        all.push(Moment { class, text, detail, digest: None, at: When(at) });
     }
     for told in &shown.told {
         let (class, text) = (told.class, told.text.clone());
-        let (detail, digest) = (told.file.clone(), told.digest.clone());
+        let (detail, digest) = (told.file.clone(), Some(told.digest));
         all.push(Moment { class, text, detail, digest, at: When(told.at) });
     }
     all.sort_by_key(|moment| std::cmp::Reverse(moment.at.0));
@@ -194,6 +195,6 @@ fn source(w: &Words, evidence: &Evidence) -> &'static str {
 
 fn moment(w: &Words, entry: &orders::TimelineEntry, asked: Fen) -> Moment {
     let (class, text, detail) = told(w, &entry.event, asked);
-    let digest = entry.evidence.as_ref().map(|evidence| evidence.sha256.to_string()).unwrap_or_default();
+    let digest = entry.evidence.as_ref().map(|evidence| evidence.sha256);
     Moment { class, text: text.to_owned(), detail, digest, at: When(entry.at) }
 }

@@ -4,9 +4,10 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::db::columns::OrderId;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::state::OrderState;
-use crate::orders::{self, Cursor, Filter, Page, Totals};
+use crate::orders::{self, Cursor, Filter, OrderPage, Totals};
 use crate::people::Scope;
 use crate::web::kit::fault::Fault;
 use crate::web::kit::format::{Count, Day, Ident, When, Yuan};
@@ -110,7 +111,7 @@ pub async fn show(
     })
 }
 
-fn pager(w: &Words, action: &str, asked: &Asked, found: &Page) -> Option<Pager> {
+fn pager(w: &Words, action: &str, asked: &Asked, found: &OrderPage) -> Option<Pager> {
     let first = (!asked.after.is_empty()).then(|| asked.href(action, &[("after", "")]));
     let after = |at: Cursor| asked.href(action, &[("after", &format!("{}-{}", at.created_at, at.id))]);
     let (note, next_text) = match found.goes_on {
@@ -123,7 +124,7 @@ fn pager(w: &Words, action: &str, asked: &Asked, found: &Page) -> Option<Pager> 
 
 impl Asked {
     fn filter(&self) -> Filter {
-        let day = |text: &str| Day::parse(text).and_then(|day| BusinessDay::from_i32(day.0));
+        let day = |text: &str| Day::parse(text).map(|day| day.0);
         // Not every database can be asked for a control character; with another in its place nothing is found.
         let given =
             |text: &str| Some(text.trim().replace(char::is_control, "\u{fffd}")).filter(|t| !t.is_empty());
@@ -137,7 +138,7 @@ impl Asked {
     }
     fn cursor(&self) -> Option<Cursor> {
         let (created_at, id) = self.after.split_once('-')?;
-        Some(Cursor { created_at: created_at.parse().ok()?, id: id.parse().ok()? })
+        Some(Cursor { created_at: created_at.parse().ok()?, id: OrderId::new(id.parse().ok()?) })
     }
     fn is_filtered(&self) -> bool {
         self.fields().iter().any(|(_, value)| !value.is_empty())
@@ -169,7 +170,7 @@ impl Asked {
     }
 }
 
-fn of(row: &orders::Row, action: &str, w: &Words) -> Row {
+fn of(row: &orders::OrderRow, action: &str, w: &Words) -> Row {
     Row {
         href: format!("{action}/{}", row.order.order_no),
         order_no: Ident(row.order.order_no.clone()),
@@ -212,7 +213,7 @@ fn states(w: &Words, chosen: &str) -> Vec<Choice> {
 }
 
 fn quick(w: &'static Words, action: &str, asked: &Asked, today: BusinessDay) -> Vec<Quick> {
-    let text = |day: BusinessDay| Day(day.to_i32()).to_string();
+    let text = |day: BusinessDay| Day(day).to_string();
     let week = (0..6).fold(today, |day, _| day.prev());
     let (now, before) = (text(today), text(today.prev()));
     let ranges = [

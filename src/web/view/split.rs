@@ -6,10 +6,11 @@ use super::drawn::{Amount, Drawn, SplitView, draw};
 use super::explain;
 use crate::clock;
 use crate::db::Tx;
-use crate::db::columns::{FileId, InstitutionId};
+use crate::db::columns::FileId;
 use crate::error::Error;
 use crate::exchange;
 use crate::exchange::{AnswerStage, ExchangedFile};
+use crate::kernel::digest::Digest;
 use crate::kernel::file::ret::{RetCode, RetStatus};
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
@@ -26,7 +27,7 @@ use crate::web::words::say::{self, Basis};
 use crate::{merchants, reconciliation, rules};
 
 /// A line of the order's timeline that a file tells.
-pub struct Told {
+pub struct FileMoment {
     /// The colour.
     pub class: &'static str,
     /// What happened.
@@ -34,7 +35,7 @@ pub struct Told {
     /// The file.
     pub file: String,
     /// Its digest.
-    pub digest: String,
+    pub digest: Digest,
     /// Unix microseconds.
     pub at: i64,
 }
@@ -55,7 +56,7 @@ pub struct Shown {
     /// Where the fee comes from.
     pub fee_note: String,
     /// For the timeline.
-    pub told: Vec<Told>,
+    pub told: Vec<FileMoment>,
 }
 
 impl Shown {
@@ -74,7 +75,7 @@ pub fn read(tx: &mut Tx<'_>, lang: Lang, detail: &Detail) -> Result<Shown, Error
     let mut shown = Shown::default();
     let mut standing = None;
     for (file, n) in places(tx, detail, payment)? {
-        let file = exchange::by_id(tx, file.get())?;
+        let file = exchange::by_id(tx, file)?;
         let Some(entry) = splits::entry(tx, &file, n)? else { continue };
         if !tell(tx, lang, &file, &entry, &mut shown.told)? {
             standing = Some((entry, file));
@@ -114,12 +115,12 @@ fn tell(
     lang: Lang,
     file: &ExchangedFile,
     entry: &Entry,
-    told: &mut Vec<Told>,
+    told: &mut Vec<FileMoment>,
 ) -> Result<bool, Error> {
     let w = lang.words();
     let text = if entry.order.reason.is_some() { w.order.in_file_unsplit } else { w.order.in_file };
-    let (name, digest) = (file.name.clone(), file.sha256.clone());
-    told.push(Told { class: "ok", text: text.to_owned(), file: name, digest, at: file.recorded_at });
+    let (name, digest) = (file.name.clone(), file.sha256);
+    told.push(FileMoment { class: "ok", text: text.to_owned(), file: name, digest, at: file.recorded_at });
     let void = exchange::file_state(tx, file.id)? == FileState::Rejected;
     for result in exchange::results_of(tx, file.id)? {
         let (class, text) = if result.stage == AnswerStage::First {
@@ -131,7 +132,7 @@ fn tell(
             }
         };
         let ret = exchange::by_id(tx, result.ret_file_id)?;
-        told.push(Told { class, text, file: ret.name, digest: ret.sha256, at: result.imported_at });
+        told.push(FileMoment { class, text, file: ret.name, digest: ret.sha256, at: result.imported_at });
     }
     Ok(void)
 }
@@ -185,7 +186,7 @@ fn of_file(
     let facts = facts_of(entry);
     let lines = entry.lines()?;
     let picked = entry.rule.as_ref().ok_or_else(|| Error::Internal("an order without its rule".into()))?;
-    let version = rules::by_digest(tx, InstitutionId::new(file.institution_id), &picked.digest)?;
+    let version = rules::by_digest(tx, file.institution_id, &picked.digest)?;
     let version = version.and_then(|stored| rule::parse(&stored.canonical).ok());
     let receivers: BTreeSet<&str> = lines.iter().map(|line| line.receiver).collect();
     let names = merchants::receiver_names(tx, detail.standing.order.institution_id.get(), &receivers)?;

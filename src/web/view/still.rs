@@ -1,6 +1,7 @@
 //! A day that stands still: what it waits for, line by line, and who can do something about it.
 use super::file::waiting_line;
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::institutions;
 use crate::kernel::calendar::Instant;
@@ -49,11 +50,11 @@ pub fn days(tx: &mut Tx<'_>, lang: Lang, scope: &Scope, now: Instant) -> Result<
     };
     let mut days = Vec::new();
     for institution in of {
-        if let Some(still) = settlement::stands_still(tx, institution.id, now)? {
+        if let Some(still) = settlement::stands_still(tx, InstitutionId::new(institution.id), now)? {
             let waits = still.missing.iter().take(MOST).map(|missing| wait(lang, missing)).collect();
             let more = Count(i64::try_from(still.missing.len().saturating_sub(MOST)).unwrap_or(i64::MAX));
             let more = if more.0 == 0 { String::new() } else { Waits::More(more).say(lang) };
-            days.push(StillView { institution: institution.name, day: Day(still.day.to_i32()), waits, more });
+            days.push(StillView { institution: institution.name, day: Day(still.day), waits, more });
         }
     }
     Ok(days)
@@ -67,7 +68,7 @@ fn wait(lang: Lang, missing: &Missing) -> WaitView {
         Who::Both => Tag::new(Mood::Bad, said.by_both),
     };
     WaitView {
-        day: Day(missing.day.to_i32()),
+        day: Day(missing.day),
         file: missing.file.clone().unwrap_or_default(),
         what: Waits::For(missing.need, Count(missing.open)).say(lang),
         lines: missing.lines.iter().map(|line| waiting_line(lang, line)).collect(),

@@ -6,6 +6,7 @@ use super::{Check, FileName};
 use crate::calendar::{BusinessDay, Instant};
 use crate::digest::Digest;
 use crate::money::Fen;
+use crate::text_enum;
 
 pub use read::StlReader;
 pub use write::StlWriter;
@@ -92,33 +93,17 @@ impl StlSettled {
     }
 }
 
-/// Why money is carried instead of paid; the first that holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CarryReason {
-    /// Not above 0.
-    Negative,
-    /// The bundle holds the receiver.
-    Hold,
-    /// Below the receiver's least amount.
-    Below,
-    /// Not due yet.
-    Cycle,
-}
-
-impl CarryReason {
-    /// As written.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Negative => "NEGATIVE",
-            Self::Hold => "HOLD",
-            Self::Below => "BELOW",
-            Self::Cycle => "CYCLE",
-        }
-    }
-
-    /// The reason of this text.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Negative, Self::Hold, Self::Below, Self::Cycle].into_iter().find(|r| r.as_str() == text)
+text_enum! {
+    /// Why money is carried instead of paid; the first that holds.
+    pub enum CarryReason {
+        /// Not above 0.
+        Negative = "NEGATIVE",
+        /// The bundle holds the receiver.
+        Hold = "HOLD",
+        /// Below the receiver's least amount.
+        Below = "BELOW",
+        /// Not due yet.
+        Cycle = "CYCLE",
     }
 }
 
