@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::clock::Clock;
+use crate::institutions::ResultEncoding;
 use crate::merchants::founding::{ChannelPart, Founding, InstitutionPart};
 use crate::sandbox::{PublicIdentity, Registration, Sandbox, Settings};
 
@@ -95,7 +96,7 @@ fn introduction(identity: &PublicIdentity) -> Founding {
             name: "沙箱支付机构".to_owned(),
             platform_code: identity.platform.clone(),
             order_prefix: "MF".to_owned(),
-            result_encoding: "ASCII".to_owned(),
+            result_encoding: ResultEncoding::Ascii.as_str().to_owned(),
         }),
         channel: vec![ChannelPart {
             institution: None,

@@ -5,7 +5,7 @@ use super::world::World;
 use crate::clock::micros;
 use crate::db::columns::{InstitutionId, MerchantId};
 use crate::error::Error;
-use crate::institutions::{self, Registration};
+use crate::institutions::{self, Registration, ResultEncoding};
 use crate::kernel::calendar::Instant;
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::{self, AnswerMode, NewCredential};
@@ -35,7 +35,7 @@ fn document(identity: &PublicIdentity) -> Founding {
             name: "沙箱支付机构".to_owned(),
             platform_code: PLATFORM.to_owned(),
             order_prefix: "MF".to_owned(),
-            result_encoding: "ASCII".to_owned(),
+            result_encoding: ResultEncoding::Ascii.as_str().to_owned(),
         }),
         channel: vec![ChannelPart {
             institution: None,

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::Error;
-use crate::institutions::{self, Purpose, counts};
+use crate::institutions::{self, Purpose, ResultEncoding, counts};
 use crate::merchants::founding::{Founding, InstitutionPart, KeyPart};
 use crate::people::Actor;
 
@@ -58,7 +58,7 @@ struct Add {
     #[arg(long)]
     order_prefix: Option<String>,
     /// How its results are encoded: ASCII or GB18030
-    #[arg(long, default_value = "ASCII")]
+    #[arg(long, default_value = ResultEncoding::Ascii.as_str())]
     result_encoding: String,
 }
 
