@@ -5,7 +5,7 @@ use super::{Event, Order, Standing, record, standing, store};
 use crate::channels::{Answer, Payable, Placing};
 use crate::clock;
 use crate::db::Tx;
-use crate::db::columns::{CredentialId, InstitutionId, MerchantId, TenantId};
+use crate::db::columns::{CredentialId, InstitutionId, MerchantId, OrderId, TenantId};
 use crate::error::{Code, Error};
 use crate::kernel::calendar::Instant;
 use crate::kernel::channel::{ChannelName, Product};
@@ -95,7 +95,7 @@ pub(super) async fn resume(
         Said::Absent => send_again(outside, order, merchant).await,
         Said::NotPaid => {
             let id = order.id;
-            match outside.db.read(move |tx| store::last_code_url(tx, id)).await? {
+            match outside.db.look(move |tx| store::last_code_url(tx, id)).await? {
                 Some(code_url) => Ok(placed(advance(outside, order, Event::Paying(code_url)).await?)),
                 None => send_again(outside, order, merchant).await,
             }
@@ -131,8 +131,9 @@ pub fn create(tx: &mut Tx<'_>, request: &Request, now: i64) -> Result<(Standing,
         time_expire: request.time_expire.map(clock::micros),
         created_at: now,
     };
-    if let Some(order) = store::insert(tx, new)? {
-        record(tx, order.id, now, &Event::Created)?;
+    if let Some(id) = store::insert(tx, new)? {
+        record(tx, id, now, &Event::Created)?;
+        let order = stored(id, order_no, request, now);
         let (state, event) = (OrderState::Created, Some(Event::Created));
         return Ok((Standing { order, state, event, payment: None }, true));
     }
@@ -143,6 +144,31 @@ pub fn create(tx: &mut Tx<'_>, request: &Request, now: i64) -> Result<(Standing,
         return Err(Error::refused(Code::OutTradeNoUsed, "the number stands for another order"));
     }
     Ok((standing(tx, order)?, false))
+}
+
+/// The row that was made of a request.
+fn stored(id: OrderId, order_no: String, request: &Request, now: i64) -> Order {
+    let request = request.clone();
+    Order {
+        id,
+        order_no,
+        platform_merchant_id: request.platform_merchant_id,
+        out_trade_no: request.out_trade_no,
+        content_sha256: request.content_sha256,
+        sub_merchant_id: MerchantId::new(request.merchant.id),
+        institution_id: InstitutionId::new(request.merchant.institution_id),
+        credential_id: request.credential_id,
+        channel: request.channel,
+        product: request.product,
+        tags: request.tags,
+        parties: request.parties,
+        amount: request.amount,
+        description: request.description,
+        attach: request.attach,
+        notify_url: request.notify_url,
+        time_expire: request.time_expire.map(clock::micros),
+        created_at: now,
+    }
 }
 
 /// The institution's prefix and a ULID: sorted by time, never used twice.
