@@ -144,14 +144,21 @@ impl Side {
         self.pool.get_timeout(left).map_err(|e| Error::Db(DbError::unavailable(e)))
     }
 
-    /// Runs statements that need no transaction.
+    /// Runs statements that need no transaction. A connection that may have died under them is tried, so that it is not
+    /// given to others.
     pub(super) fn without<T>(
         &self,
         deadline: Instant,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut conn = self.get(deadline)?;
-        transaction::without(&mut conn, work)
+        let outcome = transaction::without(&mut conn, work);
+        if matches!(outcome, Err(Error::Db(DbError::Unavailable)))
+            && transaction::begin(&mut conn, "BEGIN", "BEGIN").is_ok()
+        {
+            transaction::run(&mut conn, |_| Ok(()))?;
+        }
+        outcome
     }
 
     /// A connection in a transaction. One that turns out to be dead at its BEGIN has done nothing yet: another takes

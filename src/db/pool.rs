@@ -96,6 +96,20 @@ impl Db {
         }
     }
 
+    /// [`Db::write`] of one statement: on PostgreSQL it is a transaction itself and has none around it.
+    pub async fn write_at_once<T, F>(&self, command: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        if !self.sides().writers().keeps_settings {
+            return self.write(command).await;
+        }
+        let db = self.clone();
+        let at_once = move || db.sides().writers().without(Instant::now() + db.lane.patience(), command);
+        self.blocking(Sides::writers, at_once).await
+    }
+
     /// [`Db::write`] in a transaction of its own, on the blocking pool: for what takes long, so that no other waits for
     /// its commit.
     pub async fn write_alone<T, F>(&self, command: F) -> Result<T, Error>
@@ -132,7 +146,7 @@ impl Db {
         let readers = self.sides().readers();
         if readers.keeps_settings {
             let outcome = readers.without(Instant::now() + self.lane.patience(), &query);
-            // The connection may have died while nobody used it: a transaction finds out at its beginning.
+            // The connection may have died while nobody used it: another one is asked.
             if !matches!(outcome, Err(Error::Db(DbError::Unavailable))) {
                 return outcome;
             }

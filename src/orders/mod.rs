@@ -4,6 +4,7 @@
 //! a payment makes it `PAID`, otherwise the last event that is a state counts (`domain.md` 7.1).
 //! Money states move only by a verified message of the institution; a timeout is `UNKNOWN`, left by a query.
 
+mod at_once_store;
 mod event;
 mod flow;
 mod intake;

@@ -145,14 +145,18 @@ pub fn by_inst_order_no(
         .optional()?)
 }
 
+diesel::define_sql_function! {
+    // It answers nothing; the type stands for that.
+    fn pg_advisory_xact_lock(key: BigInt) -> Text;
+}
+
 /// Holds back everyone else who would tell the next state of this order until the transaction ends.
 pub(super) fn lock(tx: &mut Tx<'_>, order: OrderId) -> Result<(), Error> {
     match tx.conn() {
         // One writer at a time anyway.
         Conn::Sqlite(_) => Ok(()),
         Conn::Pg(conn) => {
-            let lock = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(order.get());
-            lock.execute(conn)?;
+            diesel::select(pg_advisory_xact_lock(order.get())).execute(conn)?;
             Ok(())
         }
     }
