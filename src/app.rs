@@ -140,6 +140,12 @@ impl App {
         }
     }
 
+    /// [`App::keys`] where the number of the newest of them was just read.
+    pub async fn keys_of(&self, newest: Option<i64>) -> Result<Arc<PlatformKeys>, Error> {
+        let known = self.known_keys();
+        if known.are_of(newest, self.clock.now()) { Ok(known) } else { self.keys().await }
+    }
+
     /// The platform's own keys as this process used them last.
     pub fn known_keys(&self) -> Arc<PlatformKeys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -150,8 +156,7 @@ impl App {
     pub async fn channel(&self, institution: i64) -> Result<Channel, Error> {
         let (master, at, name) = (self.master_key.clone(), self.clock.now(), ChannelName::Wechat);
         let id = InstitutionId::new(institution);
-        let known = self.channels().opened.get(&institution).cloned();
-        let known = known.filter(|opened| institutions::counts(opened.until, at));
+        let known = self.opened(institution, at);
         let version = known.as_ref().map(|opened| opened.version);
         let read = move |tx: &mut Tx<'_>| {
             if version == Some(institutions::version(tx, id, name)?) {
@@ -178,6 +183,20 @@ impl App {
         channels.codes.insert(channel.institution().code.clone(), institution);
         channels.opened.insert(institution, Opened { channel: channel.clone(), version, until });
         Ok(channel)
+    }
+
+    /// [`App::channel`] where its version was just read.
+    pub async fn channel_of_version(&self, institution: i64, version: Option<i64>) -> Result<Channel, Error> {
+        match self.opened(institution, self.clock.now()) {
+            Some(opened) if Some(opened.version) == version => Ok(opened.channel),
+            Some(_) | None => self.channel(institution).await,
+        }
+    }
+
+    /// A channel as it was opened last, while its keys count.
+    fn opened(&self, institution: i64, at: i64) -> Option<Opened> {
+        let known = self.channels().opened.get(&institution).cloned();
+        known.filter(|opened| institutions::counts(opened.until, at))
     }
 
     /// The channel of an institution by its code.

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::failure::DbError;
-use super::lane::{Lane, Side};
+use super::lane::{Kind, Lane, Side};
 use super::transaction::{self, Open, Tx};
 use crate::error::Error;
 
@@ -145,7 +145,7 @@ fn write_group(
 ) -> Result<(), Error> {
     let deadline = first.since().checked_add(lane.patience()).unwrap_or_else(Instant::now);
     done.push(first);
-    let mut conn = writers.begun("BEGIN IMMEDIATE", lane.begin_writing(), deadline)?;
+    let mut conn = writers.begun(Kind::Write, deadline)?;
     let began = Instant::now();
     let most = waiting.len().saturating_add(1).min(TOGETHER);
     let mut open = Open::of(&mut conn);

@@ -94,6 +94,15 @@ impl Backend {
         Ok(Backend::Sqlite(PathBuf::from(path)))
     }
 
+    /// Whether what a connection is told once holds for all its transactions: on PostgreSQL, unless PgBouncer stands in
+    /// between.
+    pub(super) fn keeps_settings(&self) -> bool {
+        match self {
+            Backend::Sqlite(_) => false,
+            Backend::Postgres(url) => !for_libpq(url).1,
+        }
+    }
+
     /// The file or server for people, without user and password.
     pub fn shown(&self) -> String {
         match self {

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::conn::Conn;
 use super::failure::DbError;
 use super::group::Group;
-use super::lane::{Connection, Lane, Side, Sides};
+use super::lane::{Connection, Kind, Lane, Side, Sides};
 use super::open::{Access, Backend, Create, OpenError};
 use super::transaction::{self, Tx};
 use crate::error::Error;
@@ -96,6 +96,20 @@ impl Db {
         }
     }
 
+    /// [`Db::write`] of one statement: on PostgreSQL it is a transaction itself and has none around it.
+    pub async fn write_at_once<T, F>(&self, command: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        if !self.sides().writers().keeps_settings {
+            return self.write(command).await;
+        }
+        let db = self.clone();
+        let at_once = move || db.sides().writers().without(Instant::now() + db.lane.patience(), command);
+        self.blocking(Sides::writers, at_once).await
+    }
+
     /// [`Db::write`] in a transaction of its own, on the blocking pool: for what takes long, so that no other waits for
     /// its commit.
     pub async fn write_alone<T, F>(&self, command: F) -> Result<T, Error>
@@ -117,18 +131,41 @@ impl Db {
         self.blocking(Sides::readers, move || db.read_blocking(query)).await
     }
 
+    /// [`Db::read`] for a few look-ups by key that need not be of one moment: on PostgreSQL without a transaction, which would
+    /// take longer than they do.
+    pub async fn look<T, F>(&self, query: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        let db = self.clone();
+        self.blocking(Sides::readers, move || db.look_blocking(query)).await
+    }
+
+    fn look_blocking<T>(&self, query: impl Fn(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let readers = self.sides().readers();
+        if readers.keeps_settings {
+            let outcome = readers.without(Instant::now() + self.lane.patience(), &query);
+            // The connection may have died while nobody used it: another one is asked.
+            if !matches!(outcome, Err(Error::Db(DbError::Unavailable))) {
+                return outcome;
+            }
+        }
+        self.read_blocking(query)
+    }
+
     /// [`Db::write_alone`] for callers that may block: commands of the shell.
     pub fn write_blocking<T>(
         &self,
         command: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut conn = self.begun(Sides::writers, "BEGIN IMMEDIATE", self.lane.begin_writing())?;
+        let mut conn = self.begun(Sides::writers, Kind::Write)?;
         transaction::run(&mut conn, command)
     }
 
     /// [`Db::read`] for callers that may block.
     pub fn read_blocking<T>(&self, query: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let mut conn = self.begun(Sides::readers, "BEGIN", self.lane.begin_reading())?;
+        let mut conn = self.begun(Sides::readers, Kind::Read)?;
         transaction::run(&mut conn, query)
     }
 
@@ -155,8 +192,8 @@ impl Db {
         }
     }
 
-    fn begun(&self, which: Which, sqlite: &str, postgres: &str) -> Result<Connection, Error> {
-        which(self.sides()).begun(sqlite, postgres, Instant::now() + self.lane.patience())
+    fn begun(&self, which: Which, kind: Kind) -> Result<Connection, Error> {
+        which(self.sides()).begun(kind, Instant::now() + self.lane.patience())
     }
 
     /// Runs on the blocking pool when it is this caller's turn: no thread waits for a connection there. A request gets

@@ -34,6 +34,19 @@ pub(super) fn begin(conn: &mut Conn, sqlite: &str, postgres: &str) -> Result<(),
     Ok(())
 }
 
+/// Tells a connection what holds for all that it will do.
+pub(super) fn tell(conn: &mut Conn, settings: &str) -> Result<(), Error> {
+    Ok(conn.batch_execute(settings)?)
+}
+
+/// Does the work without a transaction: each of its statements stands by itself.
+pub(super) fn without<T>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    work(&mut Tx { conn })
+}
+
 /// Not fit for another transaction: its server is gone, or one is open.
 pub(super) fn is_broken(conn: &mut Conn) -> bool {
     !matches!(status(conn).transaction_depth(), Ok(None))

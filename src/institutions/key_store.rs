@@ -129,10 +129,9 @@ pub(super) fn ours(tx: &mut Tx<'_>, purpose: OurPurpose) -> Result<Vec<OurRow>, 
         .load(tx.conn())?)
 }
 
-/// What changes whenever a key of ours is made or ends: the few of them by number, with their ends.
-pub(super) fn our_stamp(tx: &mut Tx<'_>) -> Result<Vec<(i64, Option<i64>)>, Error> {
-    let rows = platform_key::table.order(platform_key::id).select((platform_key::id, platform_key::valid_to));
-    Ok(rows.load(tx.conn())?)
+/// Number of the newest key of ours. It changes whenever one ends before its time: another took its place.
+pub(super) fn newest_key(tx: &mut Tx<'_>) -> Result<Option<i64>, Error> {
+    Ok(platform_key::table.select(diesel::dsl::max(platform_key::id)).first(tx.conn())?)
 }
 
 /// Lets keys of ours that would count longer end at `end`.

@@ -54,7 +54,7 @@ pub struct PlatformKeys {
     pub files: PlatformKey,
     /// Everything that our answers may be verified with now, the newest first: `wechat` and what it took the place of.
     pub certificates: Vec<Certificate>,
-    stamp: Vec<(i64, Option<i64>)>,
+    newest: Option<i64>,
     until: Option<i64>,
 }
 
@@ -73,7 +73,7 @@ impl PlatformKeys {
 
     /// The keys in use at `at` (unix microseconds).
     pub fn read(tx: &mut Tx<'_>, master: &MasterKey, at: i64) -> Result<Self, Error> {
-        let stamp = store::our_stamp(tx)?;
+        let number = store::newest_key(tx)?;
         let (wechat, files) = (current(tx, OurPurpose::Wechat, at)?, current(tx, OurPurpose::Files, at)?);
         let until = wechat.iter().chain(&files).filter_map(|row| row.valid_to).min();
         let certificates = wechat.iter().map(|row| Certificate::from_pem(&row.certificate_pem));
@@ -82,14 +82,19 @@ impl PlatformKeys {
             wechat: newest(wechat, master, OurPurpose::Wechat)?,
             files: newest(files, master, OurPurpose::Files)?,
             certificates,
-            stamp,
+            newest: number,
             until,
         })
     }
 
     /// Whether these are still the keys in use: asked before each use, because another process may replace one.
     pub fn are_current(&self, tx: &mut Tx<'_>, at: i64) -> Result<bool, Error> {
-        Ok(counts(self.until, at) && store::our_stamp(tx)? == self.stamp)
+        Ok(self.are_of(store::newest_key(tx)?, at))
+    }
+
+    /// [`PlatformKeys::are_current`] where the number of the newest key is known.
+    pub fn are_of(&self, newest: Option<i64>, at: i64) -> bool {
+        self.newest == newest && counts(self.until, at)
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct CredentialRow {
     pub sp_appid: String,
 }
 
-type CredentialColumns = (
+pub(super) type CredentialColumns = (
     credential::id,
     credential::platform_merchant_id,
     credential::serial,
@@ -33,7 +33,7 @@ type CredentialColumns = (
     platform_merchant::sp_appid,
 );
 
-const CREDENTIAL: CredentialColumns = (
+pub(super) const CREDENTIAL: CredentialColumns = (
     credential::id,
     credential::platform_merchant_id,
     credential::serial,

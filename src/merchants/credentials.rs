@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::credential_store as store;
+use super::{Known, credential_store as store};
 use crate::db::Tx;
 use crate::error::{Code, Error};
 use crate::kernel::text_enum;
@@ -117,18 +117,14 @@ struct Opened {
 }
 
 impl Unwrapped {
-    /// [`find`], by one look at the row.
-    pub fn find(
-        &self,
-        tx: &mut Tx<'_>,
-        master: &MasterKey,
-        sp_mchid: &str,
-        serial: &str,
-    ) -> Result<Option<Arc<Credential>>, Error> {
-        let row = store::credential(tx, sp_mchid, &serial.to_ascii_uppercase())?;
-        let Some(row) = row.filter(|row| row.revoked_at.is_none()) else { return Ok(None) };
+    /// The live credential of who asks.
+    pub fn of(&self, known: &Known, master: &MasterKey) -> Result<Option<Arc<Credential>>, Error> {
+        let row = &known.credential;
+        if row.revoked_at.is_some() {
+            return Ok(None);
+        }
         let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = kept().get(&row.id).filter(|known| known.row == row) {
+        if let Some(known) = kept().get(&row.id).filter(|known| known.row == *row) {
             return Ok(Some(Arc::clone(&known.credential)));
         }
         let credential = Arc::new(opened(row.clone(), master)?);
@@ -136,7 +132,7 @@ impl Unwrapped {
         if kept.len() >= KEPT {
             kept.clear();
         }
-        kept.insert(row.id, Opened { row, credential: Arc::clone(&credential) });
+        kept.insert(row.id, Opened { row: row.clone(), credential: Arc::clone(&credential) });
         Ok(Some(credential))
     }
 }

@@ -5,8 +5,11 @@ pub mod founding;
 pub mod nonces;
 pub mod tenants;
 
+mod admission_store;
 mod credential_store;
 mod store;
+
+pub use admission_store::{Asked, Known, look_up};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,9 +10,9 @@ use crate::error::Error;
 use crate::insert_returning_id;
 use crate::people::Scope;
 
-type Row = (i64, String, i64, i64, String, String);
+pub(super) type Row = (i64, String, i64, i64, String, String);
 
-const COLUMNS: (
+pub(super) const COLUMNS: (
     sub_merchant::id,
     sub_merchant::merchant,
     sub_merchant::platform_merchant_id,
@@ -28,7 +28,9 @@ const COLUMNS: (
     sub_merchant::name,
 );
 
-fn made((id, merchant, platform_merchant_id, institution_id, inst_merchant_no, name): Row) -> SubMerchant {
+pub(super) fn made(
+    (id, merchant, platform_merchant_id, institution_id, inst_merchant_no, name): Row,
+) -> SubMerchant {
     SubMerchant { id, merchant, platform_merchant_id, institution_id, inst_merchant_no, name }
 }
 

@@ -9,7 +9,7 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::kernel::state::OrderState;
 use crate::merchants::credentials::{self, AnswerMode, Credential};
-use crate::merchants::tenants::{self, PlatformMerchant};
+use crate::merchants::tenants;
 use crate::merchants::{self, SubMerchant};
 use crate::orders::{self, Order, Standing};
 use crate::outbox::{About, Due};
@@ -22,13 +22,9 @@ use crate::protocol::wechat::{CNY, trade_type_of};
 pub const SCHEDULE: [i64; 15] =
     [15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600];
 
-/// The order under the merchant's own numbers: the answer of a query, and what a notification carries.
-pub fn order_view(tx: &mut Tx<'_>, standing: &Standing, merchant: &SubMerchant) -> Result<OrderView, Error> {
-    let tenant = tenants::by_id(tx, standing.order.platform_merchant_id.get())?;
-    Ok(seen(standing, merchant, &tenant))
-}
-
-fn seen(standing: &Standing, merchant: &SubMerchant, tenant: &PlatformMerchant) -> OrderView {
+/// The order under the merchant's own numbers and those of its tenant: the answer of a query, and what a notification
+/// carries.
+pub fn order_view(standing: &Standing, merchant: &SubMerchant, sp_mchid: &str, sp_appid: &str) -> OrderView {
     let Standing { order, state, payment, .. } = standing;
     let (trade_state, words) = match state {
         OrderState::Paid => (TradeState::Success, "支付成功"),
@@ -37,8 +33,8 @@ fn seen(standing: &Standing, merchant: &SubMerchant, tenant: &PlatformMerchant) 
     };
     let paid = payment.as_ref();
     OrderView {
-        sp_appid: tenant.sp_appid.clone(),
-        sp_mchid: tenant.sp_mchid.clone(),
+        sp_appid: sp_appid.to_owned(),
+        sp_mchid: sp_mchid.to_owned(),
         sub_appid: None,
         sub_mchid: merchant.merchant.clone(),
         out_trade_no: order.out_trade_no.clone(),
@@ -105,8 +101,10 @@ fn plain(tx: &mut Tx<'_>, note: &Due) -> Result<Vec<u8>, Error> {
         About::OrderPaid(order) => {
             let order = orders::by_id(tx, order)?;
             let merchant = merchants::by_id(tx, order.sub_merchant_id.get())?;
+            let tenant = tenants::by_id(tx, order.platform_merchant_id.get())?;
             let standing = orders::standing(tx, order)?;
-            serde_json::to_vec(&order_view(tx, &standing, &merchant)?).map_err(Error::internal)
+            let view = order_view(&standing, &merchant, &tenant.sp_mchid, &tenant.sp_appid);
+            serde_json::to_vec(&view).map_err(Error::internal)
         }
     }
 }

@@ -96,13 +96,13 @@ pub async fn refresh(outside: &Outside<'_>, known: Standing) -> Result<Option<St
 /// Who is paid by an order, at the institution that carries it.
 async fn merchant_of(outside: &Outside<'_>, order: &Order) -> Result<SubMerchant, Error> {
     let (id, institution) = (order.sub_merchant_id.get(), order.institution_id.get());
-    outside.db.read(move |tx| merchants::enrolled(tx, id, institution)).await
+    outside.db.look(move |tx| merchants::enrolled(tx, id, institution)).await
 }
 
 /// An order that had a code_url before its state became unknown can be paid by it again.
 async fn back_to_paying(outside: &Outside<'_>, known: Standing) -> Result<Standing, Error> {
     let id = known.order.id;
-    match outside.db.read(move |tx| store::last_code_url(tx, id)).await? {
+    match outside.db.look(move |tx| store::last_code_url(tx, id)).await? {
         Some(code_url) => advance(outside, known.order, Event::Paying(code_url)).await,
         None => Ok(known),
     }

@@ -4,6 +4,7 @@
 //! a payment makes it `PAID`, otherwise the last event that is a state counts (`domain.md` 7.1).
 //! Money states move only by a verified message of the institution; a timeout is `UNKNOWN`, left by a query.
 
+mod at_once_store;
 mod event;
 mod flow;
 mod intake;
@@ -55,13 +56,12 @@ pub fn record(tx: &mut Tx<'_>, order: OrderId, at: i64, event: &Event) -> Result
 
 /// What is known of an order now.
 pub fn standing(tx: &mut Tx<'_>, order: Order) -> Result<Standing, Error> {
-    let payment = store::payment_of(tx, order.id)?;
-    let (state, event) = match &payment {
-        Some(_) => (OrderState::Paid, None),
-        None => {
-            let (state, event) = store::last_state(tx, order.id)?;
-            (state, Some(event))
+    let store::Last { state, event, paid_on } = store::last(tx, order.id)?;
+    match paid_on {
+        None => Ok(Standing { order, state, event: Some(event), payment: None }),
+        Some(day) => {
+            let payment = store::payment_of(tx, order.id, day)?;
+            Ok(Standing { order, state: OrderState::Paid, event: None, payment: Some(payment) })
         }
-    };
-    Ok(Standing { order, state, event, payment })
+    }
 }

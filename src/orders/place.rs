@@ -1,11 +1,11 @@
 //! Placing an order: stored first, then sent, then its answer recorded; never two numbers for one request.
 use super::event::{Cause, EventReason};
 use super::flow::{Outside, Said, ask};
-use super::{Event, Order, Standing, record, standing, store};
+use super::{Event, Order, Standing, at_once_store, record, standing, store};
 use crate::channels::{Answer, Payable, Placing};
 use crate::clock;
-use crate::db::Tx;
-use crate::db::columns::{CredentialId, InstitutionId, MerchantId, TenantId};
+use crate::db::columns::{CredentialId, InstitutionId, MerchantId, OrderId, TenantId};
+use crate::db::{Backend, Tx};
 use crate::error::{Code, Error};
 use crate::kernel::calendar::Instant;
 use crate::kernel::channel::{ChannelName, Product};
@@ -71,6 +71,9 @@ pub enum Placed {
 pub async fn place(outside: &Outside<'_>, request: Request, nonce: Nonce) -> Result<Placed, Error> {
     let now = outside.clock.now();
     let merchant = request.merchant.clone();
+    if let Some(order) = create_at_once(outside, &request, &nonce, now).await? {
+        return send(outside, order, &merchant).await;
+    }
     let create = move |tx: &mut Tx<'_>| {
         nonce.spend(tx, now)?;
         create(tx, &request, now)
@@ -85,6 +88,29 @@ pub async fn place(outside: &Outside<'_>, request: Request, nonce: Nonce) -> Res
     }
 }
 
+/// On PostgreSQL a new order is stored by one statement. `None` where that is not known to be right: on SQLite, and when
+/// the number or the nonce stands already; nothing is stored then.
+async fn create_at_once(
+    outside: &Outside<'_>,
+    request: &Request,
+    nonce: &Nonce,
+    now: i64,
+) -> Result<Option<Order>, Error> {
+    if matches!(outside.db.backend(), Backend::Sqlite(_)) {
+        return Ok(None);
+    }
+    let (request, nonce) = (request.clone(), nonce.clone());
+    let create = move |tx: &mut Tx<'_>| {
+        let order_no = order_no(&request.order_prefix, now);
+        let id = at_once_store::insert(tx, row(&request, &order_no, now), &nonce)?;
+        Ok(stored(id, order_no, request, now))
+    };
+    match outside.db.write_at_once(create).await {
+        Err(error) if error.is_duplicate() => Ok(None),
+        done => done.map(Some),
+    }
+}
+
 /// Goes on with an order whose answer is not known: asks first, and sends again only under the same number.
 pub(super) async fn resume(
     outside: &Outside<'_>,
@@ -95,7 +121,7 @@ pub(super) async fn resume(
         Said::Absent => send_again(outside, order, merchant).await,
         Said::NotPaid => {
             let id = order.id;
-            match outside.db.read(move |tx| store::last_code_url(tx, id)).await? {
+            match outside.db.look(move |tx| store::last_code_url(tx, id)).await? {
                 Some(code_url) => Ok(placed(advance(outside, order, Event::Paying(code_url)).await?)),
                 None => send_again(outside, order, merchant).await,
             }
@@ -112,8 +138,25 @@ pub(super) async fn resume(
 /// Stores the order, or finds the one of the same number and content. The flag says whether it is new.
 pub fn create(tx: &mut Tx<'_>, request: &Request, now: i64) -> Result<(Standing, bool), Error> {
     let order_no = order_no(&request.order_prefix, now);
-    let new = store::NewOrder {
-        order_no: &order_no,
+    if let Some(id) = store::insert(tx, row(request, &order_no, now))? {
+        record(tx, id, now, &Event::Created)?;
+        let order = stored(id, order_no, request.clone(), now);
+        let (state, event) = (OrderState::Created, Some(Event::Created));
+        return Ok((Standing { order, state, event, payment: None }, true));
+    }
+    // The number stands already; a copy of the request that came at the same moment has been waited for.
+    let order = store::by_out_trade_no(tx, request.platform_merchant_id, &request.out_trade_no)?;
+    let order = order.ok_or_else(|| Error::Internal(format!("the number {order_no} stands already")))?;
+    if order.content_sha256 != request.content_sha256 {
+        return Err(Error::refused(Code::OutTradeNoUsed, "the number stands for another order"));
+    }
+    Ok((standing(tx, order)?, false))
+}
+
+/// The row that a request becomes.
+fn row<'a>(request: &'a Request, order_no: &'a str, now: i64) -> store::NewOrder<'a> {
+    store::NewOrder {
+        order_no,
         platform_merchant_id: request.platform_merchant_id,
         out_trade_no: &request.out_trade_no,
         content_sha256: request.content_sha256,
@@ -130,19 +173,31 @@ pub fn create(tx: &mut Tx<'_>, request: &Request, now: i64) -> Result<(Standing,
         notify_url: &request.notify_url,
         time_expire: request.time_expire.map(clock::micros),
         created_at: now,
-    };
-    if let Some(order) = store::insert(tx, new)? {
-        record(tx, order.id, now, &Event::Created)?;
-        let (state, event) = (OrderState::Created, Some(Event::Created));
-        return Ok((Standing { order, state, event, payment: None }, true));
     }
-    // The number stands already; a copy of the request that came at the same moment has been waited for.
-    let order = store::by_out_trade_no(tx, request.platform_merchant_id, &request.out_trade_no)?;
-    let order = order.ok_or_else(|| Error::Internal(format!("the number {order_no} stands already")))?;
-    if order.content_sha256 != request.content_sha256 {
-        return Err(Error::refused(Code::OutTradeNoUsed, "the number stands for another order"));
+}
+
+/// The same once it is stored.
+fn stored(id: OrderId, order_no: String, request: Request, now: i64) -> Order {
+    Order {
+        id,
+        order_no,
+        platform_merchant_id: request.platform_merchant_id,
+        out_trade_no: request.out_trade_no,
+        content_sha256: request.content_sha256,
+        sub_merchant_id: MerchantId::new(request.merchant.id),
+        institution_id: InstitutionId::new(request.merchant.institution_id),
+        credential_id: request.credential_id,
+        channel: request.channel,
+        product: request.product,
+        tags: request.tags,
+        parties: request.parties,
+        amount: request.amount,
+        description: request.description,
+        attach: request.attach,
+        notify_url: request.notify_url,
+        time_expire: request.time_expire.map(clock::micros),
+        created_at: now,
     }
-    Ok((standing(tx, order)?, false))
 }
 
 /// The institution's prefix and a ULID: sorted by time, never used twice.

@@ -91,14 +91,14 @@ pub(super) struct NewOrder<'a> {
 }
 
 /// Stores an order; `None` when one of its numbers stands already, whose storing has been waited for.
-pub(super) fn insert(tx: &mut Tx<'_>, new: NewOrder<'_>) -> Result<Option<Order>, Error> {
-    let order_no = new.order_no;
+pub(super) fn insert(tx: &mut Tx<'_>, new: NewOrder<'_>) -> Result<Option<OrderId>, Error> {
     let insert = diesel::insert_into(pay_order::table).values(new).on_conflict_do_nothing();
+    let insert = insert.returning(pay_order::id);
     let stored = match tx.conn() {
-        Conn::Sqlite(conn) => insert.execute(conn)?,
-        Conn::Pg(conn) => insert.execute(conn)?,
+        Conn::Sqlite(conn) => insert.get_result(conn),
+        Conn::Pg(conn) => insert.get_result(conn),
     };
-    if stored == 0 { Ok(None) } else { by_order_no(tx, order_no) }
+    Ok(stored.optional()?.map(OrderId::new))
 }
 
 /// The order of this key.
@@ -145,14 +145,18 @@ pub fn by_inst_order_no(
         .optional()?)
 }
 
+diesel::define_sql_function! {
+    // It answers nothing; the type stands for that.
+    fn pg_advisory_xact_lock(key: BigInt) -> Text;
+}
+
 /// Holds back everyone else who would tell the next state of this order until the transaction ends.
 pub(super) fn lock(tx: &mut Tx<'_>, order: OrderId) -> Result<(), Error> {
     match tx.conn() {
         // One writer at a time anyway.
         Conn::Sqlite(_) => Ok(()),
         Conn::Pg(conn) => {
-            let lock = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(order.get());
-            lock.execute(conn)?;
+            diesel::select(pg_advisory_xact_lock(order.get())).execute(conn)?;
             Ok(())
         }
     }
@@ -195,17 +199,25 @@ impl EventColumns {
     }
 }
 
-/// The last event that is a state.
-pub(super) fn last_state(tx: &mut Tx<'_>, order: OrderId) -> Result<(OrderState, Event), Error> {
-    let last: EventColumns = order_event::table
+/// Where an order stands by its events, and the day of its payment, if it has one.
+pub(super) struct Last {
+    pub state: OrderState,
+    pub event: Event,
+    pub paid_on: Option<BusinessDay>,
+}
+
+/// The last event that is a state, and whether the order is paid.
+pub(super) fn last(tx: &mut Tx<'_>, order: OrderId) -> Result<Last, Error> {
+    let (columns, paid_on): (EventColumns, Option<BusinessDay>) = order_event::table
+        .left_join(payment_key::table.on(payment_key::order_id.eq(order_event::order_id)))
         .filter(order_event::order_id.eq(order))
         .filter(order_event::kind.eq_any(STATES))
         .order(order_event::id.desc())
-        .select(EventColumns::as_select())
+        .select((EventColumns::as_select(), payment_key::business_date.nullable()))
         .first(tx.conn())?;
-    let event = last.event()?;
+    let event = columns.event()?;
     let state = event.state().ok_or_else(|| Error::Internal("an event that is no state".to_owned()))?;
-    Ok((state, event))
+    Ok(Last { state, event, paid_on })
 }
 
 /// The raw message that an event or a payment rests on.
@@ -245,18 +257,12 @@ pub struct Payment {
     pub raw: RawRef,
 }
 
-/// The payment of an order, if it has one.
-pub(super) fn payment_of(tx: &mut Tx<'_>, order: OrderId) -> Result<Option<Payment>, Error> {
-    Ok(payment_key::table
-        .inner_join(
-            payment::table.on(payment::business_date
-                .eq(payment_key::business_date)
-                .and(payment::order_id.eq(payment_key::order_id))),
-        )
-        .filter(payment_key::order_id.eq(order))
+/// The payment of an order that was paid on a day.
+pub(super) fn payment_of(tx: &mut Tx<'_>, order: OrderId, day: BusinessDay) -> Result<Payment, Error> {
+    Ok(payment::table
+        .filter(payment::business_date.eq(As(day)).and(payment::order_id.eq(order)))
         .select(Payment::as_select())
-        .first(tx.conn())
-        .optional()?)
+        .first(tx.conn())?)
 }
 
 /// The code_url that the institution gave last, if it ever gave one.

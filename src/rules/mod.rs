@@ -38,6 +38,9 @@ pub fn bundle_at(tx: &mut Tx<'_>, institution: InstitutionId, at: Instant) -> Re
 /// Bundles that [`shared_bundle_at`] keeps.
 const SHARED: usize = 8;
 
+/// The bundles that were read last, by their digests.
+static READ: Mutex<VecDeque<(Digest, Arc<Bundle>)>> = Mutex::new(VecDeque::new());
+
 /// [`bundle_at`] for pages: a bundle of ten thousand merchants takes longer to read than a page may, and what a digest
 /// names never changes. The last ones read stay in memory.
 pub fn shared_bundle_at(
@@ -45,20 +48,31 @@ pub fn shared_bundle_at(
     institution: InstitutionId,
     at: Instant,
 ) -> Result<Option<Arc<Bundle>>, Error> {
-    static READ: Mutex<VecDeque<(Digest, Arc<Bundle>)>> = Mutex::new(VecDeque::new());
-    let Some((sha256, _)) = approvals::newest_key(tx, institution, clock::micros(at))? else {
-        return Ok(None);
-    };
-    let read = || READ.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, bundle)) = read().iter().find(|(digest, _)| *digest == sha256) {
-        return Ok(Some(Arc::clone(bundle)));
+    let newest = approvals::newest_key(tx, institution, clock::micros(at))?;
+    newest.map(|(sha256, _)| shared_bundle(tx, institution, sha256)).transpose()
+}
+
+/// The institution's bundle of this digest.
+pub fn shared_bundle(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    sha256: Digest,
+) -> Result<Arc<Bundle>, Error> {
+    if let Some(bundle) = read_before(sha256) {
+        return Ok(bundle);
     }
     let row = approvals::by_digest(tx, institution, sha256)?.ok_or(Error::NotFound)?;
     let bundle = Arc::new(approvals::parse_bundle("the bundle in force", &row.body)?);
-    let mut read = read();
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
     read.push_front((sha256, Arc::clone(&bundle)));
     read.truncate(SHARED);
-    Ok(Some(bundle))
+    Ok(bundle)
+}
+
+/// The bundle of this digest, where it is still in memory.
+pub fn read_before(sha256: Digest) -> Option<Arc<Bundle>> {
+    let read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    read.iter().find(|(digest, _)| *digest == sha256).map(|(_, bundle)| Arc::clone(bundle))
 }
 
 /// Keeps the versions of a bundle that were not kept before; how many those were.

@@ -1,4 +1,6 @@
 //! Every answer is signed, refusals and empty ones too (`channels.md` 0.4–0.6).
+use std::sync::Arc;
+
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorInternalServerError;
@@ -7,8 +9,18 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
 use crate::app::App;
+use crate::institutions::PlatformKeys;
 use crate::merchants::credentials::AnswerMode;
 use crate::protocol::wechat::sign::{PUB_KEY_ID, SERIAL, Stamp, same_serial};
+
+/// How an admitted request is answered: what it was admitted with, so that nobody looks again.
+#[derive(Clone)]
+pub struct Signing {
+    /// The credential's.
+    pub mode: AnswerMode,
+    /// Our own, as they counted when it was admitted.
+    pub keys: Arc<PlatformKeys>,
+}
 
 /// Signs what the inner service answers: with the key that the request names in `Wechatpay-Serial` when that is one
 /// of ours, otherwise in the credential's mode, by certificate where nobody is proven to call.
@@ -20,10 +32,10 @@ pub async fn sign_answer(
     let app = app.ok_or_else(|| ErrorInternalServerError("the application is not assembled"))?;
     let wanted = request.headers().get(SERIAL).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (request, answer) = next.call(request).await?.into_parts();
-    let mode = request.extensions().get::<AnswerMode>().copied().unwrap_or(AnswerMode::Certificate);
+    let admitted = request.extensions().get::<Signing>().cloned();
     let (answer, body) = answer.into_parts();
     let body = to_bytes(body).await.map_err(|_| ErrorInternalServerError("the answer broke off"))?;
-    let stamp = stamp(&app, wanted, mode, body.clone()).await.map_err(ErrorInternalServerError)?;
+    let stamp = stamp(&app, wanted, admitted, body.clone()).await.map_err(ErrorInternalServerError)?;
     let mut answer = answer.set_body(body).map_into_boxed_body();
     for (name, value) in stamp.headers() {
         let (name, value) = (HeaderName::try_from(name), HeaderValue::try_from(value));
@@ -37,10 +49,13 @@ pub async fn sign_answer(
 async fn stamp(
     app: &App,
     wanted: Option<String>,
-    mode: AnswerMode,
+    admitted: Option<Signing>,
     body: web::Bytes,
 ) -> Result<Stamp, crate::error::Error> {
-    let keys = app.keys().await?;
+    let Signing { mode, keys } = match admitted {
+        Some(admitted) => admitted,
+        None => Signing { mode: AnswerMode::Certificate, keys: app.keys().await? },
+    };
     let by_id = match wanted {
         Some(wanted) if wanted.starts_with(PUB_KEY_ID) => same_serial(&wanted, &keys.wechat.public_key_id),
         Some(wanted) if same_serial(&wanted, &keys.wechat.serial) => false,

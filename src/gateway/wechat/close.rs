@@ -6,6 +6,7 @@ use super::signed::Signed;
 use super::{owner, query};
 use crate::app::App;
 use crate::db::Tx;
+use crate::error::Error;
 use crate::orders::{self, Closed};
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::shapes::OrderOwner;
@@ -23,10 +24,10 @@ pub async fn close(
     let (nonce, whose) = (signed.nonce.clone(), merchant.clone());
     let find = move |tx: &mut Tx<'_>| {
         nonce.must_be_fresh(tx)?;
-        query::find(tx, &whose, &number)
+        query::find(tx, &whose, &number)?.ok_or(Error::NotFound)
     };
-    let found = app.db.read(find).await?;
-    let channel = app.channel(merchant.institution_id).await?;
+    let found = app.db.look(find).await?;
+    let channel = app.channel_of_version(merchant.institution_id, signed.channel).await?;
     let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
     match orders::close(&outside, found, Some(signed.nonce)).await? {
         Closed::Done => Ok(HttpResponse::NoContent().finish()),

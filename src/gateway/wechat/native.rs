@@ -29,7 +29,7 @@ pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse,
         return Err(Fault::new(WechatCode::AppidMchidNotMatch, "sp_appid 与 sp_mchid 不匹配，请核对应用号"));
     }
     may_trade(&signed, &merchant, app.clock.instant())?;
-    let channel = app.channel(merchant.institution_id).await?;
+    let channel = app.channel_of_version(merchant.institution_id, signed.channel).await?;
     let request = Request {
         platform_merchant_id: TenantId::new(signed.credential.platform_merchant_id),
         credential_id: CredentialId::new(signed.credential.id),

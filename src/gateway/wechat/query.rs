@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::JSON;
 use super::fault::Fault;
 use super::owner;
-use super::signed::Signed;
+use super::signed::{Body, admit, whole};
 use crate::app::App;
 use crate::db::Tx;
 use crate::db::columns::{MerchantId, TenantId};
@@ -18,14 +18,14 @@ pub async fn by_transaction_id(
     app: web::Data<App>,
     request: HttpRequest,
     number: web::Path<String>,
-    signed: Signed,
+    body: Body,
 ) -> Result<HttpResponse, Fault> {
     let find = move |tx: &mut Tx<'_>, merchant: &SubMerchant| {
         let id = MerchantId::new(merchant.id);
         let order = if owner::is_number(&number) { orders::by_inst_order_no(tx, id, &number)? } else { None };
-        orders::standing(tx, order.ok_or(Error::NotFound)?)
+        order.map(|order| orders::standing(tx, order)).transpose()
     };
-    answer(&app, caller(&request, &signed)?, find).await
+    answer(&app, &request, body, find).await
 }
 
 /// By the merchant's own number.
@@ -33,49 +33,41 @@ pub async fn by_out_trade_no(
     app: web::Data<App>,
     request: HttpRequest,
     number: web::Path<String>,
-    signed: Signed,
+    body: Body,
 ) -> Result<HttpResponse, Fault> {
-    let find = move |tx: &mut Tx<'_>, merchant: &SubMerchant| find(tx, merchant, &number);
-    answer(&app, caller(&request, &signed)?, find).await
+    answer(&app, &request, body, move |tx, merchant| find(tx, merchant, &number)).await
 }
 
-/// The merchant's order of this number, or not found.
-pub fn find(tx: &mut Tx<'_>, merchant: &SubMerchant, number: &str) -> Result<Standing, Error> {
+/// The merchant's order of this number.
+pub fn find(tx: &mut Tx<'_>, merchant: &SubMerchant, number: &str) -> Result<Option<Standing>, Error> {
     let found = match owner::is_number(number) {
         true => orders::by_out_trade_no(tx, TenantId::new(merchant.platform_merchant_id), number)?,
         false => None,
     };
-    let order =
-        found.filter(|order| order.sub_merchant_id == MerchantId::new(merchant.id)).ok_or(Error::NotFound)?;
-    orders::standing(tx, order)
-}
-
-fn caller(request: &HttpRequest, signed: &Signed) -> Result<SubMerchant, Fault> {
-    owner::merchant(signed, &owner::in_query(request.query_string())?)
+    let order = found.filter(|order| order.sub_merchant_id == MerchantId::new(merchant.id));
+    order.map(|order| orders::standing(tx, order)).transpose()
 }
 
 /// Asks the institution first when the order is not settled in our record.
 async fn answer(
     app: &App,
-    merchant: SubMerchant,
-    find: impl FnOnce(&mut Tx<'_>, &SubMerchant) -> Result<Standing, Error> + Send + 'static,
+    request: &HttpRequest,
+    body: Body,
+    find: impl Fn(&mut Tx<'_>, &SubMerchant) -> Result<Option<Standing>, Error> + Send + 'static,
 ) -> Result<HttpResponse, Fault> {
-    let whose = merchant.clone();
-    let read = move |tx: &mut Tx<'_>| {
-        let found = find(tx, &whose)?;
-        let view = order_view(tx, &found, &whose)?;
-        Ok((found, view))
+    let look = move |tx: &mut Tx<'_>, named: Option<&SubMerchant>| match named {
+        Some(merchant) => find(tx, merchant),
+        None => Ok(None),
     };
-    let (found, mut view) = app.db.read(read).await?;
-    if !found.is_settled() {
-        let channel = app.channel(merchant.institution_id).await?;
+    let (signed, found) = admit(request, &whole(body)?, look).await?;
+    let merchant = owner::merchant(&signed, &owner::in_query(request.query_string())?)?;
+    let mut known = found.ok_or(Error::NotFound)?;
+    if !known.is_settled() {
+        let channel = app.channel_of_version(merchant.institution_id, signed.channel).await?;
         let outside =
             orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
-        let before = found.clone();
-        let known = orders::refresh(&outside, found).await?.ok_or_else(Fault::system)?;
-        if known != before {
-            view = app.db.read(move |tx| order_view(tx, &known, &merchant)).await?;
-        }
+        known = orders::refresh(&outside, known).await?.ok_or_else(Fault::system)?;
     }
+    let view = order_view(&known, &merchant, &signed.credential.sp_mchid, &signed.credential.sp_appid);
     Ok(HttpResponse::Ok().content_type(JSON).json(view))
 }

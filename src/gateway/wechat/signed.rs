@@ -6,6 +6,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::BODY_MAX;
+use super::answer::Signing;
 use super::content::Content;
 use super::fault::Fault;
 use super::owner;
@@ -14,9 +15,10 @@ use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::kernel::approvals::Bundle;
+use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Credential;
 use crate::merchants::nonces::Nonce;
-use crate::merchants::{self, SubMerchant};
+use crate::merchants::{self, Asked, Known, SubMerchant};
 use crate::protocol::wechat::sign::{Authorization, is_fresh};
 use crate::rules;
 
@@ -32,6 +34,8 @@ pub struct Signed {
     pub merchant: Option<SubMerchant>,
     /// What that one's institution has approved, of a request that may change something.
     pub approved: Option<Arc<Bundle>>,
+    /// Version of that institution's channel.
+    pub channel: Option<i64>,
 }
 
 impl FromRequest for Signed {
@@ -42,14 +46,27 @@ impl FromRequest for Signed {
         let request = request.clone();
         let body = web::Bytes::from_request(&request, payload);
         Box::pin(async move {
-            let body =
-                body.await.map_err(|_| Fault::parameter("body", &format!("at most {BODY_MAX} bytes")))?;
-            verify(&request, body).await
+            let (signed, ()) = admit(&request, &whole(body.await)?, |_, _| Ok(())).await?;
+            Ok(signed)
         })
     }
 }
 
-async fn verify(request: &HttpRequest, body: web::Bytes) -> Result<Signed, Fault> {
+/// A body as far as it came.
+pub type Body = Result<web::Bytes, actix_web::Error>;
+
+/// The whole body, or what is wrong with it.
+pub fn whole(body: Body) -> Result<web::Bytes, Fault> {
+    body.map_err(|_| Fault::parameter("body", &format!("at most {BODY_MAX} bytes")))
+}
+
+/// Verifies a request. What it asks for is found by `find` in the same look at the record, of the sub-merchant that it
+/// names. That is not yet known to be the caller's: [`owner::merchant`] says so afterwards.
+pub async fn admit<T: Send + 'static>(
+    request: &HttpRequest,
+    body: &[u8],
+    find: impl Fn(&mut Tx<'_>, Option<&SubMerchant>) -> Result<T, Error> + Send + 'static,
+) -> Result<(Signed, T), Fault> {
     let app = request.app_data::<web::Data<App>>().cloned().ok_or_else(Fault::system)?;
     let authorization = authorization(request)?;
     if !is_fresh(authorization.timestamp, app.clock.instant()) {
@@ -57,55 +74,48 @@ async fn verify(request: &HttpRequest, body: web::Bytes) -> Result<Signed, Fault
             "Authorization 的 timestamp 与服务器时间相差超过 5 分钟，请校准时钟后重新签名",
         ));
     }
-    let content = Content::parse(&body);
+    let content = Content::parse(body);
     let changes = request.method() != Method::GET;
     let named = match (changes, &content) {
         (true, Ok(content)) => content.text("sub_mchid").map(str::to_owned),
         (true, Err(_)) => None,
         (false, _) => owner::in_query(request.query_string()).ok().map(|owner| owner.sub_mchid),
     };
-    let named = named.filter(|number| owner::is_number(number));
-    let (mchid, serial) = (authorization.mchid.clone(), authorization.serial.clone());
-    let (admitting, here) = (app.clone(), Admitting { mchid, serial, named, changes });
-    let admitted = app.db.read(move |tx| here.admit(tx, &admitting)).await?;
-    let (credential, merchant, approved) = admitted
-        .ok_or_else(|| Fault::sign("商户号与证书序列号不匹配或凭证已吊销，请核对 mchid 与 serial_no"))?;
+    let asked = Asked {
+        sp_mchid: authorization.mchid.clone(),
+        serial: authorization.serial.clone(),
+        merchant: named.filter(|number| owner::is_number(number)).unwrap_or_default(),
+        channel: ChannelName::Wechat,
+        at: app.clock.now(),
+    };
+    let look = move |tx: &mut Tx<'_>| {
+        let Some(known) = merchants::look_up(tx, &asked)? else { return Ok(None) };
+        let found = find(tx, known.merchant.as_ref())?;
+        Ok(Some((known, found)))
+    };
+    let stranger = || Fault::sign("商户号与证书序列号不匹配或凭证已吊销，请核对 mchid 与 serial_no");
+    let (known, found) = app.db.look(look).await?.ok_or_else(stranger)?;
+    let credential = app.credentials.of(&known, &app.master_key)?.ok_or_else(stranger)?;
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    if !authorization.verify(&credential.public_key, request.method().as_str(), target, &body) {
+    if !authorization.verify(&credential.public_key, request.method().as_str(), target, body) {
         return Err(Fault::sign("签名验证失败，请按原始请求方法、路径、查询串与报文主体计算签名"));
     }
-    request.extensions_mut().insert(credential.answer_mode);
+    let signing = Signing { mode: credential.answer_mode, keys: app.keys_of(known.newest_key).await? };
+    request.extensions_mut().insert(signing);
+    let approved = if changes { approved(&app, &known).await? } else { None };
     let nonce = Nonce { credential_id: credential.id, text: authorization.nonce };
-    Ok(Signed { credential, nonce, content, merchant, approved })
+    let Known { merchant, channel, .. } = known;
+    Ok((Signed { credential, nonce, content, merchant, approved, channel }, found))
 }
 
-/// Whom a request names.
-struct Admitting {
-    mchid: String,
-    serial: String,
-    named: Option<String>,
-    changes: bool,
-}
-
-type Admitted = (Arc<Credential>, Option<SubMerchant>, Option<Arc<Bundle>>);
-
-impl Admitting {
-    /// All that admitting a request needs to know, of one moment.
-    fn admit(&self, tx: &mut Tx<'_>, app: &App) -> Result<Option<Admitted>, Error> {
-        let found = app.credentials.find(tx, &app.master_key, &self.mchid, &self.serial)?;
-        let Some(credential) = found else { return Ok(None) };
-        let merchant = match &self.named {
-            Some(number) => merchants::by_number(tx, number)?,
-            None => None,
-        };
-        let approved = match merchant.as_ref().filter(|_| self.changes) {
-            Some(merchant) => {
-                rules::shared_bundle_at(tx, InstitutionId::new(merchant.institution_id), app.clock.instant())?
-            }
-            None => None,
-        };
-        Ok(Some((credential, merchant, approved)))
+/// The bundle of the merchant's institution; it is read only where no request has read it yet.
+async fn approved(app: &App, known: &Known) -> Result<Option<Arc<Bundle>>, Error> {
+    let (Some(merchant), Some(sha256)) = (&known.merchant, known.approvals) else { return Ok(None) };
+    if let Some(bundle) = rules::read_before(sha256) {
+        return Ok(Some(bundle));
     }
+    let institution = InstitutionId::new(merchant.institution_id);
+    app.db.read(move |tx| rules::shared_bundle(tx, institution, sha256)).await.map(Some)
 }
 
 fn authorization(request: &HttpRequest) -> Result<Authorization, Fault> {

@@ -1,0 +1,84 @@
+//! The one look at the record by which a signed request is admitted.
+use diesel::prelude::*;
+
+use super::SubMerchant;
+use super::credential_store::{CREDENTIAL, CredentialRow};
+use super::store::{COLUMNS, Row, made};
+use crate::db::Tx;
+use crate::db::columns::As;
+use crate::db::schema::{
+    approvals_bundle, channel, credential, enrolment, platform_key, platform_merchant, sub_merchant,
+};
+use crate::error::Error;
+use crate::kernel::channel::ChannelName;
+use crate::kernel::digest::Digest;
+
+/// Who asks, and for whom.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The tenant's number.
+    pub sp_mchid: String,
+    /// Serial of the credential.
+    pub serial: String,
+    /// The sub-merchant that is named; empty where none is.
+    pub merchant: String,
+    /// By whose wallet.
+    pub channel: ChannelName,
+    /// When, unix microseconds.
+    pub at: i64,
+}
+
+/// What the record says at one moment: who may ask, whom it names, and the versions of what is kept in memory.
+pub struct Known {
+    /// Live or revoked.
+    pub(super) credential: CredentialRow,
+    /// The sub-merchant, whosever it is.
+    pub merchant: Option<SubMerchant>,
+    /// Digest of what its institution has approved.
+    pub approvals: Option<Digest>,
+    /// Version of its institution's channel.
+    pub channel: Option<i64>,
+    /// Number of the newest key of ours.
+    pub newest_key: Option<i64>,
+}
+
+type Found = (CredentialRow, Option<Row>, Option<As<Digest>>, Option<i64>, Option<i64>);
+
+/// What is known of who asks; `None` where there is no such credential.
+pub fn look_up(tx: &mut Tx<'_>, asked: &Asked) -> Result<Option<Known>, Error> {
+    let institution = enrolment::institution_id.nullable();
+    let approvals = approvals_bundle::table
+        .filter(approvals_bundle::institution_id.nullable().eq(institution))
+        .filter(approvals_bundle::issued_at.le(asked.at))
+        .order((approvals_bundle::issued_at.desc(), approvals_bundle::id.desc()))
+        .select(approvals_bundle::sha256)
+        .limit(1);
+    let version = channel::table
+        .filter(channel::institution_id.nullable().eq(institution))
+        .filter(channel::name.eq(asked.channel.as_str()))
+        .select(channel::version);
+    let newest_key = platform_key::table.select(diesel::dsl::max(platform_key::id));
+    let found = credential::table
+        .inner_join(platform_merchant::table)
+        .left_join(sub_merchant::table.on(sub_merchant::merchant.eq(asked.merchant.clone())))
+        .left_join(enrolment::table.on(enrolment::sub_merchant_id.nullable().eq(sub_merchant::id.nullable())))
+        .filter(platform_merchant::sp_mchid.eq(&asked.sp_mchid))
+        .filter(credential::serial.eq(asked.serial.to_ascii_uppercase()))
+        .order(enrolment::id)
+        .select((
+            CREDENTIAL,
+            COLUMNS.nullable(),
+            approvals.single_value(),
+            version.single_value(),
+            newest_key.single_value(),
+        ))
+        .first::<Found>(tx.conn())
+        .optional()?;
+    Ok(found.map(|(credential, merchant, approvals, channel, newest_key)| Known {
+        credential,
+        merchant: merchant.map(made),
+        approvals: approvals.map(|digest| digest.0),
+        channel,
+        newest_key,
+    }))
+}
