@@ -9,6 +9,7 @@ use crate::config::{Config, ConfigError};
 use crate::db::{Create, Db, Lane, Leases, OpenError, Tx};
 use crate::error::Error;
 use crate::exchange::{Desk, Folder};
+use crate::inbox::Taken;
 use crate::institutions;
 use crate::orders::{Intake, Pace};
 use crate::people::credentials::Unwrapped;
@@ -42,6 +43,8 @@ pub struct App {
     pub leases: Leases,
     /// What was last told of days that stand still.
     pub waits: Waits,
+    /// Files of the institutions' folders that are recorded.
+    pub taken: Taken,
     channels: Arc<Mutex<Channels>>,
 }
 
@@ -101,6 +104,7 @@ impl App {
             http,
             leases,
             waits,
+            taken: Taken::default(),
             channels,
         })
     }
