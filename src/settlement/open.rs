@@ -22,7 +22,12 @@ struct Come {
 }
 
 impl Come {
-    fn take(&mut self, folder: &Folder, file: &ExchangedFile, standing: Option<&Standing>) -> Result<(), Error> {
+    fn take(
+        &mut self,
+        folder: &Folder,
+        file: &ExchangedFile,
+        standing: Option<&Standing>,
+    ) -> Result<(), Error> {
         let Some(standing) = standing else {
             self.billed = self.billed.saturating_add(file.orders);
             return Ok(());
