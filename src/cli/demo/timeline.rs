@@ -58,21 +58,21 @@ pub async fn play(
 /// The first day that is not settled.
 async fn first_open(world: &World) -> anyhow::Result<BusinessDay> {
     let institution = world.institution;
-    let (bundles, settled) = world
+    let (bundle, settled) = world
         .app
         .db
         .read(move |tx| {
             Ok((
-                exchange::chain(tx, institution, DocumentKind::Apr)?,
-                exchange::chain(tx, institution, DocumentKind::Stl)?,
+                exchange::first(tx, institution, DocumentKind::Apr)?,
+                exchange::last(tx, institution, DocumentKind::Stl)?,
             ))
         })
         .await?;
-    let day = |file: &ExchangedFile| BusinessDay::from_i32(file.business_date);
-    match settled.last().and_then(day) {
+    let day = |file: ExchangedFile| BusinessDay::from_i32(file.business_date);
+    match settled.and_then(day) {
         Some(last) => Ok(last.next()),
         // The first bundle was issued as the first day began.
-        None => bundles.first().and_then(day).context("no bundle was taken in"),
+        None => bundle.and_then(day).context("no bundle was taken in"),
     }
 }
 
