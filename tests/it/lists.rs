@@ -392,7 +392,7 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
 type Questions = BTreeMap<&'static str, Vec<String>>;
 
 /// What jobs, gate and pages ask when nothing is open.
-async fn questions(f: &FinishedDay, ops: &mut Acting, inst: &mut Acting) -> Questions {
+async fn questions(f: &FinishedDay) -> Questions {
     let (app, url) = (&f.world.app, f.world.app.config.database_url.clone());
     let (institution, at) = (f.world.institution, app.clock.instant());
     let mut asked = Questions::new();
@@ -414,7 +414,11 @@ async fn questions(f: &FinishedDay, ops: &mut Acting, inst: &mut Acting) -> Ques
     app.db.read_blocking(|tx| settlement::stands_still(tx, institution, at)).unwrap();
     app.db.read_blocking(|tx| settlement::gate(tx, institution, settlement::due_day(at).next())).unwrap();
     note("gate");
-    for (what, reader, page) in [("desk", ops, "/admin"), ("inbox", inst, "/institution")] {
+    for (what, role, page) in [("desk", "ADMIN", "/admin"), ("inbox", "INST_MAKER", "/institution")] {
+        let who = f.world.logins.iter().find(|login| login.role == role).unwrap();
+        let mut reader = Acting::at(&f.world.site_url);
+        assert_eq!(reader.log_in(&who.login, &who.password).await.status, 303);
+        note(what);
         assert_eq!(reader.get(page).await.status, 200);
         note(what);
     }
@@ -426,14 +430,6 @@ async fn no_more_is_asked_when_more_days_are_over() {
     record();
     let f = FinishedDay::new(4).await;
     watch(&f.world.app.config.database_url);
-    let mut readers = Vec::new();
-    for role in ["ADMIN", "INST_MAKER"] {
-        let who = f.world.logins.iter().find(|login| login.role == role).unwrap();
-        let mut reader = Acting::at(&f.world.site_url);
-        assert_eq!(reader.log_in(&who.login, &who.password).await.status, 303);
-        readers.push(reader);
-    }
-    let [ops, inst] = &mut readers[..] else { unreachable!() };
     let mut asked = Vec::new();
     // Enough for lists to be full at first, then more.
     for many in [5, 4] {
@@ -442,7 +438,7 @@ async fn no_more_is_asked_when_more_days_are_over() {
             f.world.app.clock.set(day.next().start().plus(11 * 3600));
             mingfen::cli::demo::close(&f.world, day).await.unwrap();
         }
-        asked.push(questions(&f, ops, inst).await);
+        asked.push(questions(&f).await);
     }
     let (few, more) = (&asked[0], &asked[1]);
     assert_eq!(few.len(), 5);
