@@ -10,6 +10,7 @@ use crate::db::columns::InstitutionId;
 use crate::db::{Create, Db, DbError, Lane, Leases, OpenError, Tx};
 use crate::error::{Code, Error};
 use crate::exchange::{Desk, Folder};
+use crate::inbox::Taken;
 use crate::institutions::{self, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
@@ -41,6 +42,8 @@ pub struct App {
     pub leases: Leases,
     /// What was last told of days that stand still.
     pub waits: Waits,
+    /// Files of the institutions' folders that are recorded.
+    pub taken: Taken,
     keys: Arc<Mutex<Arc<PlatformKeys>>>,
     channels: Arc<Mutex<Channels>>,
 }
@@ -110,6 +113,7 @@ impl App {
             http,
             leases,
             waits,
+            taken: Taken::default(),
             channels,
         })
     }

@@ -18,9 +18,9 @@ pub use publish::{
 pub use result_store::{FileResult, ResultLine, result_line, result_lines, results_of, results_of_all};
 pub use results::{ImportedResult, import_result, place};
 pub use standing::{
-    Counts, Requeued, Standing, answered, file_state, last_valid, line_states, lines_standing, record_ours,
-    repair_standing, requeued, settled, standing, standing_breaks, standing_of_day, standings, unsettled,
-    valid, waiting, waiting_count,
+    Counts, Requeued, Standing, answered, file_state, last_valid, line_states, lines_standing, of_days,
+    record_ours, repair_standing, requeued, settled, standing, standing_breaks, standing_of_day, standings,
+    unsettled, valid, waiting, waiting_count,
 };
 pub use store::{
     ExchangedFile, NewFile, all, by_id, by_name, chain, first, known, last, lock_chain, of_day, record,

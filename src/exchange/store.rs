@@ -10,6 +10,9 @@ use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 
+/// Names of one statement.
+const NAMES: usize = 500;
+
 /// A file that was published or imported; nothing of it ever changes.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = exchanged_file, check_for_backend(crate::db::MultiBackend))]
@@ -238,13 +241,18 @@ pub fn all(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Vec<ExchangedF
         .load(tx.conn())?)
 }
 
-/// Which of these names or digests are recorded: what need not be read again.
+/// Which of these names are recorded: what need not be read again. In bites: a statement takes only so many names.
 pub fn known(tx: &mut Tx<'_>, institution: InstitutionId, names: &[String]) -> Result<Vec<String>, Error> {
-    Ok(exchanged_file::table
-        .filter(exchanged_file::institution_id.eq(institution))
-        .filter(exchanged_file::name.eq_any(names))
-        .select(exchanged_file::name)
-        .load(tx.conn())?)
+    let mut known = Vec::with_capacity(names.len());
+    for names in names.chunks(NAMES) {
+        let found: Vec<String> = exchanged_file::table
+            .filter(exchanged_file::institution_id.eq(institution))
+            .filter(exchanged_file::name.eq_any(names))
+            .select(exchanged_file::name)
+            .load(tx.conn())?;
+        known.extend(found);
+    }
+    Ok(known)
 }
 
 /// The first file of a kind, in order of record.

@@ -59,8 +59,9 @@ fn predecessor(name: &str) -> Option<String> {
     Some(ResultName { file, stage }.to_string())
 }
 
-/// The complete names in the order in which they are to be taken: bundles, then bills, then results as they answer.
-pub fn names(inbox: &Path) -> Result<Vec<String>, Error> {
+/// The complete names that are not `known`, in the order in which they are to be taken: bundles, then bills, then results
+/// as they answer.
+pub fn names(inbox: &Path, known: impl Fn(&str) -> bool) -> Result<Vec<String>, Error> {
     if !inbox.exists() {
         return Ok(Vec::new());
     }
@@ -68,6 +69,9 @@ pub fn names(inbox: &Path) -> Result<Vec<String>, Error> {
     for entry in fs::read_dir(inbox)? {
         let name = entry?.file_name();
         let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".ok")) else { continue };
+        if known(name) {
+            continue;
+        }
         // Without its bytes or its signature a file is not complete yet, whatever its `.ok` says.
         let complete = inbox.join(name).exists() && inbox.join(format!("{name}.sig")).exists();
         if complete && !inbox.join(format!("{name}.{REFUSED}")).exists() {

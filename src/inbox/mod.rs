@@ -1,9 +1,11 @@
 //! What an institution sends, all or nothing: a bundle goes to the approvals and its rules are kept, its bill is kept as
 //! evidence of the day, a result moves the state of our file and the books.
 mod folder;
+mod taken;
 mod upload;
 
 pub use folder::{names, take};
+pub use taken::Taken;
 pub use upload::upload;
 
 use std::collections::BTreeMap;

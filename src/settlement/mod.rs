@@ -6,6 +6,7 @@
 mod books;
 mod gate;
 mod net;
+mod open;
 mod settle;
 mod stl;
 mod store;
@@ -14,6 +15,7 @@ mod waits;
 
 pub use books::{answered, settled_amounts};
 pub use gate::{Missing, Need, Still, Who, due_day, gate, must_repeat, settled, stands_still, valid};
+pub use open::open_days;
 pub use settle::{SettleReport, publish_again, settle};
 pub use store::{Input, LineKind, SettlementLine, answers_to, inputs, lines, lines_of};
 pub use waiting::{WaitingLine, waiting_lines};

@@ -1,6 +1,4 @@
 //! Takes in what institutions put into their `in/` directories, once its `.ok` is there.
-use std::collections::HashSet;
-
 use crate::app::App;
 use crate::db::columns::InstitutionId;
 use crate::error::Error;
@@ -26,11 +24,11 @@ pub async fn run_once(app: &App) -> Result<usize, Error> {
 
 async fn of_institution(app: &App, institution: Institution) -> Result<usize, Error> {
     let folder = Folder::new(&app.config.data_dir, &institution.code).inbox();
-    let mut names = inbox::names(&folder)?;
-    let (id, asked) = (InstitutionId::new(institution.id), names.clone());
-    let known: HashSet<String> =
-        app.db.read(move |tx| exchange::known(tx, id, &asked)).await?.into_iter().collect();
-    names.retain(|name| !known.contains(name));
+    let id = InstitutionId::new(institution.id);
+    let mut names = inbox::names(&folder, |name| app.taken.has(id, name))?;
+    let asked = names.clone();
+    app.taken.add(id, app.db.read(move |tx| exchange::known(tx, id, &asked)).await?);
+    names.retain(|name| !app.taken.has(id, name));
     let mut taken = 0_usize;
     for name in names {
         match inbox::take(&app.db, &institution, &folder, &name, app.clock.now()).await {

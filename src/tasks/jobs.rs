@@ -37,7 +37,7 @@ text_enum! {
         Ledger = "ledger",
         /// Forgets old request nonces.
         Nonces = "nonces",
-        /// Marks tasks whose process is gone.
+        /// Marks tasks whose process is gone, and forgets those that ended long ago.
         Tasks = "tasks",
     }
 }

@@ -5,7 +5,7 @@ use crate::channels::Channel;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
-use crate::exchange::{self, Desk, DocumentKind, ExchangedFile};
+use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, Folder};
 use crate::institutions::{self, Institution};
 use crate::kernel::calendar::BusinessDay;
 use crate::people::Actor;
@@ -35,7 +35,7 @@ pub fn day_lease(institution: &str) -> String {
 
 async fn of_institution(app: &App, institution: &Institution) -> Result<usize, Error> {
     let id = InstitutionId::new(institution.id);
-    let days = due(app, id).await.unwrap_or_else(|error| {
+    let days = due(app, institution).await.unwrap_or_else(|error| {
         tracing::error!(institution = institution.code, %error, "the days that are due are not known");
         Vec::new()
     });
@@ -77,18 +77,21 @@ async fn tell_still(app: &App, institution: &Institution) -> Result<(), Error> {
     Ok(())
 }
 
-/// The days whose bill is ready, oldest first: not before the institution's first bundle.
-async fn due(app: &App, institution: InstitutionId) -> Result<Vec<BusinessDay>, Error> {
-    let first = app.db.read(move |tx| exchange::first(tx, institution, DocumentKind::Apr)).await?;
-    let Some(first) = first.map(|file| file.business_date) else { return Ok(Vec::new()) };
-    let mut day = settlement::due_day(app.clock.instant());
-    let mut days = Vec::new();
-    while day >= first && days.len() < REACH {
-        days.push(day);
-        day = day.prev();
-    }
-    days.reverse();
-    Ok(days)
+/// The days whose bill is ready and that are not done, oldest first: none before the institution's first bundle, and
+/// none that has come to its end.
+async fn due(app: &App, institution: &Institution) -> Result<Vec<BusinessDay>, Error> {
+    let id = InstitutionId::new(institution.id);
+    let folder = Folder::new(&app.config.data_dir, &institution.code);
+    let to = settlement::due_day(app.clock.instant());
+    let back = (1..REACH).fold(to, |day, _| day.prev());
+    let open = app.db.read(move |tx| {
+        let first = exchange::first(tx, id, DocumentKind::Apr)?;
+        match first.map(|file| file.business_date) {
+            Some(first) => settlement::open_days(tx, id, &folder, first.max(back), to),
+            None => Ok(Vec::new()),
+        }
+    });
+    open.await
 }
 
 async fn of_day(app: &App, institution: InstitutionId, day: BusinessDay) -> Result<usize, Error> {
@@ -106,7 +109,8 @@ async fn of_day(app: &App, institution: InstitutionId, day: BusinessDay) -> Resu
     if cut != Cut::No {
         let channel = app.channel(institution.get()).await?;
         if cut == Cut::Yes || differs(app, &channel, &desk, day).await? {
-            made = unless_waiting(cut_day(app, &desk, &channel, day).await)?;
+            let Some(files) = cut_day(app, &desk, &channel, day).await? else { return Ok(0) };
+            made = files;
         } else {
             tracing::warn!(
                 institution = desk.institution.code, %day,
@@ -121,15 +125,26 @@ async fn of_day(app: &App, institution: InstitutionId, day: BusinessDay) -> Resu
     Ok(made)
 }
 
-async fn cut_day(app: &App, desk: &Desk, channel: &Channel, day: BusinessDay) -> Result<usize, Error> {
+/// How many files were made; none where somebody stopped the cut: such a day is not settled either.
+async fn cut_day(
+    app: &App,
+    desk: &Desk,
+    channel: &Channel,
+    day: BusinessDay,
+) -> Result<Option<usize>, Error> {
     // What somebody stopped is not begun again behind their back.
     let subject = cut_subject(&desk.institution.code, day);
     if app.db.read(move |tx| was_cancelled(tx, TaskKind::Cut, &subject)).await? {
         tracing::warn!(institution = desk.institution.code, %day, "its cut was cancelled: people must cut it");
-        return Ok(0);
+        return Ok(None);
     }
-    let report = cut_as_task(app, desk, channel, day, Cutting::default(), &Actor::system()).await?;
-    Ok(report.made)
+    match cut_as_task(app, desk, channel, day, Cutting::default(), &Actor::system()).await {
+        Err(Error::Refused { code: Code::TaskCancelled, .. }) => {
+            tracing::info!(institution = desk.institution.code, %day, "its cut was stopped, as somebody wanted");
+            Ok(None)
+        }
+        outcome => unless_waiting(outcome.map(|report| report.made)).map(Some),
+    }
 }
 
 /// Whether a day is to be cut now.

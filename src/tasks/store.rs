@@ -257,3 +257,17 @@ pub(super) fn abandon(tx: &mut Tx<'_>, lease: &str, code: &str, now: i64) -> Res
         .set((task::state.eq(As(TaskState::Failed)), task::ended_at.eq(now), task::error_code.eq(code)))
         .execute(tx.conn())?)
 }
+
+/// Forgets tasks that ended before a time, oldest first and at most `limit`; how many those were.
+pub(super) fn forget(tx: &mut Tx<'_>, before: i64, limit: i64) -> Result<usize, Error> {
+    let oldest: Vec<TaskId> = task::table
+        .filter(task::ended_at.lt(before))
+        .order((task::ended_at.asc(), task::id.asc()))
+        .limit(limit)
+        .select(task::id)
+        .load(tx.conn())?;
+    if oldest.is_empty() {
+        return Ok(0);
+    }
+    Ok(diesel::delete(task::table.filter(task::id.eq_any(oldest))).execute(tx.conn())?)
+}

@@ -2,7 +2,7 @@
 //!
 //! Whoever does it holds a lease ([`Leases`](crate::db::Leases)), which is also its sign of life: a row that says RUNNING
 //! under a lease that is free was left behind by a process that is gone. The next one that begins the same work takes the
-//! row over; if nobody does, [`run_once`] marks it. Progress is counted in memory and written at most once a second, so
+//! row over; if nobody does, [`mark_abandoned`] marks it. Progress is counted in memory and written at most once a second, so
 //! that it costs the work nothing.
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +22,12 @@ use crate::people::{Actor, audit};
 const EVERY: Duration = Duration::from_secs(1);
 /// Bytes of an error that are kept.
 const MOST_DETAIL: usize = 500;
+/// How long the row of work that ended is kept, in microseconds: 90 days. The record does not rest on it: files, cuts and
+/// the audit trail are kept for themselves. It is longer than the daily round reaches back, which must know what somebody
+/// stopped.
+const KEPT: i64 = 90 * 86_400 * 1_000_000;
+/// Rows that one transaction forgets.
+const BITE: i64 = 500;
 
 text_enum! {
     /// What is done.
@@ -233,8 +239,26 @@ pub fn was_cancelled(tx: &mut Tx<'_>, kind: TaskKind, subject: &str) -> Result<b
     Ok(store::last_of(tx, kind, subject)?.is_some_and(|task| task.state == TaskState::Cancelled))
 }
 
-/// Marks tasks whose process is gone and that nobody has taken over; how many.
+/// Marks what was left behind, and forgets what ended long ago; how many rows.
 pub async fn run_once(app: &App) -> Result<usize, Error> {
+    let marked = mark_abandoned(app).await?;
+    Ok(marked.saturating_add(forget(app).await?))
+}
+
+/// Forgets tasks that ended more than 90 days ago, in bites so that nobody waits long for the database; how many.
+pub async fn forget(app: &App) -> Result<usize, Error> {
+    let before = app.clock.now().saturating_sub(KEPT);
+    let mut forgotten = 0_usize;
+    loop {
+        match app.db.write(move |tx| store::forget(tx, before, BITE)).await? {
+            0 => return Ok(forgotten),
+            more => forgotten = forgotten.saturating_add(more),
+        }
+    }
+}
+
+/// Marks tasks whose process is gone and that nobody has taken over; how many.
+pub async fn mark_abandoned(app: &App) -> Result<usize, Error> {
     let mut marked = 0_usize;
     for lease in app.db.read(store::running_leases).await? {
         let (name, now) = (lease.clone(), app.clock.now());

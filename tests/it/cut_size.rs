@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as Stopwatch};
 
 use mingfen::app::App;
@@ -40,6 +40,7 @@ use crate::support::MASTER_KEY;
 use crate::support::bundle::approve;
 use crate::support::database::{Kind, Raw, TestDatabase};
 use crate::support::institution::Institution;
+use crate::support::sandbox_process::eventually;
 use crate::support::shop::{set_up_institution, sub_merchant, tenant};
 
 const DAY: &str = "20260102";
@@ -49,6 +50,27 @@ const MERCHANTS: [(&str, &str); 3] = [("M1001", "190001"), ("M1002", "190002"), 
 
 fn day() -> BusinessDay {
     BusinessDay::parse(DAY).unwrap()
+}
+
+/// What is logged meanwhile on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Orders of the day in no order; the last merchant may not trade any more.
@@ -511,6 +533,41 @@ async fn a_cut_is_stopped_through_its_task_and_not_begun_again_by_itself() {
 }
 
 #[actix_web::test]
+async fn a_cut_that_is_stopped_in_the_daily_round_ends_the_day_quietly() {
+    let platform = Platform::new(Kind::of_this_run(), &orders(10, 60)).await;
+    let app = &platform.app;
+    app.clock.set(Instant::parse(NOW).unwrap());
+    // The bill takes longer than it takes to notice that the task is to stop.
+    platform.institution.bill_takes(Duration::from_millis(2500));
+    let newest = || app.db.read_blocking(|tx| tasks::newest(tx, 100)).unwrap();
+    let at_work = async || newest().into_iter().find(|task| task.state == TaskState::Running);
+    let stop = async {
+        // The bundle is a day older, and the bill is none of that day: it is due as well, and tried first.
+        let of_day = async || at_work().await.filter(|task| task.subject == format!("SANDBOX {DAY}"));
+        let task = eventually("the round cuts the day", of_day).await;
+        app.db.write_blocking(|tx| tasks::cancel(tx, task.id, &Actor::shell(), 1)).unwrap();
+    };
+    let log = Log::default();
+    let writer = log.clone();
+    let logging = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::DEBUG);
+    let logging = tracing::subscriber::set_default(logging.with_writer(move || writer.clone()).finish());
+    let (made, ()) = futures_util::future::join(tasks::daily_round(app), stop).await;
+    assert_eq!(made.unwrap(), 0);
+    // That it is stopped is still known at the next round, which asks for no bill.
+    assert_eq!(tasks::daily_round(app).await.unwrap(), 0);
+    drop(logging);
+    let told = log.text();
+    assert!(told.contains("its cut was stopped") && told.contains("its cut was cancelled"), "{told}");
+    let faults = told.lines().filter(|line| line.contains("ERROR") && !line.contains("day=20260101"));
+    assert_eq!(faults.count(), 0, "{told}");
+    assert!(!told.contains("a day waits"), "it was to be settled: {told}");
+    let of_day: Vec<TaskState> =
+        newest().iter().filter(|task| task.subject.ends_with(DAY)).map(|task| task.state).collect();
+    assert_eq!(of_day, [TaskState::Cancelled]);
+    assert!(platform.spls().is_empty());
+}
+
+#[actix_web::test]
 async fn a_cut_killed_at_any_moment_is_finished_with_the_same_bytes() {
     let orders = orders(6, 1200);
     let seed = 20_261_125;
@@ -523,7 +580,7 @@ async fn a_cut_killed_at_any_moment_is_finished_with_the_same_bytes() {
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
         begun.elapsed().as_micros() as u64
     };
-    let (mut kills, mut platforms) = (0, 0);
+    let (mut kills, mut platforms, mut taken_over) = (0, 0, 0);
     while kills < 24 {
         let platform = Platform::new(Kind::of_this_run(), &orders).await;
         platforms += 1;
@@ -555,12 +612,14 @@ async fn a_cut_killed_at_any_moment_is_finished_with_the_same_bytes() {
             ),
             [format!("CUT SANDBOX {DAY} shell DONE")]
         );
+        taken_over += raw.number("SELECT CAST(SUM(attempts - 1) AS BIGINT) AS v FROM task");
         drop(raw);
         let expected = undisturbed(Kind::of_this_run(), &orders, 150, created_at(&platform)).await;
         same(&platform.published(), &expected, &format!("seed {seed}, platform {platforms}"));
         platform.check();
         assert!(platforms < 60, "the kills come too late");
     }
+    assert!(taken_over > 0, "no kill met a task at work");
 }
 
 /// A day of before: a bill, its SPL with an O of two lines and an X.

@@ -2,26 +2,28 @@
 //!
 //! The statements that the product really sends are recorded at its connections and explained by the database itself:
 //! on PostgreSQL as generic plans, which know nothing of what is asked for and go wrong first.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use mingfen::db::columns::{InstitutionId, MerchantId, OrderId};
+use mingfen::exchange::Folder;
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::OrderState;
 use mingfen::merchants;
 use mingfen::orders::{self, Cursor, EVENTS, Filter, PAGE, REACH, Stuck};
 use mingfen::people::{Role, Scope};
-use mingfen::{exchange, settlement};
+use mingfen::{exchange, settlement, tasks};
 
 use crate::support::PASSWORD;
 use crate::support::acting::Acting;
 use crate::support::database::{Kind, Raw};
+use crate::support::finished_day::FinishedDay;
 use crate::support::shop::Shop;
 
 const ORDERS: i64 = 24_000;
 /// Tables that grow with the orders, and that the tests fill.
-const LARGE: [&str; 15] = [
+const LARGE: [&str; 16] = [
     "pay_order",
     "order_event",
     "payment_key",
@@ -37,6 +39,7 @@ const LARGE: [&str; 15] = [
     "file_standing",
     "result_line",
     "settlement_input",
+    "task",
 ];
 /// Split files of the past, each answered and settled.
 const FILES: i64 = 6_000;
@@ -75,11 +78,16 @@ fn watch(url: &str) {
     SENT.lock().unwrap().get_or_insert_default().insert(key, Vec::new());
 }
 
-/// What was sent to a watched database since it was last asked, each statement once.
-fn sent(url: &str) -> Vec<String> {
+/// Every statement that was sent to a watched database since it was last asked.
+fn all_sent(url: &str) -> Vec<String> {
     let key = url.strip_prefix("sqlite:").unwrap_or(url);
     let mut all = SENT.lock().unwrap();
-    let mut statements = std::mem::take(all.as_mut().unwrap().get_mut(key).unwrap());
+    std::mem::take(all.as_mut().unwrap().get_mut(key).unwrap())
+}
+
+/// [`all_sent`] that asks for something, each statement once.
+fn sent(url: &str) -> Vec<String> {
+    let mut statements = all_sent(url);
     for statement in &mut statements {
         statement.truncate(statement.find(" -- binds").unwrap_or(statement.len()));
     }
@@ -361,14 +369,18 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     assert_eq!(found.iter().map(|order| order.id.get()).collect::<Vec<_>>(), [2]);
     mingfen::notices::deliver(&shop.app).await.unwrap();
     let (institution, at) = (InstitutionId::new(shop.institution_id), shop.app.clock.instant());
+    let folder = Folder::new(&shop.app.config.data_dir, "SANDBOX");
     let gate = move |tx: &mut mingfen::db::Tx<'_>| {
         let day = settlement::due_day(at);
         settlement::stands_still(tx, institution, at)?;
         settlement::settled(tx, institution, day)?;
         exchange::requeued(tx, institution)?;
+        exchange::known(tx, institution, &["STL_7".to_owned()])?;
+        assert_eq!(settlement::open_days(tx, institution, &folder, day.prev(), day)?.len(), 2);
         settlement::gate(tx, institution, day)
     };
     shop.app.db.read(gate).await.unwrap();
+    tasks::forget_tasks(&shop.app).await.unwrap();
     let statements = sent(&url);
     assert!(statements.len() > 3, "{statements:?}");
     complaints.extend(statements.iter().flat_map(|sql| walks(&mut raw, sql)));
@@ -382,6 +394,67 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     ] {
         assert!(!walks(&mut raw, bad).is_empty(), "{bad}");
     }
+}
+
+type Questions = BTreeMap<&'static str, Vec<String>>;
+
+/// What jobs, gate and pages ask when nothing is open.
+async fn questions(f: &FinishedDay) -> Questions {
+    let (app, url) = (&f.world.app, f.world.app.config.database_url.clone());
+    let (institution, at) = (f.world.institution, app.clock.instant());
+    let mut asked = Questions::new();
+    let mut note = |what| {
+        let mut statements = all_sent(&url);
+        statements.retain(|sql| sql.starts_with("SELECT") && !sql.contains("job_lease"));
+        for statement in &mut statements {
+            statement.truncate(statement.find(" -- binds").unwrap_or(statement.len()));
+        }
+        asked.insert(what, statements);
+    };
+    // What is new is looked at once.
+    tasks::import_files(app).await.unwrap();
+    note("import");
+    assert_eq!(tasks::import_files(app).await.unwrap(), 0);
+    note("import");
+    assert_eq!(tasks::daily_round(app).await.unwrap(), 0);
+    note("daily round");
+    app.db.read_blocking(|tx| settlement::stands_still(tx, institution, at)).unwrap();
+    app.db.read_blocking(|tx| settlement::gate(tx, institution, settlement::due_day(at).next())).unwrap();
+    note("gate");
+    for (what, role, page) in [("desk", "ADMIN", "/admin"), ("inbox", "INST_MAKER", "/institution")] {
+        let who = f.world.logins.iter().find(|login| login.role == role).unwrap();
+        let mut reader = Acting::at(&f.world.site_url);
+        assert_eq!(reader.log_in(&who.login, &who.password).await.status, 303);
+        note(what);
+        assert_eq!(reader.get(page).await.status, 200);
+        note(what);
+    }
+    asked
+}
+
+#[actix_web::test]
+async fn no_more_is_asked_when_more_days_are_over() {
+    record();
+    let f = FinishedDay::new(4).await;
+    watch(&f.world.app.config.database_url);
+    let mut asked = Vec::new();
+    // Enough for lists to be full at first, then more.
+    for many in [5, 4] {
+        for _ in 0..many {
+            let day = f.world.app.clock.today();
+            f.world.app.clock.set(day.next().start().plus(11 * 3600));
+            mingfen::cli::demo::close(&f.world, day).await.unwrap();
+        }
+        asked.push(questions(&f).await);
+    }
+    let (few, more) = (&asked[0], &asked[1]);
+    assert_eq!(few.len(), 5);
+    assert!(few["daily round"].len() > 3, "{:?}", few["daily round"]);
+    assert!(!few["import"].iter().any(|sql| sql.contains("exchanged_file")), "{:?}", few["import"]);
+    for (what, statements) in few {
+        assert_eq!(statements, &more[what], "{what}");
+    }
+    f.stop().await;
 }
 
 /// Every page of a list, and how many there were.

@@ -162,6 +162,41 @@ async fn what_a_crash_leaves_is_taken_over_or_marked() {
 }
 
 #[actix_web::test]
+async fn what_ended_ninety_days_ago_is_forgotten_and_what_is_younger_or_at_work_is_not() {
+    let app = TestApp::new();
+    let (now, day) = (app.clock.now(), 86_400_000_000);
+    let row = |count: i64, state: &str, ended_at: Option<i64>| {
+        let ended_at = ended_at.map_or("NULL".to_owned(), |at| at.to_string());
+        let insert = format!(
+            "INSERT INTO task (kind, subject, asked_by, asked_at, state, lease, holder, attempts, phase, done, ended_at) \
+             VALUES ('CUT', 'X 20260101', 'system', 1, '{state}', 'free', 'x', 1, 'BEGUN', 0, {ended_at})"
+        );
+        for _ in 0..count {
+            app.raw().execute(&insert).unwrap();
+        }
+    };
+    // More than one bite of what is old.
+    row(501, "DONE", Some(now - 91 * day));
+    row(2, "CANCELLED", Some(now - 90 * day - 1));
+    row(1, "FAILED", Some(now - 100 * day));
+    row(3, "DONE", Some(now - 89 * day));
+    row(1, "QUEUED", None);
+    // One that nobody is at work on ends now, whenever it began.
+    row(1, "RUNNING", None);
+    let state = Data::new(mingfen::app::App::clone(&app));
+    assert_eq!(tasks::run_job(&state, JobName::Tasks).await.unwrap(), Some(505));
+    let left: Vec<TaskState> = newest(&app).iter().rev().map(|task| task.state).collect();
+    assert_eq!(
+        left,
+        [TaskState::Done, TaskState::Done, TaskState::Done, TaskState::Queued, TaskState::Failed]
+    );
+    assert_eq!(tasks::forget_tasks(&app).await.unwrap(), 0);
+    app.clock.advance(91 * 86_400);
+    assert_eq!(tasks::forget_tasks(&app).await.unwrap(), 4);
+    assert_eq!(newest(&app).iter().map(|task| task.state).collect::<Vec<_>>(), [TaskState::Queued]);
+}
+
+#[actix_web::test]
 async fn only_who_manages_may_stop_work() {
     let app = TestApp::new();
     let site = Site::of(app).await;

@@ -227,7 +227,7 @@ impl Of<'_> {
                 no = d.pad(&order, 26),
             ),
             format!(
-                "INSERT INTO order_event (order_id, at, kind, detail) SELECT {order}, {paid_at}, 'CREATED', '' FROM {from}"
+                "INSERT INTO order_event (order_id, at, kind) SELECT {order}, {paid_at}, 'CREATED' FROM {from}"
             ),
             format!(
                 "INSERT INTO payment_key (inst_order_no, order_id, business_date) SELECT {inst_no}, {order}, {date} FROM {from}"

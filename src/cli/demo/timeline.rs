@@ -58,20 +58,20 @@ pub async fn play(
 /// The first day that is not settled.
 async fn first_open(world: &World) -> anyhow::Result<BusinessDay> {
     let institution = world.institution;
-    let (bundles, settled) = world
+    let (bundle, settled) = world
         .app
         .db
         .read(move |tx| {
             Ok((
-                exchange::chain(tx, institution, DocumentKind::Apr)?,
-                exchange::chain(tx, institution, DocumentKind::Stl)?,
+                exchange::first(tx, institution, DocumentKind::Apr)?,
+                exchange::last(tx, institution, DocumentKind::Stl)?,
             ))
         })
         .await?;
-    match settled.last() {
-        Some(last) => Ok(last.business_date.next()),
+    match settled.map(|file| file.business_date) {
+        Some(last) => Ok(last.next()),
         // The first bundle was issued as the first day began.
-        None => bundles.first().map(|file| file.business_date).context("no bundle was taken in"),
+        None => bundle.map(|file| file.business_date).context("no bundle was taken in"),
     }
 }
 

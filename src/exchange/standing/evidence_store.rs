@@ -205,15 +205,15 @@ macro_rules! listed {
     };
 }
 
-/// The results of a settlement that requeue and that none lists, with their keys, in order of import.
+/// The results of settlements of an institution that requeue and that none lists.
 macro_rules! requeues {
-    ($stl:expr) => {
+    ($stls:expr, $institution:expr) => {
         file_result::table
             .inner_join(exchanged_file::table.on(exchanged_file::id.eq(file_result::ret_file_id)))
-            .filter(file_result::file_id.eq($stl.file_id))
+            .filter(file_result::file_id.eq_any($stls))
             .filter(file_result::stage.eq(As(AnswerStage::Final)))
             .filter(requeueing!())
-            .filter(not(listed!($stl.institution_id)))
+            .filter(not(listed!($institution)))
     };
 }
 
@@ -222,7 +222,7 @@ pub(super) fn requeues(tx: &mut Tx<'_>, of: &Standing) -> Result<Option<i64>, Er
     if of.kind != DocumentKind::Stl {
         return Ok(None);
     }
-    let count: i64 = requeues!(of).count().get_result(tx.conn())?;
+    let count: i64 = requeues!([of.file_id], of.institution_id).count().get_result(tx.conn())?;
     Ok(Some(count).filter(|count| *count > 0))
 }
 
@@ -243,34 +243,36 @@ pub struct Requeued {
 
 /// Every line that a result requeues and that no settlement lists, in order of import.
 pub fn requeued(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Vec<Requeued>, Error> {
-    let open: Vec<Standing> = file_standing::table
+    let open: Vec<FileId> = file_standing::table
         .filter(file_standing::institution_id.eq(institution))
         .filter(file_standing::requeues.is_not_null())
-        .select(Standing::as_select())
+        .select(file_standing::file_id)
         .load(tx.conn())?;
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
     type Found = (ResultId, FileId, String, Digest, FileId);
-    let mut results: Vec<Found> = Vec::new();
-    for stl in &open {
-        let columns = (
+    let results: Vec<Found> = requeues!(open, institution)
+        .order(file_result::id.asc())
+        .select((
             file_result::id,
             exchanged_file::id,
             exchanged_file::name,
             exchanged_file::sha256,
             file_result::file_id,
-        );
-        results.extend(requeues!(stl).select(columns).load::<Found>(tx.conn())?);
-    }
-    results.sort_by_key(|(result, ..)| *result);
-    let mut lines = Vec::new();
-    for (result, ret, name, sha256, stl) in results {
-        let numbers: Vec<i32> = result_line::table
-            .filter(result_line::file_result_id.eq(result))
-            .filter(result_line::status.eq_any([As(RetStatus::Failed), As(RetStatus::Bounced)]))
-            .order(result_line::n.asc())
-            .select(result_line::n)
-            .load(tx.conn())?;
-        let line = |n| Requeued { ret, name: name.clone(), sha256, stl, n };
-        lines.extend(numbers.into_iter().map(line));
-    }
-    Ok(lines)
+        ))
+        .load(tx.conn())?;
+    let keys: Vec<ResultId> = results.iter().map(|(result, ..)| *result).collect();
+    let failed: Vec<(ResultId, i32)> = result_line::table
+        .filter(result_line::file_result_id.eq_any(keys))
+        .filter(result_line::status.eq_any([As(RetStatus::Failed), As(RetStatus::Bounced)]))
+        .order((result_line::file_result_id.asc(), result_line::n.asc()))
+        .select((result_line::file_result_id, result_line::n))
+        .load(tx.conn())?;
+    let results: BTreeMap<ResultId, Found> = results.into_iter().map(|found| (found.0, found)).collect();
+    let line = |(result, n): (ResultId, i32)| {
+        let (_, ret, name, sha256, stl) = results.get(&result)?;
+        Some(Requeued { ret: *ret, name: name.clone(), sha256: *sha256, stl: *stl, n })
+    };
+    Ok(failed.into_iter().filter_map(line).collect())
 }

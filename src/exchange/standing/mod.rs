@@ -6,7 +6,7 @@ mod store;
 
 pub use evidence_store::{Requeued, requeued};
 pub use open_store::{
-    answered, last_valid, lines_standing, standing_of_day, standings, unsettled, valid, waiting,
+    answered, last_valid, lines_standing, of_days, standing_of_day, standings, unsettled, valid, waiting,
     waiting_count,
 };
 pub use store::Standing;

@@ -60,6 +60,24 @@ pub fn standing_of_day(
         .load(tx.conn())?)
 }
 
+/// What was exchanged for these days that decides whether one of them is done: split files, settlements, and the
+/// institution's own bills, which have no standing. One query, whatever lies before them.
+pub fn of_days(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    from: BusinessDay,
+    to: BusinessDay,
+) -> Result<Vec<(ExchangedFile, Option<Standing>)>, Error> {
+    let kinds = [DocumentKind::Spl, DocumentKind::Stl, DocumentKind::Bil];
+    Ok(exchanged_file::table
+        .left_join(file_standing::table)
+        .filter(exchanged_file::institution_id.eq(institution))
+        .filter(exchanged_file::business_date.between(As(from), As(to)))
+        .filter(exchanged_file::kind.eq_any(kinds.map(As)))
+        .select((ExchangedFile::as_select(), Option::<Standing>::as_select()))
+        .load(tx.conn())?)
+}
+
 /// The files of a kind that are not void, in order of publication.
 pub fn valid(
     tx: &mut Tx<'_>,

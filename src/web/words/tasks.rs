@@ -44,5 +44,5 @@ super::texts! {
     does_import: "接收机构文件", "Takes institutions' files in";
     does_ledger: "备忘账成链", "Chains the memo ledger's entries";
     does_nonces: "清理过期请求随机串", "Forgets old request nonces";
-    does_tasks: "标记中断的任务", "Marks work whose process is gone";
+    does_tasks: "标记中断的任务，清理 90 天前结束的", "Marks work whose process is gone, forgets what ended 90 days ago";
 }

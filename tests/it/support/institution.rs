@@ -57,6 +57,7 @@ struct Inner {
     calls: Vec<String>,
     next_id: u64,
     bill: Vec<u8>,
+    bill_takes: Duration,
 }
 
 /// The running institution.
@@ -93,6 +94,7 @@ impl Institution {
                 calls: Vec::new(),
                 next_id: 1,
                 bill: Vec::new(),
+                bill_takes: Duration::ZERO,
             })),
         };
         let state = web::Data::new(institution.clone());
@@ -117,6 +119,11 @@ impl Institution {
     /// From now on this is its bill of every day.
     pub fn set_bill(&self, bytes: Vec<u8>) {
         self.inner.lock().unwrap().bill = bytes;
+    }
+
+    /// From now on its bill is ready only so long after it was asked for.
+    pub fn bill_takes(&self, time: Duration) {
+        self.inner.lock().unwrap().bill_takes = time;
     }
 
     pub fn misbehave(&self, how: Misbehave) {
@@ -319,5 +326,7 @@ async fn bill(this: web::Data<Institution>) -> HttpResponse {
 }
 
 async fn download(this: web::Data<Institution>) -> HttpResponse {
+    let takes = this.inner.lock().unwrap().bill_takes;
+    actix_web::rt::time::sleep(takes).await;
     HttpResponse::Ok().body(this.inner.lock().unwrap().bill.clone())
 }
