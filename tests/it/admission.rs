@@ -142,6 +142,18 @@ async fn a_replayed_query_is_answered_again_and_changes_nothing() {
 }
 
 #[actix_web::test]
+async fn who_cannot_sign_does_not_learn_which_orders_there_are() {
+    let shop = Shop::open().await;
+    shop.placed("ORDER-1").await;
+    let mine = shop.authorize("GET", &shop.query_target("ORDER-2"), b"");
+    // A signature of another request is none of these.
+    for number in ["ORDER-1", "ORDER-3"] {
+        let answer = shop.send(signed(Method::GET, &shop.query_target(number), b"", &mine)).await;
+        assert_eq!(answer.refusal(), (401, "SIGN_ERROR".to_owned()), "{number}");
+    }
+}
+
+#[actix_web::test]
 async fn copies_of_one_signed_order_at_the_same_time_count_once() {
     let shop = Shop::open().await;
     let body = shop.order("ORDER-1").to_string().into_bytes();
