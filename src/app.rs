@@ -51,8 +51,8 @@ pub struct App {
 /// Opened channels by their institutions' keys, and those by their codes.
 #[derive(Default)]
 struct Channels {
-    opened: HashMap<i64, Opened>,
-    codes: HashMap<String, i64>,
+    opened: HashMap<InstitutionId, Opened>,
+    codes: HashMap<String, InstitutionId>,
 }
 
 /// A channel as it was at a version of it.
@@ -157,9 +157,9 @@ impl App {
 
     /// The channel of an institution. Its keys are unwrapped once a version: each use looks first whether they still
     /// count.
-    pub async fn channel(&self, institution: i64) -> Result<Channel, Error> {
+    pub async fn channel(&self, institution: InstitutionId) -> Result<Channel, Error> {
         let (master, at, name) = (self.master_key.clone(), self.clock.now(), ChannelName::Wechat);
-        let id = InstitutionId::new(institution);
+        let id = institution;
         let known = self.opened(institution, at);
         let version = known.as_ref().map(|opened| opened.version);
         let read = move |tx: &mut Tx<'_>| {
@@ -190,7 +190,11 @@ impl App {
     }
 
     /// [`App::channel`] where its version was just read.
-    pub async fn channel_of_version(&self, institution: i64, version: Option<i64>) -> Result<Channel, Error> {
+    pub async fn channel_of_version(
+        &self,
+        institution: InstitutionId,
+        version: Option<i64>,
+    ) -> Result<Channel, Error> {
         match self.opened(institution, self.clock.now()) {
             Some(opened) if Some(opened.version) == version => Ok(opened.channel),
             Some(_) | None => self.channel(institution).await,
@@ -198,7 +202,7 @@ impl App {
     }
 
     /// A channel as it was opened last, while its keys count.
-    fn opened(&self, institution: i64, at: i64) -> Option<Opened> {
+    fn opened(&self, institution: InstitutionId, at: i64) -> Option<Opened> {
         let known = self.channels().opened.get(&institution).cloned();
         known.filter(|opened| institutions::counts(opened.until, at))
     }
@@ -217,7 +221,7 @@ impl App {
     }
 
     /// What publishing for an institution needs.
-    pub async fn desk(&self, institution: i64) -> Result<Desk, Error> {
+    pub async fn desk(&self, institution: InstitutionId) -> Result<Desk, Error> {
         let institution = self.db.read(move |tx| institutions::by_id(tx, institution)).await?;
         let folder = Folder::new(&self.config.data_dir, &institution.code);
         Ok(Desk { institution, folder, key: self.keys().await?.files.private_key.clone() })

@@ -5,7 +5,6 @@ pub use store::{BundleRow, by_digest, newest, newest_key};
 
 use crate::clock::micros;
 use crate::db::Tx;
-use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
 use crate::exchange::{self, DocumentKind, ExchangedFile, Imported, Incoming, NewFile};
 use crate::institutions::{Institution, Purpose};
@@ -30,7 +29,7 @@ pub fn import(
         return Err(Error::refused(Code::FileParty, detail));
     }
     let issued_at = micros(bundle.issued_at);
-    if let Some(in_force) = newest(tx, InstitutionId::new(institution.id), i64::MAX)? {
+    if let Some(in_force) = newest(tx, institution.id, i64::MAX)? {
         if issued_at <= in_force.issued_at {
             let detail = format!("{} was not issued after the bundle in force", incoming.name);
             return Err(Error::refused(Code::BundleOlder, detail));

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
+use crate::db::columns::{CredentialId, InstitutionId, MerchantId, TenantId};
 use crate::db::{Backend, Create};
 use crate::error::Error;
 use crate::exchange::{self, Incoming};
@@ -57,9 +58,9 @@ pub struct World {
     /// How many merchants there are: `B000001`, known to the institution as `8000001` and so on.
     pub merchants: usize,
     /// Internal key of the one platform merchant.
-    pub tenant: i64,
+    pub tenant: TenantId,
     /// Internal key of its credential.
-    pub credential: i64,
+    pub credential: CredentialId,
 }
 
 impl World {
@@ -89,13 +90,13 @@ impl World {
     }
 
     /// Internal key of its first merchant.
-    pub fn first_merchant(&self) -> anyhow::Result<i64> {
+    pub fn first_merchant(&self) -> anyhow::Result<MerchantId> {
         let found = self.app.db.read_blocking(|tx| merchants::by_number(tx, &merchant(0)))?;
         Ok(found.context("the bench's merchants are not there")?.id)
     }
 
     /// Makes a second institution with as many merchants, whose work nobody does; its key and its first merchant's.
-    pub fn second(&self, many: usize) -> anyhow::Result<(i64, i64)> {
+    pub fn second(&self, many: usize) -> anyhow::Result<(InstitutionId, MerchantId)> {
         let (app, actor) = (&self.app, Actor::shell());
         let founding = document(&Side::SECOND, NOBODY, &self.key, &self.apiv3_key, many)?;
         let made = app.db.write_blocking(|tx| {
@@ -144,7 +145,7 @@ fn found(
     apiv3_key: &ApiV3Key,
     merchants: usize,
     channel: &str,
-) -> anyhow::Result<(Institution, i64, i64)> {
+) -> anyhow::Result<(Institution, TenantId, CredentialId)> {
     let public_pem = key.public_key()?.to_pem()?;
     let caller_apiv3 = ApiV3Key::generate()?;
     let bundle = bundle(merchants)?;

@@ -20,7 +20,7 @@ use crate::splits::{self, Entry};
 
 /// Every break of an institution's files.
 pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &[PublicKey]) -> Result<Vec<String>, Error> {
-    let institution = InstitutionId::new(desk.institution.id);
+    let institution = desk.institution.id;
     let theirs = TheirKeys::read(tx, institution)?;
     let mut breaks = Vec::new();
     for file in exchange::all(tx, institution)? {
@@ -77,10 +77,8 @@ impl TheirKeys {
 
 /// What lies there as published and is recorded nowhere: after a restore, what was published since the backup.
 fn unknown(tx: &mut Tx<'_>, desk: &Desk) -> Result<Vec<String>, Error> {
-    let known: HashSet<String> = exchange::all(tx, InstitutionId::new(desk.institution.id))?
-        .into_iter()
-        .map(|file| file.name)
-        .collect();
+    let known: HashSet<String> =
+        exchange::all(tx, desk.institution.id)?.into_iter().map(|file| file.name).collect();
     let names = desk.folder.published()?;
     let unknown = names.into_iter().filter(|name| !known.contains(name));
     Ok(unknown.map(|name| format!("{name}: is published, and not recorded")).collect())

@@ -30,7 +30,7 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
         breaks.extend(raw_evidence(tx)?);
         breaks.extend(ledger::chain_breaks(tx)?);
         for institution in institutions::all(tx)? {
-            let id = InstitutionId::new(institution.id);
+            let id = institution.id;
             let keys = institutions::evidence_keys(tx, &app.master_key, id)?;
             breaks.extend(payments(tx, institution.id, &keys)?);
             breaks.extend(ledger::breaks(tx, id)?);
@@ -84,7 +84,7 @@ fn raw_evidence(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
 }
 
 /// Every payment is what its signed message says.
-fn payments(tx: &mut Tx<'_>, institution: i64, keys: &EvidenceKeys) -> Result<Vec<String>, Error> {
+fn payments(tx: &mut Tx<'_>, institution: InstitutionId, keys: &EvidenceKeys) -> Result<Vec<String>, Error> {
     let mut breaks = Vec::new();
     let mut after = 0;
     loop {

@@ -4,6 +4,7 @@ use diesel::sql_query;
 use diesel::sql_types::Text;
 
 use crate::channels::RawKind;
+use crate::db::columns::InstitutionId;
 use crate::db::schema::{approvals_bundle, pay_order, payment, raw_message};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
@@ -195,7 +196,7 @@ pub(super) struct Proven {
 /// At most `limit` payments of an institution after an order's key, with their evidence.
 pub(super) fn payments(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     after: i64,
     limit: i64,
 ) -> Result<Vec<Proven>, Error> {
@@ -224,7 +225,7 @@ pub(super) fn payments(
 }
 
 /// Digest and bytes of an institution's bundles.
-pub(super) fn bundles(tx: &mut Tx<'_>, institution: i64) -> Result<Vec<(String, Vec<u8>)>, Error> {
+pub(super) fn bundles(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<Vec<(String, Vec<u8>)>, Error> {
     Ok(approvals_bundle::table
         .filter(approvals_bundle::institution_id.eq(institution))
         .order(approvals_bundle::id.asc())

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 
 use super::settings::{Settings, say};
-use crate::db::columns::InstitutionId;
 use crate::db::{Create, Db};
 use crate::exchange::{self, Direction, Folder};
 use crate::institutions;
@@ -99,7 +98,7 @@ fn to_keep(copy: &Path, data_dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     known.read_blocking(|tx| {
         for institution in institutions::all(tx)? {
             let folder = Folder::new(data_dir, &institution.code);
-            let files = exchange::all(tx, InstitutionId::new(institution.id))?;
+            let files = exchange::all(tx, institution.id)?;
             for file in files.iter().filter(|file| file.direction == Direction::Out) {
                 let out = folder.out(file.business_date);
                 // `.ok` first: where it is, the others are complete.

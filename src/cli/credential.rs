@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use super::settings::{Settings, say};
 use crate::clock::Clock;
 use crate::db::Tx;
+use crate::db::columns::TenantId;
 use crate::error::{Code, Error};
 use crate::merchants::credentials::{self, AnswerMode, NewCredential};
 use crate::merchants::tenants;
@@ -130,7 +131,7 @@ fn new(args: &New) -> anyhow::Result<()> {
     pair.tell(&args.mchid)
 }
 
-fn begun(tx: &mut Tx<'_>, args: &New) -> Result<i64, Error> {
+fn begun(tx: &mut Tx<'_>, args: &New) -> Result<TenantId, Error> {
     let (Some(appid), Some(name)) = (&args.appid, &args.name) else {
         let why = format!("{} has no credential yet: give its --appid and --name too", args.mchid);
         return Err(Error::refused(Code::MerchantInvalid, why));
@@ -216,7 +217,7 @@ impl Pair {
         &self,
         tx: &mut Tx<'_>,
         master: &MasterKey,
-        merchant: i64,
+        merchant: TenantId,
         mode: AnswerMode,
     ) -> Result<(), Error> {
         let new = NewCredential {

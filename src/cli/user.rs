@@ -5,7 +5,6 @@ use anyhow::{Context, anyhow};
 
 use super::settings::{Settings, say};
 use crate::clock::Clock;
-use crate::db::columns::{InstitutionId, MerchantId};
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::institutions;
@@ -119,12 +118,12 @@ fn scope(tx: &mut Tx<'_>, args: &Add) -> anyhow::Result<Scope> {
         let found = institutions::by_code(tx, code);
         let found =
             found.with_context(|| format!("there is no institution `{code}`: check --institution"))?;
-        return Ok(Scope::Institution(InstitutionId::new(found.id)));
+        return Ok(Scope::Institution(found.id));
     }
     if let Some(number) = &args.merchant {
         let found = merchants::by_number(tx, number)?;
         let found = found.ok_or_else(|| anyhow!("there is no sub-merchant `{number}`: check --merchant"))?;
-        return Ok(Scope::Merchant(MerchantId::new(found.id)));
+        return Ok(Scope::Merchant(found.id));
     }
     Ok(Scope::Platform)
 }

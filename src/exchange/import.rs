@@ -8,7 +8,6 @@ use super::store::{self, ExchangedFile, NewFile};
 use super::{Direction, DocumentKind};
 use crate::clock::micros;
 use crate::db::Tx;
-use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
 use crate::institutions::{self, Institution, Purpose};
 use crate::kernel::digest::Digest;
@@ -84,14 +83,14 @@ pub fn admit(
     (purpose, now): (Purpose, i64),
 ) -> Result<Option<Digest>, Error> {
     let digest = incoming.digest();
-    if let Some(known) = store::by_name(tx, InstitutionId::new(institution.id), &incoming.name)? {
+    if let Some(known) = store::by_name(tx, institution.id, &incoming.name)? {
         if known.sha256 == digest {
             return Ok(None);
         }
         let detail = format!("E_DUP: {} was imported with other content", incoming.name);
         return Err(Error::refused(Code::FileDuplicate, detail));
     }
-    let keys = institutions::public_keys(tx, InstitutionId::new(institution.id), purpose, now)?;
+    let keys = institutions::public_keys(tx, institution.id, purpose, now)?;
     if !keys.iter().any(|key| key.verify_digest(&digest, &incoming.signature)) {
         let (name, code) = (&incoming.name, &institution.code);
         let detail = format!("E_SIGN: {name} is not signed by a key that {code} has for {purpose} now");
@@ -127,7 +126,7 @@ pub fn incoming_file(
     recorded_at: i64,
 ) -> NewFile {
     NewFile {
-        institution_id: InstitutionId::new(institution.id),
+        institution_id: institution.id,
         direction: Direction::In,
         kind: DocumentKind::Ret,
         name: incoming.name.clone(),

@@ -39,13 +39,13 @@ pub fn import_result(
         Error::refused(Code::FileFormat, format!("E_FORMAT: {} is not the name of a result", incoming.name))
     })?;
     let asks_again = again_name(&incoming.name, &incoming.digest());
-    if store::by_name(tx, InstitutionId::new(institution.id), &asks_again)?.is_some() {
+    if store::by_name(tx, institution.id, &asks_again)?.is_some() {
         return Ok(Imported::Again);
     }
     let Some(digest) = admit(tx, institution, incoming, (Purpose::Files, now))? else {
         return Ok(Imported::Again);
     };
-    let answered = store::by_name(tx, InstitutionId::new(institution.id), &name.file.to_string())?
+    let answered = store::by_name(tx, institution.id, &name.file.to_string())?
         .filter(|file| file.direction == Direction::Out)
         .ok_or_else(|| {
             let detail = format!("E_FORMAT: {} answers a file that was never published", incoming.name);

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::{Received, receive};
 use crate::db::Db;
-use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange;
 use crate::institutions::Institution;
@@ -22,7 +21,7 @@ pub async fn take(
     now: i64,
 ) -> Result<bool, Error> {
     if let Some(before) = predecessor(name) {
-        let (id, before) = (InstitutionId::new(institution.id), [before]);
+        let (id, before) = (institution.id, [before]);
         if db.read(move |tx| exchange::known(tx, id, &before)).await?.is_empty() {
             tracing::debug!(name, "a result waits for the one before it");
             return Ok(false);

@@ -11,7 +11,6 @@ pub use upload::upload;
 use std::collections::BTreeMap;
 
 use crate::db::Tx;
-use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
 use crate::exchange::{
     self, AnswerStage, DocumentKind, ExchangedFile, Imported, ImportedResult, Incoming, ResultLine,
@@ -46,7 +45,7 @@ pub fn receive(
         Some(FileKind::Apr) => match approvals::import(tx, institution, incoming, now)? {
             Imported::Again => Ok(Received::Again),
             Imported::New((_, bundle)) => {
-                rules::keep(tx, InstitutionId::new(institution.id), &bundle)?;
+                rules::keep(tx, institution.id, &bundle)?;
                 Ok(Received::Approvals)
             }
         },

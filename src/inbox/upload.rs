@@ -22,7 +22,7 @@ pub fn upload(
     now: i64,
 ) -> Result<Received, Error> {
     let id = institution;
-    let institution = institutions::by_id(tx, institution.get())?;
+    let institution = institutions::by_id(tx, institution)?;
     let received = receive(tx, &institution, incoming, now)?;
     let (digest, object) = (incoming.digest(), format!("file:{}/{}", institution.code, incoming.name));
     let after = Some(json!({"sha256": digest.to_string()}));

@@ -163,7 +163,7 @@ fn note(
     (institution, name): (InstitutionId, ChannelName),
     after: serde_json::Value,
 ) -> Result<(), Error> {
-    let object = format!("channel:{}/{name}", super::by_id(tx, institution.get())?.code);
+    let object = format!("channel:{}/{name}", super::by_id(tx, institution)?.code);
     audit::record(tx, at, actor, audit::Entry { action, object: &object, before: None, after: Some(after) })
 }
 

@@ -154,7 +154,7 @@ fn note(
     (purpose, key_id): (Purpose, &str),
     after: serde_json::Value,
 ) -> Result<(), Error> {
-    let code = super::by_id(tx, institution.get())?.code;
+    let code = super::by_id(tx, institution)?.code;
     let object = format!("institution_key:{code}/{purpose}/{key_id}");
     audit::record(tx, at, actor, audit::Entry { action, object: &object, before: None, after: Some(after) })
 }

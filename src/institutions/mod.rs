@@ -19,6 +19,7 @@ pub use registration::{Registration, registration};
 use serde_json::json;
 
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
 use crate::kernel::text_enum;
 use crate::people::{Actor, audit};
@@ -40,7 +41,7 @@ text_enum! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Institution {
     /// Internal id.
-    pub id: i64,
+    pub id: InstitutionId,
     /// Its code in file names.
     pub code: String,
     /// The name shown on pages.
@@ -84,7 +85,12 @@ impl<T> Made<T> {
 }
 
 /// Sets an institution up. The same again changes nothing; its code with other content is refused.
-pub fn add(tx: &mut Tx<'_>, at: i64, actor: &Actor, new: &NewInstitution<'_>) -> Result<Made<i64>, Error> {
+pub fn add(
+    tx: &mut Tx<'_>,
+    at: i64,
+    actor: &Actor,
+    new: &NewInstitution<'_>,
+) -> Result<Made<InstitutionId>, Error> {
     check(new)?;
     if let Some(known) = store::find(tx, new.code)? {
         let same = NewInstitution {
@@ -140,7 +146,7 @@ pub fn by_code(tx: &mut Tx<'_>, code: &str) -> Result<Institution, Error> {
 }
 
 /// The institution of an internal id.
-pub fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<Institution, Error> {
+pub fn by_id(tx: &mut Tx<'_>, id: InstitutionId) -> Result<Institution, Error> {
     store::by_id(tx, id)
 }
 

@@ -3,7 +3,6 @@ use serde::Serialize;
 
 use super::{OurPurpose, by_code, channel, open_channel, platform};
 use crate::db::Tx;
-use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::kernel::channel::ChannelName;
 use crate::protocol::crypto::MasterKey;
@@ -32,7 +31,7 @@ pub fn registration(
     (institution, word): (&str, ChannelName),
     at: i64,
 ) -> Result<Registration, Error> {
-    let institution = InstitutionId::new(by_code(tx, institution)?.id);
+    let institution = by_code(tx, institution)?.id;
     let profile = channel(tx, institution, word)?;
     let own = open_channel(tx, master, &profile, at)?.own;
     Ok(Registration {

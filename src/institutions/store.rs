@@ -2,6 +2,7 @@
 use diesel::prelude::*;
 
 use super::{Institution, NewInstitution, ResultEncoding};
+use crate::db::columns::InstitutionId;
 use crate::db::schema::institution;
 use crate::db::{MultiBackend, Tx};
 use crate::error::Error;
@@ -10,7 +11,7 @@ use crate::insert_returning_id;
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = institution, check_for_backend(MultiBackend))]
 struct Row {
-    id: i64,
+    id: InstitutionId,
     code: String,
     name: String,
     platform_code: String,
@@ -31,7 +32,7 @@ fn profile(row: Row) -> Result<Institution, Error> {
     })
 }
 
-pub(super) fn add(tx: &mut Tx<'_>, at: i64, new: &NewInstitution<'_>) -> Result<i64, Error> {
+pub(super) fn add(tx: &mut Tx<'_>, at: i64, new: &NewInstitution<'_>) -> Result<InstitutionId, Error> {
     let values = (
         institution::code.eq(new.code),
         institution::name.eq(new.name),
@@ -40,7 +41,7 @@ pub(super) fn add(tx: &mut Tx<'_>, at: i64, new: &NewInstitution<'_>) -> Result<
         institution::result_encoding.eq(new.result_encoding.as_str()),
         institution::created_at.eq(at),
     );
-    Ok(insert_returning_id!(tx, institution, values)?)
+    Ok(InstitutionId::new(insert_returning_id!(tx, institution, values)?))
 }
 
 pub(super) fn find(tx: &mut Tx<'_>, code: &str) -> Result<Option<Institution>, Error> {
@@ -48,7 +49,7 @@ pub(super) fn find(tx: &mut Tx<'_>, code: &str) -> Result<Option<Institution>, E
     found.select(Row::as_select()).first(tx.conn()).optional()?.map(profile).transpose()
 }
 
-pub(super) fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<Institution, Error> {
+pub(super) fn by_id(tx: &mut Tx<'_>, id: InstitutionId) -> Result<Institution, Error> {
     profile(institution::table.find(id).select(Row::as_select()).first(tx.conn())?)
 }
 

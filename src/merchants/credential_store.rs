@@ -3,6 +3,7 @@ use diesel::prelude::*;
 
 use super::credentials::NewCredential;
 use super::tenants::PlatformMerchant;
+use crate::db::columns::{CredentialId, TenantId};
 use crate::db::schema::{credential, platform_merchant, request_nonce};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
@@ -10,8 +11,8 @@ use crate::insert_returning_id;
 
 #[derive(Clone, PartialEq, Eq, Queryable)]
 pub(super) struct CredentialRow {
-    pub id: i64,
-    pub platform_merchant_id: i64,
+    pub id: CredentialId,
+    pub platform_merchant_id: TenantId,
     pub serial: String,
     pub public_key_pem: String,
     pub apiv3_key_wrapped: Vec<u8>,
@@ -51,18 +52,18 @@ pub(super) fn add_platform_merchant(
     sp_mchid: &str,
     sp_appid: &str,
     name: &str,
-) -> Result<i64, Error> {
+) -> Result<TenantId, Error> {
     let values = (
         platform_merchant::sp_mchid.eq(sp_mchid),
         platform_merchant::sp_appid.eq(sp_appid),
         platform_merchant::name.eq(name),
         platform_merchant::created_at.eq(at),
     );
-    Ok(insert_returning_id!(tx, platform_merchant, values)?)
+    Ok(TenantId::new(insert_returning_id!(tx, platform_merchant, values)?))
 }
 
 pub(super) fn platform_merchant(tx: &mut Tx<'_>, sp_mchid: &str) -> Result<Option<PlatformMerchant>, Error> {
-    let row: Option<(i64, String, String, String)> = platform_merchant::table
+    let row: Option<(TenantId, String, String, String)> = platform_merchant::table
         .filter(platform_merchant::sp_mchid.eq(sp_mchid))
         .select(PLATFORM_MERCHANT)
         .first(tx.conn())
@@ -70,7 +71,7 @@ pub(super) fn platform_merchant(tx: &mut Tx<'_>, sp_mchid: &str) -> Result<Optio
     Ok(row.map(named))
 }
 
-pub(super) fn platform_merchant_by_id(tx: &mut Tx<'_>, id: i64) -> Result<PlatformMerchant, Error> {
+pub(super) fn platform_merchant_by_id(tx: &mut Tx<'_>, id: TenantId) -> Result<PlatformMerchant, Error> {
     Ok(named(platform_merchant::table.find(id).select(PLATFORM_MERCHANT).first(tx.conn())?))
 }
 
@@ -86,16 +87,16 @@ const PLATFORM_MERCHANT: (
     platform_merchant::name,
 );
 
-fn named((id, sp_mchid, sp_appid, name): (i64, String, String, String)) -> PlatformMerchant {
+fn named((id, sp_mchid, sp_appid, name): (TenantId, String, String, String)) -> PlatformMerchant {
     PlatformMerchant { id, sp_mchid, sp_appid, name }
 }
 
-pub(super) fn merchant_number(tx: &mut Tx<'_>, id: i64) -> Result<String, Error> {
+pub(super) fn merchant_number(tx: &mut Tx<'_>, id: TenantId) -> Result<String, Error> {
     Ok(platform_merchant::table.find(id).select(platform_merchant::sp_mchid).first(tx.conn())?)
 }
 
-pub(super) fn exists(tx: &mut Tx<'_>, merchant: i64, serial: &str) -> Result<bool, Error> {
-    let found: Option<i64> = credential::table
+pub(super) fn exists(tx: &mut Tx<'_>, merchant: TenantId, serial: &str) -> Result<bool, Error> {
+    let found: Option<CredentialId> = credential::table
         .filter(credential::platform_merchant_id.eq(merchant).and(credential::serial.eq(serial)))
         .select(credential::id)
         .first(tx.conn())
@@ -110,7 +111,7 @@ pub(super) fn add_credential(
     serial: &str,
     public_key_pem: &str,
     wrapped: &[u8],
-) -> Result<i64, Error> {
+) -> Result<CredentialId, Error> {
     let values = (
         credential::platform_merchant_id.eq(new.platform_merchant_id),
         credential::serial.eq(serial),
@@ -119,7 +120,7 @@ pub(super) fn add_credential(
         credential::answer_mode.eq(new.answer_mode.as_str()),
         credential::created_at.eq(at),
     );
-    Ok(insert_returning_id!(tx, credential, values)?)
+    Ok(CredentialId::new(insert_returning_id!(tx, credential, values)?))
 }
 
 pub(super) fn credential(
@@ -135,13 +136,13 @@ pub(super) fn credential(
         .optional()?)
 }
 
-pub(super) fn credential_by_id(tx: &mut Tx<'_>, id: i64) -> Result<CredentialRow, Error> {
+pub(super) fn credential_by_id(tx: &mut Tx<'_>, id: CredentialId) -> Result<CredentialRow, Error> {
     let row = credential::table.inner_join(platform_merchant::table).filter(credential::id.eq(id));
     Ok(row.select(CREDENTIAL).first(tx.conn())?)
 }
 
 /// The newest credential of a tenant that is not revoked.
-pub(super) fn newest_credential(tx: &mut Tx<'_>, tenant: i64) -> Result<Option<CredentialRow>, Error> {
+pub(super) fn newest_credential(tx: &mut Tx<'_>, tenant: TenantId) -> Result<Option<CredentialRow>, Error> {
     Ok(credential::table
         .inner_join(platform_merchant::table)
         .filter(credential::platform_merchant_id.eq(tenant))
@@ -153,12 +154,17 @@ pub(super) fn newest_credential(tx: &mut Tx<'_>, tenant: i64) -> Result<Option<C
 }
 
 /// Whether this was the one that revoked it.
-pub(super) fn revoke(tx: &mut Tx<'_>, id: i64, at: i64) -> Result<bool, Error> {
+pub(super) fn revoke(tx: &mut Tx<'_>, id: CredentialId, at: i64) -> Result<bool, Error> {
     let live = credential::table.find(id).filter(credential::revoked_at.is_null());
     Ok(diesel::update(live).set(credential::revoked_at.eq(at)).execute(tx.conn())? > 0)
 }
 
-pub(super) fn add_nonce(tx: &mut Tx<'_>, credential: i64, nonce: &str, now: i64) -> Result<bool, Error> {
+pub(super) fn add_nonce(
+    tx: &mut Tx<'_>,
+    credential: CredentialId,
+    nonce: &str,
+    now: i64,
+) -> Result<bool, Error> {
     let insert = diesel::insert_into(request_nonce::table)
         .values((
             request_nonce::credential_id.eq(credential),
@@ -173,7 +179,7 @@ pub(super) fn add_nonce(tx: &mut Tx<'_>, credential: i64, nonce: &str, now: i64)
     Ok(rows == 1)
 }
 
-pub(super) fn is_used(tx: &mut Tx<'_>, credential: i64, nonce: &str) -> Result<bool, Error> {
+pub(super) fn is_used(tx: &mut Tx<'_>, credential: CredentialId, nonce: &str) -> Result<bool, Error> {
     let used = diesel::dsl::exists(request_nonce::table.find((credential, nonce)));
     Ok(diesel::select(used).get_result(tx.conn())?)
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Known, credential_store as store};
 use crate::db::Tx;
+use crate::db::columns::{CredentialId, TenantId};
 use crate::error::{Code, Error};
 use crate::kernel::text_enum;
 use crate::people::{Actor, audit};
@@ -28,9 +29,9 @@ text_enum! {
 #[derive(Clone, Debug)]
 pub struct Credential {
     /// Internal id.
-    pub id: i64,
+    pub id: CredentialId,
     /// Whose it is.
-    pub platform_merchant_id: i64,
+    pub platform_merchant_id: TenantId,
     /// That merchant's number.
     pub sp_mchid: String,
     /// That merchant's application id.
@@ -48,7 +49,7 @@ pub struct Credential {
 /// A credential to be made.
 pub struct NewCredential<'a> {
     /// Whose it will be.
-    pub platform_merchant_id: i64,
+    pub platform_merchant_id: TenantId,
     /// Serial of the caller's certificate, hex.
     pub serial: &'a str,
     /// The caller's public key or certificate in PEM.
@@ -66,7 +67,7 @@ pub fn create(
     at: i64,
     actor: &Actor,
     new: &NewCredential<'_>,
-) -> Result<i64, Error> {
+) -> Result<CredentialId, Error> {
     let invalid = |why: &str| Err(Error::refused(Code::CredentialInvalid, why));
     let serial = new.serial.to_ascii_uppercase();
     if serial.is_empty() || serial.len() > 64 || !serial.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -108,7 +109,7 @@ const KEPT: usize = 1_024;
 /// Credentials whose keys this process has unwrapped. What is stored decides each time: a key is unwrapped again when
 /// its row is another one than then, and a revoked credential is none. Clones share it.
 #[derive(Clone, Default)]
-pub struct Unwrapped(Arc<Mutex<HashMap<i64, Opened>>>);
+pub struct Unwrapped(Arc<Mutex<HashMap<CredentialId, Opened>>>);
 
 /// The row of a credential and what was made of it.
 struct Opened {
@@ -139,7 +140,7 @@ impl Unwrapped {
 
 /// The credential with which what another one began is ended: itself, or when it was revoked the newest of its tenant that
 /// is in force. A revoked key is never used again; without any other the tenant is told nothing until it has one.
-pub fn in_force(tx: &mut Tx<'_>, master: &MasterKey, id: i64) -> Result<Credential, Error> {
+pub fn in_force(tx: &mut Tx<'_>, master: &MasterKey, id: CredentialId) -> Result<Credential, Error> {
     let row = store::credential_by_id(tx, id)?;
     if row.revoked_at.is_none() {
         return opened(row, master);

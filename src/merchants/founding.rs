@@ -302,7 +302,7 @@ impl Step<'_, '_, '_> {
         let code = code.ok_or_else(|| invalid("institution: say which"))?;
         match institutions::by_code(self.tx, code) {
             Err(Error::NotFound) => Err(invalid(format!("institution: there is no {code}"))),
-            found => Ok(InstitutionId::new(found?.id)),
+            found => Ok(found?.id),
         }
     }
 
@@ -367,7 +367,7 @@ impl Step<'_, '_, '_> {
         let new = NewSubMerchant {
             merchant: &part.merchant,
             platform_merchant_id: tenant.id,
-            institution_id: institution.get(),
+            institution_id: institution,
             inst_merchant_no: &part.inst_merchant_no,
             name: &part.name,
         };
@@ -379,7 +379,7 @@ impl Step<'_, '_, '_> {
     fn receiver(&mut self, part: &ReceiverPart) -> Result<(), Error> {
         let institution = self.of(part.institution.as_ref())?;
         let new = NewReceiver {
-            institution_id: institution.get(),
+            institution_id: institution,
             receiver: &part.receiver,
             role: &part.role,
             name: &part.name,

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use crate::db::Tx;
+use crate::db::columns::{InstitutionId, MerchantId, TenantId};
 use crate::error::{Code, Error};
 use crate::institutions::Made;
 use crate::kernel::text;
@@ -25,13 +26,13 @@ use crate::people::{Actor, Scope, audit};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubMerchant {
     /// Internal id.
-    pub id: i64,
+    pub id: MerchantId,
     /// Its number: `sub_mchid` in requests, `merchant` in files.
     pub merchant: String,
     /// The platform merchant under which it was onboarded.
-    pub platform_merchant_id: i64,
+    pub platform_merchant_id: TenantId,
     /// The institution that clears for it.
-    pub institution_id: i64,
+    pub institution_id: InstitutionId,
     /// Its number at the institution.
     pub inst_merchant_no: String,
     /// The name shown on pages.
@@ -43,15 +44,20 @@ pub struct SubMerchant {
 #[derive(Clone, Copy, Debug)]
 pub struct NewSubMerchant<'a> {
     pub merchant: &'a str,
-    pub platform_merchant_id: i64,
-    pub institution_id: i64,
+    pub platform_merchant_id: TenantId,
+    pub institution_id: InstitutionId,
     pub inst_merchant_no: &'a str,
     pub name: &'a str,
 }
 
 /// Makes a sub-merchant where it is not there yet, enrols it at the institution where it is not yet, and gives its
 /// internal id. The same again changes nothing; other content is refused.
-pub fn add(tx: &mut Tx<'_>, at: i64, actor: &Actor, new: &NewSubMerchant<'_>) -> Result<Made<i64>, Error> {
+pub fn add(
+    tx: &mut Tx<'_>,
+    at: i64,
+    actor: &Actor,
+    new: &NewSubMerchant<'_>,
+) -> Result<Made<MerchantId>, Error> {
     check(new)?;
     let id = match store::find(tx, new.merchant)? {
         None => {
@@ -75,7 +81,7 @@ pub fn add(tx: &mut Tx<'_>, at: i64, actor: &Actor, new: &NewSubMerchant<'_>) ->
         return Err(invalid(format!("inst_merchant_no: {} is {other}'s", new.inst_merchant_no)));
     }
     store::enrol(tx, at, id, new)?;
-    let after = json!({"institution": new.institution_id, "inst_merchant_no": new.inst_merchant_no});
+    let after = json!({"institution": new.institution_id.get(), "inst_merchant_no": new.inst_merchant_no});
     note(tx, at, actor, "sub_merchant.enrol", new, after)?;
     Ok(Made::now(id))
 }
@@ -119,12 +125,12 @@ pub fn by_number(tx: &mut Tx<'_>, merchant: &str) -> Result<Option<SubMerchant>,
 }
 
 /// The sub-merchant of an internal id, at the institution where it was enrolled first.
-pub fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<SubMerchant, Error> {
+pub fn by_id(tx: &mut Tx<'_>, id: MerchantId) -> Result<SubMerchant, Error> {
     store::by_id(tx, id)
 }
 
 /// A sub-merchant at an institution.
-pub fn enrolled(tx: &mut Tx<'_>, id: i64, institution: i64) -> Result<SubMerchant, Error> {
+pub fn enrolled(tx: &mut Tx<'_>, id: MerchantId, institution: InstitutionId) -> Result<SubMerchant, Error> {
     store::enrolled(tx, id, institution)?.ok_or(Error::NotFound)
 }
 
@@ -137,7 +143,7 @@ pub fn list(tx: &mut Tx<'_>, scope: &Scope) -> Result<Vec<SubMerchant>, Error> {
 #[allow(missing_docs)]
 #[derive(Clone, Copy, Debug)]
 pub struct NewReceiver<'a> {
-    pub institution_id: i64,
+    pub institution_id: InstitutionId,
     pub receiver: &'a str,
     pub role: &'a str,
     pub name: &'a str,
@@ -176,7 +182,7 @@ pub fn add_receiver(
 /// Names of these receivers of an institution, its sub-merchants (`merchant:M1001`) among them.
 pub fn receiver_names(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     receivers: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, String>, Error> {
     let mut names = store::receiver_names(tx, institution, receivers)?;

@@ -4,6 +4,7 @@
 //! that changes nothing leaves none.
 use super::credential_store as store;
 use crate::db::Tx;
+use crate::db::columns::CredentialId;
 use crate::error::{Code, Error};
 
 /// A timestamp passes from five minutes before it to five after; a minute more than that is kept, in microseconds.
@@ -13,7 +14,7 @@ const KEPT: i64 = 11 * 60 * 1_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nonce {
     /// Whose it is.
-    pub credential_id: i64,
+    pub credential_id: CredentialId,
     /// As the caller chose it.
     pub text: String,
 }
@@ -37,7 +38,7 @@ impl Nonce {
 }
 
 /// Notes a nonce; `false` when this credential has used it already.
-pub fn first_use(tx: &mut Tx<'_>, now: i64, credential: i64, nonce: &str) -> Result<bool, Error> {
+pub fn first_use(tx: &mut Tx<'_>, now: i64, credential: CredentialId, nonce: &str) -> Result<bool, Error> {
     store::add_nonce(tx, credential, nonce, now)
 }
 

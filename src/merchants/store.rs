@@ -5,12 +5,13 @@ use diesel::prelude::*;
 
 use super::{NewReceiver, NewSubMerchant, SubMerchant};
 use crate::db::Tx;
+use crate::db::columns::{InstitutionId, MerchantId, TenantId};
 use crate::db::schema::{enrolment, receiver, sub_merchant};
 use crate::error::Error;
 use crate::insert_returning_id;
 use crate::people::Scope;
 
-pub(super) type Row = (i64, String, i64, i64, String, String);
+pub(super) type Row = (MerchantId, String, TenantId, InstitutionId, String, String);
 
 pub(super) const COLUMNS: (
     sub_merchant::id,
@@ -34,17 +35,17 @@ pub(super) fn made(
     SubMerchant { id, merchant, platform_merchant_id, institution_id, inst_merchant_no, name }
 }
 
-pub(super) fn add(tx: &mut Tx<'_>, at: i64, new: &NewSubMerchant<'_>) -> Result<i64, Error> {
+pub(super) fn add(tx: &mut Tx<'_>, at: i64, new: &NewSubMerchant<'_>) -> Result<MerchantId, Error> {
     let values = (
         sub_merchant::merchant.eq(new.merchant),
         sub_merchant::platform_merchant_id.eq(new.platform_merchant_id),
         sub_merchant::name.eq(new.name),
         sub_merchant::created_at.eq(at),
     );
-    Ok(insert_returning_id!(tx, sub_merchant, values)?)
+    Ok(MerchantId::new(insert_returning_id!(tx, sub_merchant, values)?))
 }
 
-pub(super) fn enrol(tx: &mut Tx<'_>, at: i64, id: i64, new: &NewSubMerchant<'_>) -> Result<(), Error> {
+pub(super) fn enrol(tx: &mut Tx<'_>, at: i64, id: MerchantId, new: &NewSubMerchant<'_>) -> Result<(), Error> {
     let values = (
         enrolment::sub_merchant_id.eq(id),
         enrolment::institution_id.eq(new.institution_id),
@@ -56,14 +57,18 @@ pub(super) fn enrol(tx: &mut Tx<'_>, at: i64, id: i64, new: &NewSubMerchant<'_>)
 }
 
 /// Internal id, tenant and name of a merchant's number, enrolled or not.
-pub(super) fn find(tx: &mut Tx<'_>, merchant: &str) -> Result<Option<(i64, i64, String)>, Error> {
+pub(super) fn find(tx: &mut Tx<'_>, merchant: &str) -> Result<Option<(MerchantId, TenantId, String)>, Error> {
     let found = sub_merchant::table.filter(sub_merchant::merchant.eq(merchant));
     let columns = (sub_merchant::id, sub_merchant::platform_merchant_id, sub_merchant::name);
     Ok(found.select(columns).first(tx.conn()).optional()?)
 }
 
 /// The merchant that an institution knows by this number.
-pub(super) fn number_taken(tx: &mut Tx<'_>, institution: i64, number: &str) -> Result<Option<String>, Error> {
+pub(super) fn number_taken(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    number: &str,
+) -> Result<Option<String>, Error> {
     let found = enrolment::table
         .inner_join(sub_merchant::table)
         .filter(enrolment::institution_id.eq(institution).and(enrolment::inst_merchant_no.eq(number)))
@@ -71,7 +76,11 @@ pub(super) fn number_taken(tx: &mut Tx<'_>, institution: i64, number: &str) -> R
     Ok(found.first(tx.conn()).optional()?)
 }
 
-pub(super) fn enrolled(tx: &mut Tx<'_>, id: i64, institution: i64) -> Result<Option<SubMerchant>, Error> {
+pub(super) fn enrolled(
+    tx: &mut Tx<'_>,
+    id: MerchantId,
+    institution: InstitutionId,
+) -> Result<Option<SubMerchant>, Error> {
     let found = sub_merchant::table
         .inner_join(enrolment::table)
         .filter(sub_merchant::id.eq(id).and(enrolment::institution_id.eq(institution)))
@@ -88,7 +97,7 @@ pub(super) fn by_number(tx: &mut Tx<'_>, merchant: &str) -> Result<Option<SubMer
     Ok(found.first::<Row>(tx.conn()).optional()?.map(made))
 }
 
-pub(super) fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<SubMerchant, Error> {
+pub(super) fn by_id(tx: &mut Tx<'_>, id: MerchantId) -> Result<SubMerchant, Error> {
     let found = sub_merchant::table
         .inner_join(enrolment::table)
         .filter(sub_merchant::id.eq(id))
@@ -116,7 +125,7 @@ pub(super) fn list(tx: &mut Tx<'_>, scope: &Scope) -> Result<Vec<SubMerchant>, E
 /// Internal id, role and name of a receiver.
 pub(super) fn receiver(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     key: &str,
 ) -> Result<Option<(i64, String, String)>, Error> {
     let known =
@@ -136,7 +145,7 @@ pub(super) fn add_receiver(tx: &mut Tx<'_>, new: &NewReceiver<'_>) -> Result<i64
 
 pub(super) fn receiver_names(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     receivers: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, String>, Error> {
     let rows: Vec<(String, String)> = receiver::table
@@ -150,7 +159,7 @@ pub(super) fn receiver_names(
 /// Number and name of those of these merchants that the institution clears for.
 pub(super) fn merchant_names(
     tx: &mut Tx<'_>,
-    institution: i64,
+    institution: InstitutionId,
     merchants: &[&str],
 ) -> Result<Vec<(String, String)>, Error> {
     Ok(sub_merchant::table

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::credential_store as store;
 use crate::db::Tx;
+use crate::db::columns::TenantId;
 use crate::error::{Code, Error};
 use crate::institutions::Made;
 use crate::people::{Actor, audit};
@@ -11,7 +12,7 @@ use crate::people::{Actor, audit};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlatformMerchant {
     /// Internal id.
-    pub id: i64,
+    pub id: TenantId,
     /// Its number in requests.
     pub sp_mchid: String,
     /// Its application id in requests.
@@ -28,7 +29,7 @@ pub fn add(
     sp_mchid: &str,
     sp_appid: &str,
     name: &str,
-) -> Result<Made<i64>, Error> {
+) -> Result<Made<TenantId>, Error> {
     let number =
         |text: &str| (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
     if !number(sp_mchid) {
@@ -64,6 +65,6 @@ pub fn by_number(tx: &mut Tx<'_>, sp_mchid: &str) -> Result<Option<PlatformMerch
 }
 
 /// The tenant of an internal id.
-pub fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<PlatformMerchant, Error> {
+pub fn by_id(tx: &mut Tx<'_>, id: TenantId) -> Result<PlatformMerchant, Error> {
     store::platform_merchant_by_id(tx, id)
 }

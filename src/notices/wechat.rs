@@ -65,7 +65,7 @@ fn amount(order: &Order, standing: &Standing) -> OrderAmount {
 pub(super) async fn render(app: &App, note: &Due) -> Result<Outgoing, Error> {
     let (master, about) = (app.master_key.clone(), note.clone());
     let read = move |tx: &mut Tx<'_>| {
-        let credential = credentials::in_force(tx, &master, about.credential_id.get())?;
+        let credential = credentials::in_force(tx, &master, about.credential_id)?;
         Ok((credential, plain(tx, &about)?))
     };
     let (credential, plain) = app.db.read(read).await?;
@@ -100,8 +100,8 @@ fn plain(tx: &mut Tx<'_>, note: &Due) -> Result<Vec<u8>, Error> {
     match note.about {
         About::OrderPaid(order) => {
             let order = orders::by_id(tx, order)?;
-            let merchant = merchants::by_id(tx, order.sub_merchant_id.get())?;
-            let tenant = tenants::by_id(tx, order.platform_merchant_id.get())?;
+            let merchant = merchants::by_id(tx, order.sub_merchant_id)?;
+            let tenant = tenants::by_id(tx, order.platform_merchant_id)?;
             let standing = orders::standing(tx, order)?;
             let view = order_view(&standing, &merchant, &tenant.sp_mchid, &tenant.sp_appid);
             serde_json::to_vec(&view).map_err(Error::internal)

@@ -20,7 +20,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, new: NewOrder<'_>, nonce: &Nonce) -> Resul
     };
     let at = new.created_at;
     let order = diesel::insert_into(pay_order::table).values(new).returning(pay_order::id);
-    let statement = AtOnce { order, at, credential: nonce.credential_id, nonce: &nonce.text };
+    let statement = AtOnce { order, at, credential: nonce.credential_id.get(), nonce: &nonce.text };
     Ok(OrderId::new(statement.get_result::<i64>(conn)?))
 }
 

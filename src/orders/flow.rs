@@ -95,7 +95,7 @@ pub async fn refresh(outside: &Outside<'_>, known: Standing) -> Result<Option<St
 
 /// Who is paid by an order, at the institution that carries it.
 async fn merchant_of(outside: &Outside<'_>, order: &Order) -> Result<SubMerchant, Error> {
-    let (id, institution) = (order.sub_merchant_id.get(), order.institution_id.get());
+    let (id, institution) = (order.sub_merchant_id, order.institution_id);
     outside.db.look(move |tx| merchants::enrolled(tx, id, institution)).await
 }
 

@@ -4,7 +4,7 @@ use super::flow::{Outside, Said, ask};
 use super::{Event, Order, Standing, at_once_store, record, standing, store};
 use crate::channels::{Answer, Payable, Placing};
 use crate::clock;
-use crate::db::columns::{CredentialId, InstitutionId, MerchantId, OrderId, TenantId};
+use crate::db::columns::{CredentialId, OrderId, TenantId};
 use crate::db::{Backend, Tx};
 use crate::error::{Code, Error};
 use crate::kernel::calendar::Instant;
@@ -160,8 +160,8 @@ fn row<'a>(request: &'a Request, order_no: &'a str, now: i64) -> store::NewOrder
         platform_merchant_id: request.platform_merchant_id,
         out_trade_no: &request.out_trade_no,
         content_sha256: request.content_sha256,
-        sub_merchant_id: MerchantId::new(request.merchant.id),
-        institution_id: InstitutionId::new(request.merchant.institution_id),
+        sub_merchant_id: request.merchant.id,
+        institution_id: request.merchant.institution_id,
         credential_id: request.credential_id,
         channel: request.channel,
         product: request.product.as_str(),
@@ -184,8 +184,8 @@ fn stored(id: OrderId, order_no: String, request: Request, now: i64) -> Order {
         platform_merchant_id: request.platform_merchant_id,
         out_trade_no: request.out_trade_no,
         content_sha256: request.content_sha256,
-        sub_merchant_id: MerchantId::new(request.merchant.id),
-        institution_id: InstitutionId::new(request.merchant.institution_id),
+        sub_merchant_id: request.merchant.id,
+        institution_id: request.merchant.institution_id,
         credential_id: request.credential_id,
         channel: request.channel,
         product: request.product,

@@ -7,7 +7,7 @@ use super::load::Loader;
 use super::order_store;
 use super::store::{self, KeptBill};
 use crate::channels::{Answer, Channel, ReadBill};
-use crate::db::columns::{BillId, InstitutionId};
+use crate::db::columns::BillId;
 use crate::db::{Tx, reserve_id};
 use crate::error::{Code, Error};
 use crate::exchange::{self, Desk, Direction, DocumentKind, ExchangedFile, NewFile};
@@ -96,7 +96,7 @@ pub fn load(
         true => unusable(day, "an order or its number stands twice"),
         false => error,
     };
-    let institution = InstitutionId::new(desk.institution.id);
+    let institution = desk.institution.id;
     exchange::lock_chain(tx, institution)?;
     let known = store::bills(tx, institution, day)?;
     let row = match known.iter().find(|row| row.sha256 == fetched.sha256) {
@@ -139,7 +139,7 @@ fn keep(
     fs::rename(&fetched.path, inbox.join(&name))?;
     exchange::sync_dir(&inbox)?;
     let new = NewFile {
-        institution_id: InstitutionId::new(institution.id),
+        institution_id: institution.id,
         direction: Direction::In,
         kind,
         name,
@@ -174,7 +174,7 @@ fn channel_rows(
     let broken = |fault: String| unusable(day, &fault);
     let merchant = |number: &str| bundle.merchant_by_inst_no(number).map(str::to_owned);
     let source = BufReader::with_capacity(1 << 17, File::open(&fetched.path)?);
-    let mut loader = Loader::open(tx, InstitutionId::new(desk.institution.id), day, bill_id, now)?;
+    let mut loader = Loader::open(tx, desk.institution.id, day, bill_id, now)?;
     let mut reader = fetched.channel.read_bill(source, &merchant).map_err(broken)?;
     take_all(tx, &mut loader, reader.as_mut(), broken)?;
     loader.close(tx)
@@ -209,7 +209,7 @@ fn signed_rows(
     let source = File::open(desk.folder.inbox().join(&file.name))?;
     let reader = BilReader::new(BufReader::with_capacity(1 << 17, source));
     let mut reader = reader.map_err(|fault| broken(fault.to_string()))?;
-    let mut loader = Loader::open(tx, InstitutionId::new(desk.institution.id), day, row.id, now)?;
+    let mut loader = Loader::open(tx, desk.institution.id, day, row.id, now)?;
     take_all(tx, &mut loader, &mut reader, broken)?;
     loader.close(tx)?;
     let seal = reader.finish().map_err(|fault| broken(fault.to_string()))?;

@@ -26,7 +26,7 @@ pub struct SettleReport {
 /// settlement is made anew under the next `seq`.
 pub async fn settle(db: &Db, clock: &Clock, desk: &Desk, day: BusinessDay) -> Result<SettleReport, Error> {
     let (here, at, now) = (desk.clone(), clock.instant(), clock.now());
-    let institution = InstitutionId::new(desk.institution.id);
+    let institution = desk.institution.id;
     let (file, made) = db
         .write(move |tx| {
             exchange::lock_chain(tx, institution)?;
@@ -43,7 +43,7 @@ pub async fn settle(db: &Db, clock: &Clock, desk: &Desk, day: BusinessDay) -> Re
 
 /// Publishes every file of the day whose `.ok` is missing, the same bytes: a crash left it recorded only.
 pub fn publish_again(tx: &mut Tx<'_>, desk: &Desk, day: BusinessDay) -> Result<(), Error> {
-    let institution = InstitutionId::new(desk.institution.id);
+    let institution = desk.institution.id;
     let settlements = exchange::of_day(tx, institution, KIND, day)?;
     for file in splits::recorded(tx, institution, day)?.into_iter().chain(settlements) {
         if exchange::is_published(&desk.folder.out(day), &file.name) {
@@ -67,7 +67,7 @@ fn make(
     at: Instant,
     now: i64,
 ) -> Result<ExchangedFile, Error> {
-    let (of, institution) = (&desk.institution, InstitutionId::new(desk.institution.id));
+    let (of, institution) = (&desk.institution, desk.institution.id);
     may_settle(tx, institution, day)?;
     let bundle = bundle_at(tx, institution, at)?;
     let made = exchange::of_day(tx, institution, KIND, day)?.len();

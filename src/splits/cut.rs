@@ -118,7 +118,7 @@ pub async fn cut(
     };
     cutting.tell(Progress::Bill);
     let fetched = reconciliation::fetch(channel, desk, day).await?;
-    let (at, institution) = (clock.instant(), InstitutionId::new(desk.institution.id));
+    let (at, institution) = (clock.instant(), desk.institution.id);
     let here = desk.clone();
     let (bill, bundle) = db
         .write(move |tx| {
@@ -201,7 +201,7 @@ fn made(db: &Db, desk: &Desk, plan: &Plan, now: i64, cutting: &Cutting) -> Resul
 /// Finishes a run that stopped between two files, with what was recorded with it. Its files come out of the records
 /// only when they are all there.
 fn resume(db: &Db, desk: &Desk, day: BusinessDay, now: i64, cutting: &Cutting) -> Result<usize, Error> {
-    let institution = InstitutionId::new(desk.institution.id);
+    let institution = desk.institution.id;
     let plan = db.read_blocking(|tx| {
         let cuts = store::cuts(tx, institution, day)?;
         let Some(last) = cuts.last().filter(|last| last.more) else { return Ok(None) };
@@ -230,14 +230,14 @@ pub fn recorded(
 }
 
 fn publish_again(tx: &mut Tx<'_>, desk: &Desk, day: BusinessDay) -> Result<(), Error> {
-    for file in recorded(tx, InstitutionId::new(desk.institution.id), day)? {
+    for file in recorded(tx, desk.institution.id, day)? {
         desk.publish(&file, |out| recompute(tx, &file, out))?;
     }
     Ok(())
 }
 
 fn bundle_at(tx: &mut Tx<'_>, desk: &Desk, at: Instant) -> Result<Bundle, Error> {
-    rules::bundle_at(tx, InstitutionId::new(desk.institution.id), at)?.ok_or_else(|| {
+    rules::bundle_at(tx, desk.institution.id, at)?.ok_or_else(|| {
         let detail = format!("{} has approved nothing yet", desk.institution.code);
         Error::refused(Code::NoBundle, detail)
     })

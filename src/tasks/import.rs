@@ -1,6 +1,5 @@
 //! Takes in what institutions put into their `in/` directories, once its `.ok` is there.
 use crate::app::App;
-use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{self, Folder};
 use crate::inbox;
@@ -24,7 +23,7 @@ pub async fn run_once(app: &App) -> Result<usize, Error> {
 
 async fn of_institution(app: &App, institution: Institution) -> Result<usize, Error> {
     let folder = Folder::new(&app.config.data_dir, &institution.code).inbox();
-    let id = InstitutionId::new(institution.id);
+    let id = institution.id;
     let mut names = inbox::names(&folder, |name| app.taken.has(id, name))?;
     let asked = names.clone();
     app.taken.add(id, app.db.read(move |tx| exchange::known(tx, id, &asked)).await?);

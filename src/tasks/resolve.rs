@@ -52,7 +52,7 @@ async fn run(app: &App, created_reach: i64) -> Result<usize, Error> {
 async fn resolve(app: &App, order: Order) -> bool {
     let order_no = order.order_no.clone();
     let outcome = async {
-        let channel = app.channel(order.institution_id.get()).await?;
+        let channel = app.channel(order.institution_id).await?;
         let outside = Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
         orders::resolve(&outside, order).await
     };

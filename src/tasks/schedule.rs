@@ -34,7 +34,7 @@ pub fn day_lease(institution: &str) -> String {
 }
 
 async fn of_institution(app: &App, institution: &Institution) -> Result<usize, Error> {
-    let id = InstitutionId::new(institution.id);
+    let id = institution.id;
     let days = due(app, institution).await.unwrap_or_else(|error| {
         tracing::error!(institution = institution.code, %error, "the days that are due are not known");
         Vec::new()
@@ -55,7 +55,7 @@ async fn of_institution(app: &App, institution: &Institution) -> Result<usize, E
 
 /// Logs what a day waits for, each time that this changes: as a warning when more than the institution's answer is missing.
 async fn tell_still(app: &App, institution: &Institution) -> Result<(), Error> {
-    let (id, now) = (InstitutionId::new(institution.id), app.clock.instant());
+    let (id, now) = (institution.id, app.clock.instant());
     let code = institution.code.as_str();
     let still = app.db.read(move |tx| settlement::stands_still(tx, id, now)).await?;
     if !app.waits.changes(id, still.as_ref()) {
@@ -80,7 +80,7 @@ async fn tell_still(app: &App, institution: &Institution) -> Result<(), Error> {
 /// The days whose bill is ready and that are not done, oldest first: none before the institution's first bundle, and
 /// none that has come to its end.
 async fn due(app: &App, institution: &Institution) -> Result<Vec<BusinessDay>, Error> {
-    let id = InstitutionId::new(institution.id);
+    let id = institution.id;
     let folder = Folder::new(&app.config.data_dir, &institution.code);
     let to = settlement::due_day(app.clock.instant());
     let back = (1..REACH).fold(to, |day, _| day.prev());
@@ -95,7 +95,7 @@ async fn due(app: &App, institution: &Institution) -> Result<Vec<BusinessDay>, E
 }
 
 async fn of_day(app: &App, institution: InstitutionId, day: BusinessDay) -> Result<usize, Error> {
-    let desk = app.desk(institution.get()).await?;
+    let desk = app.desk(institution).await?;
     let here = desk.clone();
     app.db.read(move |tx| settlement::publish_again(tx, &here, day)).await?;
     let (cut, settle) = app
@@ -107,7 +107,7 @@ async fn of_day(app: &App, institution: InstitutionId, day: BusinessDay) -> Resu
         .await?;
     let mut made = 0_usize;
     if cut != Cut::No {
-        let channel = app.channel(institution.get()).await?;
+        let channel = app.channel(institution).await?;
         if cut == Cut::Yes || differs(app, &channel, &desk, day).await? {
             let Some(files) = cut_day(app, &desk, &channel, day).await? else { return Ok(0) };
             made = files;
@@ -172,7 +172,7 @@ fn must_cut(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Re
 
 /// Whether the bundle in force or a bill of the day is another one than when the void file was cut.
 async fn differs(app: &App, channel: &Channel, desk: &Desk, day: BusinessDay) -> Result<bool, Error> {
-    let institution = InstitutionId::new(desk.institution.id);
+    let institution = desk.institution.id;
     let now = app.clock.now();
     let (bill, others) = app
         .db

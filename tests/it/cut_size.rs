@@ -124,7 +124,7 @@ fn channel_bill(orders: &[BillOrder]) -> Vec<u8> {
 struct Platform {
     app: App,
     institution: Institution,
-    id: i64,
+    id: InstitutionId,
     database: TestDatabase,
 }
 
@@ -155,8 +155,7 @@ impl Platform {
     }
 
     fn bundle(&self) -> Vec<u8> {
-        let read =
-            self.app.db.read_blocking(|tx| approvals::newest(tx, InstitutionId::new(self.id), i64::MAX));
+        let read = self.app.db.read_blocking(|tx| approvals::newest(tx, self.id, i64::MAX));
         read.unwrap().unwrap().body
     }
 
@@ -211,10 +210,7 @@ impl Platform {
     }
 
     fn spls(&self) -> Vec<ExchangedFile> {
-        self.app
-            .db
-            .read_blocking(|tx| exchange::of_day(tx, InstitutionId::new(self.id), DocumentKind::Spl, day()))
-            .unwrap()
+        self.app.db.read_blocking(|tx| exchange::of_day(tx, self.id, DocumentKind::Spl, day())).unwrap()
     }
 
     /// Every file of the day by name, `.sig` and `.ok` too; what is only staged has no place here.
@@ -224,7 +220,7 @@ impl Platform {
 
     /// How many files the institution's inbox shows.
     fn offered(&self) -> usize {
-        let scope = Scope::Institution(InstitutionId::new(self.id));
+        let scope = Scope::Institution(self.id);
         self.app.db.read_blocking(|tx| exchange::waiting(tx, &scope)).unwrap().len()
     }
 

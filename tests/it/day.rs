@@ -9,7 +9,7 @@ use std::process::Command;
 use mingfen::app::App;
 use mingfen::approvals;
 use mingfen::cli::demo::{close, scenery, verify_all};
-use mingfen::db::columns::{InstitutionId, TenantId};
+use mingfen::db::columns::InstitutionId;
 use mingfen::error::{Code, Error};
 use mingfen::exchange::{self, DocumentKind, ExchangedFile, Incoming};
 use mingfen::inbox::{self, Received};
@@ -34,14 +34,14 @@ use crate::support::shop::believe_files_of;
 
 async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {
     let app = &f.world.app;
-    let desk = app.desk(f.world.institution.get()).await?;
-    let channel = app.channel(f.world.institution.get()).await?;
+    let desk = app.desk(f.world.institution).await?;
+    let channel = app.channel(f.world.institution).await?;
     splits::cut(&app.db, &app.clock, &desk, &channel, day, &Cutting::default()).await
 }
 
 async fn settle(f: &FinishedDay, day: BusinessDay) -> Result<settlement::SettleReport, Error> {
     let app = &f.world.app;
-    let desk = app.desk(f.world.institution.get()).await?;
+    let desk = app.desk(f.world.institution).await?;
     settlement::settle(&app.db, &app.clock, &desk, day).await
 }
 
@@ -84,13 +84,13 @@ async fn every_order_of_the_day_stands_in_its_file_and_repeating_gives_the_same_
             let mut numbers = BTreeMap::new();
             for index in 0..40 {
                 let number = scenery::sale(&day.to_string(), index).out_trade_no;
-                let order = mingfen::orders::by_out_trade_no(tx, TenantId::new(tenant), &number)?.unwrap();
+                let order = mingfen::orders::by_out_trade_no(tx, tenant, &number)?.unwrap();
                 numbers.insert(order.order_no, index);
             }
             Ok((tenant, numbers))
         })
         .unwrap();
-    assert!(tenant > 0);
+    assert!(tenant.get() > 0);
     let told: BTreeSet<&str> = spl
         .lines()
         .filter(|line| line.starts_with("O|") || line.starts_with("X|"))
@@ -209,7 +209,7 @@ impl Hand {
     /// From now on the platform believes this key's files only.
     fn over(f: &FinishedDay) -> Self {
         let key = PrivateKey::generate().unwrap();
-        believe_files_of(&f.world.app, f.world.institution.get(), &key);
+        believe_files_of(&f.world.app, f.world.institution, &key);
         Self { key }
     }
 
@@ -255,7 +255,7 @@ impl Hand {
 
 fn receive(app: &App, institution: InstitutionId, incoming: &Incoming) -> Result<Received, Error> {
     app.db.write_blocking(|tx| {
-        let institution: Institution = institutions::by_id(tx, institution.get())?;
+        let institution: Institution = institutions::by_id(tx, institution)?;
         inbox::receive(tx, &institution, incoming, 1)
     })
 }

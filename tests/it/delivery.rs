@@ -216,8 +216,7 @@ async fn is_in_the_split_file(demo: &FinishedDay, finished: BusinessDay, inst_or
     let number = inst_order_no.to_owned();
     let find = world.app.db.read(move |tx| {
         let shop = mingfen::merchants::by_number(tx, "M1001")?.unwrap();
-        let order =
-            orders::by_inst_order_no(tx, mingfen::db::columns::MerchantId::new(shop.id), &number)?.unwrap();
+        let order = orders::by_inst_order_no(tx, shop.id, &number)?.unwrap();
         Ok(orders::standing(tx, order)?.payment.unwrap().business_date)
     });
     let day = find.await.unwrap();

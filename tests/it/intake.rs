@@ -1,7 +1,6 @@
 //! Notifications of the institution: what is stored, what is refused, and that nothing is stored twice.
 use mingfen::channels::{RawKind, RawMessage};
 use mingfen::db::DbError;
-use mingfen::db::columns::InstitutionId;
 use mingfen::error::Error;
 use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::channel::{ChannelName, Product};
@@ -135,7 +134,7 @@ async fn the_same_payment_again_is_answered_the_same_and_changes_nothing() {
 
 fn fact(shop: &Shop, order_no: &str, inst_order_no: &str, n: usize) -> PaymentFact {
     PaymentFact {
-        institution_id: InstitutionId::new(shop.institution_id),
+        institution_id: shop.institution_id,
         channel: ChannelName::Wechat,
         order_no: order_no.to_owned(),
         inst_order_no: inst_order_no.to_owned(),

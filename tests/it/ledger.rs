@@ -2,7 +2,6 @@
 use std::collections::BTreeMap;
 
 use mingfen::check;
-use mingfen::db::columns::InstitutionId;
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::CustodyState;
 use mingfen::ledger::{self, Account, Kind, NewEntry, Posting};
@@ -78,7 +77,7 @@ async fn a_finished_day_leaves_what_its_files_say() {
 #[actix_web::test]
 async fn what_comes_after_a_close_is_posted_to_the_next_day() {
     let shop = Shop::open().await;
-    let institution = InstitutionId::new(shop.institution_id);
+    let institution = shop.institution_id;
     let (first, second) = (shop.placed("ORDER-1").await, shop.placed("ORDER-2").await);
     assert_eq!(shop.notify(&shop.institution.pay(&first)).await.status, 204);
     let late = shop.institution.pay(&second);
@@ -116,7 +115,7 @@ async fn what_comes_after_a_close_is_posted_to_the_next_day() {
 async fn an_entry_that_does_not_balance_is_refused_and_leaves_nothing() {
     let shop = Shop::open().await;
     let entry = |amount| NewEntry {
-        institution: InstitutionId::new(shop.institution_id),
+        institution: shop.institution_id,
         of: shop.app.clock.today(),
         kind: Kind::Billed,
         evidence: "a bill".to_owned(),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
-use mingfen::db::columns::{InstitutionId, MerchantId, OrderId};
+use mingfen::db::columns::OrderId;
 use mingfen::exchange::Folder;
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::OrderState;
@@ -239,7 +239,7 @@ async fn crowded() -> Shop {
         ),
     ]
     .into_iter()
-    .chain(past(institution, series(FILES), pad))
+    .chain(past(institution.get(), series(FILES), pad))
     {
         raw.execute(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
     }
@@ -299,7 +299,7 @@ fn past(institution: i64, all: String, pad: fn(&str, i64) -> String) -> Vec<Stri
 
 async fn scope_of(shop: &Shop, merchant: &'static str) -> Scope {
     let found = shop.app.db.read(move |tx| merchants::by_number(tx, merchant)).await.unwrap();
-    Scope::Merchant(MerchantId::new(found.unwrap().id))
+    Scope::Merchant(found.unwrap().id)
 }
 
 #[actix_web::test]
@@ -338,12 +338,7 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     for (login, role, scope, pages) in [
         ("ops", Role::Admin, Scope::Platform, of_platform),
         ("busy", Role::Merchant, busy, of_merchant),
-        (
-            "inst",
-            Role::InstMaker,
-            Scope::Institution(InstitutionId::new(shop.institution_id)),
-            of_institution,
-        ),
+        ("inst", Role::InstMaker, Scope::Institution(shop.institution_id), of_institution),
     ] {
         shop.app.user(login, role, scope);
         let mut reader = Acting::at(&shop.base_url);
@@ -368,7 +363,7 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     let found = shop.app.db.read(move |tx| orders::unresolved(tx, &stuck)).await.unwrap();
     assert_eq!(found.iter().map(|order| order.id.get()).collect::<Vec<_>>(), [2]);
     mingfen::notices::deliver(&shop.app).await.unwrap();
-    let (institution, at) = (InstitutionId::new(shop.institution_id), shop.app.clock.instant());
+    let (institution, at) = (shop.institution_id, shop.app.clock.instant());
     let folder = Folder::new(&shop.app.config.data_dir, "SANDBOX");
     let gate = move |tx: &mut mingfen::db::Tx<'_>| {
         let day = settlement::due_day(at);

@@ -1,7 +1,8 @@
 //! Numbers of payments are an institution's and channel's own: two that give the same number do not meet.
 use diesel::prelude::*;
 use mingfen::channels::{RawKind, RawMessage};
-use mingfen::db::columns::{CredentialId, MerchantId, TenantId};
+use mingfen::db::columns::InstitutionId;
+use mingfen::db::columns::MerchantId;
 use mingfen::db::schema::pay_order;
 use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::channel::{ChannelName, Product};
@@ -45,7 +46,13 @@ async fn standing(shop: &Shop, order_no: &str) -> Standing {
 }
 
 /// An order of a merchant at an institution, stored and not sent.
-async fn stored(shop: &Shop, institution: i64, merchant: &str, number: &str, amount: i64) -> orders::Order {
+async fn stored(
+    shop: &Shop,
+    institution: InstitutionId,
+    merchant: &str,
+    number: &str,
+    amount: i64,
+) -> orders::Order {
     let (merchant, number, credential) = (merchant.to_owned(), number.to_owned(), shop.signer.clone());
     let (master, now) = (shop.app.master_key.clone(), shop.app.clock.now());
     let write = shop.app.db.write(move |tx| {
@@ -54,8 +61,8 @@ async fn stored(shop: &Shop, institution: i64, merchant: &str, number: &str, amo
         let mchid = &credential.mchid;
         let credential = merchants::credentials::find(tx, &master, mchid, &credential.serial)?.unwrap();
         let request = orders::Request {
-            platform_merchant_id: TenantId::new(merchant.platform_merchant_id),
-            credential_id: CredentialId::new(credential.id),
+            platform_merchant_id: merchant.platform_merchant_id,
+            credential_id: credential.id,
             merchant,
             order_prefix: "SB".to_owned(),
             out_trade_no: number,
@@ -102,12 +109,7 @@ async fn two_institutions_with_one_number_do_not_collide() {
     assert_eq!(standing(&shop, &third.order_no).await.payment, None);
 
     // The merchant asks by it: another merchant's payment of that number is not in the way.
-    let m1005 = shop
-        .app
-        .db
-        .read(|tx| Ok(MerchantId::new(merchants::by_number(tx, "M1005")?.unwrap().id)))
-        .await
-        .unwrap();
+    let m1005 = shop.app.db.read(|tx| Ok(merchants::by_number(tx, "M1005")?.unwrap().id)).await.unwrap();
     let m1001 = first.sub_merchant_id;
     let find = |id: MerchantId| shop.app.db.read(move |tx| orders::by_inst_order_no(tx, id, NUMBER));
     assert_eq!(find(m1005).await.unwrap(), None);

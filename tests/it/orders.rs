@@ -1,6 +1,6 @@
 //! Orders on screen: pages by key, filters, and that nobody sees another's.
 use mingfen::channels::{RawKind, RawMessage};
-use mingfen::db::columns::{CredentialId, InstitutionId, MerchantId, OrderId, TenantId};
+use mingfen::db::columns::{CredentialId, InstitutionId, OrderId};
 use mingfen::error::Error;
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::channel::{ChannelName, Product};
@@ -21,7 +21,7 @@ async fn order(shop: &Shop, merchant: &str, number: &str, at: &str) -> (String, 
     let stored = shop.app.db.write(move |tx| {
         let merchant = merchants::by_number(tx, &merchant)?.unwrap();
         let request = Request {
-            platform_merchant_id: TenantId::new(merchant.platform_merchant_id),
+            platform_merchant_id: merchant.platform_merchant_id,
             credential_id: CredentialId::new(1),
             merchant,
             order_prefix: "SB".to_owned(),
@@ -89,7 +89,7 @@ async fn filters_hold_together_and_days_are_shanghais() {
         .await
         .unwrap();
     let fact = PaymentFact {
-        institution_id: InstitutionId::new(shop.institution_id),
+        institution_id: shop.institution_id,
         channel: ChannelName::Wechat,
         order_no: paid.clone(),
         inst_order_no: "4200000001".to_owned(),
@@ -136,9 +136,9 @@ async fn nobody_sees_anothers_orders() {
     let (other, _) = order(&shop, "M2001", "OTHERS", "2026-03-01T00:00:00+08:00").await;
     let me = shop.app.db.read(|tx| Ok(merchants::by_number(tx, "M1001")?.unwrap().id)).await.unwrap();
     for (scope, visible) in [
-        (Scope::Merchant(MerchantId::new(me)), vec!["MINE-01"]),
-        (Scope::Institution(InstitutionId::new(shop.institution_id)), vec!["OTHERS", "MINE-01"]),
-        (Scope::Institution(InstitutionId::new(shop.institution_id + 1)), vec![]),
+        (Scope::Merchant(me), vec!["MINE-01"]),
+        (Scope::Institution(shop.institution_id), vec!["OTHERS", "MINE-01"]),
+        (Scope::Institution(InstitutionId::new(shop.institution_id.get() + 1)), vec![]),
         (Scope::Platform, vec!["OTHERS", "MINE-01"]),
     ] {
         let found = page(&shop, scope, Filter::default(), None).await;

@@ -1,4 +1,5 @@
 //! Users, sessions, credentials, keys.
+use mingfen::db::columns::CredentialId;
 use mingfen::db::columns::MerchantId;
 use mingfen::error::Error;
 use mingfen::institutions::PlatformKeys;
@@ -192,7 +193,7 @@ fn every_command_about_people_leaves_an_audit_row_without_secrets() {
     assert!(!stored.contains("argon2"), "{stored}");
 }
 
-fn credential(app: &TestApp, serial: &str) -> (i64, PrivateKey) {
+fn credential(app: &TestApp, serial: &str) -> (CredentialId, PrivateKey) {
     let key = PrivateKey::generate().unwrap();
     let pem = key.public_key().unwrap().to_pem().unwrap();
     let id = app.db.write_blocking(|tx| {

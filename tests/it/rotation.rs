@@ -1,6 +1,5 @@
 //! Keys are replaced while everything serves: what another process wrote counts at the next use.
 use mingfen::app::App;
-use mingfen::db::columns::InstitutionId;
 use mingfen::exchange::Incoming;
 use mingfen::institutions::{self, NewKey, NewOwnKey, OurPurpose, Purpose};
 use mingfen::kernel::channel::ChannelName;
@@ -34,7 +33,7 @@ fn enter(app: &App, shop: &Shop, serial: &str, key: &PrivateKey) {
         public_key_pem: &pem,
         overlap: HOUR,
     };
-    let (id, at, actor) = (InstitutionId::new(shop.institution_id), app.clock.now(), Actor::shell());
+    let (id, at, actor) = (shop.institution_id, app.clock.now(), Actor::shell());
     app.db.write_blocking(|tx| institutions::add_key(tx, at, &actor, id, &new)).unwrap();
 }
 
@@ -74,7 +73,7 @@ async fn a_revoked_answer_key_is_refused_at_the_next_message() {
     let (first, second) = (shop.placed("ORDER-1").await, shop.placed("ORDER-2").await);
     assert_eq!(shop.notify(&shop.institution.pay(&first)).await.status, 204);
     let other = elsewhere(&shop);
-    let (id, at, actor) = (InstitutionId::new(shop.institution_id), other.clock.now(), Actor::shell());
+    let (id, at, actor) = (shop.institution_id, other.clock.now(), Actor::shell());
     let key = (Purpose::Channel, shop.institution.serial.as_str());
     other.db.write_blocking(|tx| institutions::end_key(tx, at, &actor, id, key)).unwrap();
     assert_eq!(shop.notify(&shop.institution.pay(&second)).await.status, 401);
@@ -89,7 +88,7 @@ async fn our_key_at_the_channel_and_its_secret_are_replaced_while_serving() {
     let (apiv3_key, other) = (ApiV3Key::generate().unwrap(), elsewhere(&shop));
     let pem = other_key().to_pem().unwrap();
     let new = NewOwnKey { serial: "0D0D", private_key_pem: &pem, apiv3_key: apiv3_key.expose() };
-    let channel = (InstitutionId::new(shop.institution_id), ChannelName::Wechat);
+    let channel = (shop.institution_id, ChannelName::Wechat);
     let (at, actor) = (other.clock.now(), Actor::shell());
     let rotate = |tx: &mut mingfen::db::Tx<'_>| {
         institutions::rotate_channel(tx, &other.master_key, at, &actor, channel, (&new, HOUR))

@@ -33,7 +33,7 @@ impl<'a> Hand<'a> {
     /// From now on the platform believes this key's files only.
     pub fn over(f: &'a FinishedDay) -> Self {
         let key = PrivateKey::generate().unwrap();
-        believe_files_of(&f.world.app, f.world.institution.get(), &key);
+        believe_files_of(&f.world.app, f.world.institution, &key);
         Self::holding(f, key)
     }
 
@@ -77,7 +77,7 @@ impl<'a> Hand<'a> {
 
     pub fn receive(&self, incoming: &Incoming) -> Result<inbox::Received, Error> {
         self.app.db.write_blocking(|tx| {
-            let institution = institutions::by_id(tx, self.f.world.institution.get())?;
+            let institution = institutions::by_id(tx, self.f.world.institution)?;
             inbox::receive(tx, &institution, incoming, self.app.clock.now())
         })
     }
@@ -100,8 +100,8 @@ impl<'a> Hand<'a> {
     /// Cuts a day that is over; gives its last split file.
     pub async fn cut(&self, day: BusinessDay) -> ExchangedFile {
         self.f.world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
-        let desk = self.app.desk(self.f.world.institution.get()).await.unwrap();
-        let channel = self.app.channel(self.f.world.institution.get()).await.unwrap();
+        let desk = self.app.desk(self.f.world.institution).await.unwrap();
+        let channel = self.app.channel(self.f.world.institution).await.unwrap();
         let report =
             splits::cut(&self.app.db, &self.app.clock, &desk, &channel, day, &splits::Cutting::default())
                 .await
@@ -110,7 +110,7 @@ impl<'a> Hand<'a> {
     }
 
     pub async fn settle(&self, day: BusinessDay) -> Result<ExchangedFile, Error> {
-        let desk = self.app.desk(self.f.world.institution.get()).await?;
+        let desk = self.app.desk(self.f.world.institution).await?;
         Ok(settlement::settle(&self.app.db, &self.app.clock, &desk, day).await?.file)
     }
 

@@ -28,7 +28,8 @@ pub(in crate::bench) fn place(
     count: usize,
     merchants: usize,
 ) -> anyhow::Result<()> {
-    let (tenant, institution, credential) = (world.tenant, world.institution.id, world.credential);
+    let (tenant, institution, credential) =
+        (world.tenant.get(), world.institution.id.get(), world.credential.get());
     let now = world.app.clock.now();
     let place = |first: i64| {
         format!(

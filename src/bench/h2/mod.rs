@@ -18,7 +18,7 @@ use super::world::merchant;
 use super::{Anchor, Args, PerSecond, Report, World, median, peak_rss};
 use crate::clock;
 use crate::db::Backend;
-use crate::db::columns::{As, InstitutionId, MerchantId};
+use crate::db::columns::{As, MerchantId};
 use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, Folder};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::spl::SplReader;
@@ -160,9 +160,7 @@ fn round(
     let total = begun.elapsed().as_secs_f64();
     let peak = peak_rss()?;
     let (keys, recorded) = *marks.lock().unwrap_or_else(PoisonError::into_inner);
-    let files = db.read_blocking(|tx| {
-        exchange::of_day(tx, InstitutionId::new(institution.id), DocumentKind::Spl, day)
-    })?;
+    let files = db.read_blocking(|tx| exchange::of_day(tx, institution.id, DocumentKind::Spl, day))?;
     let lines = files.iter().map(|file| file.lines).sum::<i64>();
     breaks.extend(broken(world, &desk, &files, orders)?);
     let mut round = Round {
@@ -215,7 +213,7 @@ fn broken(world: &World, desk: &Desk, files: &[ExchangedFile], orders: u64) -> a
 /// Loads a bill of so many orders over the whole day, each with its own amount.
 fn load(world: &World, day: BusinessDay, orders: u64) -> anyhow::Result<KeptBill> {
     ensure!(orders <= 10_000_000_000, "more orders than numbers");
-    let institution = InstitutionId::new(world.institution.id);
+    let institution = world.institution.id;
     let start = clock::micros(day.start());
     Ok(world.app.db.write_blocking(|tx| {
         let bill = store::add_bill(tx, institution, day, orders, world.app.clock.now())?;

@@ -230,7 +230,8 @@ impl Of<'_> {
                 "INSERT INTO order_event (order_id, at, kind) SELECT {order}, {paid_at}, 'CREATED' FROM {from}"
             ),
             format!(
-                "INSERT INTO payment_key (inst_order_no, order_id, business_date) SELECT {inst_no}, {order}, {date} FROM {from}"
+                "INSERT INTO payment_key (inst_order_no, order_id, business_date, institution_id, channel) \
+                 SELECT {inst_no}, {order}, {date}, {institution}, 'wechat' FROM {from}"
             ),
             format!(
                 "INSERT INTO raw_message (business_date, sha256, institution_id, kind, received_at, headers, body) \

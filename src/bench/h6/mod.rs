@@ -17,7 +17,6 @@ use self::round::Round;
 use super::pages::{Asked, Filler, LOGINS, PASSWORD, Readers, Visit, dialect};
 use super::world::World;
 use super::{Anchor, Args, Latency, Report, median, peak_rss};
-use crate::db::columns::{InstitutionId, MerchantId};
 use crate::exchange;
 use crate::kernel::calendar::BusinessDay;
 use crate::people::{Actor, Role, Scope, password, users};
@@ -62,9 +61,12 @@ fn plan(world: &World, args: &Args) -> anyhow::Result<(Past, BusinessDay)> {
         days: i64::try_from(days)?,
         files: i64::try_from(files)?,
         orders: i64::try_from(orders.max(1))?,
-        institutions: [(world.institution.id, world.first_merchant()?), other],
-        tenant: world.tenant,
-        credential: world.credential,
+        institutions: [
+            (world.institution.id.get(), world.first_merchant()?.get()),
+            (other.0.get(), other.1.get()),
+        ],
+        tenant: world.tenant.get(),
+        credential: world.credential.get(),
         end,
     };
     Ok((past, end))
@@ -80,10 +82,8 @@ fn measure(world: &World, args: &Args) -> anyhow::Result<Report> {
     for login in LOGINS {
         let (role, scope) = match login {
             login if login == ops => (Role::Admin, Scope::Platform),
-            login if login == inst => {
-                (Role::InstMaker, Scope::Institution(InstitutionId::new(world.institution.id)))
-            }
-            _ => (Role::Merchant, Scope::Merchant(MerchantId::new(world.first_merchant()?))),
+            login if login == inst => (Role::InstMaker, Scope::Institution(world.institution.id)),
+            _ => (Role::Merchant, Scope::Merchant(world.first_merchant()?)),
         };
         let user = users::NewUser { login, name: login, role, scope, password_hash: &hash };
         world.app.db.write_blocking(|tx| users::add(tx, at, &Actor::shell(), &user))?;

@@ -5,7 +5,7 @@ use anyhow::{Context, ensure};
 
 use crate::bench::world::{World, merchant};
 use crate::clock;
-use crate::db::columns::{As, InstitutionId, MerchantId};
+use crate::db::columns::{As, MerchantId};
 use crate::exchange::{Desk, DocumentKind, ExchangedFile, Folder, Incoming};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::ret::{RetCode, RetEncoding, RetHeader, RetLine, RetStatus, RetWriter};
@@ -35,7 +35,7 @@ fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, f64)
 
 /// Does the work of a day with so many orders in so many files.
 pub async fn work(world: &World, day: BusinessDay, orders: i64, files: i64) -> anyhow::Result<Round> {
-    let (app, institution) = (&world.app, InstitutionId::new(world.institution.id));
+    let (app, institution) = (&world.app, world.institution.id);
     let desk = Desk {
         institution: world.institution.clone(),
         folder: Folder::new(&world.data, &world.institution.code),
@@ -108,7 +108,7 @@ fn answer(world: &World, file: &ExchangedFile, lines: Vec<(i32, Fen)>) -> anyhow
 
 /// Loads the bill of a day, as a cut does before it splits, and posts it.
 fn bill(world: &World, day: BusinessDay, orders: i64) -> anyhow::Result<KeptBill> {
-    let institution = InstitutionId::new(world.institution.id);
+    let institution = world.institution.id;
     let (start, now) = (clock::micros(day.start()), world.app.clock.now());
     let many = u64::try_from(orders)?;
     Ok(world.app.db.write_blocking(|tx| {

@@ -3,7 +3,6 @@ use super::papers::{Login, MerchantSecrets};
 use super::scenery::{self, INSTITUTION, PARTIES, PLATFORM, SHOPS, SP_APPID, SP_MCHID};
 use super::world::World;
 use crate::clock::micros;
-use crate::db::columns::{InstitutionId, MerchantId};
 use crate::error::Error;
 use crate::institutions::{self, Registration, ResultEncoding};
 use crate::kernel::calendar::Instant;
@@ -124,14 +123,9 @@ pub async fn logins(world: &World) -> anyhow::Result<Vec<Login>> {
     let people = [
         (Role::Admin, "平台运营·陈明", "admin", Scope::Platform),
         (Role::Checker, "平台复核·周敏", "checker", Scope::Platform),
-        (Role::Merchant, shop.name.as_str(), "merchant", Scope::Merchant(MerchantId::new(shop.id))),
-        (Role::InstMaker, "机构经办·吴帆", "maker", Scope::Institution(InstitutionId::new(institution))),
-        (
-            Role::InstChecker,
-            "机构复核·郑岚",
-            "inst-checker",
-            Scope::Institution(InstitutionId::new(institution)),
-        ),
+        (Role::Merchant, shop.name.as_str(), "merchant", Scope::Merchant(shop.id)),
+        (Role::InstMaker, "机构经办·吴帆", "maker", Scope::Institution(institution)),
+        (Role::InstChecker, "机构复核·郑岚", "inst-checker", Scope::Institution(institution)),
     ];
     let mut logins = Vec::new();
     for (role, name, login, scope) in people {

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::scenery::{SP_MCHID, Sale, sale};
 use super::world::World;
 use crate::clock::Clock;
-use crate::db::columns::TenantId;
 use crate::error::Error;
 use crate::exchange::{self, DocumentKind};
 use crate::kernel::calendar::{BusinessDay, Instant};
@@ -85,7 +84,7 @@ async fn missing_sales(
     let (start, text) = (day.start(), day.to_string());
     let length = until.get().saturating_sub(start.get()).min(DAY);
     let placed = |tx: &mut crate::db::Tx<'_>| {
-        let tenant = TenantId::new(tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id);
+        let tenant = tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id;
         let mut missing = Vec::new();
         for index in 0..wanted {
             let sale = sale(&text, index);
@@ -124,7 +123,7 @@ async fn sell(world: &World, sales: &[(Instant, Sale)]) -> anyhow::Result<()> {
 async fn is_paid(world: &World, sale: &Sale) -> anyhow::Result<()> {
     let number = sale.out_trade_no.clone();
     let state = world.app.db.read(move |tx| {
-        let tenant = TenantId::new(tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id);
+        let tenant = tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id;
         let order = orders::by_out_trade_no(tx, tenant, &number)?.ok_or(Error::NotFound)?;
         Ok(orders::standing(tx, order)?.state)
     });
@@ -138,8 +137,8 @@ async fn is_paid(world: &World, sale: &Sale) -> anyhow::Result<()> {
 pub async fn close(world: &World, day: BusinessDay) -> anyhow::Result<()> {
     let (app, institution) = (&world.app, world.institution);
     world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await?;
-    let desk = app.desk(institution.get()).await?;
-    let channel = app.channel(institution.get()).await?;
+    let desk = app.desk(institution).await?;
+    let channel = app.channel(institution).await?;
     splits::cut(&app.db, &app.clock, &desk, &channel, day, &splits::Cutting::default()).await?;
     let answered = world.exchange().await?;
     let missing = app.db.read(move |tx| settlement::gate(tx, institution, day)).await?;

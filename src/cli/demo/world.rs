@@ -130,7 +130,7 @@ impl World {
     /// The institution, which must be where it was at the first start.
     async fn check_address(&self) -> anyhow::Result<InstitutionId> {
         let read = |tx: &mut Tx<'_>| {
-            let id = InstitutionId::new(institutions::by_code(tx, INSTITUTION)?.id);
+            let id = institutions::by_code(tx, INSTITUTION)?.id;
             Ok((id, institutions::channel(tx, id, ChannelName::Wechat)?.base_url))
         };
         let (id, base_url) = self.app.db.read(read).await?;

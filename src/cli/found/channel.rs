@@ -7,7 +7,6 @@ use anyhow::Context;
 use super::{From, establish, needed, read, secret};
 use crate::cli::settings::{Settings, say};
 use crate::clock::Clock;
-use crate::db::columns::InstitutionId;
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::institutions::{self, ChannelProfile, NewOwnKey};
@@ -135,7 +134,7 @@ fn word(text: &str) -> anyhow::Result<ChannelName> {
 
 fn find(db: &Db, institution: &str, name: ChannelName) -> anyhow::Result<Option<ChannelProfile>> {
     let read = |tx: &mut Tx<'_>| {
-        let id = InstitutionId::new(institutions::by_code(tx, institution)?.id);
+        let id = institutions::by_code(tx, institution)?.id;
         institutions::channel(tx, id, name)
     };
     match db.read_blocking(read) {

@@ -8,7 +8,6 @@ use super::{From, establish, needed, pem, read};
 use crate::cli::settings::{Settings, say};
 use crate::clock::Clock;
 use crate::db::Tx;
-use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::institutions::{self, Purpose, ResultEncoding, counts};
 use crate::merchants::founding::{Founding, InstitutionPart, KeyPart};
@@ -156,7 +155,7 @@ fn end(args: &Key) -> anyhow::Result<()> {
         Purpose::parse(&purpose).with_context(|| format!("--purpose: there is no purpose `{purpose}`"))?;
     let (_, db) = args.settings.open()?;
     let found = db.read_blocking(|tx| institutions::by_code(tx, &code));
-    let id = InstitutionId::new(found.with_context(|| format!("there is no institution `{code}`"))?.id);
+    let id = found.with_context(|| format!("there is no institution `{code}`"))?.id;
     let (at, actor) = (Clock::system().now(), Actor::shell());
     db.write_blocking(|tx| institutions::end_key(tx, at, &actor, id, (purpose, &key_id)))?;
     say(format_args!("the {purpose} key {key_id} does not count any more"))
@@ -175,7 +174,7 @@ fn show(args: &Show) -> anyhow::Result<()> {
 
 fn lines(tx: &mut Tx<'_>, code: &str) -> Result<Vec<String>, Error> {
     let (it, at) = (institutions::by_code(tx, code)?, Clock::system().now());
-    let id = InstitutionId::new(it.id);
+    let id = it.id;
     let mut lines = vec![format!(
         "institution {} {} platform {} orders {}… results {}",
         it.code,

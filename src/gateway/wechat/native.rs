@@ -6,7 +6,6 @@ use super::fault::Fault;
 use super::owner;
 use super::signed::Signed;
 use crate::app::App;
-use crate::db::columns::{CredentialId, TenantId};
 use crate::kernel::calendar::Instant;
 use crate::kernel::channel::Product;
 use crate::kernel::declared::{Parties, Tags};
@@ -31,8 +30,8 @@ pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse,
     may_trade(&signed, &merchant, app.clock.instant())?;
     let channel = app.channel_of_version(merchant.institution_id, signed.channel).await?;
     let request = Request {
-        platform_merchant_id: TenantId::new(signed.credential.platform_merchant_id),
-        credential_id: CredentialId::new(signed.credential.id),
+        platform_merchant_id: signed.credential.platform_merchant_id,
+        credential_id: signed.credential.id,
         merchant,
         order_prefix: channel.institution().order_prefix.clone(),
         channel: channel.name(),

@@ -7,7 +7,6 @@ use super::owner;
 use super::signed::{Body, admit, whole};
 use crate::app::App;
 use crate::db::Tx;
-use crate::db::columns::{MerchantId, TenantId};
 use crate::error::Error;
 use crate::merchants::SubMerchant;
 use crate::notices::wechat::order_view;
@@ -21,7 +20,7 @@ pub async fn by_transaction_id(
     body: Body,
 ) -> Result<HttpResponse, Fault> {
     let find = move |tx: &mut Tx<'_>, merchant: &SubMerchant| {
-        let id = MerchantId::new(merchant.id);
+        let id = merchant.id;
         let order = if owner::is_number(&number) { orders::by_inst_order_no(tx, id, &number)? } else { None };
         order.map(|order| orders::standing(tx, order)).transpose()
     };
@@ -41,10 +40,10 @@ pub async fn by_out_trade_no(
 /// The merchant's order of this number.
 pub fn find(tx: &mut Tx<'_>, merchant: &SubMerchant, number: &str) -> Result<Option<Standing>, Error> {
     let found = match owner::is_number(number) {
-        true => orders::by_out_trade_no(tx, TenantId::new(merchant.platform_merchant_id), number)?,
+        true => orders::by_out_trade_no(tx, merchant.platform_merchant_id, number)?,
         false => None,
     };
-    let order = found.filter(|order| order.sub_merchant_id == MerchantId::new(merchant.id));
+    let order = found.filter(|order| order.sub_merchant_id == merchant.id);
     order.map(|order| orders::standing(tx, order)).transpose()
 }
 

@@ -12,7 +12,6 @@ use super::fault::Fault;
 use super::owner;
 use crate::app::App;
 use crate::db::Tx;
-use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::kernel::approvals::Bundle;
 use crate::kernel::channel::ChannelName;
@@ -114,7 +113,7 @@ async fn approved(app: &App, known: &Known) -> Result<Option<Arc<Bundle>>, Error
     if let Some(bundle) = rules::read_before(sha256) {
         return Ok(Some(bundle));
     }
-    let institution = InstitutionId::new(merchant.institution_id);
+    let institution = merchant.institution_id;
     app.db.read(move |tx| rules::shared_bundle(tx, institution, sha256)).await.map(Some)
 }
 

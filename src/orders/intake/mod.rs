@@ -45,7 +45,7 @@ impl PaymentFact {
     pub fn of(channel: &Channel, notice: Notice) -> Self {
         let Notice { statement, raw } = notice;
         Self {
-            institution_id: InstitutionId::new(channel.institution().id),
+            institution_id: channel.institution().id,
             channel: channel.name(),
             order_no: statement.order_no,
             inst_order_no: statement.inst_order_no,

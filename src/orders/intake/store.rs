@@ -113,10 +113,10 @@ pub(super) fn awaited(tx: &mut Tx<'_>, numbers: &[&str]) -> Result<HashMap<Strin
     let awaited = rows.into_iter().map(|(order, names, paid, closed)| {
         let (merchant, inst_merchant_no, name) = names;
         let merchant = SubMerchant {
-            id: order.sub_merchant_id.get(),
+            id: order.sub_merchant_id,
             merchant,
-            platform_merchant_id: order.platform_merchant_id.get(),
-            institution_id: order.institution_id.get(),
+            platform_merchant_id: order.platform_merchant_id,
+            institution_id: order.institution_id,
             inst_merchant_no,
             name,
         };

@@ -7,7 +7,6 @@ use actix_web::web::Data;
 use askama::Template;
 
 use crate::app::App;
-use crate::db::columns::InstitutionId;
 use crate::kernel::approvals::ApprovedRule;
 use crate::kernel::calendar::Instant;
 use crate::kernel::money::Fen;
@@ -73,7 +72,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         .read(move |tx| {
             let mut cards = Vec::new();
             for institution in institutions::all(tx)? {
-                let standing = rules::in_force(tx, InstitutionId::new(institution.id), now)?;
+                let standing = rules::in_force(tx, institution.id, now)?;
                 let receivers = standing.iter().flat_map(|approved| receivers(&approved.rule)).collect();
                 let names = merchants::receiver_names(tx, institution.id, &receivers)?;
                 for approved in &standing {

@@ -63,7 +63,7 @@ pub(in crate::web) async fn show(
     let told = asked.told.as_deref().and_then(Taken::parse).map_or("", |told| said(s.w, told));
     let before = asked.before.map(FileId::new);
     let found = app.db.read(move |tx| {
-        let institution = institutions::by_id(tx, id.get())?;
+        let institution = institutions::by_id(tx, id)?;
         let waiting = exchange::waiting(tx, &scope)?;
         let answered = exchange::answered(tx, &scope, before, PAGE)?;
         let older = last_of(&answered, PAGE, |(file, _)| format!("/institution?before={}", file.id));

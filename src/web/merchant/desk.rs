@@ -6,7 +6,7 @@ use askama::Template;
 use super::lines::{self, LineView};
 use super::store;
 use crate::app::App;
-use crate::db::columns::{FileId, InstitutionId};
+use crate::db::columns::FileId;
 use crate::kernel::money::Fen;
 use crate::people::rights::{Resource, Right};
 use crate::web::kit::fault::Fault;
@@ -39,9 +39,9 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
     let (scope, id) = visitor.merchant(Right::View, Resource::Desk)?;
     let (lang, today, s) = (visitor.lang, app.clock.today(), visitor.shell());
     let found = app.db.read(move |tx| {
-        let merchant = merchants::by_id(tx, id.get())?;
+        let merchant = merchants::by_id(tx, id)?;
         let institution = institutions::by_id(tx, merchant.institution_id)?;
-        let of = InstitutionId::new(institution.id);
+        let of = institution.id;
         let paid = orders::paid_on(tx, &scope, today)?;
         let receiver = format!("merchant:{}", merchant.merchant);
         let (lines, _) = lines::lines(tx, lang, of, &receiver, FileId::new(i64::MAX), SHORT_LIST)?;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::lines::{self, LineView};
 use crate::app::App;
-use crate::db::columns::{FileId, InstitutionId};
+use crate::db::columns::FileId;
 use crate::merchants;
 use crate::people::rights::{Resource, Right};
 use crate::web::kit::fault::Fault;
@@ -39,9 +39,9 @@ pub(in crate::web) async fn show(
     let (lines, next) = app
         .db
         .read(move |tx| {
-            let merchant = merchants::by_id(tx, id.get())?;
+            let merchant = merchants::by_id(tx, id)?;
             let receiver = format!("merchant:{}", merchant.merchant);
-            lines::lines(tx, lang, InstitutionId::new(merchant.institution_id), &receiver, before, PAGE)
+            lines::lines(tx, lang, merchant.institution_id, &receiver, before, PAGE)
         })
         .await?;
     let older = next.map(|before| format!("/merchant/settlements?before={before}"));

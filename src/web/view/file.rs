@@ -211,7 +211,7 @@ pub async fn download(app: &App, scope: Scope, name: String) -> Result<HttpRespo
     let whole = name.strip_suffix(".sig").unwrap_or(&name).to_owned();
     let found = app.db.read(move |tx| {
         let Some(file) = exchange::scoped(tx, &scope, &whole)? else { return Ok(None) };
-        Ok(Some((institutions::by_id(tx, file.institution_id.get())?, file)))
+        Ok(Some((institutions::by_id(tx, file.institution_id)?, file)))
     });
     let found = found.await?;
     let (institution, file) = found.ok_or(Fault::NotFound)?;

@@ -81,7 +81,7 @@ pub async fn show(
         .read(move |tx| {
             let detail = orders::detail(tx, &scope, &order_no)?;
             let shown = split::read(tx, lang, &detail)?;
-            let institution = crate::institutions::by_id(tx, detail.standing.order.institution_id.get())?;
+            let institution = crate::institutions::by_id(tx, detail.standing.order.institution_id)?;
             Ok((detail, shown, institution))
         })
         .await?;

@@ -189,7 +189,7 @@ fn of_file(
     let version = rules::by_digest(tx, file.institution_id, &picked.digest)?;
     let version = version.and_then(|stored| rule::parse(&stored.canonical).ok());
     let receivers: BTreeSet<&str> = lines.iter().map(|line| line.receiver).collect();
-    let names = merchants::receiver_names(tx, detail.standing.order.institution_id.get(), &receivers)?;
+    let names = merchants::receiver_names(tx, detail.standing.order.institution_id, &receivers)?;
     let n = entry.order.n;
     shown.fee_note = lang.words().order.fee_of_bill.to_owned();
     let drawn = Drawn {
@@ -242,7 +242,7 @@ fn preview(
     };
     let receivers: Vec<String> = split.lines.iter().map(|line| line.receiver.to_string()).collect();
     let receivers = receivers.iter().map(String::as_str).collect();
-    let names = merchants::receiver_names(tx, order.institution_id.get(), &receivers)?;
+    let names = merchants::receiver_names(tx, order.institution_id, &receivers)?;
     let drawn = Drawn {
         tag: Tag::new(Mood::Waits, lang.words().order.split_preview),
         words: in_words(lang, rule, &facts),

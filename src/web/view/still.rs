@@ -1,7 +1,6 @@
 //! A day that stands still: what it waits for, line by line, and who can do something about it.
 use super::file::waiting_line;
 use crate::db::Tx;
-use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::institutions;
 use crate::kernel::calendar::Instant;
@@ -45,12 +44,12 @@ pub struct StillView {
 pub fn days(tx: &mut Tx<'_>, lang: Lang, scope: &Scope, now: Instant) -> Result<Vec<StillView>, Error> {
     let of = match scope {
         Scope::Platform => institutions::all(tx)?,
-        Scope::Institution(id) => vec![institutions::by_id(tx, id.get())?],
+        Scope::Institution(id) => vec![institutions::by_id(tx, *id)?],
         Scope::Merchant(_) => Vec::new(),
     };
     let mut days = Vec::new();
     for institution in of {
-        if let Some(still) = settlement::stands_still(tx, InstitutionId::new(institution.id), now)? {
+        if let Some(still) = settlement::stands_still(tx, institution.id, now)? {
             let waits = still.missing.iter().take(MOST).map(|missing| wait(lang, missing)).collect();
             let more = Count(i64::try_from(still.missing.len().saturating_sub(MOST)).unwrap_or(i64::MAX));
             let more = if more.0 == 0 { String::new() } else { Waits::More(more).say(lang) };

@@ -1,5 +1,6 @@
 //! An approvals bundle as an institution would sign it, with one rule.
 use mingfen::app::App;
+use mingfen::db::columns::InstitutionId;
 use mingfen::exchange::{Folder, Incoming};
 use mingfen::inbox::{self, Received};
 use mingfen::institutions;
@@ -23,7 +24,12 @@ fn market_standard() -> Value {
 }
 
 /// Imports a bundle that lets these merchants (our number, the institution's) trade, the last of them no longer.
-pub fn approve(app: &App, institution: &Institution, institution_id: i64, merchants: &[(&str, &str)]) {
+pub fn approve(
+    app: &App,
+    institution: &Institution,
+    institution_id: InstitutionId,
+    merchants: &[(&str, &str)],
+) {
     let last = merchants.len() - 1;
     let ends = merchants.iter().enumerate().map(|(n, (merchant, number))| {
         let end = if n == last { json!("2026-01-02T00:00:00+08:00") } else { Value::Null };
@@ -37,7 +43,7 @@ pub fn approve(app: &App, institution: &Institution, institution_id: i64, mercha
 pub fn issue(
     app: &App,
     institution: &Institution,
-    institution_id: i64,
+    institution_id: InstitutionId,
     (name, issued_at): (&str, &str),
     merchants: &[(&str, &str, Value)],
 ) {

@@ -7,7 +7,6 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use mingfen::app::App;
 use mingfen::check;
-use mingfen::db::columns::{CredentialId, TenantId};
 use mingfen::kernel::channel::{ChannelName, Product};
 use mingfen::kernel::declared::{Parties, Tags};
 use mingfen::kernel::digest::Digest;
@@ -47,8 +46,8 @@ impl Load {
             let mut numbers = Vec::new();
             for n in 0..orders {
                 let request = orders::Request {
-                    platform_merchant_id: TenantId::new(merchant.platform_merchant_id),
-                    credential_id: CredentialId::new(credential.id),
+                    platform_merchant_id: merchant.platform_merchant_id,
+                    credential_id: credential.id,
                     merchant: merchant.clone(),
                     order_prefix: "SB".to_owned(),
                     channel: ChannelName::Wechat,

@@ -9,7 +9,7 @@ use actix_web::web::Data;
 use mingfen::app::App;
 use mingfen::channels::http::{Guarded, Limits};
 use mingfen::config::Config;
-use mingfen::db::columns::{CredentialId, InstitutionId, TenantId};
+use mingfen::db::columns::{InstitutionId, TenantId};
 use mingfen::institutions::{self, NewKey, Purpose};
 use mingfen::kernel::channel::{ChannelName, Product};
 use mingfen::kernel::declared::{Parties, Tags};
@@ -43,8 +43,8 @@ const CHANNEL_SP_MCHID: &str = "1800000001";
 pub struct Shop {
     pub app: TestApp,
     pub institution: Institution,
-    pub institution_id: i64,
-    pub tenant_id: i64,
+    pub institution_id: InstitutionId,
+    pub tenant_id: TenantId,
     pub signer: Signer,
     pub apiv3_key: ApiV3Key,
     /// Approved by the institution.
@@ -166,7 +166,7 @@ fn serve(app: &App, listener: std::net::TcpListener) -> ServerHandle {
 }
 
 /// Makes a platform merchant.
-pub fn tenant(app: &App, number: &str) -> i64 {
+pub fn tenant(app: &App, number: &str) -> TenantId {
     establish(app, Founding { tenant: vec![tenant_part(number)], ..Founding::default() });
     app.db.read_blocking(|tx| tenants::by_number(tx, number)).unwrap().unwrap().id
 }
@@ -180,7 +180,13 @@ fn tenant_part(number: &str) -> TenantPart {
 }
 
 /// Makes a sub-merchant.
-pub fn sub_merchant(app: &App, institution_id: i64, merchant: &str, tenant: i64, number: &str) {
+pub fn sub_merchant(
+    app: &App,
+    institution_id: InstitutionId,
+    merchant: &str,
+    tenant: TenantId,
+    number: &str,
+) {
     let names = app.db.read_blocking(|tx| {
         Ok((institutions::by_id(tx, institution_id)?.code, tenants::by_id(tx, tenant)?.sp_mchid))
     });
@@ -203,7 +209,13 @@ pub fn establish(app: &App, founding: Founding) -> Founded {
 }
 
 /// What the tenant's systems sign with from now on.
-pub fn credential(app: &App, tenant: i64, signer: &Signer, apiv3_key: &ApiV3Key, answer_mode: AnswerMode) {
+pub fn credential(
+    app: &App,
+    tenant: TenantId,
+    signer: &Signer,
+    apiv3_key: &ApiV3Key,
+    answer_mode: AnswerMode,
+) {
     let pem = signer.key.public_key().unwrap().to_pem().unwrap();
     let new = NewCredential {
         platform_merchant_id: tenant,
@@ -217,12 +229,12 @@ pub fn credential(app: &App, tenant: i64, signer: &Signer, apiv3_key: &ApiV3Key,
 }
 
 /// Makes the institution known to a platform.
-pub fn set_up_institution(app: &App, institution: &Institution) -> i64 {
+pub fn set_up_institution(app: &App, institution: &Institution) -> InstitutionId {
     set_up(app, "SANDBOX", institution)
 }
 
 /// Makes an institution known to a platform under a code.
-pub fn set_up(app: &App, code: &str, institution: &Institution) -> i64 {
+pub fn set_up(app: &App, code: &str, institution: &Institution) -> InstitutionId {
     let public = institution.key.public_key().unwrap().to_pem().unwrap();
     let founding = Founding {
         institution: Some(InstitutionPart {
@@ -250,9 +262,9 @@ pub fn set_up(app: &App, code: &str, institution: &Institution) -> i64 {
 }
 
 /// From now on the platform believes this key's files only.
-pub fn believe_files_of(app: &App, institution: i64, key: &PrivateKey) {
+pub fn believe_files_of(app: &App, institution: InstitutionId, key: &PrivateKey) {
     let pem = key.public_key().unwrap().to_pem().unwrap();
-    let (id, at, actor) = (InstitutionId::new(institution), app.clock.now(), Actor::shell());
+    let (id, at, actor) = (institution, app.clock.now(), Actor::shell());
     let entered = app.db.write_blocking(|tx| {
         for purpose in [Purpose::Approvals, Purpose::Files] {
             let new = NewKey { purpose, channel: None, key_id: None, public_key_pem: &pem, overlap: 0 };
@@ -378,11 +390,7 @@ impl Shop {
     /// Our number of the merchant's order.
     pub async fn order_no(&self, number: &str) -> String {
         let (tenant, number) = (self.tenant_id, number.to_owned());
-        let order = self
-            .app
-            .db
-            .read(move |tx| mingfen::orders::by_out_trade_no(tx, TenantId::new(tenant), &number))
-            .await;
+        let order = self.app.db.read(move |tx| mingfen::orders::by_out_trade_no(tx, tenant, &number)).await;
         order.unwrap().unwrap().order_no
     }
 
@@ -390,7 +398,7 @@ impl Shop {
     pub async fn state(&self, number: &str) -> &'static str {
         let (tenant, number) = (self.tenant_id, number.to_owned());
         let state = self.app.db.read(move |tx| {
-            let order = mingfen::orders::by_out_trade_no(tx, TenantId::new(tenant), &number)?.unwrap();
+            let order = mingfen::orders::by_out_trade_no(tx, tenant, &number)?.unwrap();
             Ok(mingfen::orders::standing(tx, order)?.state)
         });
         state.await.unwrap().as_str()
@@ -454,8 +462,8 @@ impl Shop {
             let merchant = merchants::by_number(tx, &sub_mchid)?.unwrap();
             let credential = credentials::find(tx, &master, &credential.mchid, &credential.serial)?.unwrap();
             let request = orders::Request {
-                platform_merchant_id: TenantId::new(merchant.platform_merchant_id),
-                credential_id: CredentialId::new(credential.id),
+                platform_merchant_id: merchant.platform_merchant_id,
+                credential_id: credential.id,
                 merchant,
                 order_prefix: "SB".to_owned(),
                 channel: ChannelName::Wechat,
