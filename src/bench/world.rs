@@ -100,7 +100,7 @@ impl World {
         let (app, actor) = (&self.app, Actor::shell());
         let founding = document(&Side::SECOND, NOBODY, &self.key, &self.apiv3_key, many)?;
         let made = app.db.write_blocking(|tx| {
-            founding.establish(tx, &app.master_key, app.clock.instant(), &actor)?;
+            founding.establish(tx, &app.master_key, app.clock.now(), &actor)?;
             let first = merchants::by_number(tx, &(Side::SECOND.merchant)(0))?;
             Ok((institutions::by_code(tx, Side::SECOND.code)?.id, first))
         });
@@ -159,7 +159,7 @@ fn found(
     let (master, actor) = (&app.master_key, Actor::shell());
     let founding = document(&Side::FIRST, channel, key, apiv3_key, merchants)?;
     let made = app.db.write_blocking(|tx| {
-        founding.establish(tx, master, app.clock.instant(), &actor)?;
+        founding.establish(tx, master, app.clock.now(), &actor)?;
         let tenant = tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id;
         let credential = NewCredential {
             platform_merchant_id: tenant,

@@ -26,7 +26,12 @@ pub(super) fn pending(conn: &mut Conn) -> Result<Vec<String>, OpenError> {
         Conn::Sqlite(_) => names::<Sqlite>(SQLITE),
         Conn::Pg(_) => names::<Pg>(POSTGRES),
     }?;
-    let applied = applied(conn).map_err(failed)?;
+    let Some(applied) = applied(conn).map_err(failed)? else {
+        if is_in_use(conn).map_err(failed)? {
+            return Err(OpenError::Foreign);
+        }
+        return Ok(known.into_iter().map(|(_, name)| name).collect());
+    };
     if applied.iter().any(|version| !known.iter().any(|(known, _)| known == version)) {
         return Err(OpenError::Newer);
     }
@@ -40,7 +45,8 @@ fn names<B: DieselBackend>(all: EmbeddedMigrations) -> Result<Vec<(String, Strin
     Ok(all.iter().map(|m| (m.name().version().to_string(), m.name().to_string())).collect())
 }
 
-fn applied(conn: &mut Conn) -> diesel::QueryResult<HashSet<String>> {
+/// Versions that were applied; none where nothing ever was.
+fn applied(conn: &mut Conn) -> diesel::QueryResult<Option<HashSet<String>>> {
     let there = match conn {
         Conn::Sqlite(_) => "SELECT name AS v FROM sqlite_master WHERE name = '__diesel_schema_migrations'",
         Conn::Pg(_) => {
@@ -48,10 +54,22 @@ fn applied(conn: &mut Conn) -> diesel::QueryResult<HashSet<String>> {
         }
     };
     if sql_query(there).load::<Version>(conn)?.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(None);
     }
     let versions = sql_query("SELECT version AS v FROM __diesel_schema_migrations").load::<Version>(conn)?;
-    Ok(versions.into_iter().map(|version| version.v).collect())
+    Ok(Some(versions.into_iter().map(|version| version.v).collect()))
+}
+
+/// Whether there are tables of anybody's.
+fn is_in_use(conn: &mut Conn) -> diesel::QueryResult<bool> {
+    let tables = match conn {
+        Conn::Sqlite(_) => "SELECT name AS v FROM sqlite_master WHERE type = 'table' LIMIT 1",
+        Conn::Pg(_) => {
+            "SELECT relname::text AS v FROM pg_class WHERE relnamespace = current_schema()::regnamespace \
+             AND relkind IN ('r', 'p') LIMIT 1"
+        }
+    };
+    Ok(!sql_query(tables).load::<Version>(conn)?.is_empty())
 }
 
 /// Applies what is pending, each migration in its own transaction.

@@ -32,6 +32,9 @@ pub enum OpenError {
     /// The schema is newer than this program.
     #[error("the database was upgraded by a newer mingfen: use that one")]
     Newer,
+    /// The database is somebody else's.
+    #[error("the database holds tables that are not ours: name an empty one in database_url")]
+    Foreign,
     /// A role that cannot be let in.
     #[error("{0}")]
     Role(String),

@@ -96,7 +96,7 @@ table! {
         serial -> Text,
         private_key_wrapped -> Binary,
         apiv3_key_wrapped -> Binary,
-        valid_from -> BigInt,
+        valid_from -> Nullable<BigInt>,
         valid_to -> Nullable<BigInt>,
     }
 }

@@ -43,6 +43,7 @@ pub(super) struct Wrapped {
     pub serial: String,
     pub private_key: Vec<u8>,
     pub apiv3_key: Vec<u8>,
+    pub valid_from: Option<i64>,
     pub valid_to: Option<i64>,
 }
 
@@ -65,14 +66,14 @@ pub(super) fn add(
     Ok(ChannelId::new(insert_returning_id!(tx, channel, values)?))
 }
 
-pub(super) fn add_key(tx: &mut Tx<'_>, at: i64, of: ChannelId, key: &Wrapped) -> Result<(), Error> {
+pub(super) fn add_key(tx: &mut Tx<'_>, of: ChannelId, key: &Wrapped) -> Result<(), Error> {
     diesel::insert_into(channel_key::table)
         .values((
             channel_key::channel_id.eq(of),
             channel_key::serial.eq(&key.serial),
             channel_key::private_key_wrapped.eq(&key.private_key),
             channel_key::apiv3_key_wrapped.eq(&key.apiv3_key),
-            channel_key::valid_from.eq(at),
+            channel_key::valid_from.eq(key.valid_from),
             channel_key::valid_to.eq(key.valid_to),
         ))
         .execute(tx.conn())?;
@@ -85,6 +86,14 @@ pub(super) fn end_keys(tx: &mut Tx<'_>, of: ChannelId, end: i64) -> Result<(), E
     diesel::update(channel_key::table.filter(channel_key::channel_id.eq(of)).filter(longer))
         .set(channel_key::valid_to.eq(end))
         .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Lets a key sign from `at` on, without end.
+pub(super) fn use_key(tx: &mut Tx<'_>, of: ChannelId, serial: &str, at: i64) -> Result<(), Error> {
+    let row = channel_key::table.filter(channel_key::channel_id.eq(of).and(channel_key::serial.eq(serial)));
+    let set = (channel_key::valid_from.eq(at), channel_key::valid_to.eq(None::<i64>));
+    diesel::update(row).set(set).execute(tx.conn())?;
     Ok(())
 }
 
@@ -131,6 +140,7 @@ pub(super) fn keys(tx: &mut Tx<'_>, of: ChannelId) -> Result<Vec<Wrapped>, Error
             channel_key::serial,
             channel_key::private_key_wrapped,
             channel_key::apiv3_key_wrapped,
+            channel_key::valid_from,
             channel_key::valid_to,
         ))
         .load(tx.conn())?)

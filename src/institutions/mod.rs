@@ -1,6 +1,7 @@
 //! Licensed institutions: their profiles, their channels, and the keys of both sides, each for one purpose and with
 //! versions (`doors.md` §0). A key may be replaced while everything serves: who holds one looks at its version first.
 mod channel;
+mod channel_key;
 mod channel_store;
 mod key_store;
 mod keys;
@@ -8,9 +9,9 @@ mod platform;
 mod registration;
 mod store;
 
-pub use channel::{
-    ChannelProfile, EvidenceKeys, Keys, Language, NewChannel, NewOwnKey, OwnKey, add_channel, channel,
-    channels, evidence_keys, open_channel, rotate_channel, version,
+pub use channel::{ChannelProfile, Language, NewChannel, add_channel, channel, channels, version};
+pub use channel_key::{
+    EvidenceKeys, Keys, NewOwnKey, OwnKey, evidence_keys, open_channel, prepare_key, use_key,
 };
 pub use keys::{InstitutionKey, NewKey, Purpose, add_key, end_key, keys, public_keys};
 pub use platform::{OurPurpose, PlatformKey, PlatformKeys, file_keys, rotate};
@@ -158,6 +159,14 @@ pub fn all(tx: &mut Tx<'_>) -> Result<Vec<Institution>, Error> {
 /// Whether what ends then still counts.
 pub(crate) fn counts(valid_to: Option<i64>, at: i64) -> bool {
     valid_to.is_none_or(|end| end > at)
+}
+
+/// When a new key begins to sign: a wish longer than an overlap may be is refused.
+fn lead_end(at: i64, lead: i64) -> Result<i64, Error> {
+    if !(0..=MAX_OVERLAP).contains(&lead) {
+        return Err(invalid("lead: 0 to 90 days"));
+    }
+    Ok(at.saturating_add(lead))
 }
 
 /// When the key before a new one ends: a wish longer than allowed is refused.

@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use super::key_store::{self as store, OurRow};
-use super::{counts, overlap_end};
+use super::{counts, lead_end, overlap_end};
 use crate::clock::micros;
 use crate::db::Tx;
 use crate::error::Error;
@@ -10,6 +10,7 @@ use crate::kernel::calendar::Instant;
 use crate::people::{Actor, audit};
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{CryptoError, MasterKey, PrivateKey, PublicKey};
+use crate::protocol::wechat::sign::{PUB_KEY_ID, same_serial};
 
 mingfen_kernel::text_enum! {
     /// What a key of the platform is for. Others have no user yet: `api`, `ssh-host`, `alipay`.
@@ -52,8 +53,9 @@ pub struct PlatformKeys {
     pub wechat: PlatformKey,
     /// Signs files.
     pub files: PlatformKey,
-    /// Everything that our answers may be verified with now, the newest first: `wechat` and what it took the place of.
-    pub certificates: Vec<Certificate>,
+    /// Whatever our answers may be verified with, the newest first: what will sign soon, `wechat`, and what it took the
+    /// place of.
+    pub known: Vec<PlatformKey>,
     newest: Option<i64>,
     until: Option<i64>,
 }
@@ -65,7 +67,7 @@ impl PlatformKeys {
     pub fn ensure(tx: &mut Tx<'_>, master: &MasterKey, now: Instant) -> Result<Self, Error> {
         for purpose in OurPurpose::ALL.iter().copied() {
             if current(tx, purpose, micros(now))?.is_empty() {
-                make(tx, master, now, purpose)?;
+                make(tx, master, (now, micros(now)), purpose)?;
             }
         }
         Self::read(tx, master, micros(now))
@@ -75,16 +77,25 @@ impl PlatformKeys {
     pub fn read(tx: &mut Tx<'_>, master: &MasterKey, at: i64) -> Result<Self, Error> {
         let number = store::newest_key(tx)?;
         let (wechat, files) = (current(tx, OurPurpose::Wechat, at)?, current(tx, OurPurpose::Files, at)?);
-        let until = wechat.iter().chain(&files).filter_map(|row| row.valid_to).min();
-        let certificates = wechat.iter().map(|row| Certificate::from_pem(&row.certificate_pem));
-        let certificates = certificates.collect::<Result<_, _>>().map_err(Error::internal)?;
+        let moments = |row: &OurRow| [row.valid_to, Some(row.valid_from).filter(|from| *from > at)];
+        let until = wechat.iter().chain(&files).flat_map(moments).flatten().min();
+        let opened_here = |row: &OurRow| opened(row, master, OurPurpose::Wechat).map_err(Error::internal);
         Ok(PlatformKeys {
-            wechat: newest(wechat, master, OurPurpose::Wechat)?,
-            files: newest(files, master, OurPurpose::Files)?,
-            certificates,
+            wechat: signing(&wechat, master, OurPurpose::Wechat, at)?,
+            files: signing(&files, master, OurPurpose::Files, at)?,
+            known: wechat.iter().map(opened_here).collect::<Result<_, _>>()?,
             newest: number,
             until,
         })
+    }
+
+    /// The key that a caller names, by its serial or its public key's id, and whether by the latter; it answers with none
+    /// but these.
+    pub fn named(&self, name: &str) -> Option<(&PlatformKey, bool)> {
+        let by_id = name.starts_with(PUB_KEY_ID);
+        let is_it =
+            |key: &&PlatformKey| same_serial(name, if by_id { &key.public_key_id } else { &key.serial });
+        self.known.iter().find(is_it).map(|key| (key, by_id))
     }
 
     /// Whether these are still the keys in use: asked before each use, because another process may replace one.
@@ -98,21 +109,23 @@ impl PlatformKeys {
     }
 }
 
-/// Makes a new key for a purpose, which signs from now on. The one before it verifies for `overlap` microseconds more.
+/// Makes a new key for a purpose, which is published now and signs after `lead` microseconds, so that who verifies it has
+/// time to fetch it. The one before it verifies for `overlap` microseconds more than it signs.
 pub fn rotate(
     tx: &mut Tx<'_>,
     master: &MasterKey,
     now: Instant,
     actor: &Actor,
     purpose: OurPurpose,
-    overlap: i64,
+    (lead, overlap): (i64, i64),
 ) -> Result<String, Error> {
     let at = micros(now);
-    let end = overlap_end(at, overlap)?;
+    let from = lead_end(at, lead)?;
+    let end = overlap_end(from, overlap)?;
     store::end_ours(tx, purpose, end)?;
-    let serial = make(tx, master, now, purpose)?;
+    let serial = make(tx, master, (now, from), purpose)?;
     let object = format!("platform_key:{purpose}/{serial}");
-    let after = Some(json!({"old_until": end}));
+    let after = Some(json!({"from": from, "old_until": end}));
     let entry = audit::Entry { action: "platform_key.rotate", object: &object, before: None, after };
     audit::record(tx, at, actor, entry)?;
     Ok(serial)
@@ -124,7 +137,7 @@ pub fn file_keys(tx: &mut Tx<'_>) -> Result<Vec<PublicKey>, Error> {
     rows.iter().map(|row| PublicKey::from_pem(&row.public_key_pem).map_err(Error::internal)).collect()
 }
 
-/// The public half, PEM, of the key that signs for a purpose.
+/// The public half, PEM, of the newest key for a purpose: it signs, or will soon.
 pub(super) fn public_key(tx: &mut Tx<'_>, purpose: OurPurpose, at: i64) -> Result<String, Error> {
     let none = || Error::Internal(format!("the platform has no {purpose} key that counts: serve makes it"));
     Ok(current(tx, purpose, at)?.into_iter().next().ok_or_else(none)?.public_key_pem)
@@ -137,22 +150,33 @@ fn current(tx: &mut Tx<'_>, purpose: OurPurpose, at: i64) -> Result<Vec<OurRow>,
     Ok(rows)
 }
 
-fn newest(rows: Vec<OurRow>, master: &MasterKey, purpose: OurPurpose) -> Result<PlatformKey, Error> {
+/// Of these, the newest that signs already; where a clock was put back, the oldest.
+fn signing(rows: &[OurRow], master: &MasterKey, purpose: OurPurpose, at: i64) -> Result<PlatformKey, Error> {
     let failed = |e: CryptoError| Error::Internal(format!("the platform's {purpose} key: {e}"));
-    let row = rows.into_iter().next();
+    let row = rows.iter().find(|row| row.valid_from <= at).or(rows.last());
     let row = row.ok_or_else(|| Error::Internal(format!("the platform has no {purpose} key that counts")))?;
     opened(row, master, purpose).map_err(failed)
 }
 
-fn make(tx: &mut Tx<'_>, master: &MasterKey, now: Instant, purpose: OurPurpose) -> Result<String, Error> {
+fn make(
+    tx: &mut Tx<'_>,
+    master: &MasterKey,
+    (now, from): (Instant, i64),
+    purpose: OurPurpose,
+) -> Result<String, Error> {
     let before = store::ours(tx, purpose)?.first().map_or(0, |row| row.version);
     let failed = |e: CryptoError| Error::Internal(format!("the platform's {purpose} key: {e}"));
-    let row = made(master, now, purpose, before.saturating_add(1)).map_err(failed)?;
+    let row = made(master, (now, from), purpose, before.saturating_add(1)).map_err(failed)?;
     store::add_ours(tx, &row)?;
     Ok(row.serial)
 }
 
-fn made(master: &MasterKey, now: Instant, purpose: OurPurpose, version: i64) -> Result<OurRow, CryptoError> {
+fn made(
+    master: &MasterKey,
+    (now, from): (Instant, i64),
+    purpose: OurPurpose,
+    version: i64,
+) -> Result<OurRow, CryptoError> {
     let key = PrivateKey::generate()?;
     let certificate = Certificate::issue(&key, "Mingfen platform", now, now.plus(FIVE_YEARS))?;
     Ok(OurRow {
@@ -162,19 +186,19 @@ fn made(master: &MasterKey, now: Instant, purpose: OurPurpose, version: i64) -> 
         certificate_pem: certificate.pem,
         public_key_pem: key.public_key()?.to_pem()?,
         private_key_wrapped: master.wrap(purpose.wrapped_for(), key.to_pem()?.as_bytes())?,
-        valid_from: micros(now),
+        valid_from: from,
         valid_to: None,
         version,
     })
 }
 
-fn opened(row: OurRow, master: &MasterKey, purpose: OurPurpose) -> Result<PlatformKey, CryptoError> {
+fn opened(row: &OurRow, master: &MasterKey, purpose: OurPurpose) -> Result<PlatformKey, CryptoError> {
     let pem = master.unwrap(purpose.wrapped_for(), &row.private_key_wrapped)?;
     let pem = String::from_utf8(pem).map_err(|_| CryptoError::PrivateKey)?;
     Ok(PlatformKey {
-        serial: row.serial,
+        serial: row.serial.clone(),
         certificate: Certificate::from_pem(&row.certificate_pem)?,
-        public_key_id: row.public_key_id,
+        public_key_id: row.public_key_id.clone(),
         public_key: PublicKey::from_pem(&row.public_key_pem)?,
         private_key: PrivateKey::from_pem(&pem)?,
     })

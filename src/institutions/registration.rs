@@ -1,7 +1,8 @@
 //! What an institution must know of us to serve us at a channel: handed over on paper or by a safe way (`doors.md` §0).
 use serde::Serialize;
 
-use super::{OurPurpose, by_code, channel, open_channel, platform};
+use super::channel_key::own_key_of;
+use super::{OurPurpose, by_code, channel, platform};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::kernel::channel::ChannelName;
@@ -24,16 +25,18 @@ pub struct Registration {
     pub file_public_key: String,
 }
 
-/// Our registration at an institution's channel, with the keys that count at `at` (unix microseconds).
+/// Our registration at an institution's channel at `at` (unix microseconds): with our key of this serial there, or the one
+/// that signs.
 pub fn registration(
     tx: &mut Tx<'_>,
     master: &MasterKey,
-    (institution, word): (&str, ChannelName),
+    (institution, name): (&str, ChannelName),
+    serial: Option<&str>,
     at: i64,
 ) -> Result<Registration, Error> {
     let institution = by_code(tx, institution)?.id;
-    let profile = channel(tx, institution, word)?;
-    let own = open_channel(tx, master, &profile, at)?.own;
+    let profile = channel(tx, institution, name)?;
+    let own = own_key_of(tx, master, &profile, serial, at)?;
     Ok(Registration {
         sp_mchid: profile.sp_mchid,
         sp_appid: profile.sp_appid,

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::{NewReceiver, NewSubMerchant, add, add_receiver, tenants};
-use crate::clock::micros;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
@@ -182,15 +181,15 @@ impl Founding {
         }
     }
 
-    /// Enters everything, all or nothing.
+    /// Enters everything at a moment (unix microseconds), all or nothing.
     pub fn establish(
         &self,
         tx: &mut Tx<'_>,
         master: &MasterKey,
-        now: Instant,
+        at: i64,
         actor: &Actor,
     ) -> Result<Founded, Error> {
-        let mut step = Step { of: self, tx, master, at: micros(now), actor, founded: Founded::default() };
+        let mut step = Step { of: self, tx, master, at, actor, founded: Founded::default() };
         if let Some(part) = &self.institution {
             step.institution(part).map_err(|error| placed("institution", error))?;
         }

@@ -183,7 +183,7 @@ unclosed array table, expected `]]`
 INS-101 the institution's data are not valid (key: public_key: not an RSA public key or certificate of at least 2048 bits in PEM): correct what is named and try again
 INS-101 the institution's data are not valid (key: purpose: `everything` is none of approvals, files, api, ssh, sealing, channel): correct what is named and try again
 INS-101 the institution's data are not valid (channel: language: alipay_v3 is not spoken by wechat): correct what is named and try again
-INS-101 the institution's data are not valid (channel: base_url: http(s)://HOST without a slash at its end): correct what is named and try again
+INS-101 the institution's data are not valid (channel: base_url: http(s)://HOST without login, query or a slash at its end): correct what is named and try again
 MER-101 the merchant's data are not valid (merchant: tenant: there is no 19): correct what is named and try again
 MER-101 the merchant's data are not valid (merchant: inst_merchant_no: 8001 is M1001's): correct what is named and try again
 MER-101 the merchant's data are not valid (receiver: receiver: `kind` or `kind:NUMBER`, no merchant): correct what is named and try again
@@ -233,7 +233,7 @@ fn flags_enter_the_same_as_a_document_and_say_what_is_missing() {
         shell.refused(&["merchant", "add"]),
         shell.refused(&["institution", "show", "--institution", "NONE"]),
         shell.refused(&["institution", "add", "--from", "nowhere.toml"]),
-        shell.refused(&["channel", "key", "--institution", "BANK", "--channel", "alipay"]),
+        shell.refused(&["channel", "key", "--institution", "BANK", "--channel", "alipay", "--use", "00"]),
         shell.refused(&[
             "channel",
             "key",
@@ -241,6 +241,8 @@ fn flags_enter_the_same_as_a_document_and_say_what_is_missing() {
             "BANK",
             "--channel",
             "wechat",
+            "--use",
+            "00",
             "--overlap-days",
             "91",
         ]),
@@ -285,8 +287,65 @@ fn a_registration_holds_a_secret_and_follows_the_key() {
     shell.good(&["channel", "add", "--from", &file, "--registration", "first.json"]);
     shell.good(&["channel", "add", "--from", &file, "--registration", "again.json"]);
     assert_eq!(registered("first.json"), registered("again.json"), "no new key");
-    let key =
-        ["channel", "key", "--institution", "BANK", "--channel", "wechat", "--registration", "next.json"];
-    shell.good(&key);
-    assert_ne!(registered("first.json"), registered("next.json"));
+    let key = ["channel", "key", "--institution", "BANK", "--channel", "wechat"];
+    let told = shell.good(&[&key[..], &["--registration", "next.json"]].concat());
+    let serial = told.split("--use ").nth(1).unwrap().trim();
+    assert!(registered("next.json").contains(serial) && !registered("first.json").contains(serial));
+    // It signs nothing before the institution has taken it.
+    shell.good(&["channel", "add", "--from", &file, "--registration", "again.json"]);
+    assert_eq!(registered("first.json"), registered("again.json"));
+    shell.good(&[&key[..], &["--use", serial]].concat());
+    shell.good(&["channel", "add", "--from", &file, "--registration", "again.json"]);
+    assert_eq!(registered("next.json"), registered("again.json"));
+}
+
+#[test]
+fn a_secret_replaces_what_lies_in_its_place_and_follows_no_link() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let app = TestApp::new();
+    let shell = Shell::of(&app);
+    let file = document(app.dir(), |text| text);
+    shell.good(&["institution", "add", "--from", &file]);
+    let at = |name: &str| app.dir().join(name);
+    std::fs::write(at("victim.txt"), "untouched").unwrap();
+    std::fs::write(at("open.json"), "old").unwrap();
+    std::fs::set_permissions(at("open.json"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    symlink(at("victim.txt"), at("link.json")).unwrap();
+    for name in ["open.json", "link.json"] {
+        shell.good(&["channel", "add", "--from", &file, "--registration", name]);
+        let there = std::fs::symlink_metadata(at(name)).unwrap();
+        assert!(there.is_file() && there.permissions().mode() & 0o777 == 0o600, "{name}");
+    }
+    assert_eq!(std::fs::read_to_string(at("victim.txt")).unwrap(), "untouched");
+    // Where it cannot be written nothing is changed either.
+    let before = app.row_counts();
+    let key = ["channel", "key", "--institution", "BANK", "--channel", "wechat", "--registration"];
+    let (status, _, told) = shell.run(&[&key[..], &["nowhere/key.json"]].concat());
+    assert!(status == 2 && told.contains("nowhere/key.json cannot be made"), "{told}");
+    assert_eq!(app.row_counts(), before);
+}
+
+#[test]
+fn an_ended_key_does_not_come_back_and_flags_are_not_dropped() {
+    let app = TestApp::new();
+    let shell = Shell::of(&app);
+    enter(&shell, &document(app.dir(), |text| text));
+    let show = shell.good(&["institution", "show", "--institution", "BANK"]);
+    let id = show.lines().find_map(|line| line.strip_prefix("key files ")).unwrap();
+    let id = id.split(' ').next().unwrap();
+    let key = ["institution", "key", "--institution", "BANK", "--purpose", "files"];
+    shell.good(&[&key[..], &["--key-id", id, "--end"]].concat());
+    let again = shell.refused(&[&key[..], &["--public-key", "files.pem"]].concat());
+    assert!(again.contains("has ended; a key does not come back"), "{again}");
+    let (status, _, told) = shell.run(&["tenant", "add", "--from", "bank.toml", "--name", "x"]);
+    assert!(status == 2 && told.contains("cannot be used with"), "{told}");
+    let base = ["channel", "add", "--institution", "BANK", "--channel", "alipay", "--language", "alipay_v3"];
+    let number = ["--sp-mchid", "2088", "--sp-appid", "2021", "--base-url"];
+    for url in ["http://u:p@h", "http://h/?x=1", "http://h#f", "ftp://h", "http://h/"] {
+        let told = shell.refused(&[&base[..], &number[..], &[url]].concat());
+        assert!(
+            told.contains("base_url: http(s)://HOST without login, query or a slash at its end"),
+            "{told}"
+        );
+    }
 }

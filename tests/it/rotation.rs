@@ -90,11 +90,29 @@ async fn our_key_at_the_channel_and_its_secret_are_replaced_while_serving() {
     let new = NewOwnKey { serial: "0D0D", private_key_pem: &pem, apiv3_key: apiv3_key.expose() };
     let channel = (shop.institution_id, ChannelName::Wechat);
     let (at, actor) = (other.clock.now(), Actor::shell());
-    let rotate = |tx: &mut mingfen::db::Tx<'_>| {
-        institutions::rotate_channel(tx, &other.master_key, at, &actor, channel, (&new, HOUR))
+    let signs_by = || {
+        let read = shop.app.db.read_blocking(|tx| {
+            let profile = institutions::channel(tx, channel.0, channel.1)?;
+            institutions::open_channel(tx, &shop.app.master_key, &profile, shop.app.clock.now())
+        });
+        read.unwrap().own.serial
     };
-    other.db.write_blocking(rotate).unwrap();
+    let serial_before = signs_by();
+    let prepare = |tx: &mut mingfen::db::Tx<'_>| {
+        institutions::prepare_key(tx, &other.master_key, at, &actor, channel, &new)
+    };
+    other.db.write_blocking(prepare).unwrap();
+    assert!(other.db.write_blocking(prepare).unwrap_err().to_string().contains("0D0D is there already"));
+    assert_eq!(signs_by(), serial_before, "the institution does not know the new one yet");
     assert_eq!(shop.notify(&old).await.status, 204);
+    let use_it =
+        |tx: &mut mingfen::db::Tx<'_>| institutions::use_key(tx, at, &actor, channel, ("0D0D", HOUR));
+    other.db.write_blocking(use_it).unwrap();
+    other.db.write_blocking(use_it).unwrap();
+    assert_eq!(signs_by(), "0D0D");
+    let back =
+        other.db.write_blocking(|tx| institutions::use_key(tx, at, &actor, channel, (&serial_before, HOUR)));
+    assert!(back.unwrap_err().to_string().contains("does not come back"));
     let sealed_before = shop.institution.pay(&second);
     let old_key = std::mem::replace(&mut shop.institution.apiv3_key, apiv3_key);
     assert_eq!(shop.notify(&shop.institution.pay(&third)).await.status, 204);
@@ -107,29 +125,42 @@ async fn our_key_at_the_channel_and_its_secret_are_replaced_while_serving() {
 }
 
 #[actix_web::test]
-async fn our_own_key_is_replaced_while_serving_and_merchants_see_both() {
+async fn our_own_key_is_published_before_it_signs_and_answers_by_the_key_that_is_named() {
     let shop = Shop::open().await;
     shop.placed("ORDER-1").await;
-    let before = shop.app.known_keys().wechat.serial.clone();
-    assert_eq!(shop.query("ORDER-1").await.stamp().serial, before);
+    let before = shop.app.known_keys().wechat.clone();
+    assert_eq!(shop.query("ORDER-1").await.stamp().serial, before.serial);
     let other = elsewhere(&shop);
     let (now, actor) = (other.clock.instant(), Actor::shell());
     let rotate = |tx: &mut mingfen::db::Tx<'_>| {
-        institutions::rotate(tx, &other.master_key, now, &actor, OurPurpose::Wechat, HOUR)
+        institutions::rotate(tx, &other.master_key, now, &actor, OurPurpose::Wechat, (HOUR, HOUR))
     };
     let serial = other.db.write_blocking(rotate).unwrap();
-    assert_ne!(serial, before);
-    let listed = async || {
+    assert_ne!(serial, before.serial);
+    let listed = async |signer: &str| {
         let answer = shop.call(Method::GET, "/v3/certificates", b"").await;
-        assert_eq!(answer.stamp().serial, serial);
+        assert_eq!(answer.stamp().serial, signer);
         let opened = certificates::open(&shop.apiv3_key, &answer.body).unwrap();
         opened.into_iter().map(|certificate| certificate.serial).collect::<Vec<_>>()
     };
-    assert_eq!(shop.query("ORDER-1").await.stamp().serial, serial);
-    assert_eq!(listed().await, [serial.clone(), before.clone()]);
-    shop.assert_signed(&shop.query("ORDER-1").await);
+    // Everybody may fetch it; it does not sign yet.
+    assert_eq!(listed(&before.serial).await, [serial.clone(), before.serial.clone()]);
     shop.app.clock.advance(3_601);
-    assert_eq!(listed().await, std::slice::from_ref(&serial));
+    assert_eq!(listed(&serial).await, [serial.clone(), before.serial.clone()]);
+    shop.assert_signed(&shop.query("ORDER-1").await);
+    // Who is pinned to the old one is answered by it while it counts.
+    for (named, answered) in [
+        (before.serial.as_str(), before.serial.as_str()),
+        (before.public_key_id.as_str(), before.public_key_id.as_str()),
+        ("PUB_KEY_ID_0000", serial.as_str()),
+    ] {
+        let answer = shop.call_naming(Method::GET, "/v3/certificates", named).await;
+        assert_eq!(answer.stamp().serial, answered);
+    }
+    shop.app.clock.advance(3_601);
+    assert_eq!(listed(&serial).await, std::slice::from_ref(&serial));
+    let late = shop.call_naming(Method::GET, "/v3/certificates", &before.serial).await;
+    assert_eq!(late.stamp().serial, serial);
     // What is delivered to merchants is signed by it, too, and files by the other key still.
     let keys = shop.app.keys().await.unwrap();
     assert_eq!(keys.wechat.serial, serial);
@@ -141,7 +172,7 @@ async fn an_overlap_of_more_than_ninety_days_is_refused_and_changes_nothing() {
     let before = shop.rows().await;
     let (now, actor, master) = (shop.app.clock.instant(), Actor::shell(), shop.app.master_key.clone());
     let refused = shop.app.db.write_blocking(|tx| {
-        institutions::rotate(tx, &master, now, &actor, OurPurpose::Files, 91 * 24 * HOUR)
+        institutions::rotate(tx, &master, now, &actor, OurPurpose::Files, (0, 91 * 24 * HOUR))
     });
     assert!(refused.unwrap_err().to_string().contains("overlap"), "named");
     assert_eq!(shop.rows().await, before);
@@ -194,7 +225,7 @@ async fn files_are_signed_by_our_new_key_and_those_before_stay_as_they_are() {
     let signature = |path: &std::path::Path| std::fs::read(format!("{}.sig", path.display())).unwrap();
     let before = signature(&spl);
     let rotate = |tx: &mut mingfen::db::Tx<'_>| {
-        institutions::rotate(tx, &master, app.clock.instant(), &Actor::shell(), OurPurpose::Files, HOUR)
+        institutions::rotate(tx, &master, app.clock.instant(), &Actor::shell(), OurPurpose::Files, (0, HOUR))
     };
     app.db.write_blocking(rotate).unwrap();
     let today = app.clock.today();

@@ -5,6 +5,7 @@ use mingfen::people::login::{Browser, Doorkeeper};
 use mingfen::people::{Role, Scope, users};
 use mingfen::protocol::crypto::{MasterKey, PrivateKey};
 
+use crate::support::database::{Kind, TestDatabase};
 use crate::support::shell::{Shell, word_after};
 use crate::support::{MASTER_KEY, TestApp};
 
@@ -29,6 +30,17 @@ fn migrate_creates_the_database_and_says_what_is_pending() {
         assert_eq!(shell.good(&["migrate"]), "the database fresh.db is up to date\n");
         assert_eq!(shell.good(&["migrate", "--check"]), "the database fresh.db is up to date\n");
     }
+}
+
+#[test]
+fn migrate_leaves_the_database_of_others_alone() {
+    let (dir, kind) = (tempfile::tempdir().unwrap(), Kind::of_this_run());
+    let database = TestDatabase::empty(kind);
+    let mut raw = database.raw();
+    raw.execute("CREATE TABLE theirs (a INTEGER)").unwrap();
+    let told = Shell::new(dir.path(), database.url()).refused(&["migrate"]);
+    assert_eq!(told, "the database holds tables that are not ours: name an empty one in database_url");
+    assert_eq!(raw.tables(), ["theirs"]);
 }
 
 #[test]

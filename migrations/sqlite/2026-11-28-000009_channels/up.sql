@@ -16,14 +16,15 @@ CREATE TABLE channel (
     UNIQUE (institution_id, channel)
 ) STRICT;
 
--- What we sign with and open messages with at a channel; a row a version. It counts until valid_to, if that is set.
+-- What we sign with and open messages with at a channel; a row a version. It opens from when it is made, signs from
+-- valid_from on (not yet without it: the institution is told first), and counts until valid_to, if that is set.
 CREATE TABLE channel_key (
     id INTEGER NOT NULL PRIMARY KEY,
     channel_id INTEGER NOT NULL REFERENCES channel (id),
     serial TEXT NOT NULL,
     private_key_wrapped BLOB NOT NULL,
     apiv3_key_wrapped BLOB NOT NULL,
-    valid_from INTEGER NOT NULL,
+    valid_from INTEGER,
     valid_to INTEGER
 ) STRICT;
 CREATE INDEX channel_key_by_channel ON channel_key (channel_id, id);

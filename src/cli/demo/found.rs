@@ -94,7 +94,7 @@ pub async fn platform(
     let (merchant_apiv3, master) = (merchant.apiv3_key.clone(), app.master_key.clone());
     let registration = app.db.write(move |tx| {
         let actor = Actor::shell();
-        founding.establish(tx, &master, now, &actor)?;
+        founding.establish(tx, &master, micros(now), &actor)?;
         let tenant = tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?;
         let credential = NewCredential {
             platform_merchant_id: tenant.id,
@@ -104,7 +104,7 @@ pub async fn platform(
             answer_mode: AnswerMode::Certificate,
         };
         credentials::create(tx, &master, micros(now), &actor, &credential)?;
-        institutions::registration(tx, &master, (INSTITUTION, ChannelName::Wechat), micros(now))
+        institutions::registration(tx, &master, (INSTITUTION, ChannelName::Wechat), None, micros(now))
     });
     Ok(registration.await?)
 }

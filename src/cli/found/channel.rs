@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::{From, establish, needed, read, secret};
+use super::{From, Secret, establish, needed, read};
 use crate::cli::settings::{Settings, say};
-use crate::clock::Clock;
+use crate::clock::{Clock, micros};
 use crate::db::{Db, Tx};
 use crate::error::Error;
-use crate::institutions::{self, ChannelProfile, NewOwnKey};
+use crate::institutions::{self, ChannelProfile, NewOwnKey, Registration};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::founding::{ChannelPart, Founding, KeyPart, MadeKey};
 use crate::people::Actor;
@@ -30,7 +30,7 @@ enum Command {
     /// Example: mingfen channel add --institution BANK --channel wechat --language wechat_v3
     /// --base-url https://api.bank.example --sp-mchid 1800000001 --sp-appid wx1800000001
     Add(Add),
-    /// Makes a new key pair and APIv3 key of ours at a channel; the old ones open messages for some days more
+    /// Makes a new key pair and APIv3 key of ours at a channel, to be told to the institution; with --use it signs
     ///
     /// Example: mingfen channel key --institution BANK --channel wechat --registration registration.json
     Key(Key),
@@ -42,22 +42,22 @@ struct Add {
     settings: Settings,
     #[command(flatten)]
     from: From,
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", conflicts_with = "document")]
     institution: Option<String>,
     /// wechat or alipay: whose wallet pays
-    #[arg(long)]
+    #[arg(long, conflicts_with = "document")]
     channel: Option<String>,
     /// What it speaks: wechat_v3, alipay_openapi or alipay_v3
-    #[arg(long)]
+    #[arg(long, conflicts_with = "document")]
     language: Option<String>,
     /// Its address, without a slash at the end
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with = "document")]
     base_url: Option<String>,
     /// Our number there
-    #[arg(long)]
+    #[arg(long, conflicts_with = "document")]
     sp_mchid: Option<String>,
     /// Our application there
-    #[arg(long)]
+    #[arg(long, conflicts_with = "document")]
     sp_appid: Option<String>,
     /// Writes what the institution must know of us; it holds the APIv3 key
     #[arg(long, value_name = "FILE")]
@@ -73,12 +73,15 @@ struct Key {
     /// wechat or alipay
     #[arg(long)]
     channel: String,
-    /// How many days the old keys open messages beside the new ones, at most 90
+    /// Writes what the institution must know of us; the new key signs nothing before --use
+    #[arg(long, value_name = "FILE", required_unless_present = "serial", conflicts_with = "serial")]
+    registration: Option<PathBuf>,
+    /// Signs by this key from now on, once the institution has taken it
+    #[arg(long = "use", value_name = "SERIAL")]
+    serial: Option<String>,
+    /// With --use: how many days the old keys open messages beside it, at most 90
     #[arg(long, value_name = "DAYS", default_value_t = 7)]
     overlap_days: i64,
-    /// Writes what the institution must know of us from now on
-    #[arg(long, value_name = "FILE")]
-    registration: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -100,11 +103,14 @@ fn add(args: &Add) -> anyhow::Result<()> {
         }
     }
     establish(&args.settings, &Founding { channel: channel.clone(), key, ..Founding::default() })?;
-    if let (Some(file), Some(part)) = (&args.registration, channel.first()) {
-        let of = (part.institution.as_deref().unwrap_or_default(), word(&part.channel)?);
-        write_registration(&db, &config.master_key()?, of, file)?;
-    }
-    Ok(())
+    let (Some(file), Some(part)) = (&args.registration, channel.first()) else { return Ok(()) };
+    let (master, now) = (config.master_key()?, Clock::system().instant());
+    let of = (part.institution.as_deref().unwrap_or_default(), word(&part.channel)?);
+    register(&db, file, |tx| {
+        // Our keys are made at the first use, and this may be it.
+        institutions::PlatformKeys::ensure(tx, &master, now)?;
+        institutions::registration(tx, &master, of, None, micros(now))
+    })
 }
 
 /// The channels to be set up, and the keys that sign their answers.
@@ -146,24 +152,28 @@ fn find(db: &Db, institution: &str, name: ChannelName) -> anyhow::Result<Option<
 
 fn key(args: &Key) -> anyhow::Result<()> {
     let (config, db) = args.settings.open()?;
-    let (master, now) = (config.master_key()?, Clock::system().instant());
     let name = word(&args.channel)?;
     let channel = find(&db, &args.institution, name)?.with_context(|| {
         format!("there is no channel {name} of an institution `{}`: check both", args.institution)
     })?;
-    let made = MadeKey::make(&channel.sp_mchid, now)?;
+    let (of, at, actor) = ((channel.institution, name), Clock::system().now(), Actor::shell());
+    if let Some(serial) = &args.serial {
+        let used = (serial.as_str(), days(args.overlap_days));
+        db.write_blocking(|tx| institutions::use_key(tx, at, &actor, of, used))?;
+        return say(format_args!("{} {name}: we sign by {serial} from now on", args.institution));
+    }
+    let (master, made) = (config.master_key()?, MadeKey::make(&channel.sp_mchid, Clock::system().instant())?);
     let new =
         NewOwnKey { serial: &made.serial, private_key_pem: &made.private_key, apiv3_key: &made.apiv3_key };
-    let (of, overlap) = ((channel.institution, channel.name), days(args.overlap_days));
-    db.write_blocking(|tx| {
-        let (at, actor) = (crate::clock::micros(now), Actor::shell());
-        institutions::rotate_channel(tx, &master, at, &actor, of, (&new, overlap))
+    let file = args.registration.as_deref().context("give --registration, or --use")?;
+    register(&db, file, |tx| {
+        institutions::prepare_key(tx, &master, at, &actor, of, &new)?;
+        institutions::registration(tx, &master, (&args.institution, name), Some(&made.serial), at)
     })?;
-    say(format_args!("{} {}: we sign by {} from now on", args.institution, args.channel, made.serial))?;
-    match &args.registration {
-        Some(file) => write_registration(&db, &master, (&args.institution, of.1), file),
-        None => Ok(()),
-    }
+    say(format_args!(
+        "when it has taken it: mingfen channel key --institution {} --channel {name} --use {}",
+        args.institution, made.serial
+    ))
 }
 
 /// Days as microseconds; too many are refused where they are used.
@@ -171,18 +181,17 @@ pub(super) const fn days(days: i64) -> i64 {
     days.saturating_mul(86_400_000_000)
 }
 
-fn write_registration(
+/// Changes the record and writes what the institution must know of it: both, or neither.
+fn register(
     db: &Db,
-    master: &crate::protocol::crypto::MasterKey,
-    of: (&str, ChannelName),
     file: &Path,
+    change: impl FnOnce(&mut Tx<'_>) -> Result<Registration, Error>,
 ) -> anyhow::Result<()> {
-    let now = Clock::system().instant();
-    let registration = db.write_blocking(|tx| -> Result<_, Error> {
-        // Our keys are made at the first use, and this may be it.
-        institutions::PlatformKeys::ensure(tx, master, now)?;
-        institutions::registration(tx, master, of, crate::clock::micros(now))
+    let written = db.write_blocking(|tx| {
+        let registration = change(tx)?;
+        let text = serde_json::to_string_pretty(&registration).map_err(Error::internal)?;
+        Secret::write(file, &text).map_err(|error| Error::Internal(format!("{error:#}")))
     })?;
-    secret(file, &serde_json::to_string_pretty(&registration)?)?;
+    written.keep()?;
     say(format_args!("for the institution: {} (it holds the APIv3 key)", file.display()))
 }

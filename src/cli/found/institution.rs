@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 
-use super::{From, establish, needed, pem, read};
+use super::{From, establish, needed, read, text_of};
 use crate::cli::settings::{Settings, say};
 use crate::clock::Clock;
 use crate::db::Tx;
@@ -45,16 +45,16 @@ struct Add {
     #[command(flatten)]
     from: From,
     /// Its code in file names
-    #[arg(long)]
+    #[arg(long, conflicts_with = "document")]
     code: Option<String>,
     /// The name shown on pages
-    #[arg(long)]
+    #[arg(long, conflicts_with = "document")]
     name: Option<String>,
     /// Our code in its file names
-    #[arg(long)]
+    #[arg(long, conflicts_with = "document")]
     platform_code: Option<String>,
     /// Begins every order number that we send to it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "document")]
     order_prefix: Option<String>,
     /// How its results are encoded: ASCII or GB18030
     #[arg(long, default_value = ResultEncoding::Ascii.as_str())]
@@ -68,19 +68,19 @@ struct Key {
     #[command(flatten)]
     from: From,
     /// Whose key
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", conflicts_with = "document")]
     institution: Option<String>,
     /// approvals, files, api, ssh, sealing or channel
-    #[arg(long)]
+    #[arg(long, conflicts_with = "document")]
     purpose: Option<String>,
     /// With the purpose `channel`: wechat or alipay
-    #[arg(long)]
+    #[arg(long, conflicts_with = "document")]
     channel: Option<String>,
     /// The serial or `PUB_KEY_ID_…` that names it; needed for a channel
-    #[arg(long)]
+    #[arg(long, conflicts_with = "document")]
     key_id: Option<String>,
     /// Public key or certificate, PEM
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "document")]
     public_key: Option<PathBuf>,
     /// How many days the keys before it count beside it, at most 90
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
@@ -140,7 +140,7 @@ fn key(args: &Key) -> anyhow::Result<()> {
             purpose: needed(args.purpose.as_ref(), "purpose")?,
             channel: args.channel.clone(),
             key_id: args.key_id.clone(),
-            public_key: pem(&needed(args.public_key.as_ref(), "public-key")?)?,
+            public_key: text_of(&needed(args.public_key.as_ref(), "public-key")?)?,
             overlap_days: args.overlap_days,
         }],
     };

@@ -20,7 +20,7 @@ pub struct KeysArgs {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Makes a new key that signs from now on, also in what serves already; the old one verifies for some days more
+    /// Makes a new key, published at once: it signs after some days, also in what serves already; the old one verifies on
     ///
     /// Example: mingfen keys rotate --purpose wechat --overlap-days 7
     Rotate {
@@ -29,7 +29,10 @@ enum Command {
         /// wechat (answers and notifications to merchants) or files (what is published for institutions)
         #[arg(long)]
         purpose: String,
-        /// How many days the old key counts beside the new one, at most 90
+        /// After how many days it signs, at most 90: until then who verifies it fetches it
+        #[arg(long, value_name = "DAYS", default_value_t = 1)]
+        after_days: i64,
+        /// How many days the old key counts beside the new one then, at most 90
         #[arg(long, value_name = "DAYS", default_value_t = 7)]
         overlap_days: i64,
     },
@@ -37,16 +40,16 @@ enum Command {
 
 /// Runs the command.
 pub fn run(args: &KeysArgs) -> anyhow::Result<ExitCode> {
-    let Command::Rotate { settings, purpose, overlap_days } = &args.command;
+    let Command::Rotate { settings, purpose, after_days, overlap_days } = &args.command;
     let purpose = OurPurpose::parse(purpose)
         .with_context(|| format!("--purpose: `{purpose}` is neither wechat nor files"))?;
     let (config, db) = settings.open()?;
     let (master, now) = (config.master_key()?, Clock::system().instant());
-    let overlap = days(*overlap_days);
+    let (lead, overlap) = (days(*after_days), days(*overlap_days));
     let rotate = |tx: &mut crate::db::Tx<'_>| {
-        institutions::rotate(tx, &master, now, &Actor::shell(), purpose, overlap)
+        institutions::rotate(tx, &master, now, &Actor::shell(), purpose, (lead, overlap))
     };
     let serial = db.write_blocking(rotate)?;
-    say(format_args!("the {purpose} key is {serial} from now on"))?;
+    say(format_args!("the {purpose} key is {serial}, after {after_days} day(s)"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -25,13 +25,13 @@ enum Tenant {
         #[command(flatten)]
         from: From,
         /// Its number in requests
-        #[arg(long)]
+        #[arg(long, conflicts_with = "document")]
         sp_mchid: Option<String>,
         /// Its application in requests
-        #[arg(long)]
+        #[arg(long, conflicts_with = "document")]
         sp_appid: Option<String>,
         /// The name shown on pages
-        #[arg(long)]
+        #[arg(long, conflicts_with = "document")]
         name: Option<String>,
     },
 }
@@ -57,19 +57,19 @@ enum Merchant {
         #[command(flatten)]
         from: From,
         /// Its number: `sub_mchid` in requests, `merchant` in files
-        #[arg(long)]
+        #[arg(long, conflicts_with = "document")]
         merchant: Option<String>,
         /// The name shown on pages
-        #[arg(long)]
+        #[arg(long, conflicts_with = "document")]
         name: Option<String>,
         /// Its tenant's number
-        #[arg(long, value_name = "SP_MCHID")]
+        #[arg(long, value_name = "SP_MCHID", conflicts_with = "document")]
         tenant: Option<String>,
         /// Where it is enrolled
-        #[arg(long, value_name = "CODE")]
+        #[arg(long, value_name = "CODE", conflicts_with = "document")]
         institution: Option<String>,
         /// Its number there
-        #[arg(long)]
+        #[arg(long, conflicts_with = "document")]
         inst_merchant_no: Option<String>,
     },
 }
@@ -94,16 +94,16 @@ enum Receiver {
         #[command(flatten)]
         from: From,
         /// Where it has its account
-        #[arg(long, value_name = "CODE")]
+        #[arg(long, value_name = "CODE", conflicts_with = "document")]
         institution: Option<String>,
         /// As rules name it: `agent:A1`
-        #[arg(long)]
+        #[arg(long, conflicts_with = "document")]
         receiver: Option<String>,
         /// Its role there
-        #[arg(long)]
+        #[arg(long, conflicts_with = "document")]
         role: Option<String>,
         /// The name shown on pages
-        #[arg(long)]
+        #[arg(long, conflicts_with = "document")]
         name: Option<String>,
     },
 }

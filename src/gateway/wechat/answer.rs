@@ -11,7 +11,7 @@ use actix_web::{Error, HttpMessage, web};
 use crate::app::App;
 use crate::institutions::PlatformKeys;
 use crate::merchants::credentials::AnswerMode;
-use crate::protocol::wechat::sign::{PUB_KEY_ID, SERIAL, Stamp, same_serial};
+use crate::protocol::wechat::sign::{SERIAL, Stamp};
 
 /// How an admitted request is answered: what it was admitted with, so that nobody looks again.
 #[derive(Clone)]
@@ -56,14 +56,10 @@ async fn stamp(
         Some(admitted) => admitted,
         None => Signing { mode: AnswerMode::Certificate, keys: app.keys().await? },
     };
-    let by_id = match wanted {
-        Some(wanted) if wanted.starts_with(PUB_KEY_ID) => same_serial(&wanted, &keys.wechat.public_key_id),
-        Some(wanted) if same_serial(&wanted, &keys.wechat.serial) => false,
-        Some(_) | None => mode == AnswerMode::PublicKey,
-    };
     let now = app.clock.instant();
     web::block(move || {
-        let key = &keys.wechat;
+        let named = wanted.as_deref().and_then(|wanted| keys.named(wanted));
+        let (key, by_id) = named.unwrap_or((&keys.wechat, mode == AnswerMode::PublicKey));
         let serial = if by_id { &key.public_key_id } else { &key.serial };
         Stamp::sign(serial, &key.private_key, now, &body)
     })

@@ -11,7 +11,7 @@ use crate::protocol::wechat::certificates;
 /// The caller opens them with its APIv3 key and verifies our answers with them.
 pub async fn certificates(app: web::Data<App>, signed: Signed) -> Result<HttpResponse, Fault> {
     let keys = app.keys().await?;
-    let body =
-        certificates::seal(&signed.credential.apiv3_key, &keys.certificates).map_err(Error::internal)?;
+    let certificates: Vec<_> = keys.known.iter().map(|key| key.certificate.clone()).collect();
+    let body = certificates::seal(&signed.credential.apiv3_key, &certificates).map_err(Error::internal)?;
     Ok(HttpResponse::Ok().content_type(JSON).body(body))
 }

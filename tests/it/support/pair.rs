@@ -57,10 +57,9 @@ impl Pair {
         let dir = shop.app.dir();
         let (master, now) = (shop.app.master_key.clone(), shop.app.clock.now());
         let sandbox = SandboxProcess::start(&dir.join("sandbox"), &dir.join("files")).await;
-        let registration = shop
-            .app
-            .db
-            .read(move |tx| institutions::registration(tx, &master, ("SANDBOX", ChannelName::Wechat), now));
+        let registration = shop.app.db.read(move |tx| {
+            institutions::registration(tx, &master, ("SANDBOX", ChannelName::Wechat), None, now)
+        });
         let registration = serde_json::to_value(registration.await.unwrap()).unwrap();
         let registration: Registration = serde_json::from_value(registration).unwrap();
         let notify_base_url = Some(shop.base_url.clone());

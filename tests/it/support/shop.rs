@@ -203,8 +203,8 @@ pub fn sub_merchant(
 
 /// Enters a founding document.
 pub fn establish(app: &App, founding: Founding) -> Founded {
-    let now = app.clock.instant();
-    let entered = app.db.write_blocking(|tx| founding.establish(tx, &app.master_key, now, &Actor::shell()));
+    let at = app.clock.now();
+    let entered = app.db.write_blocking(|tx| founding.establish(tx, &app.master_key, at, &Actor::shell()));
     entered.unwrap()
 }
 
@@ -336,6 +336,13 @@ impl Shop {
             headers: vec![("Authorization", authorization.to_string())],
         })
         .await
+    }
+
+    /// [`Shop::call`] without a body, asking to be answered by a key of ours.
+    pub async fn call_naming(&self, method: Method, target: &str, key: &str) -> Answered {
+        let authorization = self.authorize(method.as_str(), target, b"").to_string();
+        let headers = vec![("Authorization", authorization), (SERIAL, key.to_owned())];
+        self.send(Call { method, target: target.to_owned(), body: Vec::new(), headers }).await
     }
 
     pub fn authorize(&self, method: &str, target: &str, body: &[u8]) -> Authorization {
