@@ -1,6 +1,7 @@
 //! Taking files in: read within bounds, signature and digest checked, then all or nothing.
-use std::fs::File;
+use std::fs::{self, OpenOptions};
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::publish::parse_signature;
@@ -64,11 +65,21 @@ pub fn read_incoming(dir: &Path, name: &str) -> Result<Incoming, Error> {
     Incoming::new(name, bytes, &String::from_utf8_lossy(&signature))
 }
 
+/// The institution writes this folder: a link is not followed, and what would be waited for (a pipe) is not opened.
 fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let plain =
+        || Error::refused(Code::FileFormat, format!("E_FORMAT: {name} is no plain file of this folder"));
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(plain());
+    }
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(plain());
+    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         return Err(Error::refused(Code::FileFormat, format!("E_FORMAT: {name} has more than {most} bytes")));
     }
     Ok(bytes)

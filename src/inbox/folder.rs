@@ -1,5 +1,6 @@
 //! An institution's `in/` folder: which files lie there complete, and how one of them is taken in.
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 
 use super::{Received, receive};
@@ -27,7 +28,9 @@ pub async fn take(
             return Ok(false);
         }
     }
-    let outcome = match exchange::read_incoming(inbox, name) {
+    let (folder, wanted) = (inbox.to_owned(), name.to_owned());
+    let read = tokio::task::spawn_blocking(move || exchange::read_incoming(&folder, &wanted));
+    let outcome = match read.await.map_err(Error::internal)? {
         Ok(incoming) => {
             let institution = institution.clone();
             db.write(move |tx| receive(tx, &institution, &incoming, now)).await
@@ -40,7 +43,9 @@ pub async fn take(
         Err(Error::Refused { code, detail }) => {
             tracing::warn!(name, code = code.id(), detail, "a file of the institution was refused");
             let note = format!("{} {}: {detail}\n{}\n", code.id(), code.sentence_en(), code.advice_en());
-            fs::write(inbox.join(format!("{name}.{REFUSED}")), note)?;
+            // A new file: whoever writes this folder may have laid a link in its place.
+            let mut beside = File::create_new(inbox.join(format!("{name}.{REFUSED}")))?;
+            beside.write_all(note.as_bytes())?;
             Ok(false)
         }
         Err(error) => Err(error),
@@ -73,7 +78,7 @@ pub fn names(inbox: &Path, known: impl Fn(&str) -> bool) -> Result<Vec<String>, 
         }
         // Without its bytes or its signature a file is not complete yet, whatever its `.ok` says.
         let complete = inbox.join(name).exists() && inbox.join(format!("{name}.sig")).exists();
-        if complete && !inbox.join(format!("{name}.{REFUSED}")).exists() {
+        if complete && fs::symlink_metadata(inbox.join(format!("{name}.{REFUSED}"))).is_err() {
             names.push(name.to_owned());
         }
     }

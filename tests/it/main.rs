@@ -56,6 +56,7 @@ mod standing;
 mod tasks;
 mod upgrade;
 
+mod folder;
 mod founding;
 mod outages;
 mod pgbouncer;
