@@ -109,10 +109,14 @@ pub(super) fn note(
 fn check(new: &NewChannel<'_>) -> Result<(), Error> {
     let is_plain = |u: url::Url| {
         let has_login = !u.username().is_empty() || u.password().is_some();
-        matches!(u.scheme(), "http" | "https") && !has_login && u.query().is_none() && u.fragment().is_none()
+        matches!(u.scheme(), "http" | "https")
+            && u.path() == "/"
+            && !has_login
+            && u.query().is_none()
+            && u.fragment().is_none()
     };
     if !url::Url::parse(new.base_url).is_ok_and(is_plain) || new.base_url.ends_with('/') {
-        return Err(invalid("base_url: http(s)://HOST without login, query or a slash at its end"));
+        return Err(invalid("base_url: http(s)://HOST without login, path, query or a slash at its end"));
     }
     let number = |text: &str| {
         (1..=32).contains(&text.len())
@@ -125,8 +129,10 @@ fn check(new: &NewChannel<'_>) -> Result<(), Error> {
         return Err(invalid("sp_appid: 1 to 32 of 0-9 A-Z a-z _ -"));
     }
     match (new.name, new.language) {
-        (ChannelName::Wechat, Language::WechatV3)
-        | (ChannelName::Alipay, Language::AlipayOpenapi | Language::AlipayV3) => Ok(()),
+        (ChannelName::Wechat, Language::WechatV3) => Ok(()),
+        (ChannelName::Alipay, Language::AlipayOpenapi | Language::AlipayV3) => {
+            Err(invalid(format!("language: {} is not spoken by this version yet", new.language)))
+        }
         (ChannelName::Wechat | ChannelName::Alipay, _) => {
             Err(invalid(format!("language: {} is not spoken by {}", new.language, new.name)))
         }

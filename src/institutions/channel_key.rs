@@ -67,6 +67,7 @@ pub fn prepare_key(
 ) -> Result<(), Error> {
     let channel = channel(tx, institution, name)?;
     let own = own_key(new)?;
+    super::store::lock(tx, institution)?;
     if store::keys(tx, channel.id)?.iter().any(|key| key.serial == own.serial) {
         return Err(invalid(format!("serial: {} is there already", own.serial)));
     }
@@ -86,6 +87,7 @@ pub fn use_key(
 ) -> Result<(), Error> {
     let end = overlap_end(at, overlap)?;
     let channel = channel(tx, institution, name)?;
+    super::store::lock(tx, institution)?;
     let keys = store::keys(tx, channel.id)?;
     let known = keys.iter().find(|key| key.serial == serial && counts(key.valid_to, at));
     let known = known.ok_or_else(|| invalid(format!("serial: no key {serial} of ours counts there")))?;

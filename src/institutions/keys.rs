@@ -83,14 +83,24 @@ pub fn add_key(
         .and_then(|key| key.to_pem())
         .map_err(|e| invalid(format!("public_key: {e}")))?;
     let key_id = key_id(new, &public_key_pem)?;
-    if let Some(known) = store::find(tx, institution, new.purpose, &key_id)? {
-        if (known.public_key_pem.as_str(), known.channel) != (public_key_pem.as_str(), channel) {
+    // Of two that enter a key at once each would end only the keys that it sees.
+    super::store::lock(tx, institution)?;
+    for known in store::of(tx, institution, new.purpose)? {
+        if known.key_id == key_id && (known.public_key_pem != public_key_pem || known.channel != channel) {
             return Err(invalid(format!("key_id: {key_id} names another key already")));
         }
-        if !counts(known.valid_to, at) {
-            return Err(invalid(format!("key_id: {key_id} has ended; a key does not come back")));
+        if known.public_key_pem != public_key_pem || known.channel != channel {
+            continue;
         }
-        return Ok(Made::before(key_id));
+        let known_id = known.key_id;
+        return match known.valid_to {
+            None => Ok(Made::before(known_id)),
+            Some(end) if counts(Some(end), at) => {
+                let end = crate::clock::instant(end).to_cst();
+                Ok(Made::before(format!("{known_id} (it ends {end})")))
+            }
+            Some(_) => Err(invalid(format!("key_id: {known_id} has ended; a key does not come back"))),
+        };
     }
     store::end(tx, institution, (new.purpose, channel, None), end)?;
     let row = InstitutionKey {

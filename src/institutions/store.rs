@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use super::{Institution, NewInstitution, ResultEncoding};
 use crate::db::columns::InstitutionId;
 use crate::db::schema::institution;
-use crate::db::{MultiBackend, Tx};
+use crate::db::{Conn, MultiBackend, Tx};
 use crate::error::Error;
 use crate::insert_returning_id;
 
@@ -56,4 +56,17 @@ pub(super) fn by_id(tx: &mut Tx<'_>, id: InstitutionId) -> Result<Institution, E
 pub(super) fn all(tx: &mut Tx<'_>) -> Result<Vec<Institution>, Error> {
     let rows = institution::table.order(institution::code).select(Row::as_select()).load(tx.conn())?;
     rows.into_iter().map(profile).collect()
+}
+
+/// Holds back everyone else who would change the institution's keys or channels until the transaction ends.
+pub(super) fn lock(tx: &mut Tx<'_>, institution: InstitutionId) -> Result<(), Error> {
+    match tx.conn() {
+        // One writer at a time anyway.
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Pg(conn) => {
+            let row = institution::table.find(institution).select(institution::id).for_update();
+            row.first::<InstitutionId>(conn)?;
+            Ok(())
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Founding: what a platform is set up from, as a document. Commands read it from TOML or make it of their flags; the
-//! demo, the bench and the tests make it in place. The same document again changes nothing.
+//! demo, the bench and the tests make it in place. The same document again changes nothing; a key of it that has ended since
+//! is refused.
 use serde::{Deserialize, Serialize};
 
 use super::{NewReceiver, NewSubMerchant, add, add_receiver, tenants};
@@ -56,6 +57,11 @@ pub struct InstitutionPart {
     pub result_encoding: String,
 }
 
+/// As the flag of the command has it.
+const fn thirty() -> i64 {
+    30
+}
+
 fn ascii() -> String {
     ResultEncoding::Ascii.as_str().to_owned()
 }
@@ -78,7 +84,7 @@ pub struct KeyPart {
     /// Public key or certificate, PEM.
     pub public_key: String,
     /// How many days the key before it counts beside it, 0 to 90.
-    #[serde(default)]
+    #[serde(default = "thirty")]
     pub overlap_days: i64,
 }
 

@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::db::Tx;
 use crate::db::columns::{InstitutionId, MerchantId, TenantId};
 use crate::error::{Code, Error};
-use crate::institutions::Made;
+use crate::institutions::{self, Made};
 use crate::kernel::text;
 use crate::people::{Actor, Scope, audit};
 
@@ -81,7 +81,8 @@ pub fn add(
         return Err(invalid(format!("inst_merchant_no: {} is {other}'s", new.inst_merchant_no)));
     }
     store::enrol(tx, at, id, new)?;
-    let after = json!({"institution": new.institution_id.get(), "inst_merchant_no": new.inst_merchant_no});
+    let institution = institutions::by_id(tx, new.institution_id)?.code;
+    let after = json!({"institution": institution, "inst_merchant_no": new.inst_merchant_no});
     note(tx, at, actor, "sub_merchant.enrol", new, after)?;
     Ok(Made::now(id))
 }
@@ -172,7 +173,8 @@ pub fn add_receiver(
         return Ok(Made::before(id));
     }
     let id = store::add_receiver(tx, new)?;
-    let object = format!("receiver:{}/{}", new.institution_id, new.receiver);
+    let institution = institutions::by_id(tx, new.institution_id)?.code;
+    let object = format!("receiver:{institution}/{}", new.receiver);
     let after = Some(json!({"role": new.role, "name": new.name}));
     let entry = audit::Entry { action: "receiver.add", object: &object, before: None, after };
     audit::record(tx, at, actor, entry)?;

@@ -122,7 +122,14 @@ pub async fn close(outside: &Outside<'_>, known: Standing, nonce: Option<Nonce>)
         }
         Answer::Busy => Ok(Closed::Busy),
         Answer::Refused { .. } => match ask(outside, &known.order, &merchant).await? {
-            Said::Paid => Ok(Closed::Paid),
+            Said::Paid => {
+                // The payment stands already; the request that found it counts once all the same.
+                if let Some(nonce) = nonce {
+                    let now = outside.clock.now();
+                    outside.db.write(move |tx| nonce.spend(tx, now)).await?;
+                }
+                Ok(Closed::Paid)
+            }
             Said::Absent => closed(outside, known.order, Cause::of(EventReason::Absent), nonce).await,
             Said::Closed(cause) => closed(outside, known.order, cause, nonce).await,
             Said::NotPaid | Said::Unknown => Ok(Closed::Unknown),

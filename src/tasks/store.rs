@@ -173,6 +173,7 @@ pub(super) fn again(tx: &mut Tx<'_>, id: TaskId, holder: &str, now: i64) -> Resu
             task::cancel_asked_at.eq(None::<i64>),
             task::error_code.eq(None::<String>),
             task::error_detail.eq(None::<String>),
+            task::result_file.eq(None::<String>),
         ))
         .execute(tx.conn())?;
     Ok(())
@@ -254,7 +255,18 @@ pub(super) fn abandon(tx: &mut Tx<'_>, lease: &str, code: &str, now: i64) -> Res
     Ok(diesel::update(task::table)
         .filter(task::lease.eq(lease))
         .filter(task::state.eq(As(TaskState::Running)))
+        .filter(task::cancel_asked_at.is_null())
         .set((task::state.eq(As(TaskState::Failed)), task::ended_at.eq(now), task::error_code.eq(code)))
+        .execute(tx.conn())?)
+}
+
+/// What was at work under a lease and was asked to stop has stopped with its process; how many tasks that were.
+pub(super) fn stopped(tx: &mut Tx<'_>, lease: &str, now: i64) -> Result<usize, Error> {
+    Ok(diesel::update(task::table)
+        .filter(task::lease.eq(lease))
+        .filter(task::state.eq(As(TaskState::Running)))
+        .filter(task::cancel_asked_at.is_not_null())
+        .set((task::state.eq(As(TaskState::Cancelled)), task::ended_at.eq(now)))
         .execute(tx.conn())?)
 }
 

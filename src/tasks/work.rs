@@ -140,8 +140,11 @@ where
 {
     let holder = ulid::Ulid::generate().to_string();
     let (now, me) = (app.clock.now(), holder.clone());
-    let id = app.db.write(move |tx| begin(tx, &new, &me, now)).await?;
+    let subject = new.subject.clone();
+    let begun = app.db.write(move |tx| begin(tx, &new, &me, now)).await?;
+    let id = begun.ok_or_else(|| Error::refused(Code::TaskCancelled, subject))?;
     let watch = Watch::new();
+    let _stops = StopsOnDrop(Arc::clone(&watch.stop));
     let outcome = tokio::select! {
         outcome = work(watch.clone()) => outcome,
         never = look(app, id, &holder, &watch) => never,
@@ -175,6 +178,15 @@ where
     outcome
 }
 
+/// Work on threads of its own sees nobody drop the future that began it (its lease was lost, say): it is told to stop.
+struct StopsOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopsOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn told(error: &Error) -> String {
     let text = match error {
         Error::Refused { detail, .. } => detail.clone(),
@@ -185,16 +197,22 @@ fn told(error: &Error) -> String {
 
 /// A leftover of the same work goes on; so does what the platform itself tried before and failed, so that a day that
 /// waits has one row. Anything else is a row of its own.
-fn begin(tx: &mut Tx<'_>, new: &NewTask, holder: &str, now: i64) -> Result<TaskId, Error> {
+///
+/// A leftover that somebody asked to stop has stopped: it is marked so, and not begun again behind their back.
+fn begin(tx: &mut Tx<'_>, new: &NewTask, holder: &str, now: i64) -> Result<Option<TaskId>, Error> {
+    let has_stopped = store::stopped(tx, &new.lease, now)? > 0;
     let last = store::last_of(tx, new.kind, &new.subject)?;
+    if has_stopped && last.as_ref().is_some_and(|task| task.state == TaskState::Cancelled) {
+        return Ok(None);
+    }
     let goes_on = |task: &Task| match task.state {
         TaskState::Running | TaskState::Queued => true,
         TaskState::Failed => task.asked_by == new.asked_by,
         TaskState::Done | TaskState::Cancelled => false,
     };
     match last.filter(goes_on) {
-        Some(task) => store::again(tx, task.id, holder, now).map(|()| task.id),
-        None => store::add(tx, new, holder, now),
+        Some(task) => store::again(tx, task.id, holder, now).map(|()| Some(task.id)),
+        None => store::add(tx, new, holder, now).map(Some),
     }
 }
 
@@ -262,7 +280,10 @@ pub async fn mark_abandoned(app: &App) -> Result<usize, Error> {
     let mut marked = 0_usize;
     for lease in app.db.read(store::running_leases).await? {
         let (name, now) = (lease.clone(), app.clock.now());
-        let mark = app.db.write(move |tx| store::abandon(tx, &name, Code::TaskAbandoned.id(), now));
+        let mark = app.db.write(move |tx| {
+            let stopped = store::stopped(tx, &name, now)?;
+            Ok(stopped.saturating_add(store::abandon(tx, &name, Code::TaskAbandoned.id(), now)?))
+        });
         // None: somebody is at work.
         marked = marked.saturating_add(app.leases.hold(&app.db, &lease, mark).await?.unwrap_or(0));
     }

@@ -183,7 +183,7 @@ unclosed array table, expected `]]`
 INS-101 the institution's data are not valid (key: public_key: not an RSA public key or certificate of at least 2048 bits in PEM): correct what is named and try again
 INS-101 the institution's data are not valid (key: purpose: `everything` is none of approvals, files, api, ssh, sealing, channel): correct what is named and try again
 INS-101 the institution's data are not valid (channel: language: alipay_v3 is not spoken by wechat): correct what is named and try again
-INS-101 the institution's data are not valid (channel: base_url: http(s)://HOST without login, query or a slash at its end): correct what is named and try again
+INS-101 the institution's data are not valid (channel: base_url: http(s)://HOST without login, path, query or a slash at its end): correct what is named and try again
 MER-101 the merchant's data are not valid (merchant: tenant: there is no 19): correct what is named and try again
 MER-101 the merchant's data are not valid (merchant: inst_merchant_no: 8001 is M1001's): correct what is named and try again
 MER-101 the merchant's data are not valid (receiver: receiver: `kind` or `kind:NUMBER`, no merchant): correct what is named and try again
@@ -337,14 +337,21 @@ fn an_ended_key_does_not_come_back_and_flags_are_not_dropped() {
     shell.good(&[&key[..], &["--key-id", id, "--end"]].concat());
     let again = shell.refused(&[&key[..], &["--public-key", "files.pem"]].concat());
     assert!(again.contains("has ended; a key does not come back"), "{again}");
+    let renamed = shell.refused(&[&key[..], &["--public-key", "files.pem", "--key-id", "OTHER"]].concat());
+    assert!(renamed.contains("has ended; a key does not come back"), "{renamed}");
+    // One that is being replaced says when it ends.
+    let pair = ["institution", "key", "--institution", "BANK", "--purpose", "approvals", "--public-key"];
+    shell.good(&[&pair[..], &["answers.pem"]].concat());
+    let old = shell.good(&[&pair[..], &["approvals.pem"]].concat());
+    assert!(old.contains("(it ends 20") && old.ends_with("is there already, nothing changed\n"), "{old}");
     let (status, _, told) = shell.run(&["tenant", "add", "--from", "bank.toml", "--name", "x"]);
     assert!(status == 2 && told.contains("cannot be used with"), "{told}");
     let base = ["channel", "add", "--institution", "BANK", "--channel", "alipay", "--language", "alipay_v3"];
     let number = ["--sp-mchid", "2088", "--sp-appid", "2021", "--base-url"];
-    for url in ["http://u:p@h", "http://h/?x=1", "http://h#f", "ftp://h", "http://h/"] {
+    for url in ["http://u:p@h", "http://h/?x=1", "http://h#f", "ftp://h", "http://h/", "http://h/api"] {
         let told = shell.refused(&[&base[..], &number[..], &[url]].concat());
         assert!(
-            told.contains("base_url: http(s)://HOST without login, query or a slash at its end"),
+            told.contains("base_url: http(s)://HOST without login, path, query or a slash at its end"),
             "{told}"
         );
     }

@@ -162,6 +162,29 @@ async fn what_a_crash_leaves_is_taken_over_or_marked() {
 }
 
 #[actix_web::test]
+async fn what_somebody_stopped_is_not_begun_again_when_its_process_died_before_it_saw() {
+    let mut app = TestApp::new();
+    app.leases = Leases::giving_up_after(Duration::from_millis(1500));
+    for (subject, lease) in [("X 20260101", "days of X"), ("Y 20260101", "days of Y")] {
+        let new = NewTask { lease: lease.to_owned(), ..cut(subject) };
+        let never = tasks::run_task(&app, new, async |_| std::future::pending::<Result<(), Error>>().await);
+        let held = app.leases.hold(&app.db, lease, never);
+        assert!(tokio::time::timeout(Duration::from_millis(300), held).await.is_err());
+    }
+    app.raw().execute("UPDATE job_lease SET holder = ''").unwrap();
+    app.raw().execute("UPDATE task SET cancel_asked_by = 'ops', cancel_asked_at = 1").unwrap();
+    // One is taken over, the other is nobody's.
+    let refused =
+        tasks::run_task(&app, cut("X 20260101"), async |_| -> Result<(), Error> { panic!("begun") });
+    assert!(matches!(refused.await, Err(Error::Refused { code: Code::TaskCancelled, .. })));
+    assert_eq!(tasks::mark_abandoned(&app).await.unwrap(), 1);
+    assert!(newest(&app).iter().all(|task| task.state == TaskState::Cancelled && task.attempts == 1));
+    // Who asks for it anew gets a row of its own.
+    tasks::run_task(&app, cut("X 20260101"), async |_| Ok(())).await.unwrap();
+    assert_eq!(newest(&app).len(), 3);
+}
+
+#[actix_web::test]
 async fn what_ended_ninety_days_ago_is_forgotten_and_what_is_younger_or_at_work_is_not() {
     let app = TestApp::new();
     let (now, day) = (app.clock.now(), 86_400_000_000);

@@ -27,7 +27,7 @@ CREATE TABLE channel_key (
     valid_from INTEGER,
     valid_to INTEGER
 ) STRICT;
-CREATE INDEX channel_key_by_channel ON channel_key (channel_id, id);
+CREATE UNIQUE INDEX channel_key_by_serial ON channel_key (channel_id, serial);
 
 -- The institution's own keys, each for one purpose; a `channel` key signs the answers of one channel.
 CREATE TABLE institution_key (
@@ -52,7 +52,8 @@ CREATE TABLE enrolment (
     created_at INTEGER NOT NULL,
     UNIQUE (sub_merchant_id, institution_id)
 ) STRICT;
-CREATE INDEX enrolment_by_institution ON enrolment (institution_id, inst_merchant_no);
+-- By it a payment finds its merchant: it is one merchant's.
+CREATE UNIQUE INDEX enrolment_by_institution ON enrolment (institution_id, inst_merchant_no);
 
 INSERT INTO channel (institution_id, channel, language, base_url, sp_mchid, sp_appid, version, created_at)
     SELECT id, 'wechat', 'wechat_v3', channel_base_url, channel_sp_mchid, channel_sp_appid, 1, created_at
