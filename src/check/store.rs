@@ -12,6 +12,7 @@ use crate::kernel::channel::ChannelName;
 use crate::kernel::file::FileKind;
 use crate::kernel::file::ret::RetStatus;
 use crate::ledger::{self, Account};
+use crate::orders::EventKind;
 
 /// Tables whose rows never change; the database refuses it by triggers.
 const APPEND_ONLY: [&str; 25] = [
@@ -43,7 +44,7 @@ const APPEND_ONLY: [&str; 25] = [
 ];
 
 /// Statements that must find nothing: what is broken, and a query that names each broken object in column `v`.
-const MUST_FIND_NOTHING: [(&str, &str); 13] = [
+const MUST_FIND_NOTHING: [(&str, &str); 14] = [
     ("a payment is not the one of its number", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN payment_key k ON k.inst_order_no = p.inst_order_no AND k.institution_id = p.institution_id
         AND k.channel = p.channel
@@ -64,6 +65,10 @@ const MUST_FIND_NOTHING: [(&str, &str); 13] = [
       LEFT JOIN pay_order o ON o.id = p.order_id
       WHERE o.id IS NULL OR o.sub_merchant_id <> p.sub_merchant_id OR o.institution_id <> p.institution_id
          OR o.channel <> p.channel OR o.product <> p.product"),
+    ("an order was paid with another amount, and nothing says so", "SELECT p.inst_order_no AS v FROM payment p
+      JOIN pay_order o ON o.id = p.order_id
+      LEFT JOIN order_event e ON e.order_id = o.id AND e.kind = '{differs}'
+      WHERE p.paid <> o.amount AND e.id IS NULL"),
     ("a split order is not in its bill", "SELECT s.inst_order_no AS v FROM split_order s
       LEFT JOIN bill_order b ON b.business_date = s.business_date AND b.institution_id = s.institution_id
         AND b.bill_id = s.bill_id AND b.paid_at = s.paid_at AND b.inst_order_no = s.inst_order_no
@@ -108,6 +113,7 @@ struct Named {
 fn spelt(query: &str) -> String {
     let words = [
         ("{receivable}", Account::ChannelReceivable.as_str()),
+        ("{differs}", EventKind::AmountDiffers.as_str()),
         ("{paid}", ledger::Kind::Paid.as_str()),
         ("{success}", RetStatus::Success.as_str()),
         ("{spl}", FileKind::Spl.as_str()),

@@ -52,7 +52,7 @@ async fn check_finds_every_kind_of_change_made_past_the_product() {
     mingfen::tasks::roll_up(&app).await.unwrap();
     assert_eq!(check::breaks(&app).unwrap(), Vec::<String>::new());
 
-    let changes: [(&str, &[&str], &str, &str); 19] = [
+    let changes: [(&str, &[&str], &str, &str); 20] = [
         (
             "an entry's evidence",
             &["ledger_entry"],
@@ -94,6 +94,12 @@ async fn check_finds_every_kind_of_change_made_past_the_product() {
             &["payment"],
             "UPDATE payment SET paid = paid + 1",
             "UPDATE payment SET paid = paid - 1",
+        ),
+        (
+            "an order's amount",
+            &["pay_order"],
+            "UPDATE pay_order SET amount = amount + 1",
+            "UPDATE pay_order SET amount = amount - 1",
         ),
         (
             "a payment's time",
