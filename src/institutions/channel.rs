@@ -84,6 +84,7 @@ pub fn add_channel(
         return Ok(Made::before(known.id));
     }
     let own = own.ok_or_else(|| invalid("serial, private_key, apiv3_key: a new channel needs them"))?;
+    super::fits(tx, master)?;
     let id = store::add(tx, at, institution, new)?;
     store::add_key(tx, id, &wrapped(master, &own, Some(at))?)?;
     let after = json!({

@@ -65,6 +65,7 @@ pub fn prepare_key(
     (institution, name): (InstitutionId, ChannelName),
     new: &NewOwnKey<'_>,
 ) -> Result<(), Error> {
+    super::fits(tx, master)?;
     let channel = channel(tx, institution, name)?;
     let own = own_key(new)?;
     super::store::lock(tx, institution)?;

@@ -14,7 +14,7 @@ pub use channel_key::{
     EvidenceKeys, Keys, NewOwnKey, OwnKey, evidence_keys, open_channel, prepare_key, use_key,
 };
 pub use keys::{InstitutionKey, NewKey, Purpose, add_key, end_key, keys, public_keys};
-pub use platform::{OurPurpose, PlatformKey, PlatformKeys, file_keys, rotate};
+pub use platform::{OurPurpose, PlatformKey, PlatformKeys, file_keys, fits, rotate};
 pub use registration::{Registration, registration};
 
 use serde_json::json;

@@ -122,6 +122,7 @@ pub fn rotate(
     let at = micros(now);
     let from = lead_end(at, lead)?;
     let end = overlap_end(from, overlap)?;
+    fits(tx, master)?;
     store::end_ours(tx, purpose, end)?;
     let serial = make(tx, master, (now, from), purpose)?;
     let object = format!("platform_key:{purpose}/{serial}");
@@ -129,6 +130,20 @@ pub fn rotate(
     let entry = audit::Entry { action: "platform_key.rotate", object: &object, before: None, after };
     audit::record(tx, at, actor, entry)?;
     Ok(serial)
+}
+
+/// Whether what is sealed here opens with this master key: asked before anything is sealed with it. A database that holds
+/// no key of ours yet has nothing sealed.
+pub fn fits(tx: &mut Tx<'_>, master: &MasterKey) -> Result<(), Error> {
+    for purpose in OurPurpose::ALL.iter().copied() {
+        if let Some(row) = store::ours(tx, purpose)?.first() {
+            opened(row, master, purpose).map_err(|e| {
+                let why = "is this the master key that the database was begun with?";
+                Error::Internal(format!("the platform's {purpose} key: {e}: {why}"))
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Every key that ever signed published files: files stay signed as they were published.

@@ -7,6 +7,7 @@ use super::{Known, credential_store as store};
 use crate::db::Tx;
 use crate::db::columns::{CredentialId, TenantId};
 use crate::error::{Code, Error};
+use crate::institutions;
 use crate::kernel::text_enum;
 use crate::people::{Actor, audit};
 use crate::protocol::crypto::{MasterKey, PublicKey};
@@ -80,6 +81,7 @@ pub fn create(
         Ok(pem) => pem,
         Err(why) => return invalid(&why.to_string()),
     };
+    institutions::fits(tx, master)?;
     let wrapped = master
         .wrap(WRAPPED_FOR, new.apiv3_key.as_bytes())
         .map_err(|e| Error::Internal(format!("wrapping a credential: {e}")))?;

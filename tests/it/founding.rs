@@ -273,6 +273,28 @@ INS-101 the institution's data are not valid (key_id: there is no files key `non
 }
 
 #[test]
+fn nothing_is_sealed_with_another_master_key() {
+    let app = TestApp::new();
+    let mut shell = Shell::of(&app);
+    let file = document(app.dir(), |text| text);
+    enter(&shell, &file);
+    let before = app.row_counts();
+    shell.variables.retain(|(name, _)| *name != "MINGFEN_MASTER_KEY");
+    shell.variables.push(("MINGFEN_MASTER_KEY", "77".repeat(32)));
+    let key = ["channel", "key", "--institution", "BANK", "--channel", "wechat", "--registration", "r.json"];
+    for arguments in [
+        &["keys", "rotate", "--purpose", "files"][..],
+        &key[..],
+        &["credential", "new", "--mchid", "1900000001"][..],
+    ] {
+        let told = shell.refused(arguments);
+        assert!(told.contains("is this the master key that the database was begun with?"), "{told}");
+    }
+    assert_eq!(app.row_counts(), before);
+    assert!(!app.dir().join("r.json").exists());
+}
+
+#[test]
 fn a_registration_holds_a_secret_and_follows_the_key() {
     use std::os::unix::fs::PermissionsExt;
     let app = TestApp::new();
