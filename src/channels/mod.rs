@@ -21,7 +21,7 @@ use self::http::{Downloaded, Guarded};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::exchange::DocumentKind;
-use crate::institutions::{ChannelProfile, Institution, Keys};
+use crate::institutions::{ChannelKeys, ChannelProfile, Institution};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::channel::ChannelName;
 use crate::protocol::wechat::notification::ApiV3Key;
@@ -38,7 +38,7 @@ impl Channel {
     pub fn open(
         institution: Institution,
         profile: ChannelProfile,
-        keys: Keys,
+        keys: ChannelKeys,
         http: &Guarded,
         clock: &Clock,
         public_url: &str,

@@ -12,7 +12,7 @@ use crate::protocol::crypto::MasterKey;
 
 mingfen_kernel::text_enum! {
     /// The language that a channel speaks (`counter.md`, "Words").
-    pub enum Language {
+    pub enum ChannelLanguage {
         /// WeChat Pay APIv3.
         WechatV3 = "wechat_v3",
         /// Alipay's gateway.do.
@@ -32,7 +32,7 @@ pub struct ChannelProfile {
     /// Whose wallet pays.
     pub name: ChannelName,
     /// The language that it speaks.
-    pub language: Language,
+    pub language: ChannelLanguage,
     /// Where it is, without trailing slash.
     pub base_url: String,
     /// Our number there.
@@ -48,7 +48,7 @@ pub struct ChannelProfile {
 #[derive(Clone, Copy, Debug)]
 pub struct NewChannel<'a> {
     pub name: ChannelName,
-    pub language: Language,
+    pub language: ChannelLanguage,
     pub base_url: &'a str,
     pub sp_mchid: &'a str,
     pub sp_appid: &'a str,
@@ -130,8 +130,8 @@ fn check(new: &NewChannel<'_>) -> Result<(), Error> {
         return Err(invalid("sp_appid: 1 to 32 of 0-9 A-Z a-z _ -"));
     }
     match (new.name, new.language) {
-        (ChannelName::Wechat, Language::WechatV3) => Ok(()),
-        (ChannelName::Alipay, Language::AlipayOpenapi | Language::AlipayV3) => {
+        (ChannelName::Wechat, ChannelLanguage::WechatV3) => Ok(()),
+        (ChannelName::Alipay, ChannelLanguage::AlipayOpenapi | ChannelLanguage::AlipayV3) => {
             Err(invalid(format!("language: {} is not spoken by this version yet", new.language)))
         }
         (ChannelName::Wechat | ChannelName::Alipay, _) => {

@@ -32,7 +32,7 @@ pub struct OwnKey {
 
 /// The keys of a channel as they count at one moment.
 #[derive(Clone, Debug)]
-pub struct Keys {
+pub struct ChannelKeys {
     /// The newest of ours: signs.
     pub own: OwnKey,
     /// Those that open notifications, the newest first.
@@ -181,7 +181,7 @@ pub fn open_channel(
     master: &MasterKey,
     channel: &ChannelProfile,
     at: i64,
-) -> Result<Keys, Error> {
+) -> Result<ChannelKeys, Error> {
     let mut ours = store::keys(tx, channel.id)?;
     ours.retain(|key| counts(key.valid_to, at));
     let signing = signing(&ours, at).ok_or_else(|| {
@@ -198,7 +198,7 @@ pub fn open_channel(
         Ok(AnswerKey { serial: key.key_id, key: pem })
     };
     let answer_keys = theirs.into_iter().map(read).collect::<Result<Vec<_>, Error>>()?;
-    Ok(Keys { own, apiv3_keys, answer_keys, until })
+    Ok(ChannelKeys { own, apiv3_keys, answer_keys, until })
 }
 
 /// Every APIv3 key that ever opened an institution's notifications, by channel: they are kept as evidence, sealed as

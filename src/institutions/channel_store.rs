@@ -1,7 +1,7 @@
 //! Queries of channels and our keys there.
 use diesel::prelude::*;
 
-use super::{ChannelProfile, Language, NewChannel};
+use super::{ChannelLanguage, ChannelProfile, NewChannel};
 use crate::db::columns::{ChannelId, InstitutionId, words};
 use crate::db::schema::{channel, channel_key};
 use crate::db::{MultiBackend, Tx};
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::insert_returning_id;
 use crate::kernel::channel::ChannelName;
 
-words!(Language);
+words!(ChannelLanguage);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = channel, check_for_backend(MultiBackend))]
@@ -17,7 +17,7 @@ struct Row {
     id: ChannelId,
     institution_id: InstitutionId,
     name: ChannelName,
-    language: Language,
+    language: ChannelLanguage,
     base_url: String,
     sp_mchid: String,
     sp_appid: String,

@@ -9,9 +9,9 @@ mod platform;
 mod registration;
 mod store;
 
-pub use channel::{ChannelProfile, Language, NewChannel, add_channel, channel, channels, version};
+pub use channel::{ChannelLanguage, ChannelProfile, NewChannel, add_channel, channel, channels, version};
 pub use channel_key::{
-    EvidenceKeys, Keys, NewOwnKey, OwnKey, evidence_keys, open_channel, prepare_key, use_key,
+    ChannelKeys, EvidenceKeys, NewOwnKey, OwnKey, evidence_keys, open_channel, prepare_key, use_key,
 };
 pub use keys::{InstitutionKey, NewKey, Purpose, add_key, end_key, keys, public_keys};
 pub use platform::{OurPurpose, PlatformKey, PlatformKeys, file_keys, fits, rotate};

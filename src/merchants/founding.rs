@@ -8,7 +8,7 @@ use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
 use crate::institutions::{
-    self, Language, NewChannel, NewInstitution, NewKey, NewOwnKey, Purpose, ResultEncoding,
+    self, ChannelLanguage, NewChannel, NewInstitution, NewKey, NewOwnKey, Purpose, ResultEncoding,
 };
 use crate::kernel::calendar::Instant;
 use crate::kernel::channel::ChannelName;
@@ -347,7 +347,7 @@ impl Step<'_, '_, '_> {
         let institution = self.of(part.institution.as_ref())?;
         let new = NewChannel {
             name: word("channel", &part.channel, ChannelName::ALL, ChannelName::parse)?,
-            language: word("language", &part.language, Language::ALL, Language::parse)?,
+            language: word("language", &part.language, ChannelLanguage::ALL, ChannelLanguage::parse)?,
             base_url: &part.base_url,
             sp_mchid: &part.sp_mchid,
             sp_appid: &part.sp_appid,

@@ -295,6 +295,11 @@ pub(super) async fn advance_by(
             nonce.spend(tx, now)?;
         }
         store::lock(tx, order.id)?;
+        if let Some(state) = event.state()
+            && at_once_store::add_first(tx, order.id, now, &event)?
+        {
+            return Ok(Standing { order, state, event: Some(event), payment: None });
+        }
         let before = standing(tx, order)?;
         // The answer to one request may be overtaken by another's.
         match event.state() {

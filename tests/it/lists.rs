@@ -237,6 +237,12 @@ async fn crowded() -> Shop {
              'NO_RULE' FROM exchanged_file f CROSS JOIN {all} WHERE f.kind = 'STL'",
             all = series(100),
         ),
+        format!(
+            "INSERT INTO task (kind, subject, asked_by, asked_at, state, lease, holder, attempts, phase, done, started_at, \
+             ended_at) SELECT 'CUT', 'X ' || i, 'system', 1, 'DONE', 'days of X', '', 1, 'BEGUN', 0, 1, \
+             1900000000000000 + i FROM {all}",
+            all = series(FILES),
+        ),
     ]
     .into_iter()
     .chain(past(institution.get(), series(FILES), pad))

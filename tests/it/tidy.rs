@@ -487,7 +487,7 @@ fn words_of_the_record() -> BTreeSet<&'static str> {
         mingfen::outbox::Subject,
         mingfen::people::Role,
         mingfen::merchants::credentials::AnswerMode,
-        mingfen::institutions::Language,
+        mingfen::institutions::ChannelLanguage,
         mingfen::reconciliation::DifferenceKind,
         mingfen::settlement::LineKind,
         mingfen::tasks::JobName,

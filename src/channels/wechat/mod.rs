@@ -13,7 +13,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::institutions::{ChannelProfile, Institution, Keys};
+use crate::institutions::{ChannelKeys, ChannelProfile, Institution};
 use crate::kernel::calendar::Instant;
 use crate::kernel::channel::Product;
 use crate::kernel::money::Fen;
@@ -53,12 +53,12 @@ impl Channel {
     pub fn open(
         institution: Institution,
         profile: ChannelProfile,
-        keys: Keys,
+        keys: ChannelKeys,
         http: &Guarded,
         clock: &Clock,
         public_url: &str,
     ) -> Result<Self, Error> {
-        let Keys { own, apiv3_keys, answer_keys, .. } = keys;
+        let ChannelKeys { own, apiv3_keys, answer_keys, .. } = keys;
         let signer = Signer { mchid: profile.sp_mchid.clone(), serial: own.serial, key: own.private_key };
         let base_url = profile.base_url.clone();
         let settings = Settings { base_url, signer, answer_keys: answer_keys.clone() };

@@ -61,7 +61,7 @@ pub fn standing_of_day(
 }
 
 /// What was exchanged for these days that decides whether one of them is done: split files, settlements, and the
-/// institution's own bills, which have no standing. One query, whatever lies before them.
+/// institution's own bills, which have no standing. Two queries, whatever lies before them.
 pub fn of_days(
     tx: &mut Tx<'_>,
     institution: InstitutionId,
@@ -69,13 +69,19 @@ pub fn of_days(
     to: BusinessDay,
 ) -> Result<Vec<(ExchangedFile, Option<Standing>)>, Error> {
     let kinds = [DocumentKind::Spl, DocumentKind::Stl, DocumentKind::Bil];
-    Ok(exchanged_file::table
-        .left_join(file_standing::table)
+    let files: Vec<ExchangedFile> = exchanged_file::table
         .filter(exchanged_file::institution_id.eq(institution))
         .filter(exchanged_file::business_date.between(As(from), As(to)))
         .filter(exchanged_file::kind.eq_any(kinds.map(As)))
-        .select((ExchangedFile::as_select(), Option::<Standing>::as_select()))
-        .load(tx.conn())?)
+        .select(ExchangedFile::as_select())
+        .load(tx.conn())?;
+    let ids: Vec<FileId> = files.iter().map(|file| file.id).collect();
+    let mut standings = super::standings(tx, &ids)?;
+    let beside = |file: ExchangedFile| {
+        let standing = standings.remove(&file.id);
+        (file, standing)
+    };
+    Ok(files.into_iter().map(beside).collect())
 }
 
 /// The files of a kind that are not void, in order of publication.
