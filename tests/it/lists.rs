@@ -452,8 +452,12 @@ async fn no_more_is_asked_when_more_days_are_over() {
     assert_eq!(few.len(), 5);
     assert!(few["daily round"].len() > 3, "{:?}", few["daily round"]);
     assert!(!few["import"].iter().any(|sql| sql.contains("exchanged_file")), "{:?}", few["import"]);
+    // A list of keys is one question, however many keys: those of the days that the round reaches back.
+    let shapes = |statements: &[String]| -> Vec<String> {
+        statements.iter().map(|sql| sql.replace(", ?", "").replace("?, ", "")).collect()
+    };
     for (what, statements) in few {
-        assert_eq!(statements, &more[what], "{what}");
+        assert_eq!(shapes(statements), shapes(&more[what]), "{what}");
     }
     f.stop().await;
 }
