@@ -198,7 +198,7 @@ impl Sides {
             // A pool of one lets writers queue here instead of failing as busy.
             Backend::Sqlite(_) => Sides {
                 writers: Side::open(backend, lane, 1, Access::Write),
-                readers: Side::open(backend, lane, 4, Access::Read),
+                readers: Side::open(backend, lane, 16, Access::Read),
             },
             Backend::Postgres(_) => {
                 let both = Side::open(backend, lane, lane.connections(), Access::Write);

@@ -208,10 +208,14 @@ pub(super) struct Last {
 
 /// The last event that is a state, and whether the order is paid.
 pub(super) fn last(tx: &mut Tx<'_>, order: OrderId) -> Result<Last, Error> {
+    // Spelt out: a statement with a list is prepared anew each time.
+    let [created, paying, unknown, closed] = STATES;
+    let open = order_event::kind.eq(created).or(order_event::kind.eq(paying));
+    let is_state = open.or(order_event::kind.eq(unknown)).or(order_event::kind.eq(closed));
     let (columns, paid_on): (EventColumns, Option<BusinessDay>) = order_event::table
         .left_join(payment_key::table.on(payment_key::order_id.eq(order_event::order_id)))
         .filter(order_event::order_id.eq(order))
-        .filter(order_event::kind.eq_any(STATES))
+        .filter(is_state)
         .order(order_event::id.desc())
         .select((EventColumns::as_select(), payment_key::business_date.nullable()))
         .first(tx.conn())?;
