@@ -21,7 +21,7 @@ pub use list::{
 };
 pub use place::{Placed, Request, create, place};
 pub use store::{
-    Order, Payment, RawRef, Stuck, by_id, by_inst_order_no, by_order_no, by_out_trade_no, unresolved,
+    Order, Payment, RawRef, Stuck, by_id, by_inst_order_no, by_order_no, by_out_trade_no, newest, unresolved,
 };
 
 use crate::db::Tx;

@@ -106,6 +106,11 @@ pub fn by_id(tx: &mut Tx<'_>, id: OrderId) -> Result<Order, Error> {
     Ok(pay_order::table.find(id).select(Order::as_select()).first(tx.conn())?)
 }
 
+/// The order that was placed last, of all.
+pub fn newest(tx: &mut Tx<'_>) -> Result<Option<Order>, Error> {
+    Ok(pay_order::table.order(pay_order::id.desc()).select(Order::as_select()).first(tx.conn()).optional()?)
+}
+
 /// The order of a tenant by its own number.
 pub fn by_out_trade_no(
     tx: &mut Tx<'_>,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::exchange::approvals::Proposal;
 use super::faults::{Fault, Switch};
+use super::front;
 use super::platform::Registration;
 use super::store::Request;
 use super::trade::pay::Pay;
@@ -19,7 +20,7 @@ use crate::protocol::wechat::shapes::TradeState;
 /// Setting that keeps how far the clock was moved, microseconds.
 pub(super) const CLOCK_OFFSET: &str = "clock_offset_micros";
 
-/// Every path of the control API, and the page behind a code_url.
+/// Every path of the control API, and the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(healthz)
@@ -39,7 +40,9 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(close_day)
         .service(process)
         .service(trade::cashier::show)
-        .service(trade::cashier::pay);
+        .service(trade::cashier::pay)
+        .service(front::show)
+        .service(front::style);
 }
 
 impl ResponseError for SandboxError {

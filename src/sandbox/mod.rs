@@ -9,6 +9,7 @@
 mod control;
 mod exchange;
 mod faults;
+mod front;
 mod identity;
 mod platform;
 mod store;

@@ -102,9 +102,9 @@ diesel::joinable!(payment -> trade (out_trade_no));
 diesel::joinable!(delivery -> trade (out_trade_no));
 
 const TABLES: &str = "
+PRAGMA busy_timeout = 5000;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
-PRAGMA busy_timeout = 5000;
 PRAGMA foreign_keys = ON;
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS request (id INTEGER PRIMARY KEY NOT NULL, at BIGINT NOT NULL, method TEXT NOT NULL,

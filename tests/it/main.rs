@@ -51,6 +51,7 @@ mod clock_back;
 mod corruption;
 mod cut_size;
 mod day;
+mod demo;
 mod settle;
 mod standing;
 mod tasks;

@@ -109,21 +109,24 @@ pub async fn platform(
     Ok(registration.await?)
 }
 
-/// Makes one user a role, each with a password of its own.
+/// Makes one user a role, each with a password of its own, and one for the merchant whose orders no rule splits.
 pub async fn logins(world: &World) -> anyhow::Result<Vec<Login>> {
     let app = &world.app;
-    let (institution, shop) = app
+    let (shop, stuck) = app
         .db
         .read(|tx| {
-            let [shop, ..] = &SHOPS;
-            let shop = merchants::by_number(tx, shop.merchant)?.ok_or(Error::NotFound)?;
-            Ok((shop.institution_id, shop))
+            let [shop, .., stuck] = &SHOPS;
+            let mut merchant =
+                |shop: &scenery::Shop| merchants::by_number(tx, shop.merchant)?.ok_or(Error::NotFound);
+            Ok((merchant(shop)?, merchant(stuck)?))
         })
         .await?;
+    let institution = shop.institution_id;
     let people = [
         (Role::Admin, "平台运营·陈明", "admin", Scope::Platform),
         (Role::Checker, "平台复核·周敏", "checker", Scope::Platform),
         (Role::Merchant, shop.name.as_str(), "merchant", Scope::Merchant(shop.id)),
+        (Role::Merchant, stuck.name.as_str(), "merchant-stuck", Scope::Merchant(stuck.id)),
         (Role::InstMaker, "机构经办·吴帆", "maker", Scope::Institution(institution)),
         (Role::InstChecker, "机构复核·郑岚", "inst-checker", Scope::Institution(institution)),
     ];

@@ -21,7 +21,7 @@ use crate::tasks::Jobs;
 
 pub use papers::{Login, Papers};
 pub use proof::verify_all;
-pub use timeline::{close, play};
+pub use timeline::{close, open_order, play};
 pub use world::{Setup, World};
 
 /// A whole platform with a sandbox institution, on SQLite, in a minute
@@ -73,7 +73,8 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     for line in proof::summary(&world).await? {
         say(&line);
     }
-    print_addresses(&world, &dir);
+    let cashier = open_order(&world).await?;
+    print_addresses(&world, &dir, &cashier)?;
     // From here on the clock is the system's.
     clock.set(Clock::system().instant());
     if !args.exit {
@@ -107,18 +108,29 @@ fn database(dir: &Path) -> anyhow::Result<PathBuf> {
     Ok(dir.canonicalize()?.join("mingfen.db"))
 }
 
-fn print_addresses(world: &World, dir: &Path) {
+fn print_addresses(world: &World, dir: &Path, cashier: &str) -> anyhow::Result<()> {
+    let papers = Papers::new(dir)?;
+    let rows = [
+        ("platform", world.site_url.clone(), "log in with one of the rows below"),
+        ("cashier", cashier.to_owned(), "pay this order, then find it on the platform"),
+        ("sandbox", world.sandbox_url.clone(), "a licensed institution: open orders, faults"),
+        ("SDK", format!("python3 {}", papers.snippet().display()), "six lines that place an order"),
+        (
+            "settings",
+            format!("mingfen check --config {}", papers.settings_file().display()),
+            "or any other command",
+        ),
+        ("directory", dir.display().to_string(), "keys, files, credentials; not for production"),
+    ];
     say("");
-    say(&format!("platform    {}", world.site_url));
-    say(&format!(
-        "sandbox     {}   (a licensed institution; pay an order's code_url there)",
-        world.sandbox_url
-    ));
-    say(&format!("directory   {}   (keys, files, credentials; not for production)", dir.display()));
+    for (what, which, why) in rows {
+        say(&format!("{what:<12}{which}   ({why})"));
+    }
     say("");
     for login in &world.logins {
         say(&format!("{:<12}  {:<14}  {}  {}", login.role, login.login, login.password, login.name));
     }
+    Ok(())
 }
 
 /// A line on stdout; a closed pipe does not end the demo.

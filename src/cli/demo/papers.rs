@@ -8,11 +8,21 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::scenery::{SHOPS, SP_APPID, SP_MCHID};
+use crate::config::Config;
 use crate::institutions::PlatformKeys;
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{MasterKey, PrivateKey};
 use crate::protocol::wechat::notification::ApiV3Key;
 use crate::protocol::wechat::sign::Signer;
+
+/// Six lines that let a stock SDK order from the demo.
+const SNIPPET: &str = r#"import json, os, time; from wechatpayv3 import WeChatPay, WeChatPayType  # pip install wechatpayv3
+c = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "wechat.json"))); read = lambda key: open(c[key]).read()
+pay = WeChatPay(WeChatPayType.NATIVE, c["sp_mchid"], read("merchant_private_key"), c["merchant_serial"], c["sp_appid"], c["apiv3_key"],
+    c["base_url"] + "/paid", partner_mode=True, public_key=read("platform_public_key"), public_key_id=c["platform_public_key_id"])
+pay._core._gate_way = c["base_url"]
+print(*pay.pay("试一试", "TRY-%d" % time.time(), {"total": 100}, sub_mchid=c["sub_mchids"][0]))
+"#;
 
 /// A credential for trying a stock WeChat Pay SDK.
 #[derive(Clone, Serialize, Deserialize)]
@@ -28,6 +38,17 @@ pub struct WechatCredential {
     platform_certificate: PathBuf,
     platform_public_key_id: String,
     platform_public_key: PathBuf,
+}
+
+/// What the demo's `mingfen.toml` says; all else is as it is by default.
+#[derive(Serialize)]
+struct Settings {
+    listen: String,
+    public_url: String,
+    database_url: String,
+    data_dir: PathBuf,
+    master_key_file: PathBuf,
+    allow_private_addresses: bool,
 }
 
 /// A row of `logins.json`.
@@ -74,7 +95,7 @@ impl Papers {
 
     /// The master key of the demo's database, made at the first start.
     pub fn master_key(&self) -> anyhow::Result<String> {
-        let path = self.dir.join("keys/master.key");
+        let path = self.master_key_file();
         if !path.exists() {
             secret(&path, &MasterKey::generate()?.to_hex())?;
         }
@@ -133,7 +154,35 @@ impl Papers {
             platform_public_key_id: keys.wechat.public_key_id.clone(),
             platform_public_key: public_key,
         };
-        secret(&folder.join("wechat.json"), &serde_json::to_string_pretty(&credential)?)
+        secret(&folder.join("wechat.json"), &serde_json::to_string_pretty(&credential)?)?;
+        Ok(fs::write(self.snippet(), SNIPPET)?)
+    }
+
+    /// The six lines for a stock SDK.
+    pub fn snippet(&self) -> PathBuf {
+        self.dir.join("credentials/order_with_wechatpayv3.py")
+    }
+
+    /// `mingfen.toml`: the demo's own settings, for every other command on what it leaves.
+    pub fn settings(&self, config: &Config) -> anyhow::Result<()> {
+        let settings = Settings {
+            listen: config.listen.to_string(),
+            public_url: config.public_url.clone(),
+            database_url: config.database_url.clone(),
+            data_dir: self.dir.clone(),
+            master_key_file: self.master_key_file(),
+            allow_private_addresses: config.allow_private_addresses,
+        };
+        Ok(fs::write(self.settings_file(), toml::to_string(&settings)?)?)
+    }
+
+    /// Where [`Papers::settings`] writes.
+    pub fn settings_file(&self) -> PathBuf {
+        self.dir.join("mingfen.toml")
+    }
+
+    fn master_key_file(&self) -> PathBuf {
+        self.dir.join("keys/master.key")
     }
 
     /// `logins.json`.

@@ -6,7 +6,10 @@ use anyhow::ensure;
 use super::scenery::INSTITUTION;
 use super::world::World;
 use crate::exchange::{self, DocumentKind, ExchangedFile};
+use crate::kernel::calendar::BusinessDay;
 use crate::kernel::verify::Inputs;
+use crate::orders;
+use crate::people::Scope;
 use crate::splits;
 use crate::verify;
 use crate::verify::evidence::FileKeys;
@@ -70,6 +73,30 @@ async fn papers(world: &World, dir: &Path, stl: &ExchangedFile) -> anyhow::Resul
         previous: before.iter().map(out).collect(),
         void: void.iter().map(out).collect(),
     })
+}
+
+/// A line about a day that is finished, which holds its files against the payments.
+pub async fn finished(world: &World, day: BusinessDay) -> anyhow::Result<String> {
+    let institution = world.institution;
+    let read = world.app.db.read(move |tx| {
+        let (live, _) = splits::standing(tx, institution, day)?;
+        Ok((live, orders::paid_on(tx, &Scope::Platform, day)?))
+    });
+    let (live, paid) = read.await?;
+    let told: i64 = live.iter().map(|file| file.orders).sum();
+    ensure!(
+        paid.bounded || told == paid.count,
+        "{day}: {} orders were paid, {told} are in the files",
+        paid.count
+    );
+    Ok(format!("{day}: {told} orders cut, verified, settled"))
+}
+
+/// A line about a day in progress.
+pub async fn paid(world: &World, day: BusinessDay) -> anyhow::Result<String> {
+    let paid = world.app.db.read(move |tx| orders::paid_on(tx, &Scope::Platform, day)).await?;
+    let more = if paid.bounded { "more than " } else { "" };
+    Ok(format!("{day}: {more}{} orders paid", paid.count))
 }
 
 /// A line for people about every settled day.

@@ -1,12 +1,14 @@
 //! The demo's days in the order of their clock: orders as they come, and at ten the next morning the day before is
 //! cut, verified by the institution, and settled.
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
-use super::scenery::{SP_MCHID, Sale, sale};
+use super::proof;
+use super::scenery::{SHOPS, SP_MCHID, Sale, sale};
 use super::world::World;
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
+use crate::db::Tx;
 use crate::error::Error;
 use crate::exchange::{self, DocumentKind};
 use crate::kernel::calendar::{BusinessDay, Instant};
@@ -21,7 +23,7 @@ const CUT_AT: i64 = 10 * 3600 + 300;
 const DAY: i64 = 86_400;
 
 /// Plays the days up to and with `now`'s: `orders` each, all but the last one finished. What an earlier start did is
-/// not done again.
+/// not done again, however it ended; what is told of a day is read back from the record.
 pub async fn play(
     world: &World,
     days: u32,
@@ -29,6 +31,7 @@ pub async fn play(
     now: Instant,
     mut tell: impl FnMut(&str),
 ) -> anyhow::Result<()> {
+    go_on_from_the_record(world, now).await?;
     let today = now.business_day();
     let window = (1..days).fold(today, |day, _| day.prev());
     let mut day = first_open(world).await?.min(window);
@@ -43,10 +46,10 @@ pub async fn play(
         if let Some(before) = open {
             go_on_to(&world.app.clock, close_at.max(before.next().start()));
             close(world, before).await.with_context(|| format!("business day {before}"))?;
-            tell(&format!("{before}: cut, verified, settled"));
+            tell(&proof::finished(world, before).await?);
         }
         sell(world, &rest).await?;
-        tell(&format!("{day}: {wanted} orders"));
+        tell(&proof::paid(world, day).await?);
         open = Some(day);
         day = day.next();
     }
@@ -54,23 +57,39 @@ pub async fn play(
     Ok(())
 }
 
-/// The first day that is not settled.
+/// An earlier start may have ended in the middle of a day that is past by now. Its missing orders belong to that day:
+/// the clock begins where the record ends.
+async fn go_on_from_the_record(world: &World, now: Instant) -> anyhow::Result<()> {
+    let institution = world.institution;
+    let ends = world.app.db.read(move |tx| {
+        let mut moments = vec![orders::newest(tx)?.map(|order| order.created_at)];
+        for kind in [DocumentKind::Apr, DocumentKind::Bil, DocumentKind::Spl, DocumentKind::Stl] {
+            moments.push(exchange::last(tx, institution, kind)?.map(|file| file.recorded_at));
+        }
+        Ok(moments.into_iter().flatten().max())
+    });
+    if let Some(end) = ends.await? {
+        // What happened within that second stays in the past.
+        world.app.clock.set(clock::instant(end).plus(1).min(now));
+    }
+    Ok(())
+}
+
+/// The first day that is not settled to its end.
 async fn first_open(world: &World) -> anyhow::Result<BusinessDay> {
     let institution = world.institution;
-    let (bundle, settled) = world
-        .app
-        .db
-        .read(move |tx| {
-            Ok((
-                exchange::first(tx, institution, DocumentKind::Apr)?,
-                exchange::last(tx, institution, DocumentKind::Stl)?,
-            ))
-        })
-        .await?;
-    match settled.map(|file| file.business_date) {
-        Some(last) => Ok(last.next()),
+    let read = move |tx: &mut Tx<'_>| {
+        let settled = match exchange::last(tx, institution, DocumentKind::Stl)? {
+            Some(file) => Some((file.business_date, exchange::file_state(tx, file.id)?)),
+            None => None,
+        };
+        Ok((exchange::first(tx, institution, DocumentKind::Apr)?, settled))
+    };
+    match world.app.db.read(read).await? {
+        (_, Some((last, FileState::Executed))) => Ok(last.next()),
+        (_, Some((last, _))) => Ok(last),
         // The first bundle was issued as the first day began.
-        None => bundle.map(|file| file.business_date).context("no bundle was taken in"),
+        (bundle, None) => bundle.map(|file| file.business_date).context("no bundle was taken in"),
     }
 }
 
@@ -83,7 +102,7 @@ async fn missing_sales(
 ) -> anyhow::Result<Vec<(Instant, Sale)>> {
     let (start, text) = (day.start(), day.to_string());
     let length = until.get().saturating_sub(start.get()).min(DAY);
-    let placed = |tx: &mut crate::db::Tx<'_>| {
+    let placed = |tx: &mut Tx<'_>| {
         let tenant = tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id;
         let mut missing = Vec::new();
         for index in 0..wanted {
@@ -117,6 +136,32 @@ async fn sell(world: &World, sales: &[(Instant, Sale)]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Places an order that waits to be paid, or finds the one that this start placed; gives its code_url.
+pub async fn open_order(world: &World) -> anyhow::Result<String> {
+    let [shop, ..] = &SHOPS;
+    let today = world.app.clock.today();
+    for n in 1..=999_u32 {
+        let number = format!("OPEN{today}N{n:03}");
+        let (out_trade_no, notify_url) = (number.clone(), world.shop.notify_url.clone());
+        let known = world.app.db.read(move |tx| {
+            let tenant = tenants::by_number(tx, SP_MCHID)?.ok_or(Error::NotFound)?.id;
+            let order = orders::by_out_trade_no(tx, tenant, &number)?;
+            order.map(|order| orders::standing(tx, order)).transpose()
+        });
+        let (merchant, description) = (shop.merchant, shop.goods.first().copied().unwrap_or(shop.name));
+        let sale = Sale { out_trade_no, merchant, description, total: 1_280, goods_tag: "" };
+        match known.await? {
+            None => return world.shop.order(&sale).await,
+            // What an earlier start placed would be told to an address that is gone.
+            Some(known) if known.order.notify_url == notify_url && known.state == OrderState::Paying => {
+                return world.shop.order(&sale).await;
+            }
+            Some(_) => {}
+        }
+    }
+    bail!("there are 999 such orders of today")
 }
 
 /// The platform holds the payment, and its merchant was told.

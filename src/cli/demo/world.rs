@@ -79,7 +79,7 @@ impl World {
         }
         let site_url = format!("http://{}", setup.listener.local_addr()?);
         let sandbox_url = format!("http://{}", setup.sandbox_listener.local_addr()?);
-        let app = open_app(&setup, &site_url).await?;
+        let app = open_app(&setup, &papers, &site_url).await?;
         let sandbox = open_sandbox(&setup.dir, &sandbox_url, &clock).await?;
         let identity = sandbox.identity()?;
         let keys = app.known_keys();
@@ -177,7 +177,7 @@ impl World {
     }
 }
 
-async fn open_app(setup: &Setup, site_url: &str) -> anyhow::Result<Data<App>> {
+async fn open_app(setup: &Setup, papers: &Papers, site_url: &str) -> anyhow::Result<Data<App>> {
     let config = Config {
         listen: setup.listener.local_addr()?,
         public_url: site_url.to_owned(),
@@ -187,6 +187,7 @@ async fn open_app(setup: &Setup, site_url: &str) -> anyhow::Result<Data<App>> {
         allow_private_addresses: true,
         ..Config::default()
     };
+    papers.settings(&config)?;
     let clock = setup.clock.clone();
     let opened = tokio::task::spawn_blocking(move || App::open(config, clock, Create::Yes)).await?;
     Ok(Data::new(opened?))

@@ -1,5 +1,4 @@
 //! The page behind a code_url: where a person pays the sandbox's make-believe money.
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, get, post};
 use askama::Template;
@@ -8,7 +7,7 @@ use super::pay::Pay;
 use super::store;
 use crate::kernel::money::Fen;
 use crate::protocol::wechat::shapes::{NativeRequest, TradeState};
-use crate::sandbox::{Sandbox, SandboxError};
+use crate::sandbox::{Sandbox, SandboxError, front};
 
 #[derive(Template)]
 #[template(path = "sandbox/cashier.html")]
@@ -61,12 +60,5 @@ async fn page(sandbox: &Sandbox, code: String) -> Result<HttpResponse, SandboxEr
         payable: state == TradeState::NotPay,
         paid: state == TradeState::Success,
     };
-    let html = page.render().map_err(|error| SandboxError::Internal(error.to_string()))?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
-        ))
-        .body(html))
+    front::page(&page)
 }

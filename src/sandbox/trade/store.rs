@@ -121,6 +121,19 @@ pub(in crate::sandbox) fn trades(tx: &mut Tx<'_>) -> Result<Vec<(Trade, Option<P
         .load(tx.0)?)
 }
 
+/// Orders that can be paid at `now` (unix seconds), newest first.
+pub(in crate::sandbox) fn open(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<Trade>, SandboxError> {
+    Ok(trade::table
+        .left_join(payment::table)
+        .filter(payment::out_trade_no.nullable().is_null())
+        .filter(trade::closed_at.is_null())
+        .filter(trade::expires_at.is_null().or(trade::expires_at.gt(now)))
+        .order((trade::created_at.desc(), trade::out_trade_no.desc()))
+        .limit(limit)
+        .select(Trade::as_select())
+        .load(tx.0)?)
+}
+
 pub(super) fn close(tx: &mut Tx<'_>, out_trade_no: &str, at: i64) -> Result<(), SandboxError> {
     diesel::update(trade::table.find(out_trade_no)).set(trade::closed_at.eq(at)).execute(tx.0)?;
     Ok(())
