@@ -74,7 +74,7 @@ pub enum StartError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The platform's keys cannot be read or made, or the outgoing client.
-    #[error("{0}: is this the master key that the database was begun with?")]
+    #[error(transparent)]
     Parts(#[from] Error),
 }
 

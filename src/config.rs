@@ -177,10 +177,10 @@ impl Config {
         };
         let text = text.trim();
         let bytes = hex::decode(text).ok().or_else(|| STANDARD.decode(text).ok());
-        bytes
-            .and_then(|b| <[u8; 32]>::try_from(b).ok())
-            .map(MasterKey::from)
-            .ok_or_else(|| ConfigError::MasterKey("must be 32 bytes as base64 or hex".into()))
+        bytes.and_then(|b| <[u8; 32]>::try_from(b).ok()).map(MasterKey::from).ok_or_else(|| {
+            let place = self.master_key_file.as_ref().map(|file| format!("in {} ", file.display()));
+            ConfigError::MasterKey(format!("{}must be 32 bytes as base64 or hex", place.unwrap_or_default()))
+        })
     }
 }
 

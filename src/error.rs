@@ -113,9 +113,14 @@ codes! {
         "请按提示修改后重试" / "correct what is named and try again";
     NonceUsed = "AUT-111", 401, "请求已使用过" / "this signed request was used already",
         "请用新的随机串重新签名" / "sign it again with a new nonce";
+    // the platform's own keys
+    MasterKeyWrong = "KEY-101", 500, "主密钥打不开数据库中的密钥" / "the master key does not open the keys in the database",
+        "请使用建库时的主密钥" / "give the master key that the database was begun with";
     // institutions and merchants
     InstitutionInvalid = "INS-101", 400, "机构资料不正确" / "the institution's data are not valid",
         "请按提示修改后重试" / "correct what is named and try again";
+    InstitutionUnknown = "INS-102", 404, "没有这个机构" / "there is no such institution",
+        "请核对机构代码" / "check its code";
     MerchantInvalid = "MER-101", 400, "商户资料不正确" / "the merchant's data are not valid",
         "请按提示修改后重试" / "correct what is named and try again";
     // orders

@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(!file.exists(), "{} is there already: a backup never goes over another", file.display());
     let (copy, part) = (beside(file, "db"), beside(file, "part"));
     let written = copy_database(&db, &copy).and_then(|()| archive(&copy, &part, &config.data_dir));
-    let _ = std::fs::remove_file(&copy);
+    remove_database(&copy);
     match written.and_then(|files| publish(&part, file).map(|()| files)) {
         Ok(files) => {
             let size = std::fs::metadata(file)?.len();
@@ -58,6 +58,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn beside(file: &Path, ending: &str) -> PathBuf {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     file.with_file_name(format!(".{name}.{ending}"))
+}
+
+/// Takes away a copy of a database and what SQLite may have laid beside it.
+pub(super) fn remove_database(copy: &Path) {
+    for ending in ["", "-wal", "-shm"] {
+        let mut file = copy.as_os_str().to_owned();
+        file.push(ending);
+        let _ = std::fs::remove_file(file);
+    }
 }
 
 /// The copy is private before a byte of it is written.

@@ -1,6 +1,6 @@
 //! `mingfen credential new | rotate | revoke`: API credentials from the shell.
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::db::Tx;
 use crate::db::columns::TenantId;
 use crate::error::{Code, Error};
+use crate::institutions::{PlatformKey, PlatformKeys};
 use crate::merchants::credentials::{self, AnswerMode, NewCredential};
 use crate::merchants::tenants;
 use crate::people::Actor;
@@ -120,24 +121,38 @@ fn new(args: &New) -> anyhow::Result<()> {
     let master = config.master_key()?;
     let pair = Pair::make(&args.mchid, &args.out)?;
     pair.save()?;
+    let now = Clock::system().instant();
     let stored = db.write_blocking(|tx| {
-        let merchant = match tenants::by_number(tx, &args.mchid)? {
-            Some(known) => known.id,
-            None => begun(tx, args)?,
-        };
-        pair.store(tx, &master, merchant, args.mode.into())
+        let merchant = tenant(tx, args)?;
+        pair.store(tx, &master, merchant, args.mode.into())?;
+        PlatformKeys::ensure(tx, &master, now)
     });
-    stored.inspect_err(|_| pair.discard())?;
-    pair.tell(&args.mchid)
+    let ours = stored.inspect_err(|_| pair.discard())?;
+    pair.tell(&args.mchid)?;
+    tell_ours(&ours.wechat, args.mode.into())
 }
 
-fn begun(tx: &mut Tx<'_>, args: &New) -> Result<TenantId, Error> {
-    let (Some(appid), Some(name)) = (&args.appid, &args.name) else {
-        let why = format!("{} has no credential yet: give its --appid and --name too", args.mchid);
-        return Err(Error::refused(Code::MerchantInvalid, why));
+/// What the caller's SDK verifies our answers with; in certificate mode it fetches the certificate itself.
+fn tell_ours(ours: &PlatformKey, mode: AnswerMode) -> anyhow::Result<()> {
+    match mode {
+        AnswerMode::Certificate => say(format_args!("platform certificate serial {}", ours.serial)),
+        AnswerMode::PublicKey => {
+            say(format_args!("platform public key id {}", ours.public_key_id))?;
+            say(format_args!("platform public key\n{}", ours.public_key.to_pem()?.trim_end()))
+        }
+    }
+}
+
+/// The platform merchant that is named; with another application or name than it has it is refused.
+fn tenant(tx: &mut Tx<'_>, args: &New) -> Result<TenantId, Error> {
+    if let (Some(appid), Some(name)) = (&args.appid, &args.name) {
+        return Ok(tenants::add(tx, Clock::system().now(), &Actor::shell(), &args.mchid, appid, name)?.id);
+    }
+    let unknown = || {
+        let why = format!("there is no platform merchant {}: give its --appid and --name too", args.mchid);
+        Error::refused(Code::MerchantInvalid, why)
     };
-    let at = Clock::system().now();
-    Ok(tenants::add(tx, at, &Actor::shell(), &args.mchid, appid, name)?.id)
+    Ok(tenants::by_number(tx, &args.mchid)?.ok_or_else(unknown)?.id)
 }
 
 fn rotate(args: &Rotate) -> anyhow::Result<()> {
@@ -148,9 +163,14 @@ fn rotate(args: &Rotate) -> anyhow::Result<()> {
     let old = old.ok_or_else(unknown)?;
     let pair = Pair::make(&args.mchid, &args.out)?;
     pair.save()?;
-    let stored = db.write_blocking(|tx| pair.store(tx, &master, old.platform_merchant_id, old.answer_mode));
-    stored.inspect_err(|_| pair.discard())?;
+    let now = Clock::system().instant();
+    let stored = db.write_blocking(|tx| {
+        pair.store(tx, &master, old.platform_merchant_id, old.answer_mode)?;
+        PlatformKeys::ensure(tx, &master, now)
+    });
+    let ours = stored.inspect_err(|_| pair.discard())?;
     pair.tell(&args.mchid)?;
+    tell_ours(&ours.wechat, old.answer_mode)?;
     say(format_args!("the old one works on until `mingfen credential revoke` names {}", old.serial))
 }
 
@@ -192,6 +212,10 @@ impl Pair {
 
     /// Before the database: a credential whose private key is nowhere would be of no use.
     fn save(&self) -> anyhow::Result<()> {
+        if let Some(folder) = self.key_file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.with_context(|| format!("{} cannot be made: check --out", folder.display()))?;
+        }
         let files =
             [(&self.key_file, self.key.to_pem()?), (&self.certificate_file, self.certificate.pem.clone())];
         for (file, pem) in files {

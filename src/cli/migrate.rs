@@ -2,7 +2,7 @@
 use std::process::ExitCode;
 
 use super::settings::{Settings, say};
-use crate::db::{Backend, Create, Db};
+use crate::db::{Backend, Create, Db, OpenError};
 
 /// Creates or upgrades the database of the configured URL.
 ///
@@ -32,12 +32,21 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         if !pending.is_empty() {
             return Ok(ExitCode::FAILURE);
         }
-    } else {
-        Db::open(&url, Create::Yes)?;
-        for role in Db::let_in(&url, args.runtime_role.as_deref())? {
-            say(format_args!("the role {role} may use it and owns nothing"))?;
-        }
+        return say(format_args!("the database {shown} is up to date")).map(|()| ExitCode::SUCCESS);
     }
-    say(format_args!("the database {shown} is up to date"))?;
+    let lacking = match Db::pending(&url) {
+        Err(OpenError::Missing(_)) => None,
+        pending => Some(pending?.len()),
+    };
+    Db::open(&url, Create::Yes)?;
+    for role in Db::let_in(&url, args.runtime_role.as_deref())? {
+        say(format_args!("the role {role} may use it and owns nothing"))?;
+    }
+    let done = match lacking {
+        None => "is made".to_owned(),
+        Some(0) => "is up to date".to_owned(),
+        Some(migrations) => format!("was upgraded: {migrations} migration(s) ran"),
+    };
+    say(format_args!("the database {shown} {done}"))?;
     Ok(ExitCode::SUCCESS)
 }

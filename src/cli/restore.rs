@@ -4,14 +4,16 @@ use std::io::{BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 
-use super::backup::{DATABASE, FILES, POSTGRES, private};
+use super::backup::{DATABASE, FILES, POSTGRES, private, remove_database};
 use super::check;
 use super::settings::{Settings, say};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::db::{Backend, Create};
+use crate::db::{Backend, Create, Db};
+use crate::institutions;
+use crate::protocol::crypto::MasterKey;
 
 /// Put a backup where nothing is yet, upgrade it if it is older, and check it (SQLite)
 ///
@@ -31,47 +33,87 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
     let Backend::Sqlite(database) = Backend::of(&config.database_url)? else { bail!(POSTGRES) };
-    config.master_key()?;
-    let input =
-        File::open(&args.archive).with_context(|| format!("{} cannot be read", args.archive.display()))?;
-    let files = config.data_dir.join(FILES);
-    for place in [&database, &files] {
-        ensure!(!place.exists(), "{} is there already: restore goes where nothing is", place.display());
+    let master = config.master_key()?;
+    let archive = args.archive.display();
+    let input = File::open(&args.archive).with_context(|| format!("{archive} cannot be read"))?;
+    let place = Place { files: config.data_dir.join(FILES), database };
+    for taken in [&place.database, &place.files] {
+        ensure!(!taken.exists(), "{} is there already: restore goes where nothing is", taken.display());
     }
-    unpack(input, &database, &config.data_dir)
-        .with_context(|| format!("not restored; remove {} and {}", database.display(), files.display()))?;
-    say(format_args!("restored {} and {}", database.display(), files.display()))?;
+    let put = place.unpack(input).with_context(|| format!("{archive}")).and_then(|()| {
+        place.opens_with(&master)?;
+        place.take()
+    });
+    place.clear();
+    put.context("nothing was restored")?;
+    say(format_args!("restored {} and {}", place.database.display(), place.files.display()))?;
     let app = App::open(config, Clock::system(), Create::Yes)?;
     check::report(&app)
 }
 
-/// The database gets its name last: until then nothing opens.
-fn unpack(input: File, database: &Path, data_dir: &Path) -> anyhow::Result<()> {
-    let staged = database.with_extension("restoring");
-    for dir in [database.parent().unwrap_or(Path::new("")), data_dir] {
-        std::fs::create_dir_all(dir)?;
+/// Where the database and the files go. They have other names until all of them are there and open.
+struct Place {
+    database: PathBuf,
+    files: PathBuf,
+}
+
+impl Place {
+    fn staged(path: &Path) -> PathBuf {
+        path.with_extension("restoring")
     }
-    let mut found = false;
-    let mut archive = tar::Archive::new(BufReader::new(input));
-    for entry in archive.entries()? {
-        let mut entry = entry.context("this is no backup of mingfen")?;
-        let path = entry.path()?.into_owned();
-        let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-        ensure!(plain && entry.header().entry_type().is_file(), "{} is in no backup", path.display());
-        if path == Path::new(DATABASE) {
-            let _ = std::fs::remove_file(&staged);
-            found = true;
-            write(&mut entry, &staged)?;
-        } else {
-            ensure!(path.starts_with(FILES), "{} is in no backup", path.display());
-            let to = data_dir.join(&path);
-            std::fs::create_dir_all(to.parent().unwrap_or(data_dir))?;
-            write(&mut entry, &to)?;
+
+    fn unpack(&self, input: File) -> anyhow::Result<()> {
+        self.clear();
+        for path in [&self.database, &self.files] {
+            let dir = path.parent().unwrap_or(Path::new(""));
+            std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
         }
+        let (database, files) = (Self::staged(&self.database), Self::staged(&self.files));
+        std::fs::create_dir_all(&files).with_context(|| format!("{} cannot be made", files.display()))?;
+        let mut archive = tar::Archive::new(BufReader::new(input));
+        let mut read = 0_usize;
+        for entry in archive.entries()? {
+            let mut entry = entry.with_context(|| broken_off(read))?;
+            let path = entry.path()?.into_owned();
+            let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+            ensure!(plain && entry.header().entry_type().is_file(), "{} is in no backup", path.display());
+            let to = if path == Path::new(DATABASE) {
+                database.clone()
+            } else {
+                let below = path.strip_prefix(FILES);
+                files.join(below.map_err(|_| anyhow!("{} is in no backup", path.display()))?)
+            };
+            std::fs::create_dir_all(to.parent().unwrap_or(&files))?;
+            write(&mut entry, &to).with_context(|| format!("at {}: {}", path.display(), broken_off(1)))?;
+            read = read.saturating_add(1);
+        }
+        ensure!(database.exists(), "this is no backup of mingfen: it has no {DATABASE}");
+        Ok(())
     }
-    ensure!(found, "this is no backup of mingfen: it has no {DATABASE}");
-    std::fs::rename(&staged, database)?;
-    Ok(())
+
+    /// A wrong master key is found out before anything has its name.
+    fn opens_with(&self, master: &MasterKey) -> anyhow::Result<()> {
+        let staged = Db::open(&format!("sqlite:{}", Self::staged(&self.database).display()), Create::Yes)?;
+        Ok(staged.read_blocking(|tx| institutions::fits(tx, master))?)
+    }
+
+    /// The database gets its name last: until then nothing opens.
+    fn take(&self) -> anyhow::Result<()> {
+        std::fs::rename(Self::staged(&self.files), &self.files)?;
+        let renamed = std::fs::rename(Self::staged(&self.database), &self.database);
+        renamed.inspect_err(|_| drop(std::fs::rename(&self.files, Self::staged(&self.files))))?;
+        Ok(())
+    }
+
+    /// Takes away what has no name yet.
+    fn clear(&self) {
+        remove_database(&Self::staged(&self.database));
+        let _ = std::fs::remove_dir_all(Self::staged(&self.files));
+    }
+}
+
+fn broken_off(read: usize) -> &'static str {
+    if read == 0 { "this is no backup of mingfen" } else { "the archive is cut short, or the disk is full" }
 }
 
 fn write(from: &mut impl Read, to: &Path) -> anyhow::Result<()> {

@@ -1,7 +1,12 @@
 //! What commands share: the settings, the database, and a line on stdout.
+use std::fs::DirBuilder;
 use std::io::Write;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
+use super::backup::FILES;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -31,11 +36,27 @@ impl Settings {
 
 /// Opens the platform for a process that stays, and warns when it could do more to the database than it has to.
 pub fn open_to_stay(config: Config) -> anyhow::Result<App> {
+    let files = config.data_dir.join(FILES);
     let app = App::open(config, Clock::system(), Create::No)?;
+    writable(&files)?;
     if app.db.is_owner()? {
         tracing::warn!("this role owns the tables: run as one that `mingfen migrate --runtime-role` let in");
     }
     Ok(app)
+}
+
+/// Files are published days after the start; that they cannot be is better known now.
+fn writable(folder: &Path) -> anyhow::Result<()> {
+    let refused = || {
+        format!(
+            "data_dir: {} cannot be written: choose another data_dir or let this user write",
+            folder.display()
+        )
+    };
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(refused)?;
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    std::fs::write(&probe, b"").with_context(refused)?;
+    std::fs::remove_file(&probe).with_context(refused)
 }
 
 /// One line on stdout.

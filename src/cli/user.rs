@@ -1,7 +1,7 @@
 //! `mingfen user add | reset | disable`: people from the shell.
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 
 use super::settings::{Settings, say};
 use crate::clock::Clock;
@@ -115,10 +115,7 @@ fn add(args: &Add) -> anyhow::Result<()> {
 
 fn scope(tx: &mut Tx<'_>, args: &Add) -> anyhow::Result<Scope> {
     if let Some(code) = &args.institution {
-        let found = institutions::by_code(tx, code);
-        let found =
-            found.with_context(|| format!("there is no institution `{code}`: check --institution"))?;
-        return Ok(Scope::Institution(found.id));
+        return Ok(Scope::Institution(institutions::by_code(tx, code)?.id));
     }
     if let Some(number) = &args.merchant {
         let found = merchants::by_number(tx, number)?;

@@ -11,7 +11,7 @@ pub enum DbError {
     /// The database is busy, slow or gone, or chose this one of two commands that block each other; it may be given
     /// again. Where the connection broke while it committed, nobody knows whether it has: a command that is given
     /// again must find out by its key.
-    #[error("the database cannot be reached now")]
+    #[error("the database cannot be reached now, or its disk is full")]
     Unavailable,
     /// Any other answer.
     #[error("the database refused: {0}")]
@@ -35,7 +35,16 @@ impl DbError {
             // Too many parameters are a bug: that would never pass.
             || matches!(kind, Kind::UnableToSendCommand) && !message.contains("number of parameters");
         let passing = broken || is_passing(message);
-        if passing { DbError::unavailable(message) } else { DbError::Other(message.to_string()) }
+        if passing {
+            return DbError::unavailable(message);
+        }
+        // What PgBouncer makes of named statements in transaction mode.
+        let hint = if message.contains("prepared statement") {
+            ": behind PgBouncer say so with `?pgbouncer=true` in database_url"
+        } else {
+            ""
+        };
+        DbError::Other(format!("{message}{hint}"))
     }
 }
 

@@ -141,9 +141,9 @@ fn invalid(why: impl Into<String>) -> Error {
     Error::refused(Code::InstitutionInvalid, why)
 }
 
-/// The institution of a code.
+/// The institution of a code; [`Code::InstitutionUnknown`] names the code where there is none.
 pub fn by_code(tx: &mut Tx<'_>, code: &str) -> Result<Institution, Error> {
-    store::find(tx, code)?.ok_or(Error::NotFound)
+    store::find(tx, code)?.ok_or_else(|| Error::refused(Code::InstitutionUnknown, code))
 }
 
 /// The institution of an internal id.

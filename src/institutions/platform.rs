@@ -5,7 +5,7 @@ use super::key_store::{self as store, OurRow};
 use super::{counts, lead_end, overlap_end};
 use crate::clock::micros;
 use crate::db::Tx;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::kernel::calendar::Instant;
 use crate::people::{Actor, audit};
 use crate::protocol::crypto::certificate::Certificate;
@@ -79,7 +79,7 @@ impl PlatformKeys {
         let (wechat, files) = (current(tx, OurPurpose::Wechat, at)?, current(tx, OurPurpose::Files, at)?);
         let moments = |row: &OurRow| [row.valid_to, Some(row.valid_from).filter(|from| *from > at)];
         let until = wechat.iter().chain(&files).flat_map(moments).flatten().min();
-        let opened_here = |row: &OurRow| opened(row, master, OurPurpose::Wechat).map_err(Error::internal);
+        let opened_here = |row: &OurRow| opened(row, master, OurPurpose::Wechat);
         Ok(PlatformKeys {
             wechat: signing(&wechat, master, OurPurpose::Wechat, at)?,
             files: signing(&files, master, OurPurpose::Files, at)?,
@@ -137,10 +137,7 @@ pub fn rotate(
 pub fn fits(tx: &mut Tx<'_>, master: &MasterKey) -> Result<(), Error> {
     for purpose in OurPurpose::ALL.iter().copied() {
         if let Some(row) = store::ours(tx, purpose)?.first() {
-            opened(row, master, purpose).map_err(|e| {
-                let why = "is this the master key that the database was begun with?";
-                Error::Internal(format!("the platform's {purpose} key: {e}: {why}"))
-            })?;
+            opened(row, master, purpose)?;
         }
     }
     Ok(())
@@ -167,10 +164,9 @@ fn current(tx: &mut Tx<'_>, purpose: OurPurpose, at: i64) -> Result<Vec<OurRow>,
 
 /// Of these, the newest that signs already; where a clock was put back, the oldest.
 fn signing(rows: &[OurRow], master: &MasterKey, purpose: OurPurpose, at: i64) -> Result<PlatformKey, Error> {
-    let failed = |e: CryptoError| Error::Internal(format!("the platform's {purpose} key: {e}"));
     let row = rows.iter().find(|row| row.valid_from <= at).or(rows.last());
     let row = row.ok_or_else(|| Error::Internal(format!("the platform has no {purpose} key that counts")))?;
-    opened(row, master, purpose).map_err(failed)
+    opened(row, master, purpose)
 }
 
 fn make(
@@ -207,14 +203,17 @@ fn made(
     })
 }
 
-fn opened(row: &OurRow, master: &MasterKey, purpose: OurPurpose) -> Result<PlatformKey, CryptoError> {
-    let pem = master.unwrap(purpose.wrapped_for(), &row.private_key_wrapped)?;
-    let pem = String::from_utf8(pem).map_err(|_| CryptoError::PrivateKey)?;
+fn opened(row: &OurRow, master: &MasterKey, purpose: OurPurpose) -> Result<PlatformKey, Error> {
+    let sealed = master
+        .unwrap(purpose.wrapped_for(), &row.private_key_wrapped)
+        .map_err(|_| Error::refused(Code::MasterKeyWrong, format!("the platform's {purpose} key")))?;
+    let failed = |e: CryptoError| Error::Internal(format!("the platform's {purpose} key: {e}"));
+    let pem = String::from_utf8(sealed).map_err(|_| failed(CryptoError::PrivateKey))?;
     Ok(PlatformKey {
         serial: row.serial.clone(),
-        certificate: Certificate::from_pem(&row.certificate_pem)?,
+        certificate: Certificate::from_pem(&row.certificate_pem).map_err(failed)?,
         public_key_id: row.public_key_id.clone(),
-        public_key: PublicKey::from_pem(&row.public_key_pem)?,
-        private_key: PrivateKey::from_pem(&pem)?,
+        public_key: PublicKey::from_pem(&row.public_key_pem).map_err(failed)?,
+        private_key: PrivateKey::from_pem(&pem).map_err(failed)?,
     })
 }

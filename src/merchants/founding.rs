@@ -305,10 +305,7 @@ impl Step<'_, '_, '_> {
     fn of(&mut self, named: Option<&String>) -> Result<InstitutionId, Error> {
         let code = named.or(self.of.institution.as_ref().map(|part| &part.code));
         let code = code.ok_or_else(|| invalid("institution: say which"))?;
-        match institutions::by_code(self.tx, code) {
-            Err(Error::NotFound) => Err(invalid(format!("institution: there is no {code}"))),
-            found => Ok(found?.id),
-        }
+        Ok(institutions::by_code(self.tx, code)?.id)
     }
 
     fn institution(&mut self, part: &InstitutionPart) -> Result<(), Error> {

@@ -43,7 +43,8 @@ pub fn add(
     }
     if let Some(known) = store::platform_merchant(tx, sp_mchid)? {
         if (known.sp_appid.as_str(), known.name.as_str()) != (sp_appid, name) {
-            return Err(invalid(format!("sp_mchid: {sp_mchid} is there already with other content")));
+            let why = format!("{sp_mchid} is {} with sp_appid {}, and stays so", known.name, known.sp_appid);
+            return Err(invalid(why));
         }
         return Ok(Made::before(known.id));
     }

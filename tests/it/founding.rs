@@ -126,7 +126,7 @@ fn other_content_under_a_name_that_is_there_is_refused_and_changes_nothing() {
     insta::assert_snapshot!(told.join("\n"), @r#"
 INS-101 the institution's data are not valid (institution: code: BANK is there already with other content): correct what is named and try again
 INS-101 the institution's data are not valid (channel: channel: wechat is there already with other content): correct what is named and try again
-MER-101 the merchant's data are not valid (tenant: sp_mchid: 1900000001 is there already with other content): correct what is named and try again
+MER-101 the merchant's data are not valid (tenant: 1900000001 is 商城 with sp_appid wx1900000001, and stays so): correct what is named and try again
 MER-101 the merchant's data are not valid (merchant: merchant: M1001 is there already with other content): correct what is named and try again
 MER-101 the merchant's data are not valid (merchant: inst_merchant_no: M1001 is 8001 there already): correct what is named and try again
 MER-101 the merchant's data are not valid (receiver: receiver: agent:A1 is there already with other content): correct what is named and try again
@@ -262,7 +262,7 @@ fn flags_enter_the_same_as_a_document_and_say_what_is_missing() {
     insta::assert_snapshot!(told.join("\n"), @r#"
 give --name, or --from FILE
 give --merchant, or --from FILE
-there is no institution `NONE`: check --institution
+INS-102 there is no such institution (NONE): check its code
 cannot read nowhere.toml: No such file or directory (os error 2)
 there is no channel alipay of an institution `BANK`: check both
 INS-101 the institution's data are not valid (overlap: 0 to 90 days): correct what is named and try again
@@ -288,7 +288,7 @@ fn nothing_is_sealed_with_another_master_key() {
         &["credential", "new", "--mchid", "1900000001"][..],
     ] {
         let told = shell.refused(arguments);
-        assert!(told.contains("is this the master key that the database was begun with?"), "{told}");
+        assert!(told.contains("KEY-101 the master key does not open the keys in the database"), "{told}");
     }
     assert_eq!(app.row_counts(), before);
     assert!(!app.dir().join("r.json").exists());

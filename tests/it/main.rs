@@ -59,6 +59,7 @@ mod upgrade;
 
 mod folder;
 mod founding;
+mod messages;
 mod outages;
 mod pgbouncer;
 mod processes;

@@ -90,7 +90,8 @@ fn setup(args: &Args, clock: &Clock, now: Instant) -> anyhow::Result<Setup> {
     let papers = Papers::new(&args.data)?;
     let next = SocketAddr::new(args.listen.ip(), args.listen.port().checked_add(1).context("--listen")?);
     let bind = |address: SocketAddr| {
-        TcpListener::bind(address).with_context(|| format!("{address} is taken: choose another --listen"))
+        TcpListener::bind(address)
+            .with_context(|| format!("{address} cannot be listened on: choose another --listen"))
     };
     let today = now.business_day();
     Ok(Setup {

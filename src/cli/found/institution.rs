@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use super::{From, establish, needed, read, text_of};
 use crate::cli::settings::{Settings, say};
@@ -154,8 +154,7 @@ fn end(args: &Key) -> anyhow::Result<()> {
     let purpose =
         Purpose::parse(&purpose).with_context(|| format!("--purpose: there is no purpose `{purpose}`"))?;
     let (_, db) = args.settings.open()?;
-    let found = db.read_blocking(|tx| institutions::by_code(tx, &code));
-    let id = found.with_context(|| format!("there is no institution `{code}`"))?.id;
+    let id = db.read_blocking(|tx| institutions::by_code(tx, &code))?.id;
     let (at, actor) = (Clock::system().now(), Actor::shell());
     db.write_blocking(|tx| institutions::end_key(tx, at, &actor, id, (purpose, &key_id)))?;
     say(format_args!("the {purpose} key {key_id} does not count any more"))
@@ -163,13 +162,8 @@ fn end(args: &Key) -> anyhow::Result<()> {
 
 fn show(args: &Show) -> anyhow::Result<()> {
     let (_, db) = args.settings.open()?;
-    let lines = db.read_blocking(|tx| lines(tx, &args.institution));
-    let lines = match lines {
-        Err(Error::NotFound) => None,
-        other => Some(other?),
-    };
-    ensure!(lines.is_some(), "there is no institution `{}`: check --institution", args.institution);
-    lines.into_iter().flatten().try_for_each(say)
+    let lines = db.read_blocking(|tx| lines(tx, &args.institution))?;
+    lines.into_iter().try_for_each(say)
 }
 
 fn lines(tx: &mut Tx<'_>, code: &str) -> Result<Vec<String>, Error> {

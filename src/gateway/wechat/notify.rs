@@ -10,7 +10,7 @@ use super::{JSON, RETRY_AFTER};
 use crate::app::App;
 use crate::channels::NoticeFault;
 use crate::db::DbError;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::orders::{Outcome, PaymentFact};
 
 /// Takes a notification.
@@ -42,7 +42,9 @@ struct Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
-            Error::NotFound => Self { status: StatusCode::NOT_FOUND, why: "no such institution" },
+            Error::NotFound | Error::Refused { code: Code::InstitutionUnknown, .. } => {
+                Self { status: StatusCode::NOT_FOUND, why: "no such institution" }
+            }
             Error::Db(DbError::Unavailable) => {
                 Self { status: StatusCode::SERVICE_UNAVAILABLE, why: "not stored now, deliver it again" }
             }
