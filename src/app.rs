@@ -2,6 +2,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use actix_web::HttpRequest;
+
 use crate::channels::Channel;
 use crate::channels::http::{Guarded, Limits};
 use crate::clock::Clock;
@@ -15,6 +17,7 @@ use crate::institutions::{self, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
 use crate::orders::{Intake, Pace};
+use crate::people::address::{self, Told};
 use crate::people::login::Doorkeeper;
 use crate::protocol::crypto::MasterKey;
 use crate::settlement::Waits;
@@ -122,6 +125,19 @@ impl App {
     #[must_use]
     pub fn for_requests(&self) -> Self {
         App { db: self.db.lane(Lane::Requests), ..self.clone() }
+    }
+
+    /// The address of the client that a request comes from, as everything notes and counts it; empty where it came by no
+    /// network.
+    pub fn client(&self, request: &HttpRequest) -> String {
+        let lines = |name: &str| {
+            let values = request.headers().get_all(name);
+            values.map(|value| value.to_str().unwrap_or_default()).collect()
+        };
+        let told = Told { x_forwarded_for: lines("x-forwarded-for"), forwarded: lines("forwarded") };
+        let trusted = &self.config.trusted_proxies;
+        let peer = request.peer_addr();
+        peer.map(|peer| address::client(peer.ip(), &told, trusted).to_string()).unwrap_or_default()
     }
 
     /// The platform's own keys as they count now: another process may have replaced one, so each use looks at their few

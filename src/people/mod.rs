@@ -1,4 +1,5 @@
 //! Users, roles and scopes, login and sessions, and the audit trail.
+pub mod address;
 pub mod audit;
 pub mod login;
 pub mod password;

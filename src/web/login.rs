@@ -63,7 +63,7 @@ pub(super) async fn enter(
     let Credentials { login, password, next } = form.into_inner();
     let agent = request.headers().get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let browser = Browser {
-        ip: visitor::ip(&request),
+        ip: app.client(&request),
         user_agent: agent.chars().take(200).collect(),
         request_id: RequestId::of(&request),
         old_token: visitor::token(&request),

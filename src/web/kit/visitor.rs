@@ -90,11 +90,6 @@ pub(in crate::web) fn token(request: &HttpRequest) -> Option<String> {
     Some(cookie.value().to_owned())
 }
 
-/// The address of the caller, without its port.
-pub(in crate::web) fn ip(request: &HttpRequest) -> String {
-    request.peer_addr().map(|addr| addr.ip().to_string()).unwrap_or_default()
-}
-
 impl FromRequest for Visitor {
     type Error = Fault;
     type Future = LocalBoxFuture<'static, Result<Self, Fault>>;
@@ -114,7 +109,7 @@ impl FromRequest for Visitor {
                 principal: session.principal,
                 lang,
                 request_id: RequestId::of(&request),
-                ip: ip(&request),
+                ip: app.client(&request),
                 path: request.path().to_owned(),
                 other_language: switched(&request, lang.other()),
             })
