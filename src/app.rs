@@ -19,6 +19,7 @@ use crate::merchants::credentials::Unwrapped;
 use crate::orders::{Intake, Pace};
 use crate::people::address::{self, Told};
 use crate::people::login::Doorkeeper;
+use crate::people::security::{Guard, SecurityEvent, SecurityKind};
 use crate::protocol::crypto::MasterKey;
 use crate::settlement::Waits;
 
@@ -39,6 +40,8 @@ pub struct App {
     pub credentials: Unwrapped,
     /// Lets users in.
     pub doorkeeper: Doorkeeper,
+    /// Takes down what is refused.
+    pub guard: Guard,
     /// The guarded client for everything that goes out.
     pub http: Guarded,
     /// Keeps jobs that run in several processes from doing the same at the same time.
@@ -100,7 +103,8 @@ impl App {
         };
         let http =
             Guarded::new(Limits::default(), config.allow_private_addresses).map_err(Error::internal)?;
-        let doorkeeper = Doorkeeper::new(config.login_attempts_per_minute);
+        let guard = Guard::default();
+        let doorkeeper = Doorkeeper::new(&master_key, config.login_attempts_per_minute, &guard)?;
         let (config, keys) = (Arc::new(config), Arc::new(Mutex::new(Arc::new(keys))));
         let intake = Intake::start(&db.lane(Lane::Intake), Pace::of(&db))?;
         let (leases, waits, channels) = (Leases::default(), Waits::default(), Arc::default());
@@ -113,6 +117,7 @@ impl App {
             keys,
             credentials: Unwrapped::default(),
             doorkeeper,
+            guard,
             http,
             leases,
             waits,
@@ -138,6 +143,12 @@ impl App {
         let trusted = &self.config.trusted_proxies;
         let peer = request.peer_addr();
         peer.map(|peer| address::client(peer.ip(), &told, trusted).to_string()).unwrap_or_default()
+    }
+
+    /// Takes a security event down: somebody was refused something by this request.
+    pub fn note(&self, request: &HttpRequest, kind: SecurityKind, who: String, what: &'static str) {
+        let event = SecurityEvent::new(kind, who, &self.client(request), what);
+        self.guard.note(&self.db, self.clock.now(), event);
     }
 
     /// The platform's own keys as they count now: another process may have replaced one, so each use looks at their few

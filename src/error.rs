@@ -70,6 +70,11 @@ macro_rules! codes {
                 match self { $(Code::$name => $status,)* }
             }
 
+            /// Is it about a file that an institution sent?
+            pub fn is_of_a_file(self) -> bool {
+                self.id().starts_with("FIL-")
+            }
+
             /// What happened, in Chinese.
             pub const fn sentence_zh(self) -> &'static str {
                 match self { $(Code::$name => $zh,)* }
@@ -113,6 +118,8 @@ codes! {
         "请按提示修改后重试" / "correct what is named and try again";
     NonceUsed = "AUT-111", 401, "请求已使用过" / "this signed request was used already",
         "请用新的随机串重新签名" / "sign it again with a new nonce";
+    LoginBusy = "AUT-112", 429, "同时登录的人太多" / "too many people are logging in just now",
+        "请几秒后再试" / "try again in a few seconds";
     // institutions and merchants
     InstitutionInvalid = "INS-101", 400, "机构资料不正确" / "the institution's data are not valid",
         "请按提示修改后重试" / "correct what is named and try again";

@@ -64,7 +64,7 @@ async fn a_user_made_in_the_shell_can_log_in_until_reset_or_shut_out() {
     let app = TestApp::new();
     let shell = Shell::of(&app);
     let enter = async |password: &str| {
-        let door = Doorkeeper::new(100);
+        let door = Doorkeeper::new(&app.master_key, 100, &app.guard).unwrap();
         door.login(&app.db, &app.clock, "ops", password.into(), Browser::default()).await.is_ok()
     };
     let made = shell.good(&["user", "add", "--login", "ops", "--name", "运营", "--role", "admin"]);

@@ -1,7 +1,7 @@
 //! Who asks. Every handler behind the login takes a [`Visitor`] and says first whom it lets in.
 use actix_web::dev::Payload;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 
 use super::fault::Fault;
@@ -90,6 +90,13 @@ pub(in crate::web) fn token(request: &HttpRequest) -> Option<String> {
     Some(cookie.value().to_owned())
 }
 
+/// Under which name the request's session is known to security events; empty where nobody is logged in.
+pub(in crate::web) fn known_as(request: &HttpRequest) -> String {
+    request.extensions().get::<KnownAs>().map(|known| known.0.clone()).unwrap_or_default()
+}
+
+struct KnownAs(String);
+
 impl FromRequest for Visitor {
     type Error = Fault;
     type Future = LocalBoxFuture<'static, Result<Self, Fault>>;
@@ -104,6 +111,7 @@ impl FromRequest for Visitor {
                 found => found?,
             };
             let lang = Lang::of(&request);
+            request.extensions_mut().insert(KnownAs(format!("user:{}", session.principal.login)));
             Ok(Self {
                 csrf: session.csrf_token(&app.master_key),
                 principal: session.principal,
