@@ -184,6 +184,28 @@ fn keep(tx: &mut Tx<'_>, events: &BTreeMap<SecurityEvent, Times>) -> Result<(), 
     Ok(())
 }
 
+/// Equal events of a day as they are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityRow {
+    /// What was refused.
+    pub kind: SecurityKind,
+    /// See [`SecurityEvent::who`].
+    pub who: String,
+    /// See [`SecurityEvent::origin`].
+    pub origin: String,
+    /// See [`SecurityEvent::what`].
+    pub what: String,
+    /// How often.
+    pub times: i64,
+    /// When last, in microseconds.
+    pub last_at: i64,
+}
+
+/// So many events, those that happened last first.
+pub fn newest(tx: &mut Tx<'_>, most: i64) -> Result<Vec<SecurityRow>, Error> {
+    store::newest(tx, most)
+}
+
 /// Forgets events of long ago; how many rows those were.
 pub fn forget(tx: &mut Tx<'_>, now: i64) -> Result<usize, Error> {
     let first = clock::instant(now.saturating_sub(KEPT_DAYS.saturating_mul(DAY))).business_day();

@@ -2,7 +2,7 @@
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use super::security::{SecurityEvent, SecurityKind, Times};
+use super::security::{SecurityEvent, SecurityKind, SecurityRow, Times};
 use crate::db::columns::{As, words};
 use crate::db::schema::security_event;
 use crate::db::{Conn, Tx};
@@ -71,6 +71,26 @@ pub(super) fn add(
         Conn::Pg(conn) => insert.execute(conn)?,
     };
     Ok(())
+}
+
+/// Rows of the newest days, of each those that happened last first.
+pub(super) fn newest(tx: &mut Tx<'_>, most: i64) -> Result<Vec<SecurityRow>, Error> {
+    type Row = (SecurityKind, String, String, String, i64, i64);
+    let rows: Vec<Row> = security_event::table
+        .order((security_event::business_date.desc(), security_event::last_at.desc()))
+        .select((
+            security_event::kind,
+            security_event::who,
+            security_event::origin,
+            security_event::what,
+            security_event::times,
+            security_event::last_at,
+        ))
+        .limit(most)
+        .load(tx.conn())?;
+    let row =
+        |(kind, who, origin, what, times, last_at)| SecurityRow { kind, who, origin, what, times, last_at };
+    Ok(rows.into_iter().map(row).collect())
 }
 
 /// Forgets the days before this one.

@@ -297,6 +297,12 @@ async fn a_refusal_leaves_one_event_of_its_kind_and_equal_ones_are_counted() {
         "login.held_back|user:admin|127.0.0.1|AUT-102|1",
     ];
     assert_eq!(events(&mut site.raw()), expected);
+    // The platform's people read of it.
+    let page = admin.get("/admin/tasks").await.body;
+    for said in ["登录失败", "登录过于频繁", "伪造的表单", "user:admin", "127.0.0.1", "AUT-102"]
+    {
+        assert!(page.contains(said), "{said}: {page}");
+    }
     let counts = [SecurityKind::LoginFailed, SecurityKind::LoginHeldBack, SecurityKind::FormForged];
     assert_eq!(counts.map(|kind| site.guard.count(kind)), [4, 1, 2]);
     // Written once; the next is added to it, also from another process.
