@@ -2,6 +2,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use actix_web::HttpRequest;
+
 use crate::channels::Channel;
 use crate::channels::http::{Guarded, Limits};
 use crate::clock::Clock;
@@ -15,7 +17,9 @@ use crate::institutions::{self, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
 use crate::orders::{Intake, Pace};
+use crate::people::address::{self, Told};
 use crate::people::login::Doorkeeper;
+use crate::people::security::{Guard, SecurityEvent, SecurityKind};
 use crate::protocol::crypto::MasterKey;
 use crate::settlement::Waits;
 
@@ -36,6 +40,8 @@ pub struct App {
     pub credentials: Unwrapped,
     /// Lets users in.
     pub doorkeeper: Doorkeeper,
+    /// Takes down what is refused.
+    pub guard: Guard,
     /// The guarded client for everything that goes out.
     pub http: Guarded,
     /// Keeps jobs that run in several processes from doing the same at the same time.
@@ -97,7 +103,8 @@ impl App {
         };
         let http =
             Guarded::new(Limits::default(), config.allow_private_addresses).map_err(Error::internal)?;
-        let doorkeeper = Doorkeeper::new(config.login_attempts_per_minute);
+        let guard = Guard::default();
+        let doorkeeper = Doorkeeper::new(&master_key, config.login_attempts_per_minute, &guard)?;
         let (config, keys) = (Arc::new(config), Arc::new(Mutex::new(Arc::new(keys))));
         let intake = Intake::start(&db.lane(Lane::Intake), Pace::of(&db))?;
         let (leases, waits, channels) = (Leases::default(), Waits::default(), Arc::default());
@@ -110,6 +117,7 @@ impl App {
             keys,
             credentials: Unwrapped::default(),
             doorkeeper,
+            guard,
             http,
             leases,
             waits,
@@ -122,6 +130,25 @@ impl App {
     #[must_use]
     pub fn for_requests(&self) -> Self {
         App { db: self.db.lane(Lane::Requests), ..self.clone() }
+    }
+
+    /// The address of the client that a request comes from, as everything notes and counts it; empty where it came by no
+    /// network.
+    pub fn client(&self, request: &HttpRequest) -> String {
+        let lines = |name: &str| {
+            let values = request.headers().get_all(name);
+            values.map(|value| value.to_str().unwrap_or_default()).collect()
+        };
+        let told = Told { x_forwarded_for: lines("x-forwarded-for"), forwarded: lines("forwarded") };
+        let trusted = &self.config.trusted_proxies;
+        let peer = request.peer_addr();
+        peer.map(|peer| address::client(peer.ip(), &told, trusted).to_string()).unwrap_or_default()
+    }
+
+    /// Takes a security event down: somebody was refused something by this request.
+    pub fn note(&self, request: &HttpRequest, kind: SecurityKind, who: String, what: &'static str) {
+        let event = SecurityEvent::new(kind, who, &self.client(request), what);
+        self.guard.note(&self.db, self.clock.now(), event);
     }
 
     /// The platform's own keys as they count now: another process may have replaced one, so each use looks at their few

@@ -8,6 +8,7 @@ use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Format, Serialized};
 use figment::value::{Dict, Value};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::crypto::MasterKey;
@@ -34,8 +35,10 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged, as `info` or `mingfen=debug,actix_web=info`.
     pub log_filter: String,
-    /// Login attempts per minute that one login name or one address may make.
+    /// Login attempts per minute that one login name may make from one address; the address itself five times as many.
     pub login_attempts_per_minute: u32,
+    /// Our own proxies, as networks (`10.0.0.0/8`): only from them `X-Forwarded-For` and `Forwarded` count.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// How log lines look.
@@ -79,6 +82,7 @@ impl Default for Config {
             log_format: LogFormat::Text,
             log_filter: "info".into(),
             login_attempts_per_minute: 10,
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -124,6 +128,8 @@ const ENVIRONMENT: &str = "environment";
 const NOT_SETTINGS: [&str; 2] = ["MINGFEN_CONFIG", "MINGFEN_TEST_DATABASE_URL"];
 /// Everything else stays text: a key of digits must not be read as a number.
 const NOT_TEXT: [&str; 2] = ["allow_private_addresses", "login_attempts_per_minute"];
+/// Written with commas between their values.
+const LISTS: [&str; 1] = ["trusted_proxies"];
 
 impl Config {
     /// Reads the file, if one is named, and this process's environment.
@@ -188,10 +194,19 @@ fn environment(variables: impl Iterator<Item = (String, String)>) -> Dict {
     let ours = variables.filter(|(name, _)| !NOT_SETTINGS.contains(&name.as_str()));
     ours.filter_map(|(name, text)| {
         let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
-        let value = if NOT_TEXT.contains(&key.as_str()) { number_or_truth(&text) } else { None };
+        let value = if NOT_TEXT.contains(&key.as_str()) {
+            number_or_truth(&text)
+        } else {
+            LISTS.contains(&key.as_str()).then(|| list(&text))
+        };
         Some((key, value.unwrap_or_else(|| Value::from(text))))
     })
     .collect()
+}
+
+fn list(text: &str) -> Value {
+    let values = text.split(',').map(str::trim).filter(|value| !value.is_empty());
+    Value::from(values.collect::<Vec<_>>())
 }
 
 fn number_or_truth(text: &str) -> Option<Value> {
@@ -233,7 +248,9 @@ fn explained(error: &figment::Error, place: &str) -> ConfigError {
     if key.is_empty() {
         return ConfigError::File(place, first_line(error));
     }
-    let why = if let Kind::UnknownVariant(_, known) = &error.kind {
+    let why = if LISTS.iter().any(|list| key.starts_with(list)) {
+        "must be a list of networks, each as 10.0.0.0/8".to_owned()
+    } else if let Kind::UnknownVariant(_, known) = &error.kind {
         format!("must be one of {}", known.join(", "))
     } else if let Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) = &error.kind {
         format!("must be {}", if expected == "u32" { "a whole number" } else { expected })

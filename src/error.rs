@@ -70,6 +70,11 @@ macro_rules! codes {
                 match self { $(Code::$name => $status,)* }
             }
 
+            /// Is it about a file that an institution sent?
+            pub fn is_of_a_file(self) -> bool {
+                self.id().starts_with("FIL-")
+            }
+
             /// What happened, in Chinese.
             pub const fn sentence_zh(self) -> &'static str {
                 match self { $(Code::$name => $zh,)* }
@@ -113,6 +118,8 @@ codes! {
         "请按提示修改后重试" / "correct what is named and try again";
     NonceUsed = "AUT-111", 401, "请求已使用过" / "this signed request was used already",
         "请用新的随机串重新签名" / "sign it again with a new nonce";
+    LoginBusy = "AUT-112", 429, "同时登录的人太多" / "too many people are logging in just now",
+        "请几秒后再试" / "try again in a few seconds";
     // the platform's own keys
     MasterKeyWrong = "KEY-101", 500, "主密钥打不开数据库中的密钥" / "the master key does not open the keys in the database",
         "请使用建库时的主密钥" / "give the master key that the database was begun with";

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::clock::Clock;
 use crate::institutions::ResultEncoding;
@@ -18,7 +18,7 @@ use crate::sandbox::{PublicIdentity, Registration, Sandbox, Settings};
 /// Example: mingfen sandbox --data sandbox --exchange mingfen-data/files --introduce institution.toml
 #[derive(clap::Args)]
 pub struct Args {
-    /// Address of channel and control API; port 0 takes a free one. Keep it on loopback.
+    /// Address of channel and control API, of this machine alone; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
     /// Its own directory: store, keys, kept files.
@@ -53,7 +53,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: Args) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(args.listen)
+    let listener = bind(args.listen)
         .with_context(|| format!("cannot listen on {}; choose another --listen", args.listen))?;
     let settings = Settings {
         data: args.data,
@@ -83,6 +83,16 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     stdout.flush()?;
     sandbox.serve(listener, told_to_stop()).await?;
     Ok(())
+}
+
+/// A listener for a sandbox. Its control has no login, approves rules and moves the clock: who is not on this machine must
+/// not reach it.
+pub(super) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    ensure!(
+        address.ip().is_loopback(),
+        "the sandbox's control has no login, and {address} can be reached from elsewhere: listen on 127.0.0.1"
+    );
+    Ok(TcpListener::bind(address)?)
 }
 
 /// Our number and application that the sandbox gives to a platform.

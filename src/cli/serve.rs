@@ -47,6 +47,9 @@ async fn serve(app: App) -> anyhow::Result<()> {
     tracing::info!(%listen, "serving");
     let outcome = server.run().await;
     jobs.stop().await;
+    if let Err(error) = app.guard.write(&app.db).await {
+        tracing::error!(%error, "the last security events are in the log alone");
+    }
     tracing::info!("stopped");
     Ok(outcome?)
 }

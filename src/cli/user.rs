@@ -1,11 +1,13 @@
 //! `mingfen user add | reset | disable`: people from the shell.
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 
+use super::demo;
 use super::settings::{Settings, say};
 use crate::clock::Clock;
-use crate::db::{Db, Tx};
+use crate::db::{Backend, Db, Tx};
 use crate::error::Error;
 use crate::institutions;
 use crate::merchants;
@@ -129,13 +131,31 @@ fn reset(args: &Named) -> anyhow::Result<()> {
     let (_, db) = args.settings.open()?;
     let (password, hash) = new_password()?;
     of_user(&db, &args.login, |tx, at, actor| users::reset(tx, at, actor, &args.login, &hash))?;
-    say(format_args!("login {}\npassword {password}", args.login))
+    say(format_args!("login {}\npassword {password}", args.login))?;
+    tell_of_demo(&db, &args.login)
+}
+
+/// A demo's table of logins knows what the demo made itself, not what became of it.
+fn tell_of_demo(db: &Db, login: &str) -> anyhow::Result<()> {
+    let dir = match db.backend() {
+        Backend::Sqlite(path) => path.parent().unwrap_or(Path::new("")),
+        Backend::Postgres(_) => return Ok(()),
+    };
+    if !demo::lists_login(dir, login) {
+        return Ok(());
+    }
+    let table = dir.join("logins.json");
+    say(format_args!(
+        "{} still tells the password before; the demo leaves it out from its next start on",
+        table.display()
+    ))
 }
 
 fn disable(args: &Named) -> anyhow::Result<()> {
     let (_, db) = args.settings.open()?;
     of_user(&db, &args.login, |tx, at, actor| users::disable(tx, at, actor, &args.login))?;
-    say(format_args!("the user `{}` is shut out", args.login))
+    say(format_args!("the user `{}` is shut out", args.login))?;
+    tell_of_demo(&db, &args.login)
 }
 
 fn of_user(

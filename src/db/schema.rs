@@ -253,6 +253,27 @@ table! {
 }
 
 table! {
+    login_attempt (key) {
+        key -> Text,
+        ahead -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
+table! {
+    security_event (business_date, kind, who, origin, what) {
+        business_date -> Integer,
+        kind -> Text,
+        who -> Text,
+        origin -> Text,
+        what -> Text,
+        times -> BigInt,
+        first_at -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
+table! {
     rule_version (id) {
         id -> BigInt,
         institution_id -> BigInt,
@@ -668,6 +689,8 @@ allow_tables_to_appear_in_same_query!(
     receiver,
     app_user,
     session,
+    login_attempt,
+    security_event,
     rule_version,
     pay_order,
     order_event,

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::exchange;
 use crate::institutions::Institution;
 use crate::kernel::file::{ResultName, Stage};
+use crate::people::security::{Guard, SecurityEvent, SecurityKind};
 
 /// Beside a refused file, why it was: it is not looked at again until this note is removed.
 const REFUSED: &str = "refused";
@@ -16,6 +17,7 @@ const REFUSED: &str = "refused";
 /// Takes one file in; whether it was new. A refusal is noted beside the file; any other failure is tried again.
 pub async fn take(
     db: &Db,
+    guard: &Guard,
     institution: &Institution,
     inbox: &Path,
     name: &str,
@@ -42,6 +44,8 @@ pub async fn take(
         Ok(Received::Approvals | Received::Bill | Received::Result(_)) => Ok(true),
         Err(Error::Refused { code, detail }) => {
             tracing::warn!(name, code = code.id(), detail, "a file of the institution was refused");
+            let who = format!("institution:{}", institution.code);
+            guard.note(db, now, SecurityEvent::new(SecurityKind::ImportRefused, who, "", code.id()));
             let note = format!("{} {}: {detail}\n{}\n", code.id(), code.sentence_en(), code.advice_en());
             // A new file: whoever writes this folder may have laid a link in its place.
             let mut beside = File::create_new(inbox.join(format!("{name}.{REFUSED}")))?;

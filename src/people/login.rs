@@ -1,25 +1,21 @@
 //! Login with a password: throttled, the same answer in similar time whether or not the login exists.
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::Semaphore;
-
+use super::security::{Guard, SecurityEvent, SecurityKind};
 use super::sessions::{self, Token};
-use super::{Actor, Principal, audit, password, store};
+use super::throttle;
+use super::workers::Workers;
+use super::{Actor, Principal, audit, device, store};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::{Code, Error};
+use crate::protocol::crypto::MasterKey;
 
-/// Passwords checked at once: each takes 19 MiB.
-const AT_ONCE: usize = 2;
-const MINUTE: i64 = 60 * 1_000_000;
-/// An address may stand for an office full of people: it gets more attempts than one login at it.
-const ADDRESS_FACTOR: i64 = 5;
+/// After so many seconds a queue that was full is asked again.
+const BUSY: i64 = 5;
 
 /// Where a login comes from.
 #[derive(Clone, Debug, Default)]
 pub struct Browser {
-    /// Its address.
+    /// The client's address.
     pub ip: String,
     /// What it calls itself.
     pub user_agent: String,
@@ -27,27 +23,54 @@ pub struct Browser {
     pub request_id: String,
     /// The session cookie that it had before; that session ends.
     pub old_token: Option<String>,
+    /// Its mark of an earlier login of the same user ([`device`]).
+    pub device: Option<String>,
+}
+
+/// Why nobody was let in.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Denied {
+    /// The reason.
+    pub error: Error,
+    /// After so many seconds it may be tried again; none where that is known of no moment.
+    pub retry_after: Option<i64>,
+}
+
+impl From<Error> for Denied {
+    fn from(error: Error) -> Self {
+        Denied { error, retry_after: None }
+    }
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        denied.error
+    }
 }
 
 /// Lets users in. One per process; cheap to clone.
 #[derive(Clone)]
 pub struct Doorkeeper {
-    attempts: Arc<Mutex<HashMap<String, i64>>>,
+    master: MasterKey,
     per_minute: i64,
-    checking: Arc<Semaphore>,
+    workers: Workers,
+    guard: Guard,
 }
 
 impl Doorkeeper {
-    /// Allows so many attempts per minute to one login from one address, and five times as many to the address.
-    pub fn new(attempts_per_minute: u32) -> Self {
-        Doorkeeper {
-            attempts: Arc::default(),
+    /// Allows so many attempts per minute to one login from one address, and five times as many to the address
+    /// ([`throttle`]); starts the threads that check passwords.
+    pub fn new(master: &MasterKey, attempts_per_minute: u32, guard: &Guard) -> Result<Self, Error> {
+        Ok(Doorkeeper {
+            master: master.clone(),
             per_minute: i64::from(attempts_per_minute.max(1)),
-            checking: Arc::new(Semaphore::new(AT_ONCE)),
-        }
+            workers: Workers::start()?,
+            guard: guard.clone(),
+        })
     }
 
-    /// Checks login and password and begins a session.
+    /// Checks login and password and begins a session. What is refused leaves a security event.
     pub async fn login(
         &self,
         db: &Db,
@@ -55,21 +78,48 @@ impl Doorkeeper {
         login: &str,
         password: String,
         browser: Browser,
-    ) -> Result<(Token, Principal), Error> {
-        self.admit(clock.now(), login, &browser.ip)?;
-        let name = login.to_string();
-        // No login has such characters, and not every database can be asked for them.
-        let found = match name.contains(char::is_control) {
-            true => None,
-            false => db.read(move |tx| store::password_hash(tx, &name)).await?,
+    ) -> Result<(Token, Principal), Denied> {
+        let client = browser.ip.clone();
+        let outcome = self.enter(db, clock, login, password, browser).await;
+        if let Err(Denied { error: Error::Refused { code, .. }, .. }) = &outcome {
+            let is_wrong = *code == Code::LoginWrong;
+            let kind = if is_wrong { SecurityKind::LoginFailed } else { SecurityKind::LoginHeldBack };
+            // What was typed there may be anything, a password too: only a name that we know is kept.
+            let known = self.hash_of(db, login).await?.is_some();
+            let who = if known { format!("user:{login}") } else { String::new() };
+            self.guard.note(db, clock.now(), SecurityEvent::new(kind, who, &client, code.id()));
+        }
+        outcome
+    }
+
+    async fn enter(
+        &self,
+        db: &Db,
+        clock: &Clock,
+        login: &str,
+        password: String,
+        browser: Browser,
+    ) -> Result<(Token, Principal), Denied> {
+        let device = browser.device.as_deref().and_then(|mark| device::of(&self.master, login, mark));
+        let Some(place) = self.workers.place(device.is_some()) else {
+            return Err(Denied { error: Error::refused(Code::LoginBusy, ""), retry_after: Some(BUSY) });
         };
-        let matches = self.check(password, found.map(|(_, hash)| hash)).await?;
+        let now = clock.now();
+        let limits = throttle::limits(&self.master, self.per_minute, (login, &browser.ip), device);
+        let counted = limits.clone();
+        if let Err(wait) = db.write(move |tx| throttle::admit(tx, now, &counted)).await? {
+            let error = Error::refused(Code::LoginTooOften, "");
+            let seconds = wait.saturating_add(999_999) / 1_000_000;
+            return Err(Denied { error, retry_after: Some(seconds) });
+        }
         let wrong = || Error::refused(Code::LoginWrong, "");
-        if !matches {
-            return Err(wrong());
+        let stored = self.hash_of(db, login).await?;
+        if !self.workers.check(place, password, stored).await? {
+            return Err(wrong().into());
         }
         let (name, now) = (login.to_string(), clock.now());
-        db.write(move |tx| {
+        let entered = db.write(move |tx| {
+            throttle::forgive(tx, &limits)?;
             let principal = store::principal(tx, &name)?.ok_or_else(wrong)?;
             let token = sessions::begin(tx, now, principal.user, &browser)?;
             let actor = Actor::user(&name, &browser.request_id, &browser.ip);
@@ -77,31 +127,24 @@ impl Doorkeeper {
             let entry = audit::Entry { action: "user.login", object: &object, before: None, after: None };
             audit::record(tx, now, &actor, entry)?;
             Ok((token, principal))
-        })
-        .await
+        });
+        Ok(entered.await?)
     }
 
-    async fn check(&self, password: String, stored: Option<String>) -> Result<bool, Error> {
-        let gone = || Error::Internal("a password check stopped".into());
-        let _permit = self.checking.acquire().await.map_err(|_| gone())?;
-        tokio::task::spawn_blocking(move || password::matches(&password, stored.as_deref()))
-            .await
-            .map_err(|_| gone())
+    /// Whether a login with this password would be let in now; counted nowhere, for commands of this machine.
+    pub async fn knows(&self, db: &Db, login: &str, password: String) -> Result<bool, Error> {
+        let stored = self.hash_of(db, login).await?;
+        let place = self.workers.place(true).ok_or_else(|| Error::refused(Code::LoginBusy, ""))?;
+        self.workers.check(place, password, stored).await
     }
 
-    /// One attempt of each key costs an even share of a minute; whoever is a whole minute ahead waits.
-    fn admit(&self, now: i64, login: &str, ip: &str) -> Result<(), Error> {
-        let mut ahead = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        // More than a minute ahead: the clock was set back.
-        ahead.retain(|_, until| *until > now && *until <= now.saturating_add(MINUTE));
-        let each = MINUTE / self.per_minute;
-        for (key, cost) in [(format!("{ip} {login}"), each), (ip.to_string(), each / ADDRESS_FACTOR)] {
-            let until = ahead.entry(key).or_insert(now);
-            if until.saturating_add(cost) > now.saturating_add(MINUTE) {
-                return Err(Error::refused(Code::LoginTooOften, ""));
-            }
-            *until = until.saturating_add(cost);
+    /// The hash of who may log in under that name.
+    async fn hash_of(&self, db: &Db, login: &str) -> Result<Option<String>, Error> {
+        // No login has such characters, and not every database can be asked for them.
+        if login.contains(char::is_control) {
+            return Ok(None);
         }
-        Ok(())
+        let name = login.to_owned();
+        Ok(db.read(move |tx| store::password_hash(tx, &name)).await?.map(|(_, hash)| hash))
     }
 }

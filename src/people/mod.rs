@@ -1,12 +1,19 @@
 //! Users, roles and scopes, login and sessions, and the audit trail.
+pub mod address;
 pub mod audit;
+pub mod device;
 pub mod login;
 pub mod password;
 pub mod rights;
+pub mod security;
 pub mod sessions;
+pub mod throttle;
 pub mod users;
 
+mod security_store;
 mod store;
+mod throttle_store;
+mod workers;
 
 pub use audit::Actor;
 

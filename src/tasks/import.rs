@@ -30,7 +30,7 @@ async fn of_institution(app: &App, institution: Institution) -> Result<usize, Er
     names.retain(|name| !app.taken.has(id, name));
     let mut taken = 0_usize;
     for name in names {
-        match inbox::take(&app.db, &institution, &folder, &name, app.clock.now()).await {
+        match inbox::take(&app.db, &app.guard, &institution, &folder, &name, app.clock.now()).await {
             Ok(new) => taken = taken.saturating_add(usize::from(new)),
             // One file that cannot be taken now must not keep the others out.
             Err(error) => tracing::error!(name, %error, "a file could not be taken in, it is tried again"),

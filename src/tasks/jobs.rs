@@ -35,7 +35,7 @@ text_enum! {
         Import = "import",
         /// Chains what was posted to the ledger.
         Ledger = "ledger",
-        /// Forgets old request nonces.
+        /// Forgets old request nonces, attempts to log in and security events.
         Nonces = "nonces",
         /// Marks tasks whose process is gone, and forgets those that ended long ago.
         Tasks = "tasks",

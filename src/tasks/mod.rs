@@ -9,9 +9,11 @@ mod store;
 mod work;
 
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::Error;
 use crate::ledger;
 use crate::merchants::nonces;
+use crate::people::{security, throttle};
 
 pub use cut::{cut_as_task, cut_subject};
 pub use import::run_once as import_files;
@@ -25,10 +27,16 @@ pub use work::{
     run as run_task, was_cancelled,
 };
 
-/// Forgets request nonces that are too old to be replayed; how many those were.
+/// Forgets request nonces that are too old to be replayed, attempts to log in that count no more, and security events of
+/// long ago; how many rows those were.
 pub async fn forget_nonces(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
-    app.db.write(move |tx| nonces::purge(tx, now)).await
+    let forget = move |tx: &mut Tx<'_>| {
+        let nonces = nonces::purge(tx, now)?;
+        let people = throttle::forget(tx, now)?.saturating_add(security::forget(tx, now)?);
+        Ok(nonces.saturating_add(people))
+    };
+    app.db.write(forget).await
 }
 
 /// Chains what was posted to the ledger; how many entries.

@@ -1,7 +1,8 @@
 //! Login and logout.
+use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{LOCATION, USER_AGENT};
+use actix_web::http::header::{LOCATION, RETRY_AFTER, USER_AGENT};
 use actix_web::web::{Data, Form, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -16,8 +17,11 @@ use super::kit::visitor::{self, Visitor};
 use super::words::say::Refusal;
 use crate::app::App;
 use crate::error::Error;
-use crate::people::login::Browser;
-use crate::people::{audit, sessions};
+use crate::people::login::{Browser, Denied};
+use crate::people::{audit, device, sessions};
+
+/// A browser that has not logged in for so long is a stranger again.
+const KNOWN_FOR: Duration = Duration::days(180);
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -63,26 +67,34 @@ pub(super) async fn enter(
     let Credentials { login, password, next } = form.into_inner();
     let agent = request.headers().get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let browser = Browser {
-        ip: visitor::ip(&request),
+        ip: app.client(&request),
         user_agent: agent.chars().take(200).collect(),
         request_id: RequestId::of(&request),
         old_token: visitor::token(&request),
+        device: mark(&app, &request, &login),
     };
     match app.doorkeeper.login(&app.db, &app.clock, &login, password, browser).await {
         Ok((token, principal)) => {
             let to = if is_own_path(&next) { next.as_str() } else { home(principal.role) };
             let mut answer = see(to);
             answer.add_cookie(&session(&request, token.as_str())).map_err(broken)?;
+            answer.add_cookie(&marked(&app, &request, &login)?).map_err(broken)?;
             Ok(answer)
         }
-        Err(Error::Refused { code, .. }) => {
+        Err(Denied { error: Error::Refused { code, .. }, retry_after }) => {
             let s = Frame::of(&request);
-            let refused = Refusal::Whole(code).say(s.lang);
+            let refused = match retry_after {
+                Some(seconds) if seconds > 60 => Refusal::Later(code, (seconds + 59) / 60).say(s.lang),
+                Some(_) | None => Refusal::Whole(code).say(s.lang),
+            };
             let mut answer = page(&LoginPage { s, next, login, refused })?;
             *answer.status_mut() = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+            if let Some(seconds) = retry_after {
+                answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+            }
             Ok(answer)
         }
-        Err(other) => Err(other.into()),
+        Err(denied) => Err(denied.error.into()),
     }
 }
 
@@ -119,6 +131,30 @@ fn session(request: &HttpRequest, token: &str) -> Cookie<'static> {
         .http_only(true)
         .same_site(SameSite::Lax)
         .finish()
+}
+
+/// The browser's mark of an earlier login of this name.
+fn mark(app: &App, request: &HttpRequest, login: &str) -> Option<String> {
+    let cookie = request.cookie(&mark_name(app, request, login))?;
+    Some(cookie.value().to_owned())
+}
+
+/// The cookie that marks this browser as one in which this login succeeded. Asked for by the login alone.
+fn marked(app: &App, request: &HttpRequest, login: &str) -> Result<Cookie<'static>, Error> {
+    let value = device::mark(&app.master_key, login, mark(app, request, login).as_deref())?;
+    let cookie = Cookie::build(mark_name(app, request, login), value)
+        .path("/login")
+        .secure(is_secure(request))
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .max_age(KNOWN_FOR)
+        .finish();
+    Ok(cookie)
+}
+
+fn mark_name(app: &App, request: &HttpRequest, login: &str) -> String {
+    let prefix = if is_secure(request) { "__Secure-" } else { "" };
+    format!("{prefix}device-{}", device::label(&app.master_key, login))
 }
 
 fn broken(error: impl std::fmt::Display) -> Error {

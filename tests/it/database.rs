@@ -32,6 +32,19 @@ fn settings_come_from_defaults_then_file_then_environment() {
 }
 
 #[test]
+fn a_list_stands_in_the_file_or_with_commas_in_the_environment() {
+    let nets = |config: Config| config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let file = "trusted_proxies = ['10.0.0.0/8']";
+    assert_eq!(nets(load(None, &[]).unwrap()), [""; 0]);
+    assert_eq!(nets(load(Some(file), &[]).unwrap()), ["10.0.0.0/8"]);
+    let variable = [("MINGFEN_TRUSTED_PROXIES", "127.0.0.1/32, 2001:db8::/32")];
+    assert_eq!(nets(load(Some(file), &variable).unwrap()), ["127.0.0.1/32", "2001:db8::/32"]);
+    let refused = |toml| load(Some(toml), &[]).unwrap_err();
+    insta::assert_snapshot!(refused("trusted_proxies = ['proxy']"), @"DIR/settings.toml: the setting `trusted_proxies.0` must be a list of networks, each as 10.0.0.0/8");
+    insta::assert_snapshot!(refused("trusted_proxies = '10.0.0.0/8'"), @"DIR/settings.toml: the setting `trusted_proxies` must be a list of networks, each as 10.0.0.0/8");
+}
+
+#[test]
 fn a_setting_that_does_not_exist_or_fit_is_refused_by_name() {
     let refused = |toml, env: &[_]| load(toml, env).unwrap_err();
     insta::assert_snapshot!(refused(Some("lisen = 'x'"), &[]), @"DIR/settings.toml: there is no setting `lisen`: correct or remove it");

@@ -25,11 +25,12 @@ use mingfen::protocol::crypto::PrivateKey;
 use mingfen::reconciliation::{self, DifferenceKind};
 use mingfen::settlement::{self, LineKind, SettlementLine};
 use mingfen::splits::{self, Cutting};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::corruption::past_the_triggers;
 use crate::support::database::Raw;
 use crate::support::finished_day::FinishedDay;
+use crate::support::shell::Shell;
 use crate::support::shop::believe_files_of;
 
 async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {
@@ -510,22 +511,45 @@ fn one(dir: &Path, kind: &str) -> PathBuf {
     found.remove(0)
 }
 
+/// The passwords of a demo's table, by login.
+fn logins(dir: &Path) -> BTreeMap<String, String> {
+    let rows: Vec<Value> = serde_json::from_slice(&fs::read(dir.join("logins.json")).unwrap()).unwrap();
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    rows.iter().map(|row| (text(row, "login"), text(row, "password"))).collect()
+}
+
 #[test]
 fn demo_exits_0_and_what_it_left_verifies_until_a_byte_is_changed() {
     let dir = tempfile::tempdir().unwrap();
     let port = free_pair();
-    let demo = || {
-        let listen = format!("127.0.0.1:{port}");
+    let demo = |ip: &str| {
+        let listen = format!("{ip}:{port}");
         Command::new(env!("CARGO_BIN_EXE_mingfen"))
             .args(["demo", "--orders", "8", "--days", "2", "--exit", "--listen", &listen, "--data"])
             .arg(dir.path())
             .output()
             .unwrap()
     };
-    let ended = demo();
+    let ended = demo("127.0.0.1");
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
-    let again = demo();
+    let first = logins(dir.path());
+    assert!(first.values().all(|password| password.len() >= 16), "{first:?}");
+    let shell = Shell::new(dir.path(), "sqlite:mingfen.db");
+    let told = "logins.json still tells the password before; the demo leaves it out from its next start on\n";
+    assert!(shell.good(&["user", "reset", "--login", "admin"]).ends_with(told));
+    assert!(shell.good(&["user", "disable", "--login", "maker"]).ends_with(told));
+    // Open to everybody, the site is; the institution's control is not.
+    let again = demo("0.0.0.0");
+    let said = String::from_utf8_lossy(&again.stdout);
     assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
+    assert!(said.contains(&format!("sandbox     http://127.0.0.1:{}  ", port + 1)), "{said}");
+    // Passwords with which nobody is let in any more are told no longer.
+    for (login, password) in &first {
+        let is_so = !["admin", "maker"].contains(&login.as_str());
+        assert_eq!(said.contains(password.as_str()), is_so, "{login}: {said}");
+        assert_eq!(logins(dir.path())[login] == *password, is_so, "{login}");
+    }
+    assert!(!shell.good(&["user", "reset", "--login", "admin"]).contains("logins.json"));
     let (out, inbox) = (dir.path().join("files/SANDBOX/out"), dir.path().join("files/SANDBOX/in"));
     let day = fs::read_dir(&out).unwrap().next().unwrap().unwrap().path();
     let given = [one(&day, "SPL"), one(&inbox, "APR"), one(&inbox, "BIL")];

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use mingfen::exchange::Folder;
+use mingfen::people::security::SecurityKind;
 
 use crate::support::shop::Shop;
 
@@ -37,4 +38,11 @@ async fn a_pipe_and_links_are_refused_and_keep_nobody_waiting() {
         assert!(note.contains(&format!("{name} is no plain file of this folder")), "{note}");
     }
     assert!(!planted.exists());
+    let guard = &shop.app.guard;
+    assert_eq!(guard.count(SecurityKind::ImportRefused), 2);
+    guard.write(&shop.app.db).await.unwrap();
+    let seen = shop.app.raw().texts(
+        "SELECT kind || ' ' || who || ' ' || origin || ' ' || what || ' ' || times AS v FROM security_event",
+    );
+    assert_eq!(seen, ["import.refused institution:SANDBOX  FIL-106 2"]);
 }

@@ -1,5 +1,6 @@
 //! The gateway as a merchant's system meets it: who may call, what is refused, and that no order is ever sent twice
 //! under another number.
+use mingfen::people::security::SecurityKind;
 use mingfen::protocol::wechat::certificates;
 use mingfen::protocol::wechat::shapes::TradeState;
 use mingfen::protocol::wechat::sign::{Authorization, Signer};
@@ -140,6 +141,19 @@ async fn every_fault_of_a_signature_is_refused_and_nothing_is_stored() {
     assert_eq!(shop.send(twice).await.refusal(), (401, "SIGN_ERROR".to_owned()));
     assert_eq!(shop.rows().await, before);
     assert!(shop.institution.calls().is_empty());
+    // Each is one event, of a merchant only where its credential is known.
+    assert_eq!(shop.app.guard.count(SecurityKind::RequestUnsigned), 21);
+    shop.app.guard.write(&shop.app.db).await.unwrap();
+    let seen = shop.app.raw().texts(
+        "SELECT kind || ' ' || who || ' ' || what || ' ' || times AS v FROM security_event ORDER BY what",
+    );
+    let expected = [
+        "request.unsigned  clock 2",
+        "request.unsigned  header 10",
+        "request.unsigned merchant:1900000001 signature 7",
+        "request.unsigned  stranger 2",
+    ];
+    assert_eq!(seen, expected);
 }
 
 #[actix_web::test]
@@ -153,6 +167,7 @@ async fn a_request_is_accepted_once_and_its_replay_refused() {
         let answer = shop.send(post(NATIVE, &body, authorization.clone())).await;
         assert_eq!(answer.refusal(), (401, "SIGN_ERROR".to_owned()));
     }
+    assert_eq!(shop.app.guard.count(SecurityKind::RequestUnsigned), 3);
     // When the nonce is forgotten, the timestamp is too old.
     shop.app.clock.advance(12 * 60);
     tasks::forget_nonces(&shop.app).await.unwrap();

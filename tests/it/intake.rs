@@ -6,6 +6,7 @@ use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::channel::{ChannelName, Product};
 use mingfen::kernel::money::Fen;
 use mingfen::orders::{Cause, Event, Outcome, PaymentFact};
+use mingfen::people::security::SecurityKind;
 use mingfen::protocol::wechat::shapes::{OrderView, TradeState};
 
 use crate::support::database::Kind;
@@ -82,6 +83,10 @@ async fn a_forged_notification_is_refused_and_nothing_is_stored() {
     assert_eq!(answer.status, 404);
     assert_eq!(shop.rows().await, before);
     assert_eq!(shop.notify(&good).await.status, 204);
+    assert_eq!(shop.app.guard.count(SecurityKind::NoticeUnsigned), 9);
+    shop.app.guard.write(&shop.app.db).await.unwrap();
+    let who = "SELECT DISTINCT kind || ' ' || who || ' ' || origin AS v FROM security_event";
+    assert_eq!(shop.app.raw().texts(who), ["notice.unsigned institution:SANDBOX 127.0.0.1"]);
 }
 
 #[actix_web::test]

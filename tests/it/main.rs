@@ -28,6 +28,7 @@ mod packages;
 mod people;
 mod plain;
 mod schema;
+mod security;
 mod shell;
 mod tidy;
 mod together;

@@ -119,5 +119,11 @@ async fn an_upload_without_the_sessions_token_is_refused_and_stores_nothing() {
     assert_eq!(answer.status, 400);
     assert!(answer.body.contains("FIL-1"), "{}", answer.body);
     assert!(!played.inbox("SPL.txt.first.ret").exists());
+    let app = &played.world.app;
+    app.guard.write(&app.db).await.unwrap();
+    let seen = played.database.raw().texts(
+        "SELECT kind || ' ' || who || ' ' || what || ' ' || times AS v FROM security_event ORDER BY kind",
+    );
+    assert_eq!(seen, ["form.forged user:maker  2", "upload.refused user:maker FIL-106 2"]);
     played.stop().await;
 }

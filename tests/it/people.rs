@@ -116,12 +116,12 @@ async fn logging_in_again_ends_the_old_session_and_a_reset_or_disabling_ends_all
 async fn attempts_are_throttled_per_login_and_address_and_later_allowed_again() {
     let app = TestApp::new();
     app.user("admin", Role::Admin, Scope::Platform);
-    let door = Doorkeeper::new(2);
+    let door = Doorkeeper::new(&app.master_key, 2, &app.guard).unwrap();
     let attempt = async |name: &str, ip: &str, password: &str| {
         let browser = Browser { ip: ip.into(), ..Browser::default() };
         match door.login(&app.db, &app.clock, name, password.into(), browser).await {
             Ok(_) => "in",
-            Err(error) => code(&error),
+            Err(denied) => code(&denied.error),
         }
     };
     assert_eq!(attempt("admin", "10.0.0.1", "wrong password").await, "AUT-101");

@@ -7,7 +7,7 @@ use mingfen::db::{Conn, Db};
 use crate::support::database::{Kind, Raw, TestDatabase, migration};
 
 /// Tables whose rows may change. Every other table in the catalogue is append-only.
-const MUTABLE: [&str; 20] = [
+const MUTABLE: [&str; 22] = [
     "app_user",
     "channel",
     "channel_key",
@@ -19,11 +19,13 @@ const MUTABLE: [&str; 20] = [
     "job_lease",
     "job_run",
     "ledger_day",
+    "login_attempt",
     "outbox",
     "platform_key",
     "platform_merchant",
     "receiver",
     "request_nonce",
+    "security_event",
     "session",
     "sub_merchant",
     "task",

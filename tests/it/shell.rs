@@ -60,12 +60,24 @@ fn serve_refuses_unknown_settings_and_a_missing_master_key() {
     assert!(shell.refused(&["serve"]).starts_with("no master key: set master_key_file"));
 }
 
+#[test]
+fn a_sandbox_listens_on_this_machine_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let shell = Shell::new(dir.path(), "sqlite:none.db");
+    let listen = |address: &str| {
+        shell.refused(&["sandbox", "--listen", address, "--data", "sandbox", "--exchange", "files"])
+    };
+    insta::assert_snapshot!(listen("0.0.0.0:0"), @"cannot listen on 0.0.0.0:0; choose another --listen: the sandbox's control has no login, and 0.0.0.0:0 can be reached from elsewhere: listen on 127.0.0.1");
+    assert!(listen("[::]:0").contains("can be reached from elsewhere"));
+    assert!(!dir.path().join("sandbox").exists());
+}
+
 #[actix_web::test]
 async fn a_user_made_in_the_shell_can_log_in_until_reset_or_shut_out() {
     let app = TestApp::new();
     let shell = Shell::of(&app);
     let enter = async |password: &str| {
-        let door = Doorkeeper::new(100);
+        let door = Doorkeeper::new(&app.master_key, 100, &app.guard).unwrap();
         door.login(&app.db, &app.clock, "ops", password.into(), Browser::default()).await.is_ok()
     };
     let made = shell.good(&["user", "add", "--login", "ops", "--name", "运营", "--role", "admin"]);

@@ -486,6 +486,7 @@ fn words_of_the_record() -> BTreeSet<&'static str> {
         mingfen::orders::EventReason,
         mingfen::outbox::Subject,
         mingfen::people::Role,
+        mingfen::people::security::SecurityKind,
         mingfen::merchants::credentials::AnswerMode,
         mingfen::institutions::ChannelLanguage,
         mingfen::reconciliation::DifferenceKind,

@@ -8,7 +8,7 @@ mod timeline;
 mod world;
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::kernel::calendar::Instant;
 use crate::tasks::Jobs;
 
-pub use papers::{Login, Papers};
+pub use papers::{Login, Papers, lists_login};
 pub use proof::verify_all;
 pub use timeline::{close, open_order, play};
 pub use world::{Setup, World};
@@ -32,7 +32,7 @@ pub struct Args {
     /// Where everything is kept; a later start goes on from there. Not for production
     #[arg(long, default_value = "mingfen-demo")]
     data: PathBuf,
-    /// Where the site listens; the sandbox takes the next port
+    /// Where the site listens; the sandbox takes the next port, of this machine alone
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// Orders a day
@@ -88,21 +88,24 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
 
 fn setup(args: &Args, clock: &Clock, now: Instant) -> anyhow::Result<Setup> {
     let papers = Papers::new(&args.data)?;
-    let next = SocketAddr::new(args.listen.ip(), args.listen.port().checked_add(1).context("--listen")?);
-    let bind = |address: SocketAddr| {
-        TcpListener::bind(address)
-            .with_context(|| format!("{address} cannot be listened on: choose another --listen"))
-    };
+    let next =
+        SocketAddr::new(sandbox_ip(args.listen), args.listen.port().checked_add(1).context("--listen")?);
+    let not_had = |address: SocketAddr| format!("{address} cannot be listened on: choose another --listen");
     let today = now.business_day();
     Ok(Setup {
         dir: args.data.canonicalize()?,
         database_url: format!("sqlite:{}", database(&args.data)?.display()),
         master_key: papers.master_key()?,
-        listener: bind(args.listen)?,
-        sandbox_listener: bind(next)?,
+        listener: TcpListener::bind(args.listen).with_context(|| not_had(args.listen))?,
+        sandbox_listener: super::sandbox::bind(next).with_context(|| not_had(next))?,
         clock: clock.clone(),
         first_day: (1..args.days).fold(today, |day, _| day.prev()),
     })
+}
+
+/// Whoever may see the site may not control the institution.
+fn sandbox_ip(listen: SocketAddr) -> IpAddr {
+    if listen.ip().is_loopback() { listen.ip() } else { Ipv4Addr::LOCALHOST.into() }
 }
 
 fn database(dir: &Path) -> anyhow::Result<PathBuf> {
@@ -129,7 +132,9 @@ fn print_addresses(world: &World, dir: &Path, cashier: &str) -> anyhow::Result<(
     }
     say("");
     for login in &world.logins {
-        say(&format!("{:<12}  {:<14}  {}  {}", login.role, login.login, login.password, login.name));
+        let gone = "(no longer the demo's: mingfen user reset)";
+        let password = if login.password.is_empty() { gone } else { login.password.as_str() };
+        say(&format!("{:<12}  {:<14}  {}  {}", login.role, login.login, password, login.name));
     }
     Ok(())
 }

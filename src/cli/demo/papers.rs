@@ -60,7 +60,7 @@ pub struct Login {
     pub name: String,
     /// Login.
     pub login: String,
-    /// Password.
+    /// Password; empty once it is no longer so: somebody gave the user another one, or shut the user out.
     pub password: String,
     /// None yet.
     pub totp_secret: Option<String>,
@@ -202,6 +202,12 @@ impl Papers {
     fn merchant_certificate(&self) -> PathBuf {
         self.dir.join("credentials/merchant.cert.pem")
     }
+}
+
+/// Whether the directory is a demo's whose table of logins tells a password of this one.
+pub fn lists_login(dir: &Path, login: &str) -> bool {
+    let read = Papers { dir: dir.to_owned() }.logins();
+    read.is_ok_and(|logins| logins.iter().any(|row| row.login == login && !row.password.is_empty()))
 }
 
 /// Writes a file that only its owner may read.

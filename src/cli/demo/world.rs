@@ -123,6 +123,10 @@ impl World {
             papers.write_logins(&found::logins(&world).await?)?;
         }
         world.logins = papers.logins()?;
+        if !new {
+            found::only_true(&world.app, &mut world.logins).await?;
+            papers.write_logins(&world.logins)?;
+        }
         world.institution = world.check_address().await?;
         Ok(world)
     }

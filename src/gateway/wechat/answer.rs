@@ -6,11 +6,14 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorInternalServerError;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
+use super::fault::Fault;
+use super::signed::Caller;
 use crate::app::App;
 use crate::institutions::PlatformKeys;
 use crate::merchants::credentials::AnswerMode;
+use crate::people::security::SecurityKind;
 use crate::protocol::wechat::sign::{SERIAL, Stamp};
 
 /// How an admitted request is answered: what it was admitted with, so that nobody looks again.
@@ -32,6 +35,7 @@ pub async fn sign_answer(
     let app = app.ok_or_else(|| ErrorInternalServerError("the application is not assembled"))?;
     let wanted = request.headers().get(SERIAL).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (request, answer) = next.call(request).await?.into_parts();
+    note(&app, &request, &answer);
     let admitted = request.extensions().get::<Signing>().cloned();
     let (answer, body) = answer.into_parts();
     let body = to_bytes(body).await.map_err(|_| ErrorInternalServerError("the answer broke off"))?;
@@ -44,6 +48,15 @@ pub async fn sign_answer(
         }
     }
     Ok(ServiceResponse::new(request, answer))
+}
+
+/// Takes down that who calls was not proven.
+fn note(app: &App, request: &HttpRequest, answer: &HttpResponse<impl MessageBody>) {
+    let fault = answer.error().and_then(|error| error.as_error::<Fault>());
+    if let Some(why) = fault.and_then(Fault::unsigned) {
+        let caller = request.extensions().get::<Caller>().map(|caller| format!("merchant:{}", caller.0));
+        app.note(request, SecurityKind::RequestUnsigned, caller.unwrap_or_default(), why);
+    }
 }
 
 async fn stamp(

@@ -13,23 +13,30 @@ pub struct Fault {
     code: WechatCode,
     passing: bool,
     body: Box<ErrorBody>,
+    /// Of a refusal of who calls: why, in a word for the trace that it leaves.
+    unsigned: Option<&'static str>,
 }
 
 impl Fault {
     /// A refusal with a sentence for the caller.
     pub fn new(code: WechatCode, message: impl Into<String>) -> Self {
-        Self { code, passing: false, body: Box::new(ErrorBody::new(code, message)) }
+        Self { code, passing: false, body: Box::new(ErrorBody::new(code, message)), unsigned: None }
     }
 
     /// `PARAM_ERROR` at a parameter of the body.
     pub fn parameter(field: &str, issue: &str) -> Self {
         let body = Box::new(ErrorBody::parameter(field, issue));
-        Self { code: WechatCode::ParamError, passing: false, body }
+        Self { code: WechatCode::ParamError, passing: false, body, unsigned: None }
     }
 
-    /// 401: who calls is not proven.
-    pub fn sign(message: impl Into<String>) -> Self {
-        Self::new(WechatCode::SignError, message)
+    /// 401: who calls is not proven. `why` is a word for the trace that it leaves.
+    pub fn sign(why: &'static str, message: impl Into<String>) -> Self {
+        Self { unsigned: Some(why), ..Self::new(WechatCode::SignError, message) }
+    }
+
+    /// Why who calls is not proven, where this refuses that.
+    pub fn unsigned(&self) -> Option<&'static str> {
+        self.unsigned
     }
 
     /// 500: the outcome is not known; the same request may be sent again with the same number.
@@ -57,7 +64,7 @@ impl From<Error> for Fault {
                 Self::new(WechatCode::OutTradeNoUsed, "商户订单号已用于其他内容的订单，请更换单号")
             }
             Error::Refused { code: Code::NonceUsed, .. } => {
-                Self::sign("nonce_str 已使用过，请为每个请求生成新的随机串")
+                Self::sign("nonce", "nonce_str 已使用过，请为每个请求生成新的随机串")
             }
             Error::Refused { detail, .. } => Self::new(WechatCode::InvalidRequest, detail),
             Error::Db(DbError::Unavailable) => Self::passing(),

@@ -12,6 +12,7 @@ use crate::channels::NoticeFault;
 use crate::db::DbError;
 use crate::error::{Code, Error};
 use crate::orders::{Outcome, PaymentFact};
+use crate::people::security::SecurityKind;
 
 /// Takes a notification.
 pub async fn notify(
@@ -24,6 +25,9 @@ pub async fn notify(
         Ok(()) => HttpResponse::NoContent().finish(),
         Err(refusal) => {
             tracing::warn!(status = refusal.status.as_u16(), why = refusal.why, "notification refused");
+            if refusal.status == StatusCode::UNAUTHORIZED {
+                app.note(&request, SecurityKind::NoticeUnsigned, format!("institution:{code}"), refusal.why);
+            }
             let body = json!({ "code": "FAIL", "message": refusal.why });
             let mut answer = HttpResponse::build(refusal.status);
             if refusal.status == StatusCode::SERVICE_UNAVAILABLE {

@@ -51,6 +51,9 @@ impl FromRequest for Signed {
     }
 }
 
+/// The merchant number of the credential that a request names, proven or not.
+pub struct Caller(pub String);
+
 /// A body as far as it came.
 pub type Body = Result<web::Bytes, actix_web::Error>;
 
@@ -69,9 +72,7 @@ pub async fn admit<T: Send + 'static>(
     let app = request.app_data::<web::Data<App>>().cloned().ok_or_else(Fault::system)?;
     let authorization = authorization(request)?;
     if !is_fresh(authorization.timestamp, app.clock.instant()) {
-        return Err(Fault::sign(
-            "Authorization 的 timestamp 与服务器时间相差超过 5 分钟，请校准时钟后重新签名",
-        ));
+        return Err(stale());
     }
     let content = Content::parse(body);
     let changes = request.method() != Method::GET;
@@ -92,12 +93,12 @@ pub async fn admit<T: Send + 'static>(
         let found = find(tx, known.merchant.as_ref())?;
         Ok(Some((known, found)))
     };
-    let stranger = || Fault::sign("商户号与证书序列号不匹配或凭证已吊销，请核对 mchid 与 serial_no");
     let (known, found) = app.db.look(look).await?.ok_or_else(stranger)?;
     let credential = app.credentials.of(&known, &app.master_key)?.ok_or_else(stranger)?;
+    request.extensions_mut().insert(Caller(authorization.mchid.clone()));
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     if !authorization.verify(&credential.public_key, request.method().as_str(), target, body) {
-        return Err(Fault::sign("签名验证失败，请按原始请求方法、路径、查询串与报文主体计算签名"));
+        return Err(not_theirs());
     }
     let signing = Signing { mode: credential.answer_mode, keys: app.keys_of(known.newest_key).await? };
     request.extensions_mut().insert(signing);
@@ -117,12 +118,24 @@ async fn approved(app: &App, known: &Known) -> Result<Option<Arc<Bundle>>, Error
     app.db.read(move |tx| rules::shared_bundle(tx, institution, sha256)).await.map(Some)
 }
 
+fn stale() -> Fault {
+    Fault::sign("clock", "Authorization 的 timestamp 与服务器时间相差超过 5 分钟，请校准时钟后重新签名")
+}
+
+fn stranger() -> Fault {
+    Fault::sign("stranger", "商户号与证书序列号不匹配或凭证已吊销，请核对 mchid 与 serial_no")
+}
+
+fn not_theirs() -> Fault {
+    Fault::sign("signature", "签名验证失败，请按原始请求方法、路径、查询串与报文主体计算签名")
+}
+
 fn authorization(request: &HttpRequest) -> Result<Authorization, Fault> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let header = match (headers.next(), headers.next()) {
         (Some(only), None) => only.to_str().ok(),
         _ => None,
     };
-    let header = header.ok_or_else(|| Fault::sign("缺少唯一的 Authorization 请求头"))?;
-    Authorization::parse(header).map_err(|fault| Fault::sign(fault.to_string()))
+    let header = header.ok_or_else(|| Fault::sign("header", "缺少唯一的 Authorization 请求头"))?;
+    Authorization::parse(header).map_err(|fault| Fault::sign("header", fault.to_string()))
 }

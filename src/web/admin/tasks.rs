@@ -1,4 +1,4 @@
-//! What runs by itself and how late it is, and work that takes its time with its progress.
+//! What runs by itself and how late it is, work that takes its time with its progress, and what was refused.
 use std::collections::HashMap;
 
 use actix_web::HttpResponse;
@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::db::columns::TaskId;
 use crate::error::Code;
 use crate::people::rights::{Resource, Right};
+use crate::people::security::{self, SecurityKind, SecurityRow};
 use crate::tasks::{self, JOBS, Job, JobName, JobRun, RunBy, Task, TaskKind, TaskPhase, TaskState};
 use crate::web::kit::fault::Fault;
 use crate::web::kit::form::Pressed;
@@ -21,7 +22,7 @@ use crate::web::kit::visitor::Visitor;
 use crate::web::words::Words;
 use crate::web::words::say::{Pace, Refusal};
 
-/// Tasks that are shown; the newest come first.
+/// Tasks, and events, that are shown; the newest come first.
 const MOST: i64 = 50;
 
 #[derive(Template)]
@@ -30,6 +31,16 @@ struct TasksPage {
     s: Shell,
     jobs: Vec<JobRow>,
     tasks: Vec<TaskRow>,
+    events: Vec<EventRow>,
+}
+
+struct EventRow {
+    kind: &'static str,
+    who: String,
+    origin: String,
+    what: String,
+    times: Count,
+    last: When,
 }
 
 struct JobRow {
@@ -59,18 +70,21 @@ struct TaskRow {
     may_cancel: bool,
 }
 
-/// Both lists, read in one look.
+/// All lists, read in one look.
 pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
     visitor.platform(Right::View, Resource::Tasks)?;
     let (lang, now) = (visitor.lang, app.clock.now());
     // Who only looks on finds no button.
     let manages = visitor.principal.role.may(Right::Manage, Resource::Tasks);
-    let (runs, tasks) = app.db.read(|tx| Ok((tasks::job_runs(tx)?, tasks::newest(tx, MOST)?))).await?;
+    let found =
+        app.db.read(|tx| Ok((tasks::job_runs(tx)?, tasks::newest(tx, MOST)?, security::newest(tx, MOST)?)));
+    let (runs, tasks, events) = found.await?;
     let mut runs: HashMap<JobName, JobRun> = runs.into_iter().map(|run| (run.job, run)).collect();
     page(&TasksPage {
         s: visitor.shell(),
         jobs: JOBS.iter().map(|job| job_row(lang, job, runs.remove(&job.name), now)).collect(),
         tasks: tasks.into_iter().map(|task| task_row(lang, task, manages)).collect(),
+        events: events.into_iter().map(|event| event_row(lang.words(), event)).collect(),
     })
 }
 
@@ -114,6 +128,26 @@ fn job_row(lang: Lang, job: &Job, run: Option<JobRun>, now: i64) -> JobRow {
         runs: Count(run.as_ref().map_or(0, |run| run.runs)),
         done: Count(run.as_ref().map_or(0, |run| run.done)),
         failure: run.and_then(|run| Some((When(run.failed_at?), run.last_error?))),
+    }
+}
+
+fn event_row(w: &Words, event: SecurityRow) -> EventRow {
+    let said = w.tasks;
+    EventRow {
+        kind: match event.kind {
+            SecurityKind::LoginFailed => said.event_login_failed,
+            SecurityKind::LoginHeldBack => said.event_login_held_back,
+            SecurityKind::FormForged => said.event_form_forged,
+            SecurityKind::RequestUnsigned => said.event_request_unsigned,
+            SecurityKind::NoticeUnsigned => said.event_notice_unsigned,
+            SecurityKind::UploadRefused => said.event_upload_refused,
+            SecurityKind::ImportRefused => said.event_import_refused,
+        },
+        who: event.who,
+        origin: event.origin,
+        what: event.what,
+        times: Count(event.times),
+        last: When(event.last_at),
     }
 }
 

@@ -4,14 +4,18 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
 use super::headers::RequestId;
 use super::lang::Lang;
 use super::page::Frame;
+use super::visitor;
+use crate::app::App;
 use crate::db::DbError;
 use crate::error;
+use crate::people::security::SecurityKind;
 use crate::web::words::say::Refusal;
 
 /// Why a page was not given.
@@ -79,6 +83,7 @@ pub(in crate::web) async fn explain(
         return Ok(answer);
     };
     let fault = fault.as_error::<Fault>();
+    note(answer.request(), fault);
     if let Some(Fault::Login) = fault {
         let to = to_login(answer.request());
         return Ok(answer.into_response(to));
@@ -96,6 +101,20 @@ pub(in crate::web) async fn explain(
     }
     let written = written.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html);
     Ok(answer.into_response(written))
+}
+
+/// Takes down what somebody should not have sent.
+fn note(request: &HttpRequest, fault: Option<&Fault>) {
+    let (kind, what) = match fault {
+        Some(Fault::Forged) => (SecurityKind::FormForged, ""),
+        Some(Fault::Room(error::Error::Refused { code, .. })) if code.is_of_a_file() => {
+            (SecurityKind::UploadRefused, code.id())
+        }
+        Some(_) | None => return,
+    };
+    if let Some(app) = request.app_data::<Data<App>>() {
+        app.note(request, kind, visitor::known_as(request), what);
+    }
 }
 
 fn to_login(request: &HttpRequest) -> HttpResponse {

@@ -36,12 +36,14 @@ pub async fn observe(
     let id = ulid::Ulid::generate().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
     let (started, method) = (Instant::now(), request.method().clone());
+    let app = request.app_data::<Data<App>>();
+    let client = app.map(|app| app.client(request.request())).unwrap_or_default();
     // Everything that is logged on the way carries the id too.
     let span = tracing::info_span!("request", request_id = %id);
     let mut answer = next.call(request).instrument(span).await?;
     let route = answer.request().match_pattern().unwrap_or_else(|| "-".to_owned());
     let (status, took) = (answer.status().as_u16(), started.elapsed().as_millis());
-    tracing::info!(request_id = %id, %method, %route, status, took_ms = took, "request");
+    tracing::info!(request_id = %id, %client, %method, %route, status, took_ms = took, "request");
     put(answer.headers_mut(), "request-id", &id);
     put(answer.headers_mut(), "x-request-id", &id);
     Ok(answer)

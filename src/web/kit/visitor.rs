@@ -1,7 +1,7 @@
 //! Who asks. Every handler behind the login takes a [`Visitor`] and says first whom it lets in.
 use actix_web::dev::Payload;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 
 use super::fault::Fault;
@@ -90,10 +90,12 @@ pub(in crate::web) fn token(request: &HttpRequest) -> Option<String> {
     Some(cookie.value().to_owned())
 }
 
-/// The address of the caller, without its port.
-pub(in crate::web) fn ip(request: &HttpRequest) -> String {
-    request.peer_addr().map(|addr| addr.ip().to_string()).unwrap_or_default()
+/// Under which name the request's session is known to security events; empty where nobody is logged in.
+pub(in crate::web) fn known_as(request: &HttpRequest) -> String {
+    request.extensions().get::<KnownAs>().map(|known| known.0.clone()).unwrap_or_default()
 }
+
+struct KnownAs(String);
 
 impl FromRequest for Visitor {
     type Error = Fault;
@@ -109,12 +111,13 @@ impl FromRequest for Visitor {
                 found => found?,
             };
             let lang = Lang::of(&request);
+            request.extensions_mut().insert(KnownAs(format!("user:{}", session.principal.login)));
             Ok(Self {
                 csrf: session.csrf_token(&app.master_key),
                 principal: session.principal,
                 lang,
                 request_id: RequestId::of(&request),
-                ip: ip(&request),
+                ip: app.client(&request),
                 path: request.path().to_owned(),
                 other_language: switched(&request, lang.other()),
             })

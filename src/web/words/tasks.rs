@@ -23,6 +23,22 @@ super::texts! {
     task_phase_splitting: "计算并保存分账", "Splitting and storing";
     task_phase_keys: "建立索引", "Making keys";
     task_phase_publishing: "发布文件", "Publishing";
+    event_list: "安全事件", "Security events";
+    event_list_hint: "当天相同的合并计数，保留 180 天", "Equal ones of a day are counted together; kept for 180 days";
+    no_events: "没有被拒绝的来访", "Nobody was refused";
+    no_events_next: "失败的登录、伪造的表单、签名不符的请求与文件会显示在这里。", "Failed logins, forged forms, and requests and files without a right signature stand here.";
+    event_kind: "事件", "What was refused";
+    event_who: "涉及", "Who";
+    event_origin: "来源", "From";
+    event_times: "次数", "Times";
+    event_last: "最近一次", "Last";
+    event_login_failed: "登录失败", "Login failed";
+    event_login_held_back: "登录过于频繁", "Login held back";
+    event_form_forged: "伪造的表单", "Forged form";
+    event_request_unsigned: "请求签名不符", "Request not signed by its merchant";
+    event_notice_unsigned: "通知签名不符", "Notification not signed by its institution";
+    event_upload_refused: "上传文件被拒", "Upload refused";
+    event_import_refused: "目录文件被拒", "File refused in its folder";
     job_list: "自动作业", "Jobs";
     job_list_hint: "空闲的作业每分钟记录一次", "An idle job notes its runs once a minute";
     job_what: "作业", "Job";
@@ -43,6 +59,6 @@ super::texts! {
     does_resolve: "向机构查询结果不明的订单", "Asks for orders whose answer never came";
     does_import: "接收机构文件", "Takes institutions' files in";
     does_ledger: "备忘账成链", "Chains the memo ledger's entries";
-    does_nonces: "清理过期请求随机串", "Forgets old request nonces";
+    does_nonces: "清理过期的请求随机串、登录尝试与安全事件", "Forgets old request nonces, login attempts and security events";
     does_tasks: "标记中断的任务，清理 90 天前结束的", "Marks work whose process is gone, forgets what ended 90 days ago";
 }

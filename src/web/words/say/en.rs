@@ -10,6 +10,9 @@ pub(super) fn refusal(said: &Refusal<'_>) -> String {
         Refusal::WhyExactly(code, detail) => format!("{} ({detail})", code.sentence_en()),
         Refusal::Next(code) => code.advice_en().to_owned(),
         Refusal::Whole(code) => format!("{}; {}", code.sentence_en(), code.advice_en()),
+        Refusal::Later(code, minutes) => {
+            format!("{}; try again in {minutes} minutes", code.sentence_en())
+        }
     }
 }
 

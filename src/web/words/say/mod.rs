@@ -49,6 +49,8 @@ pub enum Refusal<'a> {
     Next(Code),
     /// Both in one sentence.
     Whole(Code),
+    /// What happened, and after how many minutes to try again.
+    Later(Code, i64),
 }
 
 /// How many.

@@ -10,6 +10,7 @@ pub(super) fn refusal(said: &Refusal<'_>) -> String {
         Refusal::WhyExactly(code, detail) => format!("{} ({detail})", code.sentence_zh()),
         Refusal::Next(code) => code.advice_zh().to_owned(),
         Refusal::Whole(code) => format!("{}，{}", code.sentence_zh(), code.advice_zh()),
+        Refusal::Later(code, minutes) => format!("{}，请 {minutes} 分钟后再试", code.sentence_zh()),
     }
 }
 

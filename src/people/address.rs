@@ -1,0 +1,78 @@
+//! Where a request comes from: the one answer for throttles, sessions, the audit trail and the log.
+//!
+//! Only a proxy of our own may say for whom it asks. Its header grows at the right end: the first address from there that
+//! is none of our proxies is the client's, and what stands left of it is the client's own tale.
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::{IpNet, Ipv6Net};
+
+/// An IPv6 subscriber has at least this much to choose addresses from, in bits of the prefix.
+const SUBSCRIBER: u8 = 64;
+
+/// The values of a request's `X-Forwarded-For` and `Forwarded` headers, each in the order of its lines.
+#[derive(Clone, Debug, Default)]
+pub struct Told<'a> {
+    /// `X-Forwarded-For`.
+    pub x_forwarded_for: Vec<&'a str>,
+    /// `Forwarded` (RFC 7239).
+    pub forwarded: Vec<&'a str>,
+}
+
+/// The client's address: the peer's own, unless that is one of `trusted`.
+pub fn client(peer: IpAddr, told: &Told<'_>, trusted: &[IpNet]) -> IpAddr {
+    let peer = peer.to_canonical();
+    let is_ours = |ip: IpAddr| trusted.iter().any(|net| net.contains(&ip));
+    let follow = |hops: Vec<Option<IpAddr>>| {
+        let mut at = peer;
+        for hop in hops.into_iter().rev() {
+            match hop.filter(|_| is_ours(at)) {
+                Some(before) => at = before,
+                None => break,
+            }
+        }
+        at
+    };
+    let lists = [plain_hops(&told.x_forwarded_for), forwarded_hops(&told.forwarded)];
+    let mut ends = lists.into_iter().filter(|hops| !hops.is_empty()).map(follow);
+    match (ends.next(), ends.next()) {
+        (Some(only), None) => only,
+        (Some(one), Some(other)) if one == other => one,
+        // A proxy writes one of them and may pass the other on as the client wrote it: which one is the proxy's cannot
+        // be told, so that nothing behind it is known.
+        (_, _) => peer,
+    }
+}
+
+/// What stands for a client where attempts are counted: an IPv4 address, or the network of an IPv6 subscriber, who else
+/// would have 2⁶⁴ addresses to come from. Text that is no address stands for itself.
+pub fn network(address: &str) -> String {
+    match address.parse() {
+        Ok(IpAddr::V6(ip)) => Ipv6Net::new_assert(ip, SUBSCRIBER).trunc().to_string(),
+        Ok(IpAddr::V4(_)) | Err(_) => address.to_owned(),
+    }
+}
+
+/// `client, proxy, proxy`; `None` where one is no address.
+fn plain_hops(lines: &[&str]) -> Vec<Option<IpAddr>> {
+    let parts = lines.iter().flat_map(|line| line.split(','));
+    parts.map(|part| read(part.trim())).collect()
+}
+
+/// `for=client;proto=https, for="[2001:db8::1]:4711"`; `None` where one is hidden, unknown or missing.
+fn forwarded_hops(lines: &[&str]) -> Vec<Option<IpAddr>> {
+    let elements = lines.iter().flat_map(|line| line.split(','));
+    let node = |element: &str| {
+        element.split(';').find_map(|pair| {
+            let (name, value) = pair.trim().split_once('=')?;
+            name.eq_ignore_ascii_case("for").then(|| read(value.trim_matches('"')))?
+        })
+    };
+    elements.map(node).collect()
+}
+
+/// An address as proxies write it: bare, in brackets, or with a port.
+fn read(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let found = bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|at| at.ip()));
+    found.map(|ip| ip.to_canonical())
+}
