@@ -13,7 +13,7 @@ use actix_web::dev::{Extensions, Server};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{HttpServer, rt};
-use rustix::net::{Shutdown, listen, shutdown, sockopt};
+use rustix::net::{Shutdown, listen, shutdown};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::site;
@@ -28,7 +28,10 @@ const BACKLOG: i32 = 1024;
 /// How long a connection may be there without a whole request, the time between two requests included. The server itself
 /// has a shorter clock for the first head and for silence, and none for a head that begins after the first request.
 const QUIET: Duration = Duration::from_secs(12);
+/// How long a request may take with all of its answer, however slowly it is taken.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// How long the system waits for a caller who takes nothing of an answer, in milliseconds.
+#[cfg(target_os = "linux")]
 const STALLED: u32 = 30_000;
 
 /// Raises this process's limit of open descriptors as far as it may; answers the limit in force.
@@ -70,7 +73,8 @@ pub fn open(app: &Data<App>, listener: TcpListener, threads: usize, grace: u64) 
 fn enter(here: &Arc<Here>, stream: &dyn Any, data: &mut Extensions) {
     let Some(stream) = stream.downcast_ref::<TcpStream>() else { return };
     let caller = stream.peer_addr().and_then(|peer| {
-        sockopt::set_tcp_user_timeout(stream, STALLED)?;
+        #[cfg(target_os = "linux")]
+        rustix::net::sockopt::set_tcp_user_timeout(stream, STALLED)?;
         Ok((network(peer.ip()), stream.as_fd().try_clone_to_owned()?))
     });
     let place = caller.ok().and_then(|(network, line)| Caller::enter(here, network, line));
@@ -92,18 +96,19 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Closes a connection that holds its place and asks nothing.
+/// Closes a connection that holds its place and asks nothing, or takes its answer without an end.
 async fn watch(caller: Weak<Caller>) {
     let mut nap = QUIET;
     loop {
         rt::time::sleep(nap).await;
         let Some(caller) = caller.upgrade() else { return };
-        let quiet = if caller.requests.get() > 0 { Duration::ZERO } else { caller.since.get().elapsed() };
-        nap = QUIET.saturating_sub(quiet);
-        if nap.is_zero() {
+        let most = if caller.requests.get() > 0 { LONGEST } else { QUIET };
+        let left = most.saturating_sub(caller.since.get().elapsed());
+        if left.is_zero() {
             let _ = shutdown(&caller.line, Shutdown::Both);
             return;
         }
+        nap = left.min(QUIET);
     }
 }
 
@@ -126,7 +131,7 @@ pub(super) struct Caller {
     network: IpAddr,
     line: OwnedFd,
     requests: Cell<u32>,
-    /// When it came, or the end of its last answer.
+    /// When it came, or the begin of its last request, or the end of its last answer.
     since: Cell<Instant>,
 }
 
@@ -149,6 +154,7 @@ impl Caller {
     /// A request of it is worked on, until its answer is written.
     pub fn begin(this: &Rc<Self>) -> Busy {
         this.requests.set(this.requests.get().saturating_add(1));
+        this.since.set(Instant::now());
         Busy(Rc::clone(this))
     }
 }
