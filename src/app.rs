@@ -12,7 +12,7 @@ use crate::db::columns::InstitutionId;
 use crate::db::{Create, Db, DbError, Lane, Leases, OpenError, Tx};
 use crate::error::{Code, Error};
 use crate::exchange::{Desk, Folder};
-use crate::inbox::Taken;
+use crate::inbox::{Taken, Turns};
 use crate::institutions::{self, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
@@ -50,6 +50,8 @@ pub struct App {
     pub waits: Waits,
     /// Files of the institutions' folders that are recorded.
     pub taken: Taken,
+    /// Uploads that are on their way.
+    pub uploads: Turns,
     keys: Arc<Mutex<Arc<PlatformKeys>>>,
     channels: Arc<Mutex<Channels>>,
 }
@@ -122,6 +124,7 @@ impl App {
             leases,
             waits,
             taken: Taken::default(),
+            uploads: Turns::default(),
             channels,
         })
     }

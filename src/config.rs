@@ -35,6 +35,10 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged, as `info` or `mingfen=debug,actix_web=info`.
     pub log_filter: String,
+    /// Connections that may be at the site at once; fewer where the system allows fewer descriptors.
+    pub connections: u32,
+    /// Connections that one address may have at once, of IPv6 one /64; one of `trusted_proxies` may have any number.
+    pub connections_per_address: u32,
     /// Login attempts per minute that one login name may make from one address; the address itself five times as many.
     pub login_attempts_per_minute: u32,
     /// Our own proxies, as networks (`10.0.0.0/8`): only from them `X-Forwarded-For` and `Forwarded` count.
@@ -81,6 +85,8 @@ impl Default for Config {
             allow_private_addresses: false,
             log_format: LogFormat::Text,
             log_filter: "info".into(),
+            connections: 4096,
+            connections_per_address: 256,
             login_attempts_per_minute: 10,
             trusted_proxies: Vec::new(),
         }
@@ -127,7 +133,8 @@ const ENVIRONMENT: &str = "environment";
 /// Variables with our prefix that are no settings: of the command line, and of the test run.
 const NOT_SETTINGS: [&str; 2] = ["MINGFEN_CONFIG", "MINGFEN_TEST_DATABASE_URL"];
 /// Everything else stays text: a key of digits must not be read as a number.
-const NOT_TEXT: [&str; 2] = ["allow_private_addresses", "login_attempts_per_minute"];
+const NOT_TEXT: [&str; 4] =
+    ["allow_private_addresses", "connections", "connections_per_address", "login_attempts_per_minute"];
 /// Written with commas between their values.
 const LISTS: [&str; 1] = ["trusted_proxies"];
 

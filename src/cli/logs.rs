@@ -1,4 +1,7 @@
-//! Structured logs on stderr: one line an event, the request's id on everything that belongs to a request.
+//! Structured logs on stderr: one line an event, the request's id on everything that belongs to a request; in colours where
+//! a person reads them.
+use std::io::IsTerminal;
+
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -10,7 +13,9 @@ use crate::config::{Config, LogFormat};
 pub fn start(config: &Config) -> anyhow::Result<()> {
     let filter: Targets = (config.log_filter.parse())
         .map_err(|error| anyhow::anyhow!("the setting `log_filter` is not usable: {error}"))?;
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let colours =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     match config.log_format {
         LogFormat::Text => registry().with(lines).with(filter).try_init(),
         LogFormat::Json => {

@@ -1,7 +1,7 @@
 //! `mingfen serve`: the site and the jobs in one process.
+use std::net::TcpListener;
 use std::process::ExitCode;
 
-use actix_web::HttpServer;
 use actix_web::web::Data;
 use anyhow::Context;
 
@@ -9,7 +9,7 @@ use super::logs;
 use super::settings::{self, Settings};
 use crate::app::App;
 use crate::tasks::Jobs;
-use crate::web::site;
+use crate::web::door;
 
 /// Seconds that open requests get to finish after SIGTERM or SIGINT.
 const GRACE: u64 = 20;
@@ -28,6 +28,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
     logs::start(&config)?;
+    door::raise_descriptors();
     let app = settings::open_to_stay(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(app))?;
@@ -37,19 +38,26 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn serve(app: App) -> anyhow::Result<()> {
     let listen = app.config.listen;
     let app = Data::new(app);
-    let shared = app.clone();
-    let server = HttpServer::new(move || site(shared.clone()))
-        .shutdown_timeout(GRACE)
-        .bind(listen)
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let server = TcpListener::bind(listen)
+        .and_then(|listener| door::open(&app, listener, threads, GRACE))
         .with_context(|| format!("{listen} cannot be listened on: choose another `listen`"))?;
     // Whoever cannot have the port has no business delivering and settling beside the process that holds it.
     let jobs = Jobs::start(&app);
     tracing::info!(%listen, "serving");
-    let outcome = server.run().await;
+    let handle = server.handle();
+    let mut serving = tokio::spawn(server);
+    let outcome = tokio::select! {
+        ended = &mut serving => ended,
+        () = super::sandbox::told_to_stop() => {
+            handle.stop(true).await;
+            serving.await
+        }
+    };
     jobs.stop().await;
     if let Err(error) = app.guard.write(&app.db).await {
         tracing::error!(%error, "the last security events are in the log alone");
     }
     tracing::info!("stopped");
-    Ok(outcome?)
+    Ok(outcome??)
 }

@@ -6,6 +6,7 @@ use actix_web::web::Data;
 use super::logs;
 use super::settings::{self, Settings};
 use crate::tasks::Jobs;
+use crate::web::door;
 
 /// The jobs without the site: a further process on the same database
 ///
@@ -21,6 +22,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
     logs::start(&config)?;
+    door::raise_descriptors();
     let app = settings::open_to_stay(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -2,10 +2,12 @@
 //! evidence of the day, a result moves the state of our file and the books.
 mod folder;
 mod taken;
+mod turns;
 mod upload;
 
 pub use folder::{names, take};
 pub use taken::Taken;
+pub use turns::Turns;
 pub use upload::upload;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,9 @@
 //! Pure codecs of the outside world: no business, no database, no network. Knows the kernel only.
+pub mod coding;
 #[cfg(feature = "signatures")]
 pub mod crypto;
 #[cfg(feature = "messages")]
 pub mod decimal;
+#[cfg(feature = "messages")]
+pub mod json;
 pub mod wechat;

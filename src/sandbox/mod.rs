@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use thiserror::Error;
 
@@ -164,6 +165,7 @@ impl Sandbox {
                 .app_data(web::Data::new(sandbox.clone()))
                 .app_data(web::PayloadConfig::new(BODY_MAX))
                 .app_data(web::JsonConfig::default().limit(BODY_MAX))
+                .wrap(from_fn(v3::uncoded))
                 .configure(control::routes)
                 .default_service(web::to(v3::serve))
         })

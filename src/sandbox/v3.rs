@@ -2,8 +2,11 @@
 //! over the raw bytes, answered by [`super::trade`], and the answer signed (`channels.md`, section 0).
 use std::time::Duration;
 
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
@@ -13,6 +16,7 @@ use super::faults::{Fault, Operation, Switch};
 use super::platform::Platform;
 use super::store::{self, NewRequest, Tx};
 use super::{Sandbox, SandboxError, trade};
+use crate::protocol::coding::is_coded;
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::random_nonce;
 use crate::protocol::wechat::certificates;
@@ -118,6 +122,17 @@ impl Verified<'_> {
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
     }
+}
+
+/// Around everything: no body is taken in another coding than the signature covers.
+pub(super) async fn uncoded(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if is_coded(request.headers().get_all(CONTENT_ENCODING).map(HeaderValue::as_bytes)) {
+        return Ok(request.into_response(HttpResponse::UnsupportedMediaType().finish()));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 /// Answers any request that is not of the control API.

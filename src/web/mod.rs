@@ -4,6 +4,7 @@
 //! A page is one file of its role's folder, with its query, its struct and its handler; `view` holds what several roles
 //! see, `kit` what every page is made of, and every word of either language stands in `words`.
 mod admin;
+pub mod door;
 mod health;
 mod institution;
 mod kit;

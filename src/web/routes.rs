@@ -1,8 +1,9 @@
 //! Every address of the browser, on one screen. What is not here is the error page "no such page".
+use actix_web::Resource;
+use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
-use actix_web::middleware::{Compress, Condition, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Resource, guard};
 
 use super::kit::{assets, fault, headers};
 use super::{admin, health, institution, login, merchant};
@@ -62,7 +63,12 @@ impl Address {
         matches!(self.path, "/healthz" | "/readyz")
     }
     fn resource(&self) -> Resource {
-        (self.answer)(web::resource(self.path).guard(guard::Method(self.method.clone())))
+        let method: Box<dyn Guard> = match self.method {
+            // The same answer; the server leaves out its body.
+            Method::GET => Box::new(guard::Any(guard::Get()).or(guard::Head())),
+            _ => Box::new(guard::Method(self.method.clone())),
+        };
+        (self.answer)(web::resource(self.path).guard(guard::fn_guard(move |context| method.check(context))))
     }
 }
 
@@ -71,14 +77,9 @@ pub fn configure(config: &mut ServiceConfig) {
     for address in ADDRESSES.iter().filter(|address| address.is_probe()) {
         config.service(address.resource());
     }
-    let mut pages = web::scope("")
-        .wrap(from_fn(fault::explain))
-        .wrap(from_fn(headers::protect))
-        .app_data(institution::upload::limits());
+    let mut pages = web::scope("").wrap(from_fn(fault::explain)).wrap(from_fn(headers::remember_language));
     for address in ADDRESSES.iter().filter(|address| !address.is_probe()) {
-        // Pages hold secrets beside what others may have written: compressing them together would tell one by the other.
-        let compress = Condition::new(address.path.starts_with("/static/"), Compress::default());
-        pages = pages.service(address.resource().wrap(compress));
+        pages = pages.service(address.resource());
     }
     config.service(pages.default_service(web::route().to(fault::nowhere)));
 }

@@ -4,6 +4,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 
+use super::kit::body;
 use super::{observe, routes};
 use crate::app::App;
 use crate::gateway;
@@ -22,6 +23,7 @@ pub fn site(
 > {
     actix_web::App::new()
         .app_data(Data::new(app.for_requests()))
+        .wrap(from_fn(body::guard))
         .wrap(from_fn(observe))
         .configure(gateway::wechat::routes)
         .configure(routes::configure)

@@ -35,6 +35,7 @@ mod together;
 
 mod admission;
 mod delivery;
+mod door;
 mod gateway;
 mod intake;
 mod kills;

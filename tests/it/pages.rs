@@ -2,6 +2,7 @@
 use crate::support::acting::{Acting, Page};
 use crate::support::finished_day::FinishedDay;
 use crate::support::told::{Told, read_spl};
+use crate::support::wire::Wire;
 
 const SPL: &str = "SPL_SANDBOX_DEMO_20261119_0001.txt";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -125,5 +126,77 @@ async fn an_upload_without_the_sessions_token_is_refused_and_stores_nothing() {
         "SELECT kind || ' ' || who || ' ' || what || ' ' || times AS v FROM security_event ORDER BY kind",
     );
     assert_eq!(seen, ["form.forged user:maker  2", "upload.refused user:maker FIL-106 2"]);
+    played.stop().await;
+}
+
+const BOUNDARY: &str = "0123456789abcdef";
+
+/// A form that begins with these parts and is said to be long.
+fn begun(user: &Acting, parts: &[(&str, &str)]) -> String {
+    let jar: Vec<String> = user.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut form = format!(
+        "POST /institution/files HTTP/1.1\r\nHost: x\r\nCookie: {}\r\nContent-Length: 30000000\r\n\
+         Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n",
+        jar.join("; ")
+    );
+    for (name, content) in parts {
+        form.push_str(&format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"a\"\r\n\r\n{content}\r\n"
+        ));
+    }
+    form
+}
+
+#[actix_web::test]
+async fn an_upload_is_judged_before_its_file_is_read() {
+    let played = FinishedDay::new(1).await;
+    let url = played.world.site_url.clone();
+    let mut maker = acting(&played, "INST_MAKER").await;
+    maker.get("/institution").await;
+    let csrf = maker.csrf.clone();
+    let own = csrf.as_str();
+    let merchant = acting(&played, "MERCHANT").await;
+    let nobody = Acting::at(&url);
+    let long = "x".repeat(17 << 10);
+    let long = long.as_str();
+    for (user, parts, status) in [
+        (&nobody, &[][..], "303"),
+        (&merchant, &[][..], "404"),
+        (&maker, &[("_csrf", "x")][..], "403"),
+        (&maker, &[("file", "H"), ("_csrf", own)][..], "403"),
+        (&maker, &[("_csrf", long)][..], "400"),
+        (&maker, &[("_csrf", own), ("more", "x")][..], "400"),
+        (&maker, &[("_csrf", own), ("_csrf", own)][..], "400"),
+        (&maker, &[("_csrf", own), ("sig", long)][..], "400"),
+        (&maker, &[("_csrf", own), ("file", "a"), ("file", "b")][..], "400"),
+    ] {
+        let mut wire = Wire::to(&url).await;
+        // The head of the next part, so that the one before it has an end.
+        wire.send(&format!("{}--{BOUNDARY}\r\n", begun(user, parts))).await;
+        let said = wire.rest().await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{parts:?}: {said}");
+    }
+    played.stop().await;
+}
+
+#[actix_web::test]
+async fn an_institution_has_two_uploads_on_their_way_and_a_third_is_told_to_wait() {
+    let played = FinishedDay::new(1).await;
+    let mut maker = acting(&played, "INST_MAKER").await;
+    maker.get("/institution").await;
+    let own = maker.csrf.clone();
+    let turns = &played.world.app.uploads;
+    let institution = played.world.institution;
+    let held = [turns.begin(institution), turns.begin(institution)].map(Option::unwrap);
+    let file = b"H|SSF1|RET".as_slice();
+    let refused = maker.upload("/institution/files", &own, "SPL.txt.first.ret", file, b"AAAA").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "5"));
+    assert!(refused.body.contains("同时上传的文件太多"));
+    drop(held);
+    // Each gives its turn back when it is judged.
+    for _ in 0..3 {
+        let answer = maker.upload("/institution/files", &own, "SPL.txt.first.ret", file, b"AAAA").await;
+        assert_eq!(answer.status, 400);
+    }
     played.stop().await;
 }

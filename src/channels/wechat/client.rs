@@ -3,6 +3,7 @@
 //! Only an answer that the institution signed counts. Without one the outcome is unknown: a query finds out, or the
 //! same call again with the same `order_no`; a new number is never made up here.
 use reqwest::Method;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::channels::http::{Downloaded, Guarded, Limits, Outgoing, Received};
 use crate::channels::{Answer, Why};
 use crate::clock::Clock;
 use crate::kernel::calendar::BusinessDay;
+use crate::protocol::json;
 use crate::protocol::wechat::errors::ErrorBody;
 use crate::protocol::wechat::shapes::{
     self, NativeAnswer, NativeRequest, OrderOwner, OrderView, TradeBillAnswer,
@@ -204,12 +206,12 @@ impl Client {
     }
 }
 
-fn read<T: DeserializeOwned>(received: &Received) -> Answer<T> {
-    serde_json::from_slice(&received.body).map_or(Answer::Unknown(Why::Shape), Answer::Known)
+fn read<T: DeserializeOwned + Serialize>(received: &Received) -> Answer<T> {
+    json::from_slice(&received.body).map_or(Answer::Unknown(Why::Shape), Answer::Known)
 }
 
 fn refused(received: &Received) -> Answer<Received> {
-    match serde_json::from_slice::<ErrorBody>(&received.body) {
+    match json::from_slice::<ErrorBody>(&received.body) {
         Ok(body) => Answer::Refused { status: received.status, code: body.code, message: body.message },
         Err(_) => Answer::Unknown(Why::Shape),
     }

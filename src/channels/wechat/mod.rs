@@ -18,6 +18,7 @@ use crate::kernel::calendar::Instant;
 use crate::kernel::channel::Product;
 use crate::kernel::money::Fen;
 use crate::kernel::text;
+use crate::protocol::json;
 use crate::protocol::wechat::attach::{self, Declared};
 use crate::protocol::wechat::bill::Reader;
 use crate::protocol::wechat::errors::WechatCode;
@@ -184,7 +185,7 @@ impl Channel {
 
     /// What the resource of a notification states.
     fn paid(&self, plain: &[u8]) -> Option<Statement> {
-        let view: OrderView = serde_json::from_slice(plain).ok()?;
+        let view: OrderView = json::from_slice(plain).ok()?;
         if view.sp_mchid != self.profile.sp_mchid || view.trade_state != TradeState::Success {
             return None;
         }
@@ -195,8 +196,8 @@ impl Channel {
 /// What a message states that was kept as evidence.
 pub(super) fn reopen(keys: &[ApiV3Key], kind: RawKind, body: &[u8]) -> Option<Statement> {
     match kind {
-        RawKind::Notification => statement(serde_json::from_slice(&opened(keys, body)?.1).ok()?),
-        RawKind::QueryAnswer => statement(serde_json::from_slice(body).ok()?),
+        RawKind::Notification => statement(json::from_slice(&opened(keys, body)?.1).ok()?),
+        RawKind::QueryAnswer => statement(json::from_slice(body).ok()?),
     }
 }
 

@@ -4,7 +4,6 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use anyhow::{Context, ensure};
@@ -26,7 +25,7 @@ use crate::kernel::calendar::BusinessDay;
 use crate::kernel::channel::ChannelName;
 use crate::protocol::wechat::sign::AnswerKey;
 use crate::sandbox::{Sandbox, Settings};
-use crate::web::site;
+use crate::web::door;
 use crate::{notices, tasks};
 
 /// What a world is made of.
@@ -88,9 +87,7 @@ impl World {
         let merchant = papers.merchant(|key| found::certify(key, "Demo Merchant", clock.instant(), until))?;
         papers.wechat(&site_url, &keys, &merchant)?;
 
-        let shared = app.clone();
-        let server = HttpServer::new(move || site(shared.clone())).workers(2).shutdown_timeout(2);
-        let server = server.disable_signals().listen(setup.listener)?.run();
+        let server = door::open(&app, setup.listener, 2, 2)?;
         let (stop_sandbox, stopped) = oneshot::channel::<()>();
         let (handle, listener) = (server.handle(), setup.sandbox_listener);
         let mut running = vec![

@@ -1,16 +1,17 @@
-//! Every answer is signed, refusals and empty ones too (`channels.md` 0.4–0.6).
+//! Every answer to a caller who has proven who it is is signed, refusals and empty ones too (`channels.md` 0.4–0.6). To all
+//! others nothing is owed: no signature is made for who has none.
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::error::ErrorInternalServerError;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 
 use super::fault::Fault;
 use super::signed::Caller;
 use crate::app::App;
+use crate::error::Error;
 use crate::institutions::PlatformKeys;
 use crate::merchants::credentials::AnswerMode;
 use crate::people::security::SecurityKind;
@@ -26,20 +27,33 @@ pub struct Signing {
 }
 
 /// Signs what the inner service answers: with the key that the request names in `Wechatpay-Serial` when that is one
-/// of ours, otherwise in the credential's mode, by certificate where nobody is proven to call.
+/// of ours, otherwise in the credential's mode.
 pub async fn sign_answer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let app = request.app_data::<web::Data<App>>().cloned();
-    let app = app.ok_or_else(|| ErrorInternalServerError("the application is not assembled"))?;
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let wanted = request.headers().get(SERIAL).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (request, answer) = next.call(request).await?.into_parts();
-    note(&app, &request, &answer);
-    let admitted = request.extensions().get::<Signing>().cloned();
+    let answer = next.call(request).await?.map_into_boxed_body();
+    let admitted = answer.request().extensions().get::<Signing>().cloned();
+    let app = answer.request().app_data::<web::Data<App>>().cloned();
+    if let Some(app) = &app {
+        note(app, answer.request(), answer.response());
+    }
+    let (Some(signing), Some(app)) = (admitted, app) else { return Ok(answer) };
+    let (request, answer) = answer.into_parts();
+    let signed = signed(answer, |body| stamp(&app, wanted.as_deref(), &signing, body)).await;
+    let answer = signed.unwrap_or_else(|error| Fault::from(error).error_response());
+    Ok(ServiceResponse::new(request, answer))
+}
+
+/// The answer with the headers of its signature.
+async fn signed(
+    answer: HttpResponse,
+    stamp: impl FnOnce(&[u8]) -> Result<Stamp, Error>,
+) -> Result<HttpResponse, Error> {
     let (answer, body) = answer.into_parts();
-    let body = to_bytes(body).await.map_err(|_| ErrorInternalServerError("the answer broke off"))?;
-    let stamp = stamp(&app, wanted.as_deref(), admitted, &body).await.map_err(ErrorInternalServerError)?;
+    let body = to_bytes(body).await.map_err(Error::internal)?;
+    let stamp = stamp(&body)?;
     let mut answer = answer.set_body(body).map_into_boxed_body();
     for (name, value) in stamp.headers() {
         let (name, value) = (HeaderName::try_from(name), HeaderValue::try_from(value));
@@ -47,11 +61,11 @@ pub async fn sign_answer(
             answer.headers_mut().insert(name, value);
         }
     }
-    Ok(ServiceResponse::new(request, answer))
+    Ok(answer)
 }
 
 /// Takes down that who calls was not proven.
-fn note(app: &App, request: &HttpRequest, answer: &HttpResponse<impl MessageBody>) {
+fn note(app: &App, request: &HttpRequest, answer: &HttpResponse) {
     let fault = answer.error().and_then(|error| error.as_error::<Fault>());
     if let Some(why) = fault.and_then(Fault::unsigned) {
         let caller = request.extensions().get::<Caller>().map(|caller| format!("merchant:{}", caller.0));
@@ -59,20 +73,16 @@ fn note(app: &App, request: &HttpRequest, answer: &HttpResponse<impl MessageBody
     }
 }
 
-async fn stamp(
+fn stamp(
     app: &App,
     wanted: Option<&str>,
-    admitted: Option<Signing>,
+    Signing { mode, keys }: &Signing,
     body: &[u8],
-) -> Result<Stamp, crate::error::Error> {
-    let Signing { mode, keys } = match admitted {
-        Some(admitted) => admitted,
-        None => Signing { mode: AnswerMode::Certificate, keys: app.keys().await? },
-    };
+) -> Result<Stamp, Error> {
     // Here and not on the blocking pool: a quarter of a millisecond is no longer than a thread takes to be woken when all
     // cores sign.
     let named = wanted.and_then(|wanted| keys.named(wanted));
-    let (key, by_id) = named.unwrap_or((&keys.wechat, mode == AnswerMode::PublicKey));
+    let (key, by_id) = named.unwrap_or((&keys.wechat, *mode == AnswerMode::PublicKey));
     let serial = if by_id { &key.public_key_id } else { &key.serial };
-    Stamp::sign(serial, &key.private_key, app.clock.instant(), body).map_err(crate::error::Error::internal)
+    Stamp::sign(serial, &key.private_key, app.clock.instant(), body).map_err(Error::internal)
 }

@@ -13,12 +13,13 @@ mod owner;
 mod query;
 mod signed;
 
-use actix_web::http::Method;
+use actix_web::guard;
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Route};
 
-use crate::protocol::wechat::errors::WechatCode;
+use crate::protocol::wechat::errors::{ErrorBody, WechatCode};
 use fault::Fault;
 
 /// Content type of every JSON answer.
@@ -60,22 +61,44 @@ addresses! {
 
 impl Address {
     fn resource(&self, path: &str) -> Resource {
-        let route = (self.answer)(web::method(self.method.clone()));
+        let route = match self.method {
+            // The same answer; the server leaves out its body.
+            Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+            _ => web::method(self.method.clone()),
+        };
+        let route = (self.answer)(route);
         web::resource(path).route(route).default_service(web::to(unknown))
     }
 }
 
 /// Adds the gateway to an application whose state holds an [`App`](crate::app::App).
 pub fn routes(config: &mut ServiceConfig) {
-    let limit = || web::PayloadConfig::new(BODY_MAX);
-    let mut signed = web::scope(V3).wrap(from_fn(answer::sign_answer)).app_data(limit());
+    let limit = web::PayloadConfig::new(BODY_MAX);
+    let mut signed = web::scope(V3).wrap(from_fn(answer::sign_answer)).app_data(limit);
     for address in ADDRESSES {
         match address.path.strip_prefix(V3) {
             Some(below) => signed = signed.service(address.resource(below)),
-            None => drop(config.service(address.resource(address.path).app_data(limit()))),
+            None => drop(config.service(address.resource(address.path))),
         }
     }
     config.service(signed.default_service(web::to(unknown)));
+}
+
+/// What a system is told whose body is not taken, where the path is one of the gateway's: 415 of a coded one, 408 of a late
+/// one.
+pub fn body_refused(path: &str, status: StatusCode) -> Option<HttpResponse> {
+    let first = |path: &str| path.split('/').nth(1).map(str::to_owned);
+    if !ADDRESSES.iter().any(|address| first(address.path) == first(path)) {
+        return None;
+    }
+    let why = match status {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            "报文主体不得压缩或编码，请去掉 Content-Encoding 后重新签名发送"
+        }
+        _ => "报文主体未在规定时间内传完，请重试",
+    };
+    let body = ErrorBody::new(WechatCode::InvalidRequest, why);
+    Some(HttpResponse::build(status).content_type(JSON).json(body))
 }
 
 async fn unknown() -> Result<HttpResponse, Fault> {

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
-use super::{JSON, RETRY_AFTER};
+use super::{BODY_MAX, JSON, RETRY_AFTER};
 use crate::app::App;
 use crate::channels::NoticeFault;
 use crate::db::DbError;
@@ -19,7 +19,7 @@ pub async fn notify(
     app: web::Data<App>,
     request: HttpRequest,
     code: web::Path<String>,
-    body: web::Bytes,
+    body: web::Payload,
 ) -> HttpResponse {
     match take(&app, &request, &code, body).await {
         Ok(()) => HttpResponse::NoContent().finish(),
@@ -74,11 +74,14 @@ impl From<NoticeFault> for Refusal {
     }
 }
 
-async fn take(app: &App, request: &HttpRequest, code: &str, body: web::Bytes) -> Result<(), Refusal> {
+async fn take(app: &App, request: &HttpRequest, code: &str, body: web::Payload) -> Result<(), Refusal> {
     if code.contains(char::is_control) {
         return Err(Error::NotFound.into());
     }
     let channel = app.channel_of(code).await?;
+    let unreadable =
+        || Refusal { status: StatusCode::BAD_REQUEST, why: "the body did not come whole, or is too long" };
+    let body = body.to_bytes_limited(BODY_MAX).await.map_err(|_| unreadable())?.map_err(|_| unreadable())?;
     let header = |name: &str| {
         let mut values = request.headers().get_all(name);
         match (values.next(), values.next()) {

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::JSON;
 use super::fault::Fault;
 use super::owner;
-use super::signed::{Body, admit, whole};
+use super::signed::{Claim, admit};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
@@ -17,14 +17,14 @@ pub async fn by_transaction_id(
     app: web::Data<App>,
     request: HttpRequest,
     number: web::Path<String>,
-    body: Body,
+    claim: Claim,
 ) -> Result<HttpResponse, Fault> {
     let find = move |tx: &mut Tx<'_>, merchant: &SubMerchant| {
         let id = merchant.id;
         let order = if owner::is_number(&number) { orders::by_inst_order_no(tx, id, &number)? } else { None };
         order.map(|order| orders::standing(tx, order)).transpose()
     };
-    answer(&app, &request, body, find).await
+    answer(&app, &request, claim, find).await
 }
 
 /// By the merchant's own number.
@@ -32,9 +32,9 @@ pub async fn by_out_trade_no(
     app: web::Data<App>,
     request: HttpRequest,
     number: web::Path<String>,
-    body: Body,
+    claim: Claim,
 ) -> Result<HttpResponse, Fault> {
-    answer(&app, &request, body, move |tx, merchant| find(tx, merchant, &number)).await
+    answer(&app, &request, claim, move |tx, merchant| find(tx, merchant, &number)).await
 }
 
 /// The merchant's order of this number.
@@ -51,14 +51,14 @@ pub fn find(tx: &mut Tx<'_>, merchant: &SubMerchant, number: &str) -> Result<Opt
 async fn answer(
     app: &App,
     request: &HttpRequest,
-    body: Body,
+    claim: Claim,
     find: impl Fn(&mut Tx<'_>, &SubMerchant) -> Result<Option<Standing>, Error> + Send + 'static,
 ) -> Result<HttpResponse, Fault> {
     let look = move |tx: &mut Tx<'_>, named: Option<&SubMerchant>| match named {
         Some(merchant) => find(tx, merchant),
         None => Ok(None),
     };
-    let (signed, found) = admit(request, &whole(body)?, look).await?;
+    let (signed, found) = admit(request, claim, look).await?;
     let merchant = owner::merchant(&signed, &owner::in_query(request.query_string())?)?;
     let mut known = found.ok_or(Error::NotFound)?;
     if !known.is_settled() {

@@ -43,9 +43,9 @@ impl FromRequest for Signed {
 
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let request = request.clone();
-        let body = web::Bytes::from_request(&request, payload);
+        let claim = Claim::from_request(&request, payload);
         Box::pin(async move {
-            let (signed, ()) = admit(&request, &whole(body.await)?, |_, _| Ok(())).await?;
+            let (signed, ()) = admit(&request, claim.await?, |_, _| Ok(())).await?;
             Ok(signed)
         })
     }
@@ -54,28 +54,39 @@ impl FromRequest for Signed {
 /// The merchant number of the credential that a request names, proven or not.
 pub struct Caller(pub String);
 
-/// A body as far as it came.
-pub type Body = Result<web::Bytes, actix_web::Error>;
+/// What a request says of who signed it, and its whole body; nothing of it is proven yet.
+pub struct Claim {
+    authorization: Authorization,
+    body: web::Bytes,
+}
 
-/// The whole body, or what is wrong with it.
-pub fn whole(body: Body) -> Result<web::Bytes, Fault> {
-    body.map_err(|_| Fault::parameter("body", &format!("at most {BODY_MAX} bytes")))
+impl FromRequest for Claim {
+    type Error = Fault;
+    type Future = LocalBoxFuture<'static, Result<Self, Fault>>;
+
+    /// Not a byte of the body is read of a request that cannot be signed as it stands.
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let authorization = authorization(request);
+        let body = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let authorization = authorization?;
+            let body = body.await;
+            let body = body.map_err(|_| Fault::parameter("body", &format!("at most {BODY_MAX} bytes")))?;
+            Ok(Self { authorization, body })
+        })
+    }
 }
 
 /// Verifies a request. What it asks for is found by `find` in the same look at the record, of the sub-merchant that it
 /// names. That is not yet known to be the caller's: [`owner::merchant`] says so afterwards.
 pub async fn admit<T: Send + 'static>(
     request: &HttpRequest,
-    body: &[u8],
+    Claim { authorization, body }: Claim,
     find: impl Fn(&mut Tx<'_>, Option<&SubMerchant>) -> Result<T, Error> + Send + 'static,
 ) -> Result<(Signed, T), Fault> {
     let app = request.app_data::<web::Data<App>>().cloned().ok_or_else(Fault::system)?;
-    let authorization = authorization(request)?;
-    if !is_fresh(authorization.timestamp, app.clock.instant()) {
-        return Err(stale());
-    }
-    let content = Content::parse(body);
-    let changes = request.method() != Method::GET;
+    let content = Content::parse(&body);
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     let named = match (changes, &content) {
         (true, Ok(content)) => content.text("sub_mchid").map(str::to_owned),
         (true, Err(_)) => None,
@@ -97,7 +108,7 @@ pub async fn admit<T: Send + 'static>(
     let credential = app.credentials.of(&known, &app.master_key)?.ok_or_else(stranger)?;
     request.extensions_mut().insert(Caller(authorization.mchid.clone()));
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    if !authorization.verify(&credential.public_key, request.method().as_str(), target, body) {
+    if !authorization.verify(&credential.public_key, request.method().as_str(), target, &body) {
         return Err(not_theirs());
     }
     let signing = Signing { mode: credential.answer_mode, keys: app.keys_of(known.newest_key).await? };
@@ -118,10 +129,6 @@ async fn approved(app: &App, known: &Known) -> Result<Option<Arc<Bundle>>, Error
     app.db.read(move |tx| rules::shared_bundle(tx, institution, sha256)).await.map(Some)
 }
 
-fn stale() -> Fault {
-    Fault::sign("clock", "Authorization 的 timestamp 与服务器时间相差超过 5 分钟，请校准时钟后重新签名")
-}
-
 fn stranger() -> Fault {
     Fault::sign("stranger", "商户号与证书序列号不匹配或凭证已吊销，请核对 mchid 与 serial_no")
 }
@@ -130,12 +137,20 @@ fn not_theirs() -> Fault {
     Fault::sign("signature", "签名验证失败，请按原始请求方法、路径、查询串与报文主体计算签名")
 }
 
+/// The one that the headers hold, signed a moment ago.
 fn authorization(request: &HttpRequest) -> Result<Authorization, Fault> {
+    let app = request.app_data::<web::Data<App>>().ok_or_else(Fault::system)?;
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let header = match (headers.next(), headers.next()) {
         (Some(only), None) => only.to_str().ok(),
         _ => None,
     };
     let header = header.ok_or_else(|| Fault::sign("header", "缺少唯一的 Authorization 请求头"))?;
-    Authorization::parse(header).map_err(|fault| Fault::sign("header", fault.to_string()))
+    let authorization =
+        Authorization::parse(header).map_err(|fault| Fault::sign("header", fault.to_string()))?;
+    if !is_fresh(authorization.timestamp, app.clock.instant()) {
+        let why = "Authorization 的 timestamp 与服务器时间相差超过 5 分钟，请校准时钟后重新签名";
+        return Err(Fault::sign("clock", why));
+    }
+    Ok(authorization)
 }

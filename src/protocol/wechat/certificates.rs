@@ -46,7 +46,7 @@ pub fn seal(key: &ApiV3Key, certificates: &[Certificate]) -> Result<Vec<u8>, Cry
 
 /// Reads a body: every certificate must open and carry the serial that the body says.
 pub fn open(key: &ApiV3Key, body: &[u8]) -> Result<Vec<Certificate>, CryptoError> {
-    let body: Certificates = serde_json::from_slice(body).map_err(|_| CryptoError::Certificate)?;
+    let body: Certificates = crate::json::from_slice(body).map_err(|_| CryptoError::Certificate)?;
     if body.data.len() > MAX {
         return Err(CryptoError::Certificate);
     }

@@ -163,7 +163,7 @@ pub fn open(key: &ApiV3Key, body: &[u8]) -> Result<(Envelope, Vec<u8>), Envelope
     if body.len() > BODY_MAX {
         return Err(EnvelopeFault::Malformed);
     }
-    let envelope: Envelope = serde_json::from_slice(body).map_err(|_| EnvelopeFault::Malformed)?;
+    let envelope: Envelope = crate::json::from_slice(body).map_err(|_| EnvelopeFault::Malformed)?;
     if envelope.resource_type != RESOURCE_TYPE || envelope.id.is_empty() {
         return Err(EnvelopeFault::Malformed);
     }

@@ -4,6 +4,7 @@ use super::view;
 use crate::kernel::calendar::Instant;
 use crate::kernel::text;
 use crate::protocol::crypto::random_nonce;
+use crate::protocol::json;
 use crate::protocol::wechat::attach;
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::shapes::{NativeAnswer, NativeRequest, OrderOwner, TradeState};
@@ -13,7 +14,7 @@ use crate::sandbox::{Sandbox, SandboxError};
 
 /// Places an order: the same number with the same content gives the same answer, with other content it is refused.
 pub(in crate::sandbox) fn place(tx: &mut Tx<'_>, call: &Verified<'_>) -> Result<Answer, SandboxError> {
-    let request: NativeRequest = serde_json::from_slice(call.body)
+    let request: NativeRequest = json::from_slice(call.body)
         .map_err(|error| SandboxError::wechat(WechatCode::ParamError, error.to_string()))?;
     let body = serde_json::to_string(&request)?;
     let now = call.sandbox.now();
@@ -123,7 +124,7 @@ pub(in crate::sandbox) fn close(
     call: &Verified<'_>,
     out_trade_no: &str,
 ) -> Result<Answer, SandboxError> {
-    let owner: OrderOwner = serde_json::from_slice(call.body)
+    let owner: OrderOwner = json::from_slice(call.body)
         .map_err(|error| SandboxError::wechat(WechatCode::ParamError, error.to_string()))?;
     let (trade, payment) = owned(tx, call, out_trade_no, &owner)?;
     if payment.is_some() {

@@ -1,12 +1,19 @@
-//! Takes a result or an approvals bundle that the institution's user sends, with its signature.
-use actix_multipart::form::bytes::Bytes;
-use actix_multipart::form::text::Text;
-use actix_multipart::form::{MultipartForm, MultipartFormConfig};
+//! Takes a result or an approvals bundle that the institution's user sends, with its signature. Who may not send one, or
+//! holds no token of the session, has nothing read of the file; one that is read goes to disk.
+use std::fs::{DirBuilder, File};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+use actix_multipart::{Field, Multipart};
 use actix_web::http::header::LOCATION;
-use actix_web::web::Data;
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use futures_util::TryStreamExt;
 
 use crate::app::App;
+use crate::db::Tx;
+use crate::error::Error;
 use crate::exchange::Incoming;
 use crate::inbox::{self, Received};
 use crate::kernel::text_enum;
@@ -15,13 +22,10 @@ use crate::web::kit::fault::Fault;
 use crate::web::kit::form::{same_origin, token_fits};
 use crate::web::kit::visitor::Visitor;
 
-/// A whole form, in bytes: a file of at most 32 MiB, its signature and the token.
-const FORM_MAX: usize = 33 << 20;
-
-/// Bounds of the form; the extractor's own would refuse every file over 2 MiB.
-pub(in crate::web) fn limits() -> MultipartFormConfig {
-    MultipartFormConfig::default().total_limit(FORM_MAX).memory_limit(FORM_MAX)
-}
+/// The longest file, in bytes.
+const FILE_MAX: usize = 32 << 20;
+/// The longest signature or token, in bytes.
+const TEXT_MAX: usize = 16 << 10;
 
 text_enum! {
     /// What became of an upload, as the address of the page after it says it.
@@ -48,34 +52,126 @@ impl From<&Received> for Taken {
     }
 }
 
-#[derive(MultipartForm)]
-pub(in crate::web) struct Upload {
-    #[multipart(rename = "_csrf", limit = "1 KiB")]
-    csrf: Text<String>,
-    #[multipart(limit = "32 MiB")]
-    file: Bytes,
-    #[multipart(limit = "16 KiB")]
-    sig: Bytes,
+text_enum! {
+    /// Parts of the form, in the order of our own page.
+    enum Part {
+        /// The token of the session.
+        Csrf = "_csrf",
+        /// The file.
+        File = "file",
+        /// Its `.sig`.
+        Sig = "sig",
+    }
 }
 
 pub(in crate::web) async fn take(
     visitor: Visitor,
     app: Data<App>,
     request: HttpRequest,
-    form: MultipartForm<Upload>,
+    body: Payload,
 ) -> Result<HttpResponse, Fault> {
     let (_, id) = visitor.institution(Right::Manage, Resource::Files)?;
-    let Upload { csrf, file, sig } = form.into_inner();
-    if !same_origin(&request) || !token_fits(&visitor, &csrf) {
+    if !same_origin(&request) {
         return Err(Fault::Forged);
     }
-    let name = file.file_name.clone().unwrap_or_default();
-    let signature = String::from_utf8_lossy(&sig.data);
-    let incoming = Incoming::new(&name, file.data.to_vec(), &signature)?;
-    let actor = visitor.actor();
-    let (data_dir, now) = (app.config.data_dir.clone(), app.clock.now());
-    let received =
-        app.db.write_alone(move |tx| inbox::upload(tx, &data_dir, id, &incoming, &actor, now)).await?;
-    let told = Taken::from(&received);
+    let turn = app.uploads.begin(id).ok_or(Fault::Busy)?;
+    let mut form = Multipart::new(request.headers(), body);
+    proven(&visitor, &mut form).await?;
+    let data_dir = app.config.data_dir.clone();
+    let sent = Sent::read(&mut form, data_dir.clone()).await?;
+    let (actor, now) = (visitor.actor(), app.clock.now());
+    let command = move |tx: &mut Tx<'_>| {
+        let received = inbox::upload(tx, &data_dir, id, &sent.incoming()?, &actor, now);
+        // Until here the bytes are held, whether or not somebody waits for the answer.
+        drop(turn);
+        received
+    };
+    let told = Taken::from(&app.db.write_alone(command).await?);
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, format!("/institution?told={told}"))).finish())
+}
+
+/// The first part must be the session's token, as our own page sends it.
+async fn proven(visitor: &Visitor, form: &mut Multipart) -> Result<(), Fault> {
+    let first = form.try_next().await.map_err(broken)?.ok_or(Fault::Forged)?;
+    if part(&first) != Some(Part::Csrf) || !token_fits(visitor, &text(first).await?) {
+        return Err(Fault::Forged);
+    }
+    Ok(())
+}
+
+/// What was sent, not judged yet: the file lies in a file without a name.
+struct Sent {
+    name: String,
+    file: File,
+    signature: String,
+}
+
+impl Sent {
+    async fn read(form: &mut Multipart, folder: PathBuf) -> Result<Self, Fault> {
+        let (mut file, mut signature) = (None, None);
+        while let Some(field) = form.try_next().await.map_err(broken)? {
+            match part(&field) {
+                Some(Part::File) if file.is_none() => {
+                    let disposition = field.content_disposition();
+                    let name =
+                        disposition.and_then(|told| told.get_filename()).unwrap_or_default().to_owned();
+                    file = Some((name, to_disk(field, folder.clone()).await?));
+                }
+                Some(Part::Sig) if signature.is_none() => signature = Some(text(field).await?),
+                Some(Part::Csrf | Part::File | Part::Sig) | None => return Err(Fault::Form("parts")),
+            }
+        }
+        let ((name, file), signature) = file.zip(signature).ok_or(Fault::Form("file, sig"))?;
+        Ok(Self { name, file, signature })
+    }
+
+    fn incoming(&self) -> Result<Incoming, Error> {
+        let (mut file, mut bytes) = (&self.file, Vec::new());
+        file.rewind()?;
+        file.read_to_end(&mut bytes)?;
+        Incoming::new(&self.name, bytes, &self.signature)
+    }
+}
+
+fn part(field: &Field) -> Option<Part> {
+    field.name().and_then(Part::parse)
+}
+
+fn broken(_: actix_multipart::MultipartError) -> Fault {
+    Fault::Form("multipart")
+}
+
+/// A short part.
+async fn text(mut field: Field) -> Result<String, Fault> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.try_next().await.map_err(broken)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > TEXT_MAX {
+            return Err(Fault::Form("_csrf, sig: 16 KiB"));
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A long part, piece by piece.
+async fn to_disk(mut field: Field, folder: PathBuf) -> Result<File, Fault> {
+    let made = move || {
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        tempfile::tempfile_in(&folder)
+    };
+    let mut file = blocking(made).await?;
+    let mut length = 0_usize;
+    while let Some(chunk) = field.try_next().await.map_err(broken)? {
+        length = length.saturating_add(chunk.len());
+        if length > FILE_MAX {
+            return Err(Fault::Form("file: 32 MiB"));
+        }
+        file = blocking(move || file.write_all(&chunk).map(|()| file)).await?;
+    }
+    Ok(file)
+}
+
+async fn blocking(work: impl FnOnce() -> std::io::Result<File> + Send + 'static) -> Result<File, Fault> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
+    Ok(done.map_err(Error::Io)?)
 }

@@ -33,6 +33,15 @@ pub enum Fault {
     /// A field of a form that our own page would not have sent so.
     #[error("form refused: {0}")]
     Form(&'static str),
+    /// A body that is compressed or otherwise coded.
+    #[error("coded body")]
+    Coded,
+    /// A body that did not come in time.
+    #[error("slow body")]
+    Slow,
+    /// As many files of this institution are on their way as may be at once.
+    #[error("too many uploads at once")]
+    Busy,
     /// A room said no.
     #[error(transparent)]
     Room(#[from] error::Error),
@@ -48,6 +57,9 @@ impl ResponseError for Fault {
             Self::NotFound | Self::Room(error::Error::NotFound) => StatusCode::NOT_FOUND,
             Self::Forged => StatusCode::FORBIDDEN,
             Self::Form(_) => StatusCode::BAD_REQUEST,
+            Self::Coded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Room(error::Error::Refused { code, .. }) => {
                 StatusCode::from_u16(code.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY)
             }
@@ -93,14 +105,22 @@ pub(in crate::web) async fn explain(
         let why = answer.response().error().map(ToString::to_string).unwrap_or_default();
         tracing::error!(request_id = %id, why, "page failed");
     }
-    let page = page(answer.request(), status, fault);
-    let html = page.render().map_err(Fault::Page)?;
+    let written = written(answer.request(), status, fault).unwrap_or_else(|_| HttpResponse::new(status));
+    Ok(answer.into_response(written))
+}
+
+/// The page of a fault, or of a status of the server's own.
+pub(super) fn written(
+    request: &HttpRequest,
+    status: StatusCode,
+    fault: Option<&Fault>,
+) -> Result<HttpResponse, Fault> {
+    let html = page(request, status, fault).render()?;
     let mut written = HttpResponse::build(status);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         written.insert_header((RETRY_AFTER, "5"));
     }
-    let written = written.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html);
-    Ok(answer.into_response(written))
+    Ok(written.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html))
 }
 
 /// Takes down what somebody should not have sent.
@@ -119,7 +139,7 @@ fn note(request: &HttpRequest, fault: Option<&Fault>) {
 
 fn to_login(request: &HttpRequest) -> HttpResponse {
     let see = |to: String| HttpResponse::SeeOther().insert_header((LOCATION, to)).finish();
-    if request.method() != Method::GET {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
         // A form's address is often no page.
         return see("/login".to_owned());
     }
@@ -132,6 +152,7 @@ fn to_login(request: &HttpRequest) -> HttpResponse {
 fn page(request: &HttpRequest, status: StatusCode, fault: Option<&Fault>) -> ErrorPage {
     let lang = Lang::of(request);
     let w = lang.words();
+    let refused = |why: &str, next: &str| (String::new(), w.faults.refused, why.to_owned(), next.to_owned());
     let (code, title, why, next) = match fault {
         Some(Fault::Room(error::Error::Refused { code, detail })) => {
             let why =
@@ -148,15 +169,16 @@ fn page(request: &HttpRequest, status: StatusCode, fault: Option<&Fault>) -> Err
             format!("{} ({what})", w.faults.form_why),
             w.faults.form_next.to_owned(),
         ),
+        Some(Fault::Coded) => refused(w.faults.coded_why, w.faults.coded_next),
+        Some(Fault::Slow) => refused(w.faults.slow_why, w.faults.slow_next),
+        Some(Fault::Busy) => refused(w.faults.busy_why, w.faults.busy_next),
         _ if status == StatusCode::NOT_FOUND => (
             String::new(),
             w.faults.missing,
             w.faults.missing_why.to_owned(),
             w.faults.missing_next.to_owned(),
         ),
-        _ if status.is_client_error() => {
-            (String::new(), w.faults.refused, w.faults.form_why.to_owned(), w.faults.form_next.to_owned())
-        }
+        _ if status.is_client_error() => refused(w.faults.form_why, w.faults.form_next),
         _ => {
             (String::new(), w.faults.failed, w.faults.failed_why.to_owned(), w.faults.failed_next.to_owned())
         }

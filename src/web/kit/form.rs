@@ -1,13 +1,14 @@
 //! Forms: a POST counts only when it comes from our own page in the sender's own session.
 use actix_web::dev::Payload;
-use actix_web::http::header::{HOST, ORIGIN};
-use actix_web::web::Form;
+use actix_web::http::header::ORIGIN;
+use actix_web::web::{Data, Form};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::fault::Fault;
 use super::visitor::Visitor;
+use crate::app::App;
 use crate::protocol::crypto::constant_eq;
 
 /// A logged-in person who pressed a button of our own page: a form without other fields than its token.
@@ -42,14 +43,23 @@ pub(in crate::web) fn token_fits(visitor: &Visitor, sent: &str) -> bool {
     constant_eq(visitor.csrf.as_bytes(), sent.as_bytes())
 }
 
-/// Whether the browser says that the form came from this site. A caller that says nothing is no browser.
+/// Whether the browser says that the form came from this site, which is `public_url` and not what a `Host` claims. A
+/// caller that says nothing is no browser.
 pub(in crate::web) fn same_origin(request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = header("sec-fetch-site") {
         return site == "same-origin" || site == "none";
     }
-    match (header(ORIGIN.as_str()), header(HOST.as_str())) {
-        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
-        _ => true,
+    let Some(origin) = header(ORIGIN.as_str()) else { return true };
+    let Some(app) = request.app_data::<Data<App>>() else { return false };
+    let (sent, ours) = (url::Url::parse(origin), url::Url::parse(&app.config.public_url));
+    let same = matches!((sent, &ours), (Ok(sent), Ok(ours)) if sent.origin() == ours.origin());
+    if !same {
+        tracing::warn!(
+            origin,
+            public_url = app.config.public_url,
+            "a form came from an origin that is not `public_url`"
+        );
     }
+    same
 }

@@ -1,4 +1,5 @@
-//! What every answer carries: a request id, one line in the log, and the headers that keep a page to itself.
+//! What every answer carries, whoever is answered: a request id, one line in the log, and the headers that keep it to
+//! itself.
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -44,20 +45,16 @@ pub async fn observe(
     let route = answer.request().match_pattern().unwrap_or_else(|| "-".to_owned());
     let (status, took) = (answer.status().as_u16(), started.elapsed().as_millis());
     tracing::info!(request_id = %id, %client, %method, %route, status, took_ms = took, "request");
-    put(answer.headers_mut(), "request-id", &id);
-    put(answer.headers_mut(), "x-request-id", &id);
+    let secure = is_secure(answer.request());
+    let headers = answer.headers_mut();
+    put(headers, "request-id", &id);
+    put(headers, "x-request-id", &id);
+    protect(headers, secure);
     Ok(answer)
 }
 
-/// Around all pages: the policy, and the chosen language remembered.
-pub(in crate::web) async fn protect(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut answer = next.call(request).await?;
-    let secure = is_secure(answer.request());
-    let asked = Lang::asked(answer.request().query_string());
-    let headers = answer.headers_mut();
+/// What no answer goes out without, a gateway's and a probe's as little as a page.
+fn protect(headers: &mut HeaderMap, secure: bool) {
     put(headers, "content-security-policy", POLICY);
     put(headers, "x-content-type-options", "nosniff");
     put(headers, "referrer-policy", "same-origin");
@@ -68,7 +65,16 @@ pub(in crate::web) async fn protect(
     if secure {
         put(headers, "strict-transport-security", "max-age=31536000");
     }
-    if let Some(lang) = asked {
+}
+
+/// Around all pages: the chosen language is remembered.
+pub(in crate::web) async fn remember_language(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let mut answer = next.call(request).await?;
+    let secure = is_secure(answer.request());
+    if let Some(lang) = Lang::asked(answer.request().query_string()) {
         answer.response_mut().add_cookie(&lang.cookie(secure))?;
     }
     Ok(answer)

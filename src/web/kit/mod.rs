@@ -1,6 +1,7 @@
 //! What every page is made of: who asks, the frame around what is shown, forms, tables and their paging, how numbers
 //! are written, and what an error looks like.
 pub(super) mod assets;
+pub(super) mod body;
 pub(super) mod fault;
 pub(super) mod form;
 pub(super) mod format;

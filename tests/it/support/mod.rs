@@ -16,6 +16,7 @@ pub mod sandbox_process;
 pub mod shell;
 pub mod shop;
 pub mod told;
+pub mod wire;
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;

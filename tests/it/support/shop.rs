@@ -455,6 +455,11 @@ impl Shop {
         assert_eq!(answer.headers["wechatpay-signature-type"], "WECHATPAY2-SHA256-RSA2048");
     }
 
+    /// To whom nothing is proven nothing is signed.
+    pub fn assert_unsigned(answer: &Answered) {
+        assert!(!answer.headers.contains_key("wechatpay-signature"), "{answer:?}");
+    }
+
     /// The key by which a merchant knows us.
     pub fn answer_keys(&self) -> Vec<AnswerKey> {
         let ours = &self.app.known_keys().wechat;
