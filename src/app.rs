@@ -18,6 +18,7 @@ use crate::orders::{Intake, Pace};
 use crate::people::login::Doorkeeper;
 use crate::protocol::crypto::MasterKey;
 use crate::settlement::Waits;
+use crate::turns::Turns;
 
 /// The state handed to every handler and every job. Clones share it.
 #[derive(Clone)]
@@ -42,6 +43,8 @@ pub struct App {
     pub leases: Leases,
     /// What was last told of days that stand still.
     pub waits: Waits,
+    /// Whose turn it is, of all that is done for many parties side by side.
+    pub turns: Turns,
     /// Files of the institutions' folders that are recorded.
     pub taken: Taken,
     keys: Arc<Mutex<Arc<PlatformKeys>>>,
@@ -113,6 +116,7 @@ impl App {
             http,
             leases,
             waits,
+            turns: Turns::default(),
             taken: Taken::default(),
             channels,
         })

@@ -12,6 +12,7 @@ use super::settings::{Settings, say};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::db::{Backend, Create};
+use crate::disk::private_dir;
 
 /// Put a backup where nothing is yet, upgrade it if it is older, and check it (SQLite)
 ///
@@ -49,7 +50,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn unpack(input: File, database: &Path, data_dir: &Path) -> anyhow::Result<()> {
     let staged = database.with_extension("restoring");
     for dir in [database.parent().unwrap_or(Path::new("")), data_dir] {
-        std::fs::create_dir_all(dir)?;
+        if !dir.as_os_str().is_empty() {
+            private_dir(dir)?;
+        }
     }
     let mut found = false;
     let mut archive = tar::Archive::new(BufReader::new(input));
@@ -65,7 +68,7 @@ fn unpack(input: File, database: &Path, data_dir: &Path) -> anyhow::Result<()> {
         } else {
             ensure!(path.starts_with(FILES), "{} is in no backup", path.display());
             let to = data_dir.join(&path);
-            std::fs::create_dir_all(to.parent().unwrap_or(data_dir))?;
+            private_dir(to.parent().unwrap_or(data_dir))?;
             write(&mut entry, &to)?;
         }
     }

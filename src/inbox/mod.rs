@@ -4,7 +4,7 @@ mod folder;
 mod taken;
 mod upload;
 
-pub use folder::{names, take};
+pub use folder::{names, on_disk, take};
 pub use taken::Taken;
 pub use upload::upload;
 
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::db::Tx;
 use crate::error::{Code, Error};
 use crate::exchange::{
-    self, AnswerStage, DocumentKind, ExchangedFile, Imported, ImportedResult, Incoming, ResultLine,
+    self, AnswerStage, DocumentKind, ExchangedFile, Folder, Imported, ImportedResult, Incoming, ResultLine,
 };
 use crate::institutions::Institution;
 use crate::kernel::file::ret::RetStatus;
@@ -32,6 +32,21 @@ pub enum Received {
     Result(String),
     /// The very same file again: nothing was done.
     Again,
+}
+
+/// [`receive`], and keeps a copy of the file in the institution's `folder`: of what is in there, nobody has other bytes.
+pub fn take_in(
+    tx: &mut Tx<'_>,
+    folder: &Folder,
+    institution: &Institution,
+    incoming: &Incoming,
+    now: i64,
+) -> Result<Received, Error> {
+    let received = receive(tx, institution, incoming, now)?;
+    if received != Received::Again {
+        exchange::keep(tx, institution.id, folder, incoming)?;
+    }
+    Ok(received)
 }
 
 /// Takes one file of the institution in, all or nothing; what it is, its name says.
