@@ -1,6 +1,7 @@
 //! What commands share: the settings, the database, and a line on stdout.
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -36,6 +37,11 @@ pub fn open_to_stay(config: Config) -> anyhow::Result<App> {
         tracing::warn!("this role owns the tables: run as one that `mingfen migrate --runtime-role` let in");
     }
     Ok(app)
+}
+
+/// Ends a runtime whose work was told to stop: a thread that waits for a disk that does not answer is left behind.
+pub fn leave(runtime: tokio::runtime::Runtime) {
+    runtime.shutdown_timeout(Duration::from_secs(1));
 }
 
 /// One line on stdout.

@@ -2,7 +2,7 @@
 mod delivery;
 pub mod wechat;
 
-pub use delivery::run_once as deliver;
+pub use delivery::{round, run_once as deliver};
 
 use crate::app::App;
 use crate::channels::http::Outgoing;

@@ -56,6 +56,7 @@ mod standing;
 mod tasks;
 mod upgrade;
 
+mod fair;
 mod folder;
 mod founding;
 mod outages;
