@@ -54,6 +54,7 @@ mod day;
 mod settle;
 mod standing;
 mod tasks;
+mod untold;
 mod upgrade;
 
 mod fair;
