@@ -12,7 +12,7 @@ use crate::db::columns::InstitutionId;
 use crate::db::{Create, Db, DbError, Lane, Leases, OpenError, Tx};
 use crate::error::{Code, Error};
 use crate::exchange::{Desk, Folder};
-use crate::inbox::{Taken, Turns};
+use crate::inbox::{Taken, Uploads};
 use crate::institutions::{self, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
@@ -22,6 +22,7 @@ use crate::people::login::Doorkeeper;
 use crate::people::security::{Guard, SecurityEvent, SecurityKind};
 use crate::protocol::crypto::MasterKey;
 use crate::settlement::Waits;
+use crate::turns::Turns;
 
 /// The state handed to every handler and every job. Clones share it.
 #[derive(Clone)]
@@ -48,10 +49,12 @@ pub struct App {
     pub leases: Leases,
     /// What was last told of days that stand still.
     pub waits: Waits,
+    /// Whose turn it is, of all that is done for many parties side by side.
+    pub turns: Turns,
     /// Files of the institutions' folders that are recorded.
     pub taken: Taken,
     /// Uploads that are on their way.
-    pub uploads: Turns,
+    pub uploads: Uploads,
     keys: Arc<Mutex<Arc<PlatformKeys>>>,
     channels: Arc<Mutex<Channels>>,
 }
@@ -123,8 +126,9 @@ impl App {
             http,
             leases,
             waits,
+            turns: Turns::default(),
             taken: Taken::default(),
-            uploads: Turns::default(),
+            uploads: Uploads::default(),
             channels,
         })
     }

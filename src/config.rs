@@ -11,6 +11,7 @@ use figment::value::{Dict, Value};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::{self, NotPrivate};
 use crate::protocol::crypto::MasterKey;
 
 /// Every setting. The README's table lists them.
@@ -117,6 +118,9 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("the settings file {0} cannot be read: {1}")]
     File(String, String),
+    /// The file holds a key, and others may read it.
+    #[error("the settings file {0} holds the master key and is open to others: chmod 600 {0}")]
+    Open(String),
     /// No master key is set.
     #[error(
         "no master key: set master_key_file to a file made by `openssl rand -base64 32` with mode 0600, \
@@ -151,11 +155,14 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut settings = Figment::from(Serialized::defaults(Config::default()));
         if let Some(file) = file {
-            let text = std::fs::read_to_string(file)
-                .map_err(|e| ConfigError::File(file.display().to_string(), e.to_string()))?;
             let place = file.display().to_string();
+            let (text, is_private) =
+                disk::text_and_privacy(file).map_err(|e| ConfigError::File(place.clone(), e.to_string()))?;
             let with_file = settings.clone().merge(Toml::string(&text));
-            with_file.extract::<Config>().map_err(|e| explained(&e, &place))?;
+            let alone = with_file.extract::<Config>().map_err(|e| explained(&e, &place))?;
+            if alone.master_key.is_some() && !is_private {
+                return Err(ConfigError::Open(place));
+            }
             settings = with_file;
         }
         let settings = settings.merge(Serialized::defaults(environment(variables)));
@@ -235,14 +242,13 @@ impl Format for Toml {
 }
 
 fn private_text(file: &Path) -> Result<String, ConfigError> {
-    use std::os::unix::fs::PermissionsExt;
     let shown = file.display();
-    let unreadable = |e: std::io::Error| ConfigError::MasterKey(format!("file {shown} cannot be read: {e}"));
-    let mode = std::fs::metadata(file).map_err(unreadable)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(ConfigError::MasterKey(format!("file {shown} is open to others: chmod 600 {shown}")));
-    }
-    std::fs::read_to_string(file).map_err(unreadable)
+    disk::private_text(file).map_err(|why| {
+        ConfigError::MasterKey(match why {
+            NotPrivate::Open => format!("file {shown} is open to others: chmod 600 {shown}"),
+            NotPrivate::Io(why) => format!("file {shown} cannot be read: {why}"),
+        })
+    })
 }
 
 fn explained(error: &figment::Error, place: &str) -> ConfigError {

@@ -31,14 +31,17 @@
 //! 25. `bench` what `mingfen bench` measures, and its anchors
 //! 26. `cli` one file per command
 //!
-//! Everybody may use `clock`, `config` and `error`; from `notices` on also `app`, the state that handlers and tasks share.
+//! Everybody may use `clock`, `config`, `disk`, `error` and `turns`; from `notices` on also `app`, the state that handlers
+//! and tasks share.
 pub use mingfen_kernel as kernel;
 pub use mingfen_protocol as protocol;
 pub use mingfen_verify as verify;
 
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod error;
+pub mod turns;
 
 pub mod db;
 

@@ -1,6 +1,5 @@
 //! A platform to be measured: one institution whose keys the bench holds itself, merchants, and an approved rule that
 //! gives every order four lines.
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -152,9 +151,7 @@ fn found(
     let signature = base64(&key.sign_sha256(bundle.as_bytes())?);
     let name = format!("APR_{INSTITUTION}_{PLATFORM}_20260101_0001.json");
     let incoming = Incoming::new(&name, bundle.into_bytes(), &signature)?;
-    let inbox = exchange::Folder::new(&app.config.data_dir, INSTITUTION).inbox();
-    exchange::stage(&inbox, &name)?.write_all(&incoming.bytes)?;
-    exchange::publish(&inbox, &name, &incoming.digest(), &incoming.signature)?;
+    let folder = exchange::Folder::new(&app.config.data_dir, INSTITUTION);
     let now = app.clock.now();
     let (master, actor) = (&app.master_key, Actor::shell());
     let founding = document(&Side::FIRST, channel, key, apiv3_key, merchants)?;
@@ -170,7 +167,7 @@ fn found(
         };
         let credential = credentials::create(tx, master, now, &actor, &credential)?;
         let institution = institutions::by_code(tx, INSTITUTION)?;
-        inbox::receive(tx, &institution, &incoming, now)?;
+        inbox::take_in(tx, &folder, &institution, &incoming, now)?;
         Ok((institution, tenant, credential))
     });
     Ok(made?)

@@ -9,7 +9,8 @@ use anyhow::{Context, ensure};
 
 use super::settings::{Settings, say};
 use crate::db::{Create, Db};
-use crate::exchange::{self, Direction, Folder};
+use crate::disk::Dir;
+use crate::exchange::{self, ExchangedFile, Folder};
 use crate::institutions;
 
 /// Name of the database in the archive.
@@ -23,7 +24,7 @@ pub(super) const POSTGRES: &str = "on PostgreSQL use pg_dump (or pg_basebackup) 
 /// Write everything but the master key into one new file, while the platform goes on (SQLite)
 ///
 /// FILE is a tar archive, readable by its owner alone: the database as of one moment, the files that were published
-/// until then, and all that institutions sent. The master key is not in it: keep it elsewhere, nothing opens without.
+/// until then, and all that was taken in from institutions, each with the recorded bytes. The master key is not in it: keep it elsewhere, nothing opens without.
 /// Example: `mingfen backup --config mingfen.toml /backup/mingfen-20260101.tar`
 #[derive(clap::Args)]
 pub struct Args {
@@ -34,7 +35,7 @@ pub struct Args {
     settings: Settings,
 }
 
-/// Exit 0 = written and on disk.
+/// Exit 0 = written and on disk; 1 = written, but a recorded file has other bytes on disk and is left out.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (config, db) = args.settings.open()?;
     let file = &args.archive;
@@ -43,10 +44,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let written = copy_database(&db, &copy).and_then(|()| archive(&copy, &part, &config.data_dir));
     remove_database(&copy);
     match written.and_then(|files| publish(&part, file).map(|()| files)) {
-        Ok(files) => {
+        Ok(Written { files, left_out }) => {
             let size = std::fs::metadata(file)?.len();
             say(format_args!("{}: the database and {files} files, {size} bytes", file.display()))?;
-            Ok(ExitCode::SUCCESS)
+            for why in &left_out {
+                say(format_args!("left out: {why}"))?;
+            }
+            Ok(if left_out.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
         Err(error) => {
             let _ = std::fs::remove_file(&part);
@@ -82,47 +86,70 @@ pub(super) fn private(path: &Path) -> anyhow::Result<File> {
     file.with_context(|| format!("{} cannot be made", path.display()))
 }
 
+/// What went into the archive.
+struct Written {
+    files: usize,
+    /// Recorded files whose bytes on disk are others: they are no backup of anything.
+    left_out: Vec<String>,
+}
+
 /// The database first: a file that it does not know yet was published after its moment and is left out.
-fn archive(copy: &Path, part: &Path, data_dir: &Path) -> anyhow::Result<usize> {
+fn archive(copy: &Path, part: &Path, data_dir: &Path) -> anyhow::Result<Written> {
     let _ = std::fs::remove_file(part);
     let mut tar = tar::Builder::new(BufWriter::new(private(part)?));
     tar.append_path_with_name(copy, DATABASE)?;
-    let root = data_dir.canonicalize().unwrap_or_else(|_| data_dir.to_path_buf());
-    let mut files = 0_usize;
-    for path in to_keep(copy, &root)? {
-        let name = path.strip_prefix(&root)?;
-        tar.append_path_with_name(&path, name).with_context(|| format!("{}", path.display()))?;
-        files = files.saturating_add(1);
+    let mut written = Written { files: 0, left_out: Vec::new() };
+    for (folder, file) in recorded(copy, data_dir)? {
+        let bytes = match folder.open(&file) {
+            Ok(Some(bytes)) => bytes,
+            // It is made anew where it is ours, and `check` says so where it is not.
+            Ok(None) => continue,
+            Err(error) => {
+                written.left_out.push(format!("{}: {error}", file.name));
+                continue;
+            }
+        };
+        let dir = folder.of(&file)?;
+        // `.ok` first: where it is, the others are complete.
+        for beside in [".ok", ".sig"].map(|end| format!("{}{end}", file.name)) {
+            if dir.has(&beside)? {
+                append(&mut tar, data_dir, &dir, &beside, dir.read(&beside)?)?;
+            }
+        }
+        append(&mut tar, data_dir, &dir, &file.name, bytes)?;
+        written.files = written.files.saturating_add(1);
     }
     let mut out = tar.into_inner()?;
     out.flush()?;
     out.get_ref().sync_all()?;
-    Ok(files)
+    Ok(written)
 }
 
-/// Published files that the copied database knows, and whole inboxes.
-fn to_keep(copy: &Path, data_dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+fn append(
+    tar: &mut tar::Builder<BufWriter<File>>,
+    data_dir: &Path,
+    dir: &Dir,
+    name: &str,
+    mut bytes: File,
+) -> anyhow::Result<()> {
+    let path = dir.path().join(name);
+    let place = path.strip_prefix(data_dir)?;
+    tar.append_file(place, &mut bytes).with_context(|| path.display().to_string())
+}
+
+/// Every file that the copied database knows: what we published, and what we took in.
+fn recorded(copy: &Path, data_dir: &Path) -> anyhow::Result<Vec<(Folder, ExchangedFile)>> {
     let known = Db::open(&format!("sqlite:{}", copy.display()), Create::No)?;
-    let mut keep = Vec::new();
-    known.read_blocking(|tx| {
+    let files = known.read_blocking(|tx| {
+        let mut all = Vec::new();
         for institution in institutions::all(tx)? {
             let folder = Folder::new(data_dir, &institution.code);
             let files = exchange::all(tx, institution.id)?;
-            for file in files.iter().filter(|file| file.direction == Direction::Out) {
-                let out = folder.out(file.business_date);
-                // `.ok` first: where it is, the others are complete.
-                keep.extend([".ok", ".sig", ""].map(|end| out.join(format!("{}{end}", file.name))));
-            }
-            if folder.inbox().exists() {
-                for entry in std::fs::read_dir(folder.inbox())? {
-                    keep.push(entry?.path());
-                }
-            }
+            all.extend(files.into_iter().map(|file| (folder.clone(), file)));
         }
-        Ok(())
-    })?;
-    keep.retain(|path| path.is_file());
-    Ok(keep)
+        Ok(all)
+    });
+    Ok(files?)
 }
 
 /// Gives the finished archive its name, for good.

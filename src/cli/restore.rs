@@ -12,6 +12,7 @@ use super::settings::{Settings, say};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::db::{Backend, Create, Db};
+use crate::disk::private_dir;
 use crate::institutions;
 use crate::protocol::crypto::MasterKey;
 
@@ -66,10 +67,12 @@ impl Place {
         self.clear();
         for path in [&self.database, &self.files] {
             let dir = path.parent().unwrap_or(Path::new(""));
-            std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+            if !dir.as_os_str().is_empty() {
+                private_dir(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+            }
         }
         let (database, files) = (Self::staged(&self.database), Self::staged(&self.files));
-        std::fs::create_dir_all(&files).with_context(|| format!("{} cannot be made", files.display()))?;
+        private_dir(&files).with_context(|| format!("{} cannot be made", files.display()))?;
         let mut archive = tar::Archive::new(BufReader::new(input));
         let mut read = 0_usize;
         for entry in archive.entries()? {
@@ -83,7 +86,7 @@ impl Place {
                 let below = path.strip_prefix(FILES);
                 files.join(below.map_err(|_| anyhow!("{} is in no backup", path.display()))?)
             };
-            std::fs::create_dir_all(to.parent().unwrap_or(&files))?;
+            private_dir(to.parent().filter(|dir| dir.starts_with(&files)).unwrap_or(&files))?;
             write(&mut entry, &to).with_context(|| format!("at {}: {}", path.display(), broken_off(1)))?;
             read = read.saturating_add(1);
         }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 
 use crate::clock::Clock;
+use crate::disk::write_private;
 use crate::institutions::ResultEncoding;
 use crate::merchants::founding::{ChannelPart, Founding, InstitutionPart};
 use crate::sandbox::{PublicIdentity, Registration, Sandbox, Settings};
@@ -74,7 +75,7 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     }
     if let Some(path) = args.introduce {
         let text = toml::to_string(&introduction(&sandbox.identity()?))?;
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        write_private(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
         return Ok(());
     }
     // The one line that whoever started this process reads.

@@ -31,7 +31,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     door::raise_descriptors();
     let app = settings::open_to_stay(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(app))?;
+    let served = runtime.block_on(serve(app));
+    settings::leave(runtime);
+    served?;
     Ok(ExitCode::SUCCESS)
 }
 

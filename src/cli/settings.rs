@@ -1,8 +1,7 @@
 //! What commands share: the settings, the database, and a line on stdout.
-use std::fs::DirBuilder;
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -11,6 +10,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Create, Db};
+use crate::disk::private_dir;
 
 /// Where the settings come from.
 #[derive(clap::Args)]
@@ -53,10 +53,15 @@ fn writable(folder: &Path) -> anyhow::Result<()> {
             folder.display()
         )
     };
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(refused)?;
+    private_dir(folder).with_context(refused)?;
     let probe = folder.join(format!(".probe-{}", std::process::id()));
     std::fs::write(&probe, b"").with_context(refused)?;
     std::fs::remove_file(&probe).with_context(refused)
+}
+
+/// Ends a runtime whose work was told to stop: a thread that waits for a disk that does not answer is left behind.
+pub fn leave(runtime: tokio::runtime::Runtime) {
+    runtime.shutdown_timeout(Duration::from_secs(1));
 }
 
 /// One line on stdout.

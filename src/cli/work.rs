@@ -32,5 +32,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         jobs.stop().await;
         tracing::info!("stopped");
     });
+    settings::leave(runtime);
     Ok(ExitCode::SUCCESS)
 }

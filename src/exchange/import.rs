@@ -1,14 +1,14 @@
 //! Taking files in: read within bounds, signature and digest checked, then all or nothing.
-use std::fs::{self, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::io::Write;
 
-use super::publish::parse_signature;
+use super::publish::{Folder, parse_signature, put_out, stage};
+use super::results::recorded_name;
 use super::store::{self, ExchangedFile, NewFile};
 use super::{Direction, DocumentKind};
 use crate::clock::micros;
 use crate::db::Tx;
+use crate::db::columns::InstitutionId;
+use crate::disk::{self, Dir};
 use crate::error::{Code, Error};
 use crate::institutions::{self, Institution, Purpose};
 use crate::kernel::digest::Digest;
@@ -54,35 +54,38 @@ impl Incoming {
     }
 }
 
-/// Reads a published file and its signature from `dir`; an endless one is refused, not read.
-pub fn read_incoming(dir: &Path, name: &str) -> Result<Incoming, Error> {
-    let bytes = read_bounded(&dir.join(name), MAX_BYTES)?;
-    let beside = dir.join(format!("{name}.sig"));
-    if !beside.exists() {
-        return Err(Error::refused(Code::FileSignature, format!("E_SIGN: {name}.sig is not there")));
+/// Reads a file and its signature from the folder that the institution writes, once: everything that follows looks at
+/// these bytes. A link is not followed, a pipe not waited for, an endless file refused and not read.
+pub fn read_incoming(dir: &Dir, name: &str) -> Result<Incoming, Error> {
+    let bytes = dir.bytes(name, MAX_BYTES).map_err(refused)?;
+    let beside = format!("{name}.sig");
+    if !dir.lies(&beside)? {
+        return Err(Error::refused(Code::FileSignature, format!("E_SIGN: {beside} is not there")));
     }
-    let signature = read_bounded(&beside, 16 << 10)?;
+    let signature = dir.bytes(&beside, 16 << 10).map_err(refused)?;
     Incoming::new(name, bytes, &String::from_utf8_lossy(&signature))
 }
 
-/// The institution writes this folder: a link is not followed, and what would be waited for (a pipe) is not opened.
-fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let plain =
-        || Error::refused(Code::FileFormat, format!("E_FORMAT: {name} is no plain file of this folder"));
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(plain());
+fn refused(error: std::io::Error) -> Error {
+    if disk::is_not_plain(&error) || error.kind() == std::io::ErrorKind::FileTooLarge {
+        return Error::refused(Code::FileFormat, format!("E_FORMAT: {error}"));
     }
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(plain());
-    }
-    let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
-        return Err(Error::refused(Code::FileFormat, format!("E_FORMAT: {name} has more than {most} bytes")));
-    }
-    Ok(bytes)
+    Error::Io(error)
+}
+
+/// Keeps what was taken in, in the transaction that recorded it: a copy where only we write, whatever becomes of `in/`.
+pub fn keep(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    folder: &Folder,
+    incoming: &Incoming,
+) -> Result<(), Error> {
+    let (dir, name) = (folder.taken(), recorded_name(tx, institution, incoming)?);
+    let mut file = stage(&dir, &name)?;
+    file.write_all(&incoming.bytes)?;
+    // The name is recorded only now: whatever a crash left under it is written over.
+    dir.remove(&format!("{name}.ok"))?;
+    put_out(&dir, &name, &incoming.signature)
 }
 
 /// Whether the institution signed these very bytes by a key that it has for this and that counts now, and whether the

@@ -9,14 +9,12 @@ mod results;
 mod standing;
 mod store;
 
-pub use import::{Imported, Incoming, admit, import_bill, incoming_file, own_name, read_incoming};
+pub use import::{Imported, Incoming, admit, import_bill, incoming_file, keep, own_name, read_incoming};
 pub use kinds::{AnswerStage, Direction, DocumentKind};
 pub use list::{Wanted, names_by_digest, newest, scoped};
-pub use publish::{
-    Folder, digest_of, is_published, parse_signature, publish, signature_of, stage, staged, sync_dir,
-};
+pub use publish::{Folder, digest_of, is_published, parse_signature, publish, signature_of, stage, staged};
 pub use result_store::{FileResult, ResultLine, result_line, result_lines, results_of, results_of_all};
-pub use results::{ImportedResult, import_result, place};
+pub use results::{ImportedResult, import_result};
 pub use standing::{
     Counts, Requeued, Standing, answered, file_state, last_valid, line_states, lines_standing, of_days,
     record_ours, repair_standing, requeued, settled, standing, standing_breaks, standing_of_day, standings,
@@ -54,11 +52,11 @@ impl Desk {
     ) -> Result<(), Error> {
         let dir = self.folder.out(file.business_date);
         let digest = file.sha256;
-        let there = |path: std::path::PathBuf| path.exists() && digest_of(&path).is_ok_and(|d| d == digest);
-        if is_published(&dir, &file.name) || there(dir.join(&file.name)) {
+        let there = |name: &str| Ok::<_, Error>(dir.has(name)? && digest_of(&dir, name)? == digest);
+        if is_published(&dir, &file.name) || there(&file.name)? {
             return publish(&dir, &file.name, &digest, &self.signature(&digest)?);
         }
-        if !there(staged(&dir, &file.name)) && rewrite(stage(&dir, &file.name)?)? != digest {
+        if !there(&staged(&file.name))? && rewrite(stage(&dir, &file.name)?)? != digest {
             return Err(publish::other_bytes(&file.name));
         }
         publish::put_out(&dir, &file.name, &self.signature(&digest)?)

@@ -1,134 +1,176 @@
 //! Files on disk: where they lie, and how one is published so that a crash never leaves half of it.
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::path::Path;
 
+use super::{Direction, ExchangedFile};
+use crate::disk::Dir;
 use crate::error::{Code, Error};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::{Digest, Hasher};
 use crate::protocol::crypto::{base64, from_base64};
 
-/// The exchange directory of one institution: `files/{INST}` with `out/{yyyyMMdd}/` and `in/`.
+/// Bytes of a `.sig` that are read at most.
+const MAX_SIGNATURE: u64 = 16 << 10;
+
+/// The exchange directory of one institution: `files/{INST}` with `out/{yyyyMMdd}/`, where we publish, `in/`, where the
+/// institution puts what it sends, and `taken/`, where our copy of what was taken in is kept: nobody else writes there.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    root: PathBuf,
+    root: Dir,
 }
 
 impl Folder {
     /// The directory of `institution` under the configured data directory.
     pub fn new(data_dir: &Path, institution: &str) -> Self {
-        Self { root: data_dir.join("files").join(institution) }
+        Self { root: Dir::new(data_dir).below("files").below(institution) }
     }
 
     /// Where files of a business day are published.
-    pub fn out(&self, day: BusinessDay) -> PathBuf {
-        self.root.join("out").join(day.to_string())
+    pub fn out(&self, day: BusinessDay) -> Dir {
+        self.root.below("out").below(&day.to_string())
     }
 
     /// Names of everything that lies under `out/` as published.
     pub fn published(&self) -> Result<Vec<String>, Error> {
-        let (out, mut names) = (self.root.join("out"), Vec::new());
-        if !out.exists() {
-            return Ok(names);
-        }
-        for day in fs::read_dir(out)? {
-            for entry in fs::read_dir(day?.path())? {
-                let name = entry?.file_name().to_string_lossy().into_owned();
-                names.extend(name.strip_suffix(".ok").map(str::to_owned));
-            }
+        let (out, mut names) = (self.root.below("out"), Vec::new());
+        for day in out.names()? {
+            let lying = out.below(&day).names()?;
+            names.extend(lying.iter().filter_map(|name| name.strip_suffix(".ok").map(str::to_owned)));
         }
         names.sort();
         Ok(names)
     }
 
-    /// Where the institution's files arrive.
-    pub fn inbox(&self) -> PathBuf {
-        self.root.join("in")
+    /// Where the institution's files arrive. It writes here: nothing that lies here is believed.
+    pub fn inbox(&self) -> Dir {
+        self.root.below("in")
+    }
+
+    /// Where what was taken in is kept.
+    pub fn taken(&self) -> Dir {
+        self.root.below("taken")
+    }
+
+    /// Where a recorded file lies. What was taken in before there was `taken/` lies in `in/` still.
+    pub fn of(&self, file: &ExchangedFile) -> Result<Dir, Error> {
+        Ok(match file.direction {
+            Direction::Out => self.out(file.business_date),
+            Direction::In if self.taken().lies(&file.name)? => self.taken(),
+            Direction::In => self.inbox(),
+        })
+    }
+
+    /// Opens a recorded file, none where it is not there. Other bytes than the recorded ones are refused.
+    pub fn open(&self, file: &ExchangedFile) -> Result<Option<File>, Error> {
+        let dir = self.of(file)?;
+        if !dir.lies(&file.name)? {
+            return Ok(None);
+        }
+        let mut found = dir.read(&file.name)?;
+        if digest(&mut found)? != file.sha256 {
+            return Err(other_bytes(&file.name));
+        }
+        found.rewind()?;
+        Ok(Some(found))
+    }
+
+    /// The bytes of a recorded file, or of its signature; none where it is not there. Other bytes than the recorded
+    /// ones are refused.
+    pub fn bytes(&self, file: &ExchangedFile, signature: bool) -> Result<Option<Vec<u8>>, Error> {
+        let dir = self.of(file)?;
+        let name = if signature { format!("{}.sig", file.name) } else { file.name.clone() };
+        if !dir.lies(&name)? {
+            return Ok(None);
+        }
+        if signature {
+            return Ok(Some(dir.bytes(&name, MAX_SIGNATURE)?));
+        }
+        let size = u64::try_from(file.size).unwrap_or_default();
+        let bytes = dir.bytes(&name, size).map_err(|error| {
+            if error.kind() == io::ErrorKind::FileTooLarge { other_bytes(&name) } else { Error::Io(error) }
+        })?;
+        if Digest::of(&bytes) == file.sha256 { Ok(Some(bytes)) } else { Err(other_bytes(&name)) }
     }
 }
 
-/// Where a file of this name is written before it is published; a leftover of a crash is written over.
-pub fn staged(dir: &Path, name: &str) -> PathBuf {
-    dir.join(format!(".{name}.part"))
+/// The name under which a file is written before it is published.
+pub fn staged(name: &str) -> String {
+    format!(".{name}.part")
 }
 
-/// Opens the staged file for writing, its directory made if need be.
-pub fn stage(dir: &Path, name: &str) -> Result<File, Error> {
-    fs::create_dir_all(dir)?;
-    Ok(OpenOptions::new().write(true).create(true).truncate(true).open(staged(dir, name))?)
+/// Opens the staged file for writing, its directory made if need be; a leftover of a crash is thrown away.
+pub fn stage(dir: &Dir, name: &str) -> Result<File, Error> {
+    dir.make()?;
+    let staged = staged(name);
+    dir.remove(&staged)?;
+    Ok(dir.create(&staged)?)
 }
 
 /// Publishes the staged file: the file, its `.sig`, then the empty `.ok` last (`files.md`), each on disk before
 /// the next. Doing it again, after a crash at any point too, leaves the same; other bytes under a published
 /// name are refused.
-pub fn publish(dir: &Path, name: &str, digest: &Digest, signature: &[u8]) -> Result<(), Error> {
+pub fn publish(dir: &Dir, name: &str, digest: &Digest, signature: &[u8]) -> Result<(), Error> {
     if is_published(dir, name) {
-        let there = digest_of(&dir.join(name))?;
+        let there = digest_of(dir, name)?;
         return if there == *digest { mend_signature(dir, name, signature) } else { Err(other_bytes(name)) };
     }
-    let (staged, out) = (staged(dir, name), dir.join(name));
-    if !staged.exists() || digest_of(&staged)? != *digest {
-        if digest_of(&out)? != *digest {
+    let staged = staged(name);
+    if !dir.has(&staged)? || digest_of(dir, &staged)? != *digest {
+        if digest_of(dir, name)? != *digest {
             return Err(other_bytes(name));
         }
-        if staged.exists() {
-            fs::remove_file(&staged)?;
-        }
+        dir.remove(&staged)?;
     }
     put_out(dir, name, signature)
 }
 
 /// [`publish`] of a staged file whose bytes are known to be the recorded ones.
-pub(super) fn put_out(dir: &Path, name: &str, signature: &[u8]) -> Result<(), Error> {
-    let staged = staged(dir, name);
-    if staged.exists() {
-        File::open(&staged)?.sync_all()?;
-        fs::rename(&staged, dir.join(name))?;
+pub(super) fn put_out(dir: &Dir, name: &str, signature: &[u8]) -> Result<(), Error> {
+    let staged = staged(name);
+    if dir.has(&staged)? {
+        dir.read(&staged)?.sync_all()?;
+        dir.rename(&staged, name)?;
     }
-    write_synced(&dir.join(format!("{name}.sig")), format!("{}\n", base64(signature)).as_bytes())?;
-    sync_dir(dir)?;
-    write_synced(&dir.join(format!("{name}.ok")), b"")?;
-    sync_dir(dir)
+    write_synced(dir, &format!("{name}.sig"), signature_text(signature).as_bytes())?;
+    dir.sync()?;
+    write_synced(dir, &format!("{name}.ok"), b"")?;
+    Ok(dir.sync()?)
 }
 
 /// An institution that answers `E_SIGN` asks for the signature again: a damaged one is written anew.
-fn mend_signature(dir: &Path, name: &str, signature: &[u8]) -> Result<(), Error> {
+fn mend_signature(dir: &Dir, name: &str, signature: &[u8]) -> Result<(), Error> {
     if signature_of(dir, name).is_ok_and(|there| there == signature) {
         return Ok(());
     }
-    let beside = format!("{name}.sig");
-    write_synced(&staged(dir, &beside), format!("{}\n", base64(signature)).as_bytes())?;
-    fs::rename(staged(dir, &beside), dir.join(&beside))?;
-    sync_dir(dir)
+    write_synced(dir, &format!("{name}.sig"), signature_text(signature).as_bytes())?;
+    Ok(dir.sync()?)
 }
 
-/// Gives a published file another name: its `.ok` goes first, so that no half of it is ever published.
-pub(super) fn set_aside(dir: &Path, name: &str, aside: &str) -> Result<(), Error> {
-    for end in [".ok", ".sig", ""] {
-        let from = dir.join(format!("{name}{end}"));
-        if from.exists() {
-            fs::rename(from, dir.join(format!("{aside}{end}")))?;
-        }
-    }
-    sync_dir(dir)
+fn signature_text(signature: &[u8]) -> String {
+    format!("{}\n", base64(signature))
 }
 
 /// Whether the file's `.ok` is there: without it a file is not published.
-pub fn is_published(dir: &Path, name: &str) -> bool {
-    dir.join(format!("{name}.ok")).is_file()
+pub fn is_published(dir: &Dir, name: &str) -> bool {
+    dir.has(&format!("{name}.ok")).unwrap_or(false)
 }
 
 /// SHA-256 of a file's bytes, read in pieces.
-pub fn digest_of(path: &Path) -> Result<Digest, Error> {
+pub fn digest_of(dir: &Dir, name: &str) -> Result<Digest, Error> {
+    Ok(digest(&mut dir.read(name)?)?)
+}
+
+fn digest(from: &mut impl Read) -> io::Result<Digest> {
     let mut hasher = HashingSink(Hasher::new());
-    io::copy(&mut File::open(path)?, &mut hasher)?;
+    io::copy(from, &mut hasher)?;
     Ok(hasher.0.finish())
 }
 
 /// The signature beside a file.
-pub fn signature_of(dir: &Path, name: &str) -> Result<Vec<u8>, Error> {
-    let text = fs::read_to_string(dir.join(format!("{name}.sig")))?;
-    parse_signature(&text).ok_or_else(|| Error::Refused {
+pub fn signature_of(dir: &Dir, name: &str) -> Result<Vec<u8>, Error> {
+    let text = dir.bytes(&format!("{name}.sig"), MAX_SIGNATURE)?;
+    parse_signature(&String::from_utf8_lossy(&text)).ok_or_else(|| Error::Refused {
         code: Code::FileSignature,
         detail: format!("{name}.sig is not base64"),
     })
@@ -156,13 +198,10 @@ pub(super) fn other_bytes(name: &str) -> Error {
     Error::Internal(format!("{name} on disk is not the file that was recorded; run `mingfen check`"))
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+/// Writes a file beside its place and puts it there whole, over what had its name.
+fn write_synced(dir: &Dir, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = stage(dir, name)?;
     file.write_all(bytes)?;
-    Ok(file.sync_all()?)
-}
-
-/// Puts a directory's entries on disk.
-pub fn sync_dir(dir: &Path) -> Result<(), Error> {
-    Ok(File::open(dir)?.sync_all()?)
+    file.sync_all()?;
+    Ok(dir.rename(&staged(name), name)?)
 }

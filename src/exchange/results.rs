@@ -1,8 +1,5 @@
 //! Results (`files.md`, "Results"): the only evidence that moves a file's or a line's state.
-use std::path::Path;
-
 use super::import::{Imported, Incoming, admit, incoming_file, sound, unreadable};
-use super::publish::{digest_of, set_aside};
 use super::result_store::{self, FileResult, NewResult, ResultLine};
 use super::store::{self, ExchangedFile, NewFile};
 use super::{AnswerStage, Direction, row_number, standing};
@@ -93,26 +90,16 @@ fn again_name(name: &str, digest: &Digest) -> String {
     format!("{name}@{}", digest.get(..16).unwrap_or_default())
 }
 
-/// The name under which an incoming file that is recorded lies in the inbox. The answer that only asked for the
-/// same bytes again moves out of the way of the one that answers.
-pub fn place(
+/// The name under which an incoming file is recorded, and lies in `taken/`: an answer that only asks for the same bytes
+/// again leaves its own name to the answer to them.
+pub(super) fn recorded_name(
     tx: &mut Tx<'_>,
     institution: InstitutionId,
-    inbox: &Path,
     incoming: &Incoming,
 ) -> Result<String, Error> {
-    let own = again_name(&incoming.name, &incoming.digest());
-    if store::by_name(tx, institution, &own)?.is_some() {
-        return Ok(own);
-    }
-    let there = inbox.join(&incoming.name);
-    if there.exists() {
-        let earlier = again_name(&incoming.name, &digest_of(&there)?);
-        if store::by_name(tx, institution, &earlier)?.is_some() {
-            set_aside(inbox, &incoming.name, &earlier)?;
-        }
-    }
-    Ok(incoming.name.clone())
+    let again = again_name(&incoming.name, &incoming.digest());
+    let known = store::by_name(tx, institution, &again)?;
+    Ok(known.map_or_else(|| incoming.name.clone(), |file| file.name))
 }
 
 fn read(institution: &Institution, incoming: &Incoming) -> Result<(RetHeader, Vec<ResultLine>), Error> {

@@ -1,12 +1,12 @@
 //! An institution's `in/` folder: which files lie there complete, and how one of them is taken in.
-use std::fs::{self, File};
+use std::collections::HashSet;
 use std::io::Write;
-use std::path::Path;
 
-use super::{Received, receive};
+use super::{Received, take_in};
 use crate::db::Db;
+use crate::disk::Dir;
 use crate::error::Error;
-use crate::exchange;
+use crate::exchange::{self, Folder};
 use crate::institutions::Institution;
 use crate::kernel::file::{ResultName, Stage};
 use crate::people::security::{Guard, SecurityEvent, SecurityKind};
@@ -19,7 +19,7 @@ pub async fn take(
     db: &Db,
     guard: &Guard,
     institution: &Institution,
-    inbox: &Path,
+    folder: &Folder,
     name: &str,
     now: i64,
 ) -> Result<bool, Error> {
@@ -30,12 +30,12 @@ pub async fn take(
             return Ok(false);
         }
     }
-    let (folder, wanted) = (inbox.to_owned(), name.to_owned());
-    let read = tokio::task::spawn_blocking(move || exchange::read_incoming(&folder, &wanted));
-    let outcome = match read.await.map_err(Error::internal)? {
+    let wanted = name.to_owned();
+    let read = on_disk(folder, move |folder| exchange::read_incoming(&folder.inbox(), &wanted));
+    let outcome = match read.await {
         Ok(incoming) => {
-            let institution = institution.clone();
-            db.write(move |tx| receive(tx, &institution, &incoming, now)).await
+            let (institution, folder) = (institution.clone(), folder.clone());
+            db.write(move |tx| take_in(tx, &folder, &institution, &incoming, now)).await
         }
         Err(error) => Err(error),
     };
@@ -47,9 +47,9 @@ pub async fn take(
             let who = format!("institution:{}", institution.code);
             guard.note(db, now, SecurityEvent::new(SecurityKind::ImportRefused, who, "", code.id()));
             let note = format!("{} {}: {detail}\n{}\n", code.id(), code.sentence_en(), code.advice_en());
-            // A new file: whoever writes this folder may have laid a link in its place.
-            let mut beside = File::create_new(inbox.join(format!("{name}.{REFUSED}")))?;
-            beside.write_all(note.as_bytes())?;
+            let beside = format!("{name}.{REFUSED}");
+            on_disk(folder, move |folder| Ok(folder.inbox().create(&beside)?.write_all(note.as_bytes())?))
+                .await?;
             Ok(false)
         }
         Err(error) => Err(error),
@@ -68,25 +68,28 @@ fn predecessor(name: &str) -> Option<String> {
 }
 
 /// The complete names that are not `known`, in the order in which they are to be taken: bundles, then bills, then results
-/// as they answer.
-pub fn names(inbox: &Path, known: impl Fn(&str) -> bool) -> Result<Vec<String>, Error> {
-    if !inbox.exists() {
-        return Ok(Vec::new());
-    }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(inbox)? {
-        let name = entry?.file_name();
-        let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".ok")) else { continue };
-        if known(name) {
-            continue;
-        }
+/// as they answer. Blocks.
+pub fn names(inbox: &Dir, known: impl Fn(&str) -> bool) -> Result<Vec<String>, Error> {
+    let lying: HashSet<String> = inbox.names()?.into_iter().collect();
+    let is_complete = |name: &&str| {
         // Without its bytes or its signature a file is not complete yet, whatever its `.ok` says.
-        let complete = inbox.join(name).exists() && inbox.join(format!("{name}.sig")).exists();
-        if complete && fs::symlink_metadata(inbox.join(format!("{name}.{REFUSED}"))).is_err() {
-            names.push(name.to_owned());
-        }
-    }
+        lying.contains(*name)
+            && lying.contains(&format!("{name}.sig"))
+            && !lying.contains(&format!("{name}.{REFUSED}"))
+    };
+    let said = lying.iter().filter_map(|name| name.strip_suffix(".ok"));
+    let mut names: Vec<String> =
+        said.filter(|name| !known(name)).filter(is_complete).map(str::to_owned).collect();
     // A file's `.final.0001.ret` must come after its `.first.ret`.
     names.sort_by_key(|name| (name.ends_with(".ret"), name.contains(".final."), name.clone()));
     Ok(names)
+}
+
+/// Looks at the folder where waiting for a disk keeps nobody else waiting.
+pub async fn on_disk<T: Send + 'static>(
+    folder: &Folder,
+    look: impl FnOnce(&Folder) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let folder = folder.clone();
+    tokio::task::spawn_blocking(move || look(&folder)).await.map_err(Error::internal)?
 }

@@ -2,20 +2,20 @@
 //! evidence of the day, a result moves the state of our file and the books.
 mod folder;
 mod taken;
-mod turns;
 mod upload;
+mod uploads;
 
-pub use folder::{names, take};
+pub use folder::{names, on_disk, take};
 pub use taken::Taken;
-pub use turns::Turns;
 pub use upload::upload;
+pub use uploads::Uploads;
 
 use std::collections::BTreeMap;
 
 use crate::db::Tx;
 use crate::error::{Code, Error};
 use crate::exchange::{
-    self, AnswerStage, DocumentKind, ExchangedFile, Imported, ImportedResult, Incoming, ResultLine,
+    self, AnswerStage, DocumentKind, ExchangedFile, Folder, Imported, ImportedResult, Incoming, ResultLine,
 };
 use crate::institutions::Institution;
 use crate::kernel::file::ret::RetStatus;
@@ -34,6 +34,21 @@ pub enum Received {
     Result(String),
     /// The very same file again: nothing was done.
     Again,
+}
+
+/// [`receive`], and keeps a copy of the file in the institution's `folder`: of what is in there, nobody has other bytes.
+pub fn take_in(
+    tx: &mut Tx<'_>,
+    folder: &Folder,
+    institution: &Institution,
+    incoming: &Incoming,
+    now: i64,
+) -> Result<Received, Error> {
+    let received = receive(tx, institution, incoming, now)?;
+    if received != Received::Again {
+        exchange::keep(tx, institution.id, folder, incoming)?;
+    }
+    Ok(received)
 }
 
 /// Takes one file of the institution in, all or nothing; what it is, its name says.

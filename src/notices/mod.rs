@@ -2,12 +2,34 @@
 mod delivery;
 pub mod wechat;
 
-pub use delivery::run_once as deliver;
+pub use delivery::{round, run_once as deliver};
+
+use serde_json::json;
 
 use crate::app::App;
 use crate::channels::http::Outgoing;
+use crate::db::Tx;
 use crate::error::Error;
-use crate::outbox::Due;
+use crate::orders;
+use crate::outbox::{self, Due};
+use crate::people::{Actor, Scope, audit};
+
+/// Tells a merchant of its paid order once more, now, whatever came of it before. `NotFound` is an order that `scope` may
+/// not see, or that there is nothing to tell of yet.
+pub fn tell_again(
+    tx: &mut Tx<'_>,
+    scope: &Scope,
+    order_no: &str,
+    actor: &Actor,
+    now: i64,
+) -> Result<(), Error> {
+    let delivery = orders::detail(tx, scope, order_no)?.delivery.ok_or(Error::NotFound)?;
+    outbox::again(tx, delivery.id, now)?;
+    let object = format!("order:{order_no}");
+    let after = Some(json!({"event_id": delivery.event_id, "attempts": delivery.attempts}));
+    let entry = audit::Entry { action: "notice.again", object: &object, before: None, after };
+    audit::record(tx, now, actor, entry)
+}
 
 /// A language in which merchants' systems are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

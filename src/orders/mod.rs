@@ -17,7 +17,7 @@ pub use flow::{Closed, Outside, close, refresh, resolve};
 pub use intake::{Intake, Outcome, Pace, PaymentFact};
 pub use list::{
     Cursor, Detail, EVENTS, Evidence, Filter, OrderPage, OrderRow, PAGE, REACH, TimelineEntry, Totals,
-    detail, list, paid_on, totals,
+    Untold, detail, list, paid_on, totals, untold, untold_count,
 };
 pub use place::{Placed, Request, create, place};
 pub use store::{

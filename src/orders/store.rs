@@ -289,6 +289,8 @@ pub(super) fn last_code_url(tx: &mut Tx<'_>, order: OrderId) -> Result<Option<St
 /// Which orders hang: page and bounds, instants in unix microseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Stuck {
+    /// Whose.
+    pub institution: InstitutionId,
     /// Begin after this key.
     pub after: OrderId,
     /// `UNKNOWN` since then or later.
@@ -338,8 +340,12 @@ fn unknown(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<OrderId>, Error> {
         .filter(later.field(order_event::id).gt(order_event::id))
         .filter(later.field(order_event::kind).eq_any(STATES));
     let paid = payment_key::table.filter(payment_key::order_id.eq(order_event::order_id));
+    let theirs = pay_order::table
+        .filter(pay_order::id.eq(order_event::order_id))
+        .filter(pay_order::institution_id.eq(stuck.institution));
     Ok(order_event::table
         .filter(of_rare_kind(OrderState::Unknown))
+        .filter(exists(theirs))
         .filter(order_event::order_id.gt(stuck.after))
         .filter(order_event::at.ge(stuck.unknown_since))
         .filter(not(exists(went_on)))
@@ -358,6 +364,7 @@ fn left_behind(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<OrderId>, Error> {
         .filter(order_event::kind.ne(As(EventKind::Created)));
     let paid = payment_key::table.filter(payment_key::order_id.eq(pay_order::id));
     Ok(pay_order::table
+        .filter(pay_order::institution_id.eq(stuck.institution))
         .filter(pay_order::created_at.ge(stuck.created_since))
         .filter(pay_order::created_at.lt(stuck.created_before))
         .filter(pay_order::id.gt(stuck.after))

@@ -9,7 +9,7 @@ use crate::db::columns::{CredentialId, OrderId, OutboxId};
 use crate::error::Error;
 use crate::kernel::text_enum;
 
-pub use store::{done, due, due_after, failed, take_up};
+pub use store::{Passed, again, done, due, due_after, failed, take_up};
 
 text_enum! {
     /// The kinds of what a row is about, as they are stored.
@@ -81,13 +81,32 @@ pub struct Due {
     pub attempts: i32,
 }
 
+impl Due {
+    /// Scheme, host and port of where it goes, as they are written there.
+    pub fn origin(&self) -> &str {
+        origin(&self.url)
+    }
+}
+
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |scheme| scheme.saturating_add(3));
+    let path = url.get(host..).and_then(|rest| rest.find(['/', '?', '#']));
+    path.and_then(|path| url.get(..host.saturating_add(path))).unwrap_or(url)
+}
+
 /// How far a note has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
+    /// Internal key.
+    pub id: OutboxId,
     /// The id that every delivery carries.
     pub event_id: String,
+    /// Where to.
+    pub url: String,
     /// How often it was sent.
     pub attempts: i32,
+    /// When it is sent next, unix microseconds; counts only while it is neither taken nor given up.
+    pub next_at: i64,
     /// When the other side took it, unix microseconds.
     pub done_at: Option<i64>,
     /// When it was given up, unix microseconds.

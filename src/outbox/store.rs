@@ -62,16 +62,56 @@ impl From<DueRow> for Due {
     }
 }
 
-/// What is due at `now`, the longest waiting first.
-pub fn due(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<Due>, Error> {
-    let rows: Vec<DueRow> = outbox::table
+/// Whose notes are passed over, because whoever is told has no turn left.
+#[derive(Clone, Debug, Default)]
+pub struct Passed {
+    credentials: Vec<CredentialId>,
+    hosts: Vec<String>,
+}
+
+impl Passed {
+    /// How many are named.
+    pub fn count(&self) -> usize {
+        self.credentials.len().saturating_add(self.hosts.len())
+    }
+
+    /// Those of the credential of this note.
+    pub fn credential(&mut self, note: &Due) {
+        if !self.credentials.contains(&note.credential_id) {
+            self.credentials.push(note.credential_id);
+        }
+    }
+
+    /// Those to the host of this note.
+    pub fn host(&mut self, note: &Due) {
+        let origin = note.origin();
+        let mut like = origin.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        if let Some(next) = note.url.get(origin.len()..).and_then(|rest| rest.chars().next()) {
+            like.extend([next, '%']);
+        }
+        if !self.hosts.contains(&like) {
+            self.hosts.push(like);
+        }
+    }
+}
+
+/// What is due at `now`, the longest waiting first, but for what is passed over.
+pub fn due(tx: &mut Tx<'_>, now: i64, passed: &Passed, limit: i64) -> Result<Vec<Due>, Error> {
+    let mut query = outbox::table
         .filter(outbox::next_at.le(now))
         .filter(outbox::done_at.is_null())
         .filter(outbox::given_up_at.is_null())
         .order((outbox::next_at, outbox::id))
         .limit(limit)
         .select(DueRow::as_select())
-        .load(tx.conn())?;
+        .into_boxed();
+    if !passed.credentials.is_empty() {
+        query = query.filter(outbox::credential_id.ne_all(&passed.credentials));
+    }
+    for host in &passed.hosts {
+        query = query.filter(outbox::url.not_like(host).escape('\\'));
+    }
+    let rows: Vec<DueRow> = query.load(tx.conn())?;
     Ok(rows.into_iter().map(Due::from).collect())
 }
 
@@ -115,7 +155,16 @@ pub fn failed(tx: &mut Tx<'_>, id: OutboxId, why: &str, given_up_at: Option<i64>
     Ok(())
 }
 
-type DeliveryRow = (String, i32, Option<i64>, Option<i64>, Option<String>);
+/// Sends a note once more, now: one that was given up, waits for its next time, or was taken and got lost there. Its id
+/// stays the same, and where it fails the schedule goes on where it was.
+pub fn again(tx: &mut Tx<'_>, id: OutboxId, now: i64) -> Result<(), Error> {
+    diesel::update(outbox::table.find(id))
+        .set((outbox::next_at.eq(now), outbox::done_at.eq(None::<i64>), outbox::given_up_at.eq(None::<i64>)))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+type DeliveryRow = (OutboxId, String, String, i32, i64, Option<i64>, Option<i64>, Option<String>);
 
 pub(super) fn delivery(tx: &mut Tx<'_>, about: About) -> Result<Option<Delivery>, Error> {
     let row: Option<DeliveryRow> = outbox::table
@@ -123,17 +172,23 @@ pub(super) fn delivery(tx: &mut Tx<'_>, about: About) -> Result<Option<Delivery>
         .filter(outbox::subject.eq(As(about.subject())))
         .order(outbox::id)
         .select((
+            outbox::id,
             outbox::event_id,
+            outbox::url,
             outbox::attempts,
+            outbox::next_at,
             outbox::done_at,
             outbox::given_up_at,
             outbox::last_error,
         ))
         .first(tx.conn())
         .optional()?;
-    Ok(row.map(|(event_id, attempts, done_at, given_up_at, last_error)| Delivery {
+    Ok(row.map(|(id, event_id, url, attempts, next_at, done_at, given_up_at, last_error)| Delivery {
+        id,
         event_id,
+        url,
         attempts,
+        next_at,
         done_at,
         given_up_at,
         last_error,

@@ -35,11 +35,13 @@ pub enum Resource {
     Settlements,
     /// Jobs and work in progress.
     Tasks,
+    /// What merchants are told of their orders.
+    Notices,
 }
 
 impl Resource {
     /// Every resource.
-    pub const ALL: [Resource; 7] = [
+    pub const ALL: [Resource; 8] = [
         Resource::Desk,
         Resource::Orders,
         Resource::Rules,
@@ -47,6 +49,7 @@ impl Resource {
         Resource::Files,
         Resource::Settlements,
         Resource::Tasks,
+        Resource::Notices,
     ];
 }
 
@@ -84,23 +87,23 @@ struct Row {
 /// The matrix. Nothing that exists now is approved in the browser: rules and merchants are approved by an institution's
 /// signed files.
 const fn row(role: Role) -> Row {
-    use Resource::{Desk, Exceptions, Files, Orders, Rules, Settlements, Tasks};
+    use Resource::{Desk, Exceptions, Files, Notices, Orders, Rules, Settlements, Tasks};
     use Tenant::{Institution, Merchant, Platform};
     match role {
         Role::Admin => Row {
             tenant: Platform,
             view: &[Desk, Orders, Rules, Exceptions, Files],
-            manage: &[Tasks],
+            manage: &[Tasks, Notices],
             approve: &[],
         },
         Role::Checker => Row {
             tenant: Platform,
-            view: &[Desk, Orders, Rules, Exceptions, Files, Tasks],
+            view: &[Desk, Orders, Rules, Exceptions, Files, Tasks, Notices],
             manage: &[],
             approve: &[],
         },
         Role::Merchant => {
-            Row { tenant: Merchant, view: &[Desk, Orders, Settlements], manage: &[], approve: &[] }
+            Row { tenant: Merchant, view: &[Desk, Orders, Settlements], manage: &[Notices], approve: &[] }
         }
         // Both may send results: which of them counts is for the institution to order, its signature decides.
         Role::InstMaker | Role::InstChecker => {

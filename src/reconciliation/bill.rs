@@ -1,7 +1,6 @@
 //! The channel's bill of a day: fetched to disk, read as a stream, and kept with its digest and its orders' rows.
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
 
 use super::load::Loader;
 use super::order_store;
@@ -9,6 +8,7 @@ use super::store::{self, KeptBill};
 use crate::channels::{Answer, Channel, ReadBill};
 use crate::db::columns::BillId;
 use crate::db::{Tx, reserve_id};
+use crate::disk::Dir;
 use crate::error::{Code, Error};
 use crate::exchange::{self, Desk, Direction, DocumentKind, ExchangedFile, NewFile};
 use crate::kernel::approvals::Bundle;
@@ -24,7 +24,8 @@ use crate::protocol::crypto::random_nonce;
 pub struct Fetched {
     /// Whose bill it is.
     channel: Channel,
-    path: PathBuf,
+    dir: Dir,
+    name: String,
     /// Held while the bill is ours: what nobody holds is a leftover of a crash.
     _held: File,
     sha256: Digest,
@@ -41,16 +42,16 @@ impl Fetched {
 impl Drop for Fetched {
     fn drop(&mut self) {
         // After it was kept there is nothing under this name.
-        let _ = fs::remove_file(&self.path);
+        let _ = self.dir.remove(&self.name);
     }
 }
 
 /// Fetches the bill of a day from the institution's channel; never inside a transaction.
 pub async fn fetch(channel: &Channel, desk: &Desk, day: BusinessDay) -> Result<Fetched, Error> {
-    let inbox = desk.folder.inbox();
-    let (path, file) = staged(&inbox, channel.bill_kind().as_str(), day)?;
+    let dir = desk.folder.taken();
+    let (name, file) = staged(&dir, channel.bill_kind().as_str(), day)?;
     let (channel, held) = (channel.clone(), file.try_clone()?);
-    let mut fetched = Fetched { channel, path, _held: held, sha256: Digest::ZERO, size: 0 };
+    let mut fetched = Fetched { channel, dir, name, _held: held, sha256: Digest::ZERO, size: 0 };
     let why = match fetched.channel.fetch_bill(day, file).await {
         Answer::Known(downloaded) => {
             (fetched.sha256, fetched.size) = (downloaded.sha256, downloaded.size);
@@ -64,20 +65,18 @@ pub async fn fetch(channel: &Channel, desk: &Desk, day: BusinessDay) -> Result<F
 }
 
 /// A file of its own to download to; what crashes have left of the day goes.
-fn staged(inbox: &Path, kind: &str, day: BusinessDay) -> Result<(PathBuf, File), Error> {
-    fs::create_dir_all(inbox)?;
+fn staged(dir: &Dir, kind: &str, day: BusinessDay) -> Result<(String, File), Error> {
+    dir.make()?;
     let begin = format!(".{kind}_{day}.");
-    for entry in fs::read_dir(inbox)? {
-        let path = entry?.path();
-        let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&begin));
-        if ours && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-            fs::remove_file(&path)?;
+    for left in dir.names()?.into_iter().filter(|name| name.starts_with(&begin)) {
+        if dir.read(&left).is_ok_and(|file| file.try_lock().is_ok()) {
+            dir.remove(&left)?;
         }
     }
-    let path = inbox.join(format!("{begin}{}.part", random_nonce(12).map_err(Error::internal)?));
-    let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+    let name = format!("{begin}{}.part", random_nonce(12).map_err(Error::internal)?);
+    let file = dir.create(&name)?;
     file.try_lock().map_err(|e| Error::Io(e.into()))?;
-    Ok((path, file))
+    Ok((name, file))
 }
 
 /// Keeps a bill as evidence, its bytes beside the institution's files, its digest and its orders in the database, with
@@ -134,10 +133,9 @@ fn keep(
     let institution = &desk.institution;
     let kind = fetched.channel.bill_kind();
     let name = format!("{kind}_{}_{}_{day}_{seq:04}.csv", institution.code, institution.platform_code);
-    let inbox = desk.folder.inbox();
     // A name that was never recorded is free: whatever a crash left under it is written over.
-    fs::rename(&fetched.path, inbox.join(&name))?;
-    exchange::sync_dir(&inbox)?;
+    fetched.dir.rename(&fetched.name, &name)?;
+    fetched.dir.sync()?;
     let new = NewFile {
         institution_id: institution.id,
         direction: Direction::In,
@@ -173,7 +171,7 @@ fn channel_rows(
 ) -> Result<(i64, Fen), Error> {
     let broken = |fault: String| unusable(day, &fault);
     let merchant = |number: &str| bundle.merchant_by_inst_no(number).map(str::to_owned);
-    let source = BufReader::with_capacity(1 << 17, File::open(&fetched.path)?);
+    let source = BufReader::with_capacity(1 << 17, fetched.dir.read(&fetched.name)?);
     let mut loader = Loader::open(tx, desk.institution.id, day, bill_id, now)?;
     let mut reader = fetched.channel.read_bill(source, &merchant).map_err(broken)?;
     take_all(tx, &mut loader, reader.as_mut(), broken)?;
@@ -206,7 +204,7 @@ fn signed_rows(
     now: i64,
 ) -> Result<(), Error> {
     let broken = |fault: String| unusable(day, &format!("{}: {fault}", file.name));
-    let source = File::open(desk.folder.inbox().join(&file.name))?;
+    let source = desk.folder.open(file)?.ok_or_else(|| broken("is not on disk".to_owned()))?;
     let reader = BilReader::new(BufReader::with_capacity(1 << 17, source));
     let mut reader = reader.map_err(|fault| broken(fault.to_string()))?;
     let mut loader = Loader::open(tx, desk.institution.id, day, row.id, now)?;

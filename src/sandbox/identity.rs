@@ -1,8 +1,10 @@
 //! The institution's own keys: made on the first start, kept in its store, public halves written beside it.
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::exchange::private_file;
 use super::store::{self, Store, Tx};
 use super::{SandboxError, Settings};
 use crate::kernel::calendar::Instant;
@@ -84,7 +86,9 @@ impl Identity {
 
     fn write_public(&self, settings: &Settings) -> Result<(), SandboxError> {
         let public = self.public(settings)?;
-        let write = |name: &str, text: &str| std::fs::write(Path::join(&settings.data, name), text);
+        let write = |name: &str, text: &str| {
+            private_file(&Path::join(&settings.data, name))?.write_all(text.as_bytes())
+        };
         write("channel.crt.pem", &public.certificate)?;
         write("channel.pub.pem", &public.public_key)?;
         write("files.pub.pem", &public.file_public_key)?;

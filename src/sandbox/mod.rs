@@ -123,7 +123,7 @@ pub struct Sandbox(Arc<Inner>);
 impl Sandbox {
     /// Opens the directory, making store and keys on the first start, and goes on from where it was.
     pub fn open(settings: Settings, clock: Clock) -> Result<Self, SandboxError> {
-        std::fs::create_dir_all(&settings.data)?;
+        exchange::private_dir(&settings.data)?;
         let store = Store::open(&settings.data.join("sandbox.db"))?;
         let identity = Identity::open(&store, &settings)?;
         let registration = platform::load(&store)?;

@@ -1,7 +1,6 @@
 //! The third thread of a cut: stores rows, writes files, and records each file with what it was made from.
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::cut::{Cutting, KIND, Progress};
@@ -13,6 +12,7 @@ use super::unsplit_store::list_unsplit;
 use crate::clock;
 use crate::db::columns::FileId;
 use crate::db::{Backend, Db, Tx, reserve_id};
+use crate::disk::Dir;
 use crate::error::Error;
 use crate::exchange::{self, Desk, Direction, ExchangedFile, NewFile, broken_record};
 use crate::kernel::digest::Digest;
@@ -192,13 +192,13 @@ impl Writer<'_> {
 
 /// The body of a file beside where the file will be: its header states totals that are known at its end.
 struct Body {
-    dir: PathBuf,
+    dir: Dir,
     name: String,
     out: File,
 }
 
 impl Body {
-    fn begin(dir: PathBuf, name: &FileName) -> Result<Self, Error> {
+    fn begin(dir: Dir, name: &FileName) -> Result<Self, Error> {
         let name = name.to_string();
         let out = exchange::stage(&dir, &format!("{name}.body"))?;
         Ok(Self { dir, name, out })
@@ -206,11 +206,11 @@ impl Body {
 
     /// Stages the whole file; its digest and size. It is put on disk when it is published.
     fn seal(self, header: &SplHeader) -> Result<(Digest, i64), Error> {
-        let path = exchange::staged(&self.dir, &format!("{}.body", self.name));
+        let body = exchange::staged(&format!("{}.body", self.name));
         let out = BufWriter::with_capacity(1 << 18, exchange::stage(&self.dir, &self.name)?);
-        let (out, digest) = seal(header, File::open(&path)?, out).map_err(broken_record)?;
+        let (out, digest) = seal(header, self.dir.read(&body)?, out).map_err(broken_record)?;
         let size = i64::try_from(out.get_ref().metadata()?.len()).unwrap_or(i64::MAX);
-        fs::remove_file(path)?;
+        self.dir.remove(&body)?;
         Ok((digest, size))
     }
 }

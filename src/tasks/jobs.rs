@@ -5,16 +5,23 @@ use std::time::Duration;
 use actix_web::web::Data;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
+use super::rounds::PATIENCE;
 use super::store::{self, JobRun};
-use super::{after_start, daily_round, forget_nonces, import_files, resolve, roll_up, work};
+use super::{forget_nonces, import, resolve, roll_up, schedule, work};
 use crate::app::App;
 use crate::error::Error;
 use crate::kernel::text_enum;
 use crate::notices;
+use crate::turns::Turns;
 
 /// After how long a job that runs once is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How long a round waits for an institution whose day is being cut: a minute.
+const DAY: Duration = Duration::from_secs(60);
+/// How long what has begun may take after the loops were told to stop. A disk that does not answer is not waited for.
+const GRACE: Duration = Duration::from_secs(20);
 /// A job that had nothing to do notes its runs once in this time, in microseconds: a minute.
 const NOTED_EVERY: i64 = 60 * 1_000_000;
 /// A job is late when it has noted nothing for this long after it was due, in microseconds: two minutes.
@@ -71,16 +78,18 @@ const fn every(name: JobName, seconds: u64, by: RunBy, run: Run) -> Job {
 
 /// Every job.
 pub const JOBS: [Job; 8] = [
-    every(JobName::Outbox, 1, RunBy::Each, |app| Box::pin(async move { notices::deliver(&app).await })),
-    every(JobName::Daily, 60, RunBy::Each, |app| Box::pin(async move { daily_round(&app).await })),
+    every(JobName::Outbox, 1, RunBy::Each, |app| Box::pin(async move { notices::round(&app).await })),
+    every(JobName::Daily, 60, RunBy::Each, |app| Box::pin(async move { schedule::round(&app, DAY).await })),
     Job {
         name: JobName::LeftBehind,
         every: None,
         by: RunBy::One,
-        run: |app| Box::pin(async move { after_start(&app).await }),
+        run: |app| Box::pin(async move { resolve::round(&app, JobName::LeftBehind, PATIENCE).await }),
     },
-    every(JobName::Resolve, 15, RunBy::One, |app| Box::pin(async move { resolve(&app).await })),
-    every(JobName::Import, 2, RunBy::One, |app| Box::pin(async move { import_files(&app).await })),
+    every(JobName::Resolve, 15, RunBy::One, |app| {
+        Box::pin(async move { resolve::round(&app, JobName::Resolve, PATIENCE).await })
+    }),
+    every(JobName::Import, 2, RunBy::One, |app| Box::pin(async move { import::round(&app, PATIENCE).await })),
     every(JobName::Ledger, 5, RunBy::One, |app| Box::pin(async move { roll_up(&app).await })),
     every(JobName::Nonces, 60, RunBy::One, |app| Box::pin(async move { forget_nonces(&app).await })),
     every(JobName::Tasks, 60, RunBy::One, |app| Box::pin(async move { work::run_once(&app).await })),
@@ -112,6 +121,7 @@ async fn held(app: &Data<App>, job: &Job) -> Result<Option<usize>, Error> {
 pub struct Jobs {
     stop: watch::Sender<bool>,
     loops: Vec<JoinHandle<()>>,
+    turns: Turns,
 }
 
 impl Jobs {
@@ -119,16 +129,22 @@ impl Jobs {
     pub fn start(app: &Data<App>) -> Self {
         let (stop, _) = watch::channel(false);
         let loops = JOBS.iter().map(|job| tokio::spawn(run_on(app.clone(), job, stop.subscribe()))).collect();
-        Self { stop, loops }
+        Self { stop, loops, turns: app.turns.clone() }
     }
 
-    /// Lets every loop finish what it has begun, then returns.
+    /// Lets every loop finish what it has begun, then returns; after 20 seconds even so.
     pub async fn stop(self) {
         self.stop.send_replace(true);
+        let until = Instant::now() + GRACE;
         for running in self.loops {
-            if running.await.is_err() {
-                tracing::error!("a job ended in a panic");
+            match timeout_at(until, running).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => tracing::error!("a job ended in a panic"),
+                Err(_) => tracing::error!("a job did not come to its end, it is left at what it does"),
             }
+        }
+        if !self.turns.all_over(until.saturating_duration_since(Instant::now())).await {
+            tracing::error!("some work did not come to its end, it is left at what it does");
         }
     }
 }

@@ -4,6 +4,7 @@ mod cut;
 mod import;
 mod jobs;
 mod resolve;
+mod rounds;
 mod schedule;
 mod store;
 mod work;

@@ -1,4 +1,10 @@
 //! The daily round: a day is cut when its bill is ready, and settled when its gate opens.
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use super::jobs::JobName;
+use super::rounds::{self, TO_THE_END};
 use super::{TaskKind, cut_as_task, cut_subject, was_cancelled};
 use crate::app::App;
 use crate::channels::Channel;
@@ -6,7 +12,7 @@ use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
 use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, Folder};
-use crate::institutions::{self, Institution};
+use crate::institutions::Institution;
 use crate::kernel::calendar::BusinessDay;
 use crate::people::Actor;
 use crate::settlement::{self, Who};
@@ -18,14 +24,22 @@ const REACH: usize = 31;
 
 /// Cuts and settles what is due; how many files were made.
 pub async fn run_once(app: &App) -> Result<usize, Error> {
-    let mut made = 0_usize;
-    for institution in app.db.read(institutions::all).await? {
-        let lease = day_lease(&institution.code);
-        // None: another process is at work on them.
-        let held = app.leases.hold(&app.db, &lease, of_institution(app, &institution)).await?;
-        made = made.saturating_add(held.unwrap_or(0));
-    }
-    Ok(made)
+    round(app, TO_THE_END).await
+}
+
+/// [`run_once`], but an institution whose bill takes long is waited for no longer than this: its own days go on, and
+/// those of the others with them.
+pub(super) async fn round(app: &App, patience: Duration) -> Result<usize, Error> {
+    let work = |app: App, institution: Institution| {
+        async move {
+            let lease = day_lease(&institution.code);
+            // None: another process is at work on them.
+            let held = app.leases.hold(&app.db, &lease, of_institution(&app, &institution)).await?;
+            Ok(held.unwrap_or(0))
+        }
+        .boxed()
+    };
+    rounds::of_institutions(app, JobName::Daily, patience, work).await
 }
 
 /// Who cuts and settles the days of an institution holds this lease.

@@ -40,6 +40,7 @@ addresses! {
     GET  "/admin" => admin::desk::show;
     GET  "/admin/orders" => admin::orders::show;
     GET  "/admin/orders/{order_no}" => admin::order::show;
+    POST "/admin/orders/{order_no}/tell" => admin::order::tell;
     GET  "/admin/rules" => admin::rules::show;
     GET  "/admin/exceptions" => admin::exceptions::show;
     GET  "/admin/files" => admin::files::show;
@@ -50,6 +51,7 @@ addresses! {
     GET  "/merchant" => merchant::desk::show;
     GET  "/merchant/orders" => merchant::orders::show;
     GET  "/merchant/orders/{order_no}" => merchant::order::show;
+    POST "/merchant/orders/{order_no}/tell" => merchant::order::tell;
     GET  "/merchant/settlements" => merchant::settlements::show;
     // an institution
     GET  "/institution" => institution::inbox::show;

@@ -185,12 +185,15 @@ async fn check_finds_every_kind_of_change_made_past_the_product() {
     let day = finished.day();
     let published = |kind: &str| finished.out(&format!("{kind}_SANDBOX_DEMO_{day}_0001.txt"));
     let beside = |path: PathBuf, end: &str| PathBuf::from(format!("{}{end}", path.display()));
+    // Whatever the institution does with its own folder: our copies are what counts.
+    fs::remove_dir_all(finished.inbox("")).unwrap();
+    assert_eq!(check::breaks(&app).unwrap(), Vec::<String>::new());
     let files = [
         published("SPL"),
         published("STL"),
         beside(published("SPL"), ".sig"),
-        finished.inbox(&format!("WXBILL_SANDBOX_DEMO_{day}_0001.csv")),
-        finished.inbox(&format!("SPL_SANDBOX_DEMO_{day}_0001.txt.first.ret")),
+        finished.taken(&format!("WXBILL_SANDBOX_DEMO_{day}_0001.csv")),
+        finished.taken(&format!("SPL_SANDBOX_DEMO_{day}_0001.txt.first.ret")),
     ];
     for path in files {
         let before = fs::read(&path).unwrap();

@@ -365,8 +365,10 @@ async fn a_bill_with_an_order_twice_changes_nothing() {
         for table in ["bill", "bill_order", "difference", "split_order"] {
             assert_eq!(raw.count(table), 0, "{table}");
         }
-        let left: Vec<_> = read_all(&platform.files().join("in")).into_keys().collect();
-        assert!(left.iter().all(|name| name.starts_with("APR_")), "{left:?}");
+        for folder in ["in", "taken"].map(|folder| platform.files().join(folder)) {
+            let left: Vec<_> = read_all(&folder).into_keys().collect();
+            assert!(left.iter().all(|name| name.starts_with("APR_")), "{left:?}");
+        }
         // The right one is taken.
         platform.institution.set_bill(channel_bill(&orders(3, 40)));
         assert_eq!(platform.cut(10).await.unwrap().made, 4);

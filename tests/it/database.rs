@@ -57,6 +57,30 @@ fn a_setting_that_does_not_exist_or_fit_is_refused_by_name() {
 }
 
 #[test]
+fn a_settings_file_that_holds_the_key_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("settings.toml");
+    let load = |text: &str, mode: u32| {
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        Config::from_sources(Some(&file), std::iter::empty()).map_err(|e| e.to_string())
+    };
+    let with_key = format!("master_key = '{}'", "1".repeat(64));
+    for mode in [0o604, 0o640, 0o620, 0o644] {
+        let why = load(&with_key, mode).unwrap_err();
+        assert!(why.contains("holds the master key and is open to others: chmod 600"), "{why}");
+        assert!(!why.contains("1111"), "{why}");
+    }
+    load(&with_key, 0o600).unwrap().master_key().unwrap();
+    load("master_key_file = '/etc/mingfen/master.key'", 0o644).unwrap();
+    // A pipe in its place is not waited for.
+    let pipe = dir.path().join("pipe.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(Config::from_sources(Some(&pipe), std::iter::empty()).is_err());
+}
+
+#[test]
 fn the_master_key_is_32_bytes_and_its_file_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let hex = "1".repeat(64);

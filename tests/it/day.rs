@@ -520,21 +520,24 @@ fn logins(dir: &Path) -> BTreeMap<String, String> {
 
 #[test]
 fn demo_exits_0_and_what_it_left_verifies_until_a_byte_is_changed() {
-    let dir = tempfile::tempdir().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("demo");
     let port = free_pair();
     let demo = |ip: &str| {
         let listen = format!("{ip}:{port}");
-        Command::new(env!("CARGO_BIN_EXE_mingfen"))
+        // Whatever the umask: nothing of it is anybody else's business.
+        Command::new("sh")
+            .args(["-c", "umask 000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_mingfen")])
             .args(["demo", "--orders", "8", "--days", "2", "--exit", "--listen", &listen, "--data"])
-            .arg(dir.path())
+            .arg(&dir)
             .output()
             .unwrap()
     };
     let ended = demo("127.0.0.1");
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
-    let first = logins(dir.path());
+    let first = logins(&dir);
     assert!(first.values().all(|password| password.len() >= 16), "{first:?}");
-    let shell = Shell::new(dir.path(), "sqlite:mingfen.db");
+    let shell = Shell::new(&dir, "sqlite:mingfen.db");
     let told = "logins.json still tells the password before; the demo leaves it out from its next start on\n";
     assert!(shell.good(&["user", "reset", "--login", "admin"]).ends_with(told));
     assert!(shell.good(&["user", "disable", "--login", "maker"]).ends_with(told));
@@ -547,13 +550,13 @@ fn demo_exits_0_and_what_it_left_verifies_until_a_byte_is_changed() {
     for (login, password) in &first {
         let is_so = !["admin", "maker"].contains(&login.as_str());
         assert_eq!(said.contains(password.as_str()), is_so, "{login}: {said}");
-        assert_eq!(logins(dir.path())[login] == *password, is_so, "{login}");
+        assert_eq!(logins(&dir)[login] == *password, is_so, "{login}");
     }
     assert!(!shell.good(&["user", "reset", "--login", "admin"]).contains("logins.json"));
-    let (out, inbox) = (dir.path().join("files/SANDBOX/out"), dir.path().join("files/SANDBOX/in"));
+    let (out, inbox) = (dir.join("files/SANDBOX/out"), dir.join("files/SANDBOX/in"));
     let day = fs::read_dir(&out).unwrap().next().unwrap().unwrap().path();
     let given = [one(&day, "SPL"), one(&inbox, "APR"), one(&inbox, "BIL")];
-    assert_eq!(verify(dir.path(), &given[0], &given[1], &given[2]), Some(0));
+    assert_eq!(verify(&dir, &given[0], &given[1], &given[2]), Some(0));
     for (changed, path) in given.iter().enumerate() {
         let copy = tempfile::tempdir().unwrap();
         let there = copy.path().join(path.file_name().unwrap());
@@ -564,15 +567,25 @@ fn demo_exits_0_and_what_it_left_verifies_until_a_byte_is_changed() {
         fs::copy(format!("{}.sig", path.display()), format!("{}.sig", there.display())).unwrap();
         let mut files = given.clone();
         files[changed] = there;
-        let ended = verify(dir.path(), &files[0], &files[1], &files[2]);
+        let ended = verify(&dir, &files[0], &files[1], &files[2]);
         assert_eq!(ended, Some(1), "a changed copy of {}", path.display());
     }
     for secret in
         ["keys/master.key", "credentials/merchant.key.pem", "credentials/wechat.json", "logins.json"]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(dir.path().join(secret)).unwrap().permissions().mode();
+        let mode = fs::metadata(dir.join(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
+    }
+    let mut ways = vec![dir.clone()];
+    while let Some(path) = ways.pop() {
+        use std::os::unix::fs::PermissionsExt;
+        let found = fs::symlink_metadata(&path).unwrap();
+        let wanted = if found.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(found.permissions().mode() & 0o777, wanted, "{}", path.display());
+        if found.is_dir() {
+            ways.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
     }
 }
 
@@ -661,9 +674,27 @@ async fn the_same_bytes_come_again_with_a_sound_signature_and_their_answer_can_b
     };
     assert_eq!(upload(&asked).unwrap(), Received::Again);
     let accepted = hand.result(&spl, Stage::First, RetCode::Accepted, &[]);
+    // Whoever writes that folder lays links where an upload might be written to.
+    let victim = f.dir().join("victim");
+    fs::write(&victim, "as it was").unwrap();
+    for planted in [format!(".{}.part", accepted.name), format!(".{}.sig.part", accepted.name)] {
+        std::os::unix::fs::symlink(&victim, f.inbox(&planted)).unwrap();
+    }
+    // And a crash may have left other bytes where the copy goes.
+    fs::write(f.taken(&accepted.name), "left by a crash").unwrap();
+    fs::write(f.taken(&format!("{}.ok", accepted.name)), "").unwrap();
     assert!(matches!(upload(&accepted).unwrap(), Received::Result(_)));
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "as it was");
     assert_eq!(state(&app, &spl), FileState::Accepted);
-    assert_eq!(fs::read(f.inbox(&accepted.name)).unwrap(), accepted.bytes);
+    // Both are kept, each under the name by which it is recorded, where the institution does not write.
+    assert_eq!(fs::read(f.taken(&accepted.name)).unwrap(), accepted.bytes);
+    let asked_as = format!("{}@{}", asked.name, &asked.digest().to_string()[..16]);
+    assert_eq!(fs::read(f.taken(&asked_as)).unwrap(), asked.bytes);
+    assert_eq!(
+        fs::read(f.inbox(&asked.name)).unwrap(),
+        asked.bytes,
+        "nobody but the institution writes there"
+    );
     assert_eq!(mingfen::tasks::import_files(&app).await.unwrap(), 0);
     f.stop().await;
 }

@@ -1,18 +1,26 @@
-//! What lies in an institution's `in/` that is no plain file: it is refused, and nobody waits for it.
+//! An institution's `in/`, which it writes as it likes: what is no plain file is refused and nobody waits for it, and
+//! what was taken in is served and archived from our own copy, with the recorded bytes or not at all.
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use mingfen::disk::{self, Dir};
 use mingfen::exchange::Folder;
+use mingfen::people::Role;
 use mingfen::people::security::SecurityKind;
 
+use crate::support::acting::Acting;
+use crate::support::database::Kind;
+use crate::support::finished_day::FinishedDay;
 use crate::support::shop::Shop;
 
 #[actix_web::test]
 async fn a_pipe_and_links_are_refused_and_keep_nobody_waiting() {
     let shop = Shop::open().await;
-    let inbox = Folder::new(&shop.app.config.data_dir, "SANDBOX").inbox();
+    let inbox = Folder::new(&shop.app.config.data_dir, "SANDBOX").inbox().path();
     fs::create_dir_all(&inbox).unwrap();
     let outside = shop.app.config.data_dir.join("outside.txt");
     let put = |name: &str| {
@@ -45,4 +53,142 @@ async fn a_pipe_and_links_are_refused_and_keep_nobody_waiting() {
         "SELECT kind || ' ' || who || ' ' || origin || ' ' || what || ' ' || times AS v FROM security_event",
     );
     assert_eq!(seen, ["import.refused institution:SANDBOX  FIL-106 2"]);
+}
+
+/// Lays a link to a secret in the place of a file.
+fn becomes_a_link(path: &Path, secret: &Path) {
+    fs::remove_file(path).unwrap();
+    symlink(secret, path).unwrap();
+}
+
+async fn acting(played: &FinishedDay, role: Role) -> Acting {
+    let login = played.world.logins.iter().find(|login| login.role == role.as_str()).unwrap();
+    let mut acting = Acting::at(&played.world.site_url);
+    assert_eq!(acting.log_in(&login.login, &login.password).await.status, 303);
+    acting
+}
+
+#[actix_web::test]
+async fn the_file_page_serves_the_recorded_bytes_whatever_lies_in_the_institutions_folder() {
+    let played = FinishedDay::new(3).await;
+    let secret = played.dir().join("secret");
+    fs::write(&secret, "the master key").unwrap();
+    let names: Vec<String> = fs::read_dir(played.inbox(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".ok"))
+        .map(|name| name.trim_end_matches(".ok").to_owned())
+        .collect();
+    assert!(names.len() > 3, "{names:?}");
+    let mut maker = acting(&played, Role::InstMaker).await;
+    for name in &names {
+        let before = maker.get(&format!("/institution/files/{name}")).await;
+        assert_eq!(before.status, 200, "{name}");
+        for file in [name.clone(), format!("{name}.sig")] {
+            becomes_a_link(&played.inbox(&file), &secret);
+            let page = maker.get(&format!("/institution/files/{file}")).await;
+            assert!(page.status == 200 && !page.body.contains("the master key"), "{file}");
+        }
+        assert_eq!(maker.get(&format!("/institution/files/{name}")).await.body, before.body);
+    }
+    // Our own copies too are served with the recorded bytes or not at all.
+    let spl = format!("SPL_SANDBOX_DEMO_{}_0001.txt", played.day());
+    for (name, path) in [(&names[0], played.taken(&names[0])), (&spl, played.out(&spl))] {
+        fs::write(&path, "other bytes").unwrap();
+        let page = maker.get(&format!("/institution/files/{name}")).await;
+        assert!(page.status == 500 && !page.body.contains("other bytes"), "{}", page.body);
+        becomes_a_link(&path, &secret);
+        let page = maker.get(&format!("/institution/files/{name}")).await;
+        assert!(page.status == 500 && !page.body.contains("the master key"), "{}", page.body);
+    }
+    played.stop().await;
+}
+
+#[actix_web::test]
+async fn a_backup_holds_the_recorded_bytes_and_no_file_from_elsewhere() {
+    if Kind::of_this_run() != Kind::Sqlite {
+        return;
+    }
+    let played = FinishedDay::new(3).await;
+    let secret = played.dir().join("secret");
+    fs::write(&secret, "the master key").unwrap();
+    let spl = format!("SPL_SANDBOX_DEMO_{}_0001.txt", played.day());
+    symlink(&secret, played.inbox("BIL_X.txt")).unwrap();
+    becomes_a_link(&played.inbox(&format!("{spl}.first.ret")), &secret);
+    let backup = |archive: &str| {
+        let ended = Command::new(env!("CARGO_BIN_EXE_mingfen"))
+            .args(["backup", archive])
+            .current_dir(played.dir())
+            .env("MINGFEN_DATABASE_URL", played.database.url())
+            .env("MINGFEN_DATA_DIR", played.dir())
+            .env("MINGFEN_MASTER_KEY", hex::encode(crate::support::MASTER_KEY))
+            .output()
+            .unwrap();
+        let said = String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap();
+        (ended.status.code().unwrap(), said, fs::read(played.dir().join(archive)).unwrap())
+    };
+    let holds = |archive: &[u8], text: &str| archive.windows(text.len()).any(|part| part == text.as_bytes());
+    let (status, said, archive) = backup("one.tar");
+    assert_eq!(status, 0, "{said}");
+    assert!(holds(&archive, &format!("taken/{spl}.first.ret")) && !holds(&archive, "the master key"));
+    // What was changed on disk is no backup of what was recorded: it is left out, and said so.
+    fs::write(played.taken(&format!("{spl}.first.ret")), "other bytes").unwrap();
+    becomes_a_link(&played.out(&spl), &secret);
+    let (status, said, archive) = backup("two.tar");
+    assert_eq!(status, 1, "{said}");
+    assert!(
+        said.contains(&format!("left out: {spl}.first.ret")) && said.contains(&format!("left out: {spl}: "))
+    );
+    assert!(!holds(&archive, "other bytes") && !holds(&archive, "the master key"));
+    played.stop().await;
+}
+
+#[test]
+fn a_folder_is_walked_to_through_folders_and_holds_plain_files() {
+    let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let dir = Dir::new(root.path()).below("files").below("X").below("in");
+    assert!(dir.names().unwrap().is_empty() && !dir.has("a").unwrap() && !dir.lies("a").unwrap());
+    dir.remove("a").unwrap();
+    dir.make().unwrap();
+    dir.make().unwrap();
+    use std::io::Write;
+    dir.create("a").unwrap().write_all(b"0123456789").unwrap();
+    assert_eq!(dir.bytes("a", 10).unwrap(), b"0123456789");
+    assert_eq!(dir.bytes("a", 9).unwrap_err().kind(), std::io::ErrorKind::FileTooLarge);
+    assert!(dir.create("a").is_err(), "made anew or not at all");
+    let made = fs::metadata(dir.path().join("a")).unwrap().permissions().mode();
+    assert_eq!(made & 0o777, 0o600);
+
+    fs::write(elsewhere.path().join("secret"), "secret").unwrap();
+    symlink(elsewhere.path().join("secret"), dir.path().join("link")).unwrap();
+    symlink("nowhere", dir.path().join("dangling")).unwrap();
+    fs::create_dir(dir.path().join("folder")).unwrap();
+    assert!(Command::new("mkfifo").arg(dir.path().join("pipe")).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+    for name in ["link", "dangling", "folder", "pipe", "socket"] {
+        assert!(disk::is_not_plain(&dir.read(name).unwrap_err()), "{name}");
+        assert!(!dir.has(name).unwrap() && dir.lies(name).unwrap(), "{name}");
+        assert!(dir.create(name).is_err(), "{name}");
+    }
+    for name in ["", ".", "..", "../in/a", "/etc/passwd", "folder/x", "a\0b"] {
+        assert!(
+            dir.read(name).is_err() && dir.create(name).is_err() && dir.remove(name).is_err(),
+            "{name:?}"
+        );
+        assert!(dir.rename("a", name).is_err() && dir.has(name).is_err(), "{name:?}");
+    }
+    // A link is taken away or replaced itself.
+    dir.rename("a", "link").unwrap();
+    dir.remove("dangling").unwrap();
+    assert_eq!(dir.bytes("link", 100).unwrap(), b"0123456789");
+    assert_eq!(fs::read_to_string(elsewhere.path().join("secret")).unwrap(), "secret");
+
+    // The folder itself, or one on the way to it, is a link.
+    let below = Dir::new(root.path()).below("files").below("Y");
+    symlink(elsewhere.path(), below.path()).unwrap();
+    for dir in [below.clone(), below.below("in")] {
+        assert!(dir.make().is_err() && dir.names().is_err() && dir.create("b").is_err());
+        assert!(dir.read("secret").is_err() && dir.bytes("secret", 9).is_err());
+    }
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
 }

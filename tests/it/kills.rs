@@ -31,7 +31,7 @@ impl Serving {
     /// With files of at most so many blocks of 512 bytes.
     async fn within(dir: &Path, settings: &str, listen: SocketAddr, most_blocks: Option<u64>) -> Self {
         let file = dir.join("mingfen.toml");
-        std::fs::write(&file, settings).unwrap();
+        mingfen::disk::write_private(&file, settings.as_bytes()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_mingfen"));
         if let Some(blocks) = most_blocks {
             // A write beyond the limit fails as on a full disk, instead of ending the process.

@@ -360,6 +360,7 @@ async fn no_page_and_no_job_reads_a_large_table_through() {
     }
     let now = shop.app.clock.now();
     let stuck = Stuck {
+        institution: shop.institution_id,
         after: OrderId::new(0),
         unknown_since: 0,
         created_since: now - 900_000_000,

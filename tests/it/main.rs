@@ -57,8 +57,10 @@ mod demo;
 mod settle;
 mod standing;
 mod tasks;
+mod untold;
 mod upgrade;
 
+mod fair;
 mod folder;
 mod founding;
 mod messages;

@@ -119,7 +119,7 @@ async fn an_upload_without_the_sessions_token_is_refused_and_stores_nothing() {
     let answer = maker.upload("/institution/files", &own, "SPL.txt.first.ret", &large, b"AAAA").await;
     assert_eq!(answer.status, 400);
     assert!(answer.body.contains("FIL-1"), "{}", answer.body);
-    assert!(!played.inbox("SPL.txt.first.ret").exists());
+    assert!(!played.inbox("SPL.txt.first.ret").exists() && !played.taken("SPL.txt.first.ret").exists());
     let app = &played.world.app;
     app.guard.write(&app.db).await.unwrap();
     let seen = played.database.raw().texts(

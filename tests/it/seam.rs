@@ -99,7 +99,7 @@ fn what_was_told_and_what_waited_before_stands_in_the_new_tables() {
         assert_eq!(detail.standing.payment.unwrap().paid, Fen::new(12000));
         let delivery = detail.delivery.unwrap();
         assert_eq!((delivery.event_id.as_str(), delivery.attempts), ("EVENT-1", 2));
-        let due = db.read_blocking(|tx| outbox::due(tx, 6, 10)).unwrap();
+        let due = db.read_blocking(|tx| outbox::due(tx, 6, &outbox::Passed::default(), 10)).unwrap();
         let [note] = &due[..] else { panic!("{due:?}") };
         assert_eq!((note.about, note.event_id.as_str()), (About::OrderPaid(OrderId::new(7)), "EVENT-1"));
         assert_eq!((note.credential_id.get(), note.created_at, note.attempts), (4, 5, 2));

@@ -11,7 +11,7 @@ use crate::support::wire::Wire;
 
 fn mingfen(dir: &Path, settings: &str) -> Command {
     let file = dir.join("mingfen.toml");
-    std::fs::write(&file, settings).unwrap();
+    mingfen::disk::write_private(&file, settings.as_bytes()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mingfen"));
     command.arg("serve").arg("--config").arg(file).current_dir(dir).env_remove("RUST_BACKTRACE");
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mingfen::kernel::file::Stage;
 
 /// May be used by everybody, and what handlers and tasks share.
-const SHARED: [&str; 3] = ["clock", "config", "error"];
+const SHARED: [&str; 5] = ["clock", "config", "disk", "error", "turns"];
 /// What money and evidence pass through.
 const MONEY_ROOMS: [&str; 16] = [
     "kernel",
@@ -129,8 +129,10 @@ fn may_import(from: &str, to: &str) -> bool {
         // The first rooms are packages of their own: the compiler keeps them pure.
         ("kernel" | "protocol" | "verify", _) => false,
         // A transaction ends with the error of the command that it ran.
-        ("db", to) => matches!(to, "kernel" | "error"),
-        ("clock" | "config" | "error", to) => SHARED.contains(&to) || number(to) <= number("db"),
+        ("db", to) => matches!(to, "kernel" | "disk" | "error"),
+        ("clock" | "config" | "disk" | "error" | "turns", to) => {
+            SHARED.contains(&to) || number(to) <= number("db")
+        }
         ("sandbox", to) => to == "clock" || number(to) <= number("verify"),
         ("app", to) => SHARED.contains(&to) || number(to) < number("notices"),
         // The site serves the gateway beside its pages.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mingfen::gateway::wechat;
 use mingfen::people::Role;
-use mingfen::people::rights::Resource::{Desk, Exceptions, Files, Orders, Rules, Settlements, Tasks};
+use mingfen::people::rights::Resource::{
+    Desk, Exceptions, Files, Notices, Orders, Rules, Settlements, Tasks,
+};
 use mingfen::people::rights::Right::{Manage, View};
 use mingfen::people::rights::Tenant::{Institution, Merchant, Platform};
 use mingfen::people::rights::{Resource, Right, Tenant};
@@ -71,6 +73,7 @@ const ROWS: &[Row] = &[
     page("/admin", Platform, Desk, "工作台", "Desk"),
     page("/admin/orders", Platform, Orders, "订单", "Orders"),
     page("/admin/orders/{order_no}", Platform, Orders, "订单", "Order"),
+    row("POST", "/admin/orders/{order_no}/tell", May(Platform, Manage, Notices)),
     page("/admin/rules", Platform, Rules, "分账规则", "Split rules"),
     page("/admin/exceptions", Platform, Exceptions, "例外", "Exceptions"),
     page("/admin/files", Platform, Files, "文件", "Files"),
@@ -80,6 +83,7 @@ const ROWS: &[Row] = &[
     Row { heading: Some("云栖茶舍"), ..page("/merchant", Merchant, Desk, "工作台", "Desk") },
     page("/merchant/orders", Merchant, Orders, "订单", "Orders"),
     page("/merchant/orders/{order_no}", Merchant, Orders, "订单", "Order"),
+    row("POST", "/merchant/orders/{order_no}/tell", May(Merchant, Manage, Notices)),
     page("/merchant/settlements", Merchant, Settlements, "结算明细", "Settlements"),
     page("/institution", Institution, Files, "收件箱", "Inbox"),
     row("GET", "/institution/files/{name}", May(Institution, View, Files)),
@@ -126,14 +130,14 @@ fn the_matrix_of_rights_is_this_one() {
         }
     }
     insta::assert_snapshot!(matrix, @r"
-    ADMIN of Platform: View Desk Orders Rules Exceptions Files Tasks
-    ADMIN of Platform: Manage Tasks
+    ADMIN of Platform: View Desk Orders Rules Exceptions Files Tasks Notices
+    ADMIN of Platform: Manage Tasks Notices
     ADMIN of Platform: Approve 
-    CHECKER of Platform: View Desk Orders Rules Exceptions Files Tasks
+    CHECKER of Platform: View Desk Orders Rules Exceptions Files Tasks Notices
     CHECKER of Platform: Manage 
     CHECKER of Platform: Approve 
-    MERCHANT of Merchant: View Desk Orders Settlements
-    MERCHANT of Merchant: Manage 
+    MERCHANT of Merchant: View Desk Orders Settlements Notices
+    MERCHANT of Merchant: Manage Notices
     MERCHANT of Merchant: Approve 
     INST_MAKER of Institution: View Files
     INST_MAKER of Institution: Manage Files

@@ -10,6 +10,7 @@ use anyhow::{Context, ensure};
 use super::super::report::peak_rss_of;
 use super::super::world::World;
 use super::store;
+use crate::disk::write_private;
 use crate::protocol::crypto::PrivateKey;
 
 /// Clock ticks of `/proc` in a second; Linux has no other.
@@ -35,7 +36,7 @@ impl Serving {
             config.data_dir.display().to_string(),
             world.app.master_key.to_hex()
         );
-        fs::write(&settings, text)?;
+        write_private(&settings, text.as_bytes())?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["serve", "--config"]).arg(&settings);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -6,7 +6,7 @@ mod store;
 
 pub(super) use store::add_bill;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::BufReader;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -174,7 +174,7 @@ fn round(
         round.anchors = store::anchors(db, &world.data, &bill)?;
     }
     store::forget(db, &bill)?;
-    fs::remove_dir_all(desk.folder.out(day))?;
+    fs::remove_dir_all(desk.folder.out(day).path())?;
     Ok(round)
 }
 
@@ -197,7 +197,7 @@ fn broken(world: &World, desk: &Desk, files: &[ExchangedFile], orders: u64) -> a
             breaks.push(format!("{}: its lines are not its pools", file.name));
         }
         let dir = desk.folder.out(file.business_date);
-        let reader = SplReader::new(BufReader::new(File::open(dir.join(&file.name))?))?;
+        let reader = SplReader::new(BufReader::new(dir.read(&file.name)?))?;
         match reader.finish()?.sound() {
             Ok(digest) if digest == file.sha256 => {}
             Ok(_) => breaks.push(format!("{}: other bytes than recorded", file.name)),

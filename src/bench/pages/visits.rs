@@ -12,6 +12,7 @@ use super::platform::{LOGINS, PASSWORD, Platform};
 use crate::bench::report::{Latency, PerSecond, Report, median, peak_rss};
 use crate::clock;
 use crate::db::columns::OrderId;
+use crate::institutions;
 use crate::orders::{self, Stuck};
 use crate::web::site;
 
@@ -135,7 +136,9 @@ async fn resolve(platform: &Platform) -> anyhow::Result<f64> {
     let now = platform.app.clock.now();
     let reach = clock::micros(platform.fill.day(7).start());
     let quarter = now.saturating_sub(900_000_000);
+    let all = platform.app.db.read(institutions::all).await?;
     let stuck = Stuck {
+        institution: all.first().context("there is no institution")?.id,
         after: OrderId::new(0),
         unknown_since: reach,
         created_since: quarter,

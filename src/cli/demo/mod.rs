@@ -52,7 +52,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let log_filter = "warn".to_owned();
     super::logs::start(&Config { log_filter, ..Config::default() })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match runtime.block_on(demo(&args)) {
+    let played = runtime.block_on(demo(&args));
+    super::settings::leave(runtime);
+    match played {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) if args.exit => {
             writeln!(std::io::stderr(), "the demo did not hold: {error:#}")?;

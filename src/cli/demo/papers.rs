@@ -1,7 +1,5 @@
 //! What the demo leaves in its directory for people: keys, credentials, logins (`cli.md`). Not for production.
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::scenery::{SHOPS, SP_APPID, SP_MCHID};
 use crate::config::Config;
+use crate::disk::{private_dir, write_private};
 use crate::institutions::PlatformKeys;
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{MasterKey, PrivateKey};
@@ -88,7 +87,7 @@ impl Papers {
     /// Papers in `dir`, which is made if need be.
     pub fn new(dir: &Path) -> anyhow::Result<Self> {
         for folder in ["keys", "credentials"] {
-            fs::create_dir_all(dir.join(folder)).with_context(|| format!("{}", dir.display()))?;
+            private_dir(&dir.join(folder)).with_context(|| format!("{}", dir.display()))?;
         }
         Ok(Self { dir: dir.canonicalize()? })
     }
@@ -104,8 +103,8 @@ impl Papers {
 
     /// The public halves of the keys that sign files.
     pub fn file_keys(&self, keys: &PlatformKeys, institution: &str, pem: &str) -> anyhow::Result<()> {
-        fs::write(self.dir.join("keys/platform.pub.pem"), keys.files.public_key.to_pem()?)?;
-        Ok(fs::write(self.dir.join(format!("keys/{institution}.pub.pem")), pem)?)
+        secret(&self.dir.join("keys/platform.pub.pem"), &keys.files.public_key.to_pem()?)?;
+        secret(&self.dir.join(format!("keys/{institution}.pub.pem")), pem)
     }
 
     /// The merchant's secrets; `certify` gives a certificate for a new key at the first start.
@@ -117,7 +116,7 @@ impl Papers {
         if !self.dir.join("credentials/wechat.json").exists() {
             let key = PrivateKey::generate()?;
             secret(&key_path, &key.to_pem()?)?;
-            fs::write(&certificate_path, certify(&key)?.pem)?;
+            secret(&certificate_path, &certify(&key)?.pem)?;
         }
         let key = PrivateKey::from_pem(&fs::read_to_string(&key_path)?)?;
         let certificate = Certificate::from_pem(&fs::read_to_string(&certificate_path)?)?;
@@ -139,8 +138,8 @@ impl Papers {
     ) -> anyhow::Result<()> {
         let folder = self.dir.join("credentials");
         let (certificate, public_key) = (folder.join("platform.cert.pem"), folder.join("platform.pub.pem"));
-        fs::write(&certificate, &keys.wechat.certificate.pem)?;
-        fs::write(&public_key, keys.wechat.public_key.to_pem()?)?;
+        secret(&certificate, &keys.wechat.certificate.pem)?;
+        secret(&public_key, &keys.wechat.public_key.to_pem()?)?;
         let credential = WechatCredential {
             base_url: base_url.to_owned(),
             sp_mchid: SP_MCHID.to_owned(),
@@ -212,6 +211,5 @@ pub fn lists_login(dir: &Path, login: &str) -> bool {
 
 /// Writes a file that only its owner may read.
 fn secret(path: &Path, text: &str) -> anyhow::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    Ok(writeln!(file, "{}", text.trim_end())?)
+    Ok(write_private(path, format!("{}\n", text.trim_end()).as_bytes())?)
 }

@@ -1,5 +1,8 @@
 //! Orders on screen: a page by key, and one order with its evidence. Every query is bound to who asks.
 mod store;
+mod untold_store;
+
+pub use untold_store::{Untold, untold, untold_count};
 
 use self::store::Narrow;
 use super::{Event, Order, Standing, standing};

@@ -11,6 +11,7 @@ pub(super) mod store;
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::store::Tx;
@@ -75,7 +76,7 @@ impl Sandbox {
     fn publish(&self, name: &str, bytes: &[u8]) -> Result<(), SandboxError> {
         let signature = base64(&self.0.identity.file_key.sign_sha256(bytes)?);
         let inbox = self.inbox();
-        fs::create_dir_all(&inbox)?;
+        private_dir(&inbox)?;
         write(&inbox, name, bytes)?;
         write(&inbox, &format!("{name}.sig"), signature.as_bytes())?;
         write(&inbox, &format!("{name}.ok"), b"")?;
@@ -83,10 +84,20 @@ impl Sandbox {
     }
 }
 
+/// Makes a folder for its owner alone.
+pub(super) fn private_dir(path: &Path) -> std::io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Makes a file for its owner alone, or empties the one that is there.
+pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
+    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
 /// Writes a file so that it is there whole or not at all.
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), SandboxError> {
     let unfinished = folder.join(format!(".{name}.part"));
-    let mut file = File::create(&unfinished)?;
+    let mut file = private_file(&unfinished)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&unfinished, folder.join(name))?;

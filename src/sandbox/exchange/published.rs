@@ -71,7 +71,7 @@ impl Sandbox {
     fn answer(&self, file: &Published, later: &[Published]) -> Result<Answered, SandboxError> {
         let (code, findings) = judge::judge(self, file, later)?;
         let name = file.name.to_string();
-        fs::create_dir_all(self.kept())?;
+        super::private_dir(&self.kept())?;
         super::write(&self.kept(), &name, &file.bytes)?;
         super::write(&self.kept(), &format!("{name}.sig"), &file.signature)?;
         let taken = Taken {

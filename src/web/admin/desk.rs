@@ -19,6 +19,7 @@ use crate::web::kit::lang::Lang;
 use crate::web::kit::page::{Shell, page};
 use crate::web::kit::visitor::Visitor;
 use crate::web::view::file::{self, FileView};
+use crate::web::view::notice::{self, UntoldRow};
 use crate::web::view::orders::{how_many, how_much};
 use crate::web::view::still::{self, StillView};
 use crate::web::view::unsplit::{self, UnsplitRow};
@@ -50,6 +51,8 @@ struct DeskPage {
     exceptions: UpTo,
     unknown: UpTo,
     files_waiting: Count,
+    untold_count: UpTo,
+    untold: Vec<UntoldRow>,
     deadline: String,
     deadline_note: String,
     day: Option<Day>,
@@ -86,6 +89,8 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
             exceptions,
             unknown: UpTo { count: unknown.count, more: unknown.bounded },
             files_waiting: Count(files_waiting),
+            untold_count: UpTo::of(&[orders::untold_count(tx, &scope, now, COUNTED)?]),
+            untold: notice::rows(orders::untold(tx, &scope, now, SHORT_LIST)?),
             deadline,
             deadline_note,
             day,

@@ -13,6 +13,7 @@ use crate::web::kit::fault::Fault;
 use crate::web::kit::format::{COUNTED, Day, UpTo, Yuan};
 use crate::web::kit::page::{Shell, page};
 use crate::web::kit::visitor::Visitor;
+use crate::web::view::notice::{self, UntoldRow};
 use crate::web::view::orders::{how_many, how_much};
 use crate::{institutions, merchants, orders, splits};
 
@@ -32,12 +33,14 @@ struct DeskPage {
     settled: Yuan,
     settled_note: String,
     exceptions: UpTo,
+    untold_count: UpTo,
+    untold: Vec<UntoldRow>,
     lines: Vec<LineView>,
 }
 
 pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
     let (scope, id) = visitor.merchant(Right::View, Resource::Desk)?;
-    let (lang, today, s) = (visitor.lang, app.clock.today(), visitor.shell());
+    let (lang, today, now, s) = (visitor.lang, app.clock.today(), app.clock.now(), visitor.shell());
     let found = app.db.read(move |tx| {
         let merchant = merchants::by_id(tx, id)?;
         let institution = institutions::by_id(tx, merchant.institution_id)?;
@@ -61,6 +64,8 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
                 .and_then(|(_, day)| day)
                 .map_or_else(|| "—".to_owned(), |day| Day(day).to_string()),
             exceptions: UpTo::of(&[splits::unsplit_count(tx, &scope, COUNTED)?]),
+            untold_count: UpTo::of(&[orders::untold_count(tx, &scope, now, COUNTED)?]),
+            untold: notice::rows(orders::untold(tx, &scope, now, SHORT_LIST)?),
             lines,
         })
     });

@@ -1,6 +1,5 @@
 //! Files exchanged with an institution: digest, place in the chain, and what the institution answered.
 use std::collections::HashMap;
-use std::io::ErrorKind;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -209,6 +208,7 @@ pub async fn download(app: &App, scope: Scope, name: String) -> Result<HttpRespo
         return Err(Fault::NotFound);
     }
     let whole = name.strip_suffix(".sig").unwrap_or(&name).to_owned();
+    let of_signature = whole != name;
     let found = app.db.read(move |tx| {
         let Some(file) = exchange::scoped(tx, &scope, &whole)? else { return Ok(None) };
         Ok(Some((institutions::by_id(tx, file.institution_id)?, file)))
@@ -216,14 +216,8 @@ pub async fn download(app: &App, scope: Scope, name: String) -> Result<HttpRespo
     let found = found.await?;
     let (institution, file) = found.ok_or(Fault::NotFound)?;
     let folder = Folder::new(&app.config.data_dir, &institution.code);
-    let dir = match file.direction {
-        Direction::Out => folder.out(file.business_date),
-        Direction::In => folder.inbox(),
-    };
-    let path = dir.join(&name);
-    let read = web::block(move || std::fs::read(path)).await.map_err(|e| Error::Internal(e.to_string()))?;
-    let bytes = read
-        .map_err(|e| if e.kind() == ErrorKind::NotFound { Fault::NotFound } else { Error::Io(e).into() })?;
+    let read = web::block(move || folder.bytes(&file, of_signature)).await;
+    let bytes = read.map_err(|e| Error::Internal(e.to_string()))??.ok_or(Fault::NotFound)?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/octet-stream"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))

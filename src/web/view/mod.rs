@@ -4,6 +4,7 @@ mod event;
 pub mod explain;
 pub mod file;
 pub mod flow;
+pub mod notice;
 pub mod order;
 pub mod orders;
 pub mod split;

@@ -1,9 +1,11 @@
 //! One order: its facts, where each fen goes, and what happened, with the evidence.
 use actix_web::HttpResponse;
+use actix_web::http::header::LOCATION;
 use askama::Template;
 
 use super::drawn::SplitView;
 use super::event::told;
+use super::notice::{self, NoticeView};
 use super::orders::state_tag;
 use super::split::{self, Shown};
 use super::unsplit::reason;
@@ -11,6 +13,8 @@ use crate::app::App;
 use crate::channels::RawKind;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
+use crate::kernel::proposal::Reason;
+use crate::notices;
 use crate::orders::{self, Detail, Evidence};
 use crate::outbox::Delivery;
 use crate::people::Scope;
@@ -19,6 +23,7 @@ use crate::web::kit::format::{When, Yuan, percent_of};
 use crate::web::kit::lang::Lang;
 use crate::web::kit::page::{Shell, page};
 use crate::web::kit::tag::Tag;
+use crate::web::kit::visitor::Visitor;
 use crate::web::words::Words;
 use crate::web::words::say::Told;
 
@@ -63,16 +68,18 @@ struct OrderPage<'a> {
     split: Option<SplitView>,
     no_split_next: &'static str,
     facts: Vec<(&'static str, String)>,
+    notice: Option<NoticeView>,
     timeline: Vec<Moment>,
     older_events: bool,
 }
 
-/// The page of one order for `scope`; `list` is the address of the list it belongs to.
+/// The page of one order for `scope`; `list` is the address of the list it belongs to. Who `manages` what merchants are
+/// told finds a button.
 pub async fn show(
     app: &App,
     s: Shell,
     scope: Scope,
-    list: &str,
+    (list, manages): (&str, bool),
     order_no: String,
 ) -> Result<HttpResponse, Fault> {
     let lang = s.lang;
@@ -100,18 +107,36 @@ pub async fn show(
         merchant_name: detail.merchant_name.clone(),
         institution: institution.name,
         created_at: When(order.created_at),
-        problem: shown.unsplit.map(|code| {
-            let (why, todo) = reason(s.w, code);
-            Problem { title: code.to_string(), why, todo }
-        }),
+        problem: shown.unsplit.map(|code| problem(s.w, code)),
         money: money(lang, &detail, &shown),
         no_split_next,
         facts: facts(&s, &detail),
+        notice: detail.delivery.as_ref().map(|delivery| notice::view(s.w, delivery, manages)),
         timeline: timeline(lang, &detail, &shown),
         older_events: detail.older_events,
         split: shown.split,
         s,
     })
+}
+
+/// Tells the merchant once more, and leads back to the order.
+pub async fn tell(
+    app: &App,
+    visitor: &Visitor,
+    scope: Scope,
+    list: &str,
+    order_no: String,
+) -> Result<HttpResponse, Fault> {
+    let (actor, now) = (visitor.actor(), app.clock.now());
+    // Once it is told again, this is the number of an order, and such a one stands in an address as it is.
+    let back = format!("{list}/{order_no}");
+    app.db.write(move |tx| notices::tell_again(tx, &scope, &order_no, &actor, now)).await?;
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, back)).finish())
+}
+
+fn problem(w: &Words, code: Reason) -> Problem {
+    let (why, todo) = reason(w, code);
+    Problem { title: code.to_string(), why, todo }
 }
 
 fn money(lang: Lang, detail: &Detail, shown: &Shown) -> Money {

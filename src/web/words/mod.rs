@@ -45,7 +45,7 @@ macro_rules! areas {
     };
 }
 
-areas! { shell kit places terms login faults desk orders order rules exceptions files settlements inbox tasks }
+areas! { shell kit places terms login faults desk orders order rules exceptions files settlements inbox tasks notices }
 
 /// Whether a text can be English: it is not empty and has no Chinese character.
 const fn is_english(text: &str) -> bool {

@@ -74,7 +74,7 @@ pub fn issue(
     })
     .to_string();
     let signature = institution.key.sign_sha256(body.as_bytes()).unwrap();
-    let inbox = Folder::new(&app.config.data_dir, "SANDBOX").inbox();
+    let inbox = Folder::new(&app.config.data_dir, "SANDBOX").inbox().path();
     std::fs::create_dir_all(&inbox).unwrap();
     for (end, bytes) in [("", body.as_str()), (".sig", &base64(&signature)), (".ok", "")] {
         std::fs::write(inbox.join(format!("{name}{end}")), bytes).unwrap();

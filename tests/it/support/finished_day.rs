@@ -73,6 +73,11 @@ impl FinishedDay {
         self.dir().join("files/SANDBOX/in").join(name)
     }
 
+    /// Our copy of a file that was taken in.
+    pub fn taken(&self, name: &str) -> PathBuf {
+        self.dir().join("files/SANDBOX/taken").join(name)
+    }
+
     /// A published file's text.
     pub fn text(&self, name: &str) -> String {
         std::fs::read_to_string(self.out(name)).unwrap()

@@ -10,11 +10,11 @@ use crate::db::columns::InstitutionId;
 /// Uploads of one institution that may be on their way at once.
 const AT_ONCE: usize = 2;
 
-/// The turns of every institution. Clones share them.
+/// The uploads of every institution. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Turns(Arc<Mutex<HashMap<InstitutionId, Arc<Semaphore>>>>);
+pub struct Uploads(Arc<Mutex<HashMap<InstitutionId, Arc<Semaphore>>>>);
 
-impl Turns {
+impl Uploads {
     /// A turn of the institution's, held until it is dropped; `None` while all are taken.
     pub fn begin(&self, institution: InstitutionId) -> Option<OwnedSemaphorePermit> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
