@@ -14,7 +14,7 @@ use crate::inbox::Taken;
 use crate::institutions::{self, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
-use crate::orders::{Intake, Pace};
+use crate::orders::{Asking, Intake, Pace};
 use crate::people::login::Doorkeeper;
 use crate::protocol::crypto::MasterKey;
 use crate::settlement::Waits;
@@ -34,6 +34,8 @@ pub struct App {
     pub master_key: MasterKey,
     /// Credentials whose keys are unwrapped.
     pub credentials: Unwrapped,
+    /// How often merchants may make us ask.
+    pub asking: Asking,
     /// Lets users in.
     pub doorkeeper: Doorkeeper,
     /// The guarded client for everything that goes out.
@@ -109,6 +111,7 @@ impl App {
             master_key,
             keys,
             credentials: Unwrapped::default(),
+            asking: Asking::default(),
             doorkeeper,
             http,
             leases,

@@ -34,6 +34,7 @@ mod together;
 
 mod admission;
 mod delivery;
+mod facts;
 mod gateway;
 mod intake;
 mod kills;

@@ -13,6 +13,7 @@ use crate::channels::http::{Downloaded, Guarded, Limits, Outgoing, Received};
 use crate::channels::{Answer, Why};
 use crate::clock::Clock;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::text;
 use crate::protocol::wechat::errors::ErrorBody;
 use crate::protocol::wechat::shapes::{
     self, NativeAnswer, NativeRequest, OrderOwner, OrderView, TradeBillAnswer,
@@ -210,7 +211,11 @@ fn read<T: DeserializeOwned>(received: &Received) -> Answer<T> {
 
 fn refused(received: &Received) -> Answer<Received> {
     match serde_json::from_slice::<ErrorBody>(&received.body) {
-        Ok(body) => Answer::Refused { status: received.status, code: body.code, message: body.message },
+        Ok(body) => Answer::Refused {
+            status: received.status,
+            code: text::cleaned(&body.code),
+            message: text::cleaned(&body.message),
+        },
         Err(_) => Answer::Unknown(Why::Shape),
     }
 }

@@ -2,6 +2,7 @@
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 
+use super::fault::Fault;
 use crate::kernel::digest::Digest;
 
 /// A document in which no key stands twice: of two values nobody knows which one was meant.
@@ -29,9 +30,23 @@ impl Content {
         Digest::of(self.0.to_string().as_bytes())
     }
 
-    /// As the shape `T`.
-    pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        T::deserialize(&self.0)
+    /// As the shape `T`; the fault names the field.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        if !self.0.is_object() {
+            return Err(Fault::parameter("body", "a JSON object"));
+        }
+        serde_path_to_error::deserialize(&self.0).map_err(|error| {
+            let (path, why) = (error.path().to_string(), error.inner().to_string());
+            // Of a field that is not there, the path ends at what should hold it.
+            let missing = why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+            let field = match (path.as_str(), missing) {
+                (".", Some(missing)) => missing.to_owned(),
+                (".", None) => "body".to_owned(),
+                (path, Some(missing)) => format!("{path}.{missing}"),
+                (path, None) => path.to_owned(),
+            };
+            Fault::parameter(&field, &format!("as documented, amounts in whole fen: {why}"))
+        })
     }
 }
 

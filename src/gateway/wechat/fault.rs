@@ -27,9 +27,30 @@ impl Fault {
         Self { code: WechatCode::ParamError, passing: false, body }
     }
 
+    /// `PARAM_ERROR`: the body is no JSON, or has a key twice.
+    pub fn no_json(error: &serde_json::Error) -> Self {
+        Self::parameter("body", &format!("a JSON object: {error}"))
+    }
+
+    /// `PARAM_ERROR` at a parameter of the query string.
+    pub fn in_query(field: &str, issue: &str) -> Self {
+        let body = Box::new(ErrorBody::parameter_in("query", field, issue));
+        Self { code: WechatCode::ParamError, passing: false, body }
+    }
+
     /// 401: who calls is not proven.
     pub fn sign(message: impl Into<String>) -> Self {
         Self::new(WechatCode::SignError, message)
+    }
+
+    /// 429: later, with the same number.
+    pub fn busy() -> Self {
+        Self::new(WechatCode::FrequencyLimited, "请求过于频繁，请用相同的单号稍后重试")
+    }
+
+    /// [`Fault::busy`] unless the caller may go on.
+    pub fn unless(may: bool) -> Result<(), Self> {
+        if may { Ok(()) } else { Err(Self::busy()) }
     }
 
     /// 500: the outcome is not known; the same request may be sent again with the same number.
