@@ -90,7 +90,7 @@ const fn row(role: Role) -> Row {
         Role::Admin => Row {
             tenant: Platform,
             view: &[Desk, Orders, Rules, Exceptions, Files],
-            manage: &[Tasks],
+            manage: &[Exceptions, Tasks],
             approve: &[],
         },
         Role::Checker => Row {

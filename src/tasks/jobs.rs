@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::store::{self, JobRun};
-use super::{after_start, daily_round, forget_nonces, import_files, resolve, roll_up, work};
+use super::{after_start, ask, daily_round, forget_nonces, import_files, resolve, roll_up, work};
 use crate::app::App;
 use crate::error::Error;
 use crate::kernel::text_enum;
@@ -31,6 +31,8 @@ text_enum! {
         LeftBehind = "left behind",
         /// Asks for orders whose answer never came.
         Resolve = "resolve",
+        /// Asks about orders of whose payment nobody told.
+        Ask = "ask",
         /// Takes files of institutions in.
         Import = "import",
         /// Chains what was posted to the ledger.
@@ -70,7 +72,7 @@ const fn every(name: JobName, seconds: u64, by: RunBy, run: Run) -> Job {
 }
 
 /// Every job.
-pub const JOBS: [Job; 8] = [
+pub const JOBS: [Job; 9] = [
     every(JobName::Outbox, 1, RunBy::Each, |app| Box::pin(async move { notices::deliver(&app).await })),
     every(JobName::Daily, 60, RunBy::Each, |app| Box::pin(async move { daily_round(&app).await })),
     Job {
@@ -80,6 +82,7 @@ pub const JOBS: [Job; 8] = [
         run: |app| Box::pin(async move { after_start(&app).await }),
     },
     every(JobName::Resolve, 15, RunBy::One, |app| Box::pin(async move { resolve(&app).await })),
+    every(JobName::Ask, 60, RunBy::One, |app| Box::pin(async move { ask::run_once(&app).await })),
     every(JobName::Import, 2, RunBy::One, |app| Box::pin(async move { import_files(&app).await })),
     every(JobName::Ledger, 5, RunBy::One, |app| Box::pin(async move { roll_up(&app).await })),
     every(JobName::Nonces, 60, RunBy::One, |app| Box::pin(async move { forget_nonces(&app).await })),

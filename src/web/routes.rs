@@ -41,6 +41,7 @@ addresses! {
     GET  "/admin/orders/{order_no}" => admin::order::show;
     GET  "/admin/rules" => admin::rules::show;
     GET  "/admin/exceptions" => admin::exceptions::show;
+    POST "/admin/exceptions/{order_no}/ask" => admin::exceptions::ask;
     GET  "/admin/files" => admin::files::show;
     GET  "/admin/files/{name}" => admin::file::get;
     GET  "/admin/tasks" => admin::tasks::show;

@@ -33,6 +33,7 @@ mod tidy;
 mod together;
 
 mod admission;
+mod asked;
 mod delivery;
 mod facts;
 mod gateway;

@@ -73,6 +73,7 @@ const ROWS: &[Row] = &[
     page("/admin/orders/{order_no}", Platform, Orders, "订单", "Order"),
     page("/admin/rules", Platform, Rules, "分账规则", "Split rules"),
     page("/admin/exceptions", Platform, Exceptions, "例外", "Exceptions"),
+    row("POST", "/admin/exceptions/{order_no}/ask", May(Platform, Manage, Exceptions)),
     page("/admin/files", Platform, Files, "文件", "Files"),
     row("GET", "/admin/files/{name}", May(Platform, View, Files)),
     page("/admin/tasks", Platform, Tasks, "任务", "Tasks"),
@@ -127,7 +128,7 @@ fn the_matrix_of_rights_is_this_one() {
     }
     insta::assert_snapshot!(matrix, @r"
     ADMIN of Platform: View Desk Orders Rules Exceptions Files Tasks
-    ADMIN of Platform: Manage Tasks
+    ADMIN of Platform: Manage Exceptions Tasks
     ADMIN of Platform: Approve 
     CHECKER of Platform: View Desk Orders Rules Exceptions Files Tasks
     CHECKER of Platform: Manage 
