@@ -16,7 +16,7 @@ use crate::inbox::{Taken, Uploads};
 use crate::institutions::{self, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
-use crate::orders::{Intake, Pace};
+use crate::orders::{Asking, Intake, Pace};
 use crate::people::address::{self, Told};
 use crate::people::login::Doorkeeper;
 use crate::people::security::{Guard, SecurityEvent, SecurityKind};
@@ -39,6 +39,8 @@ pub struct App {
     pub master_key: MasterKey,
     /// Credentials whose keys are unwrapped.
     pub credentials: Unwrapped,
+    /// How often merchants may make us ask.
+    pub asking: Asking,
     /// Lets users in.
     pub doorkeeper: Doorkeeper,
     /// Takes down what is refused.
@@ -121,6 +123,7 @@ impl App {
             master_key,
             keys,
             credentials: Unwrapped::default(),
+            asking: Asking::default(),
             doorkeeper,
             guard,
             http,

@@ -15,7 +15,9 @@ use std::io::BufRead;
 
 pub use answer::{Answer, Why};
 pub use bill::ReadBill;
-pub use said::{Closing, Notice, NoticeFault, Payable, Placing, Queried, RawKind, RawMessage, Statement};
+pub use said::{
+    CNY, Closing, Notice, NoticeFault, Payable, Placing, Queried, RawKind, RawMessage, Statement, Sums,
+};
 
 use self::http::{Downloaded, Guarded};
 use crate::clock::Clock;
@@ -121,9 +123,9 @@ impl Channel {
 
 /// What a message states that was verified and kept before; none when it states no payment. It is sealed as it came, so
 /// `keys` are all that ever opened this channel's messages.
-pub fn reopen(channel: ChannelName, keys: &[ApiV3Key], kind: RawKind, body: &[u8]) -> Option<Statement> {
-    match channel {
-        ChannelName::Wechat => wechat::reopen(keys, kind, body),
+pub fn reopen(channel: &ChannelProfile, keys: &[ApiV3Key], kind: RawKind, body: &[u8]) -> Option<Statement> {
+    match channel.name {
+        ChannelName::Wechat => wechat::reopen(channel, keys, kind, body),
         // None is spoken with yet.
         ChannelName::Alipay => None,
     }

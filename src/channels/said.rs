@@ -7,6 +7,9 @@ use crate::kernel::declared::{Parties, Tags};
 use crate::kernel::money::Fen;
 use crate::kernel::text_enum;
 
+/// The currency of everything that is split.
+pub const CNY: &str = "CNY";
+
 /// An order as a channel is asked to take it.
 #[derive(Debug, Clone, Copy)]
 pub struct Payable<'a> {
@@ -24,8 +27,8 @@ pub struct Payable<'a> {
     pub tags: &'a Tags,
     /// Declared with the order; comes back in the institution's bill.
     pub parties: &'a Parties,
-    /// The merchant's own text, behind them.
-    pub attach: &'a str,
+    /// What of the merchant's request goes on as it came, in the form of the language that the channel speaks, too.
+    pub carried: Option<&'a str>,
     /// Until when it may be paid.
     pub expires: Option<Instant>,
 }
@@ -70,12 +73,39 @@ pub struct Statement {
     pub inst_order_no: String,
     /// The institution's number of the merchant that was paid.
     pub merchant_no: String,
+    /// Whether it names our own numbers there as those that took the payment.
+    pub names_us: bool,
     /// How it was paid.
     pub product: Product,
-    /// In fen, above zero.
+    /// What was ordered and what the payer paid of it.
+    pub sums: Sums,
+    /// What the merchant is owed of it, in fen: all but what nobody pays.
     pub paid: Fen,
     /// When it was paid.
     pub paid_at: Instant,
+    /// What else is said of payer and promotions, in the channel's own form: told on as it stands.
+    pub particulars: String,
+}
+
+/// The sums that an institution states of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sums {
+    /// Three letters; amounts are in its hundredth part.
+    pub currency: String,
+    /// What was ordered.
+    pub total: Fen,
+    /// What the payer paid, where it is said.
+    pub payer_total: Option<Fen>,
+    /// What promotions paid or took off; none where one of them cannot be understood.
+    pub promotions: Option<Fen>,
+}
+
+impl Sums {
+    /// All of it paid by the payer, in the only currency that is taken.
+    pub fn plain(total: Fen) -> Self {
+        let (currency, promotions) = (CNY.to_owned(), Some(Fen::ZERO));
+        Self { currency, total, payer_total: Some(total), promotions }
+    }
 }
 
 text_enum! {

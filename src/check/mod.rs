@@ -9,9 +9,8 @@ use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{self, Desk, Folder};
-use crate::institutions::{self, EvidenceKeys, PlatformKeys};
+use crate::institutions::{self, ChannelProfile, EvidenceKeys, PlatformKeys};
 use crate::kernel::digest::Digest;
-use crate::kernel::money::Fen;
 use crate::ledger;
 use crate::splits;
 
@@ -32,7 +31,8 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
         for institution in institutions::all(tx)? {
             let id = institution.id;
             let keys = institutions::evidence_keys(tx, &app.master_key, id)?;
-            breaks.extend(payments(tx, institution.id, &keys)?);
+            let channels = institutions::channels(tx, id)?;
+            breaks.extend(payments(tx, id, &channels, &keys)?);
             breaks.extend(ledger::breaks(tx, id)?);
             breaks.extend(ledger::snapshot_breaks(tx, id)?);
             for (sha256, body) in store::bundles(tx, institution.id)? {
@@ -83,25 +83,50 @@ fn raw_evidence(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
     }
 }
 
-/// Every payment is what its signed message says.
-fn payments(tx: &mut Tx<'_>, institution: InstitutionId, keys: &EvidenceKeys) -> Result<Vec<String>, Error> {
+/// Every payment is what its signed message says, and pays its order.
+fn payments(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    channels: &[ChannelProfile],
+    keys: &EvidenceKeys,
+) -> Result<Vec<String>, Error> {
     let mut breaks = Vec::new();
     let mut after = 0;
     loop {
         let batch = store::payments(tx, institution, after, BATCH)?;
         let Some(last) = batch.last() else { return Ok(breaks) };
         after = last.order_id;
-        let wrong = batch.iter().filter(|payment| !is_proven(payment, keys));
+        let wrong = batch.iter().filter(|payment| !is_proven(payment, institution, channels, keys));
         breaks.extend(wrong.map(|p| format!("the payment {} is not what its message says", p.inst_order_no)));
     }
 }
 
-fn is_proven(payment: &store::Proven, keys: &EvidenceKeys) -> bool {
+fn is_proven(
+    payment: &store::Proven,
+    institution: InstitutionId,
+    channels: &[ChannelProfile],
+    keys: &EvidenceKeys,
+) -> bool {
     let keys = keys.get(&payment.channel).map_or(&[][..], Vec::as_slice);
-    channels::reopen(payment.channel, keys, payment.kind, &payment.body).is_some_and(|stated| {
+    let channel = channels.iter().find(|channel| channel.name == payment.channel);
+    let stated = channel.and_then(|it| channels::reopen(it, keys, payment.kind, &payment.body));
+    stated.is_some_and(|stated| {
         stated.order_no == payment.order_no
             && stated.inst_order_no == payment.inst_order_no
-            && stated.paid == Fen::new(payment.paid)
             && micros(stated.paid_at) == payment.paid_at
+            && match payment.total {
+                // An older version took what was paid for what was ordered, and any amount.
+                None => stated.sums.total == payment.paid,
+                Some(total) => {
+                    stated.sums.total == total
+                        && stated.paid == payment.paid
+                        && stated.sums.payer_total == payment.payer_total
+                        && Some(&stated.particulars) == payment.particulars.as_ref()
+                        && payment
+                            .awaits(institution)
+                            .paid_by((institution, payment.channel), &stated)
+                            .is_ok()
+                }
+            }
     })
 }

@@ -5,14 +5,15 @@ use diesel::sql_types::Text;
 
 use crate::channels::RawKind;
 use crate::db::columns::InstitutionId;
-use crate::db::schema::{approvals_bundle, pay_order, payment, raw_message};
+use crate::db::schema::{approvals_bundle, enrolment, pay_order, payment, raw_message};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
-use crate::kernel::channel::ChannelName;
+use crate::kernel::channel::{ChannelName, Product};
 use crate::kernel::file::FileKind;
 use crate::kernel::file::ret::RetStatus;
+use crate::kernel::money::Fen;
 use crate::ledger::{self, Account};
-use crate::orders::EventKind;
+use crate::orders::{Awaits, EventKind};
 
 /// Tables whose rows never change; the database refuses it by triggers.
 const APPEND_ONLY: [&str; 25] = [
@@ -68,7 +69,7 @@ const MUST_FIND_NOTHING: [(&str, &str); 14] = [
     ("an order was paid with another amount, and nothing says so", "SELECT p.inst_order_no AS v FROM payment p
       JOIN pay_order o ON o.id = p.order_id
       LEFT JOIN order_event e ON e.order_id = o.id AND e.kind = '{differs}'
-      WHERE p.paid <> o.amount AND e.id IS NULL"),
+      WHERE COALESCE(p.total, p.paid) <> o.amount AND e.id IS NULL"),
     ("a split order is not in its bill", "SELECT s.inst_order_no AS v FROM split_order s
       LEFT JOIN bill_order b ON b.business_date = s.business_date AND b.institution_id = s.institution_id
         AND b.bill_id = s.bill_id AND b.paid_at = s.paid_at AND b.inst_order_no = s.inst_order_no
@@ -193,10 +194,30 @@ pub(super) struct Proven {
     pub order_no: String,
     pub channel: ChannelName,
     pub inst_order_no: String,
-    pub paid: i64,
+    pub product: Product,
+    pub amount: Fen,
+    pub merchant_no: String,
+    pub paid: Fen,
+    pub total: Option<Fen>,
+    pub payer_total: Option<Fen>,
+    pub particulars: Option<String>,
     pub paid_at: i64,
     pub kind: RawKind,
     pub body: Vec<u8>,
+}
+
+impl Proven {
+    /// What its order awaits.
+    pub(super) fn awaits(&self, institution: InstitutionId) -> Awaits<'_> {
+        Awaits {
+            order_no: &self.order_no,
+            institution_id: institution,
+            channel: self.channel,
+            product: &self.product,
+            merchant_no: &self.merchant_no,
+            amount: self.amount,
+        }
+    }
 }
 
 /// At most `limit` payments of an institution after an order's key, with their evidence.
@@ -213,6 +234,11 @@ pub(super) fn payments(
                 .eq(payment::raw_business_date)
                 .and(raw_message::sha256.eq(payment::raw_sha256))),
         )
+        .inner_join(
+            enrolment::table.on(enrolment::sub_merchant_id
+                .eq(pay_order::sub_merchant_id)
+                .and(enrolment::institution_id.eq(pay_order::institution_id))),
+        )
         .filter(payment::institution_id.eq(institution))
         .filter(payment::order_id.gt(after))
         .order(payment::order_id.asc())
@@ -222,7 +248,13 @@ pub(super) fn payments(
             pay_order::order_no,
             payment::channel,
             payment::inst_order_no,
+            pay_order::product,
+            pay_order::amount,
+            enrolment::inst_merchant_no,
             payment::paid,
+            payment::total,
+            payment::payer_total,
+            payment::particulars,
             payment::paid_at,
             raw_message::kind,
             raw_message::body,

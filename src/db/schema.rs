@@ -44,6 +44,7 @@ table! {
         credential_id -> BigInt,
         nonce -> Text,
         seen_at -> BigInt,
+        request_sha256 -> Nullable<Text>,
     }
 }
 
@@ -305,6 +306,7 @@ table! {
         notify_url -> Text,
         time_expire -> Nullable<BigInt>,
         created_at -> BigInt,
+        carried -> Nullable<Text>,
     }
 }
 
@@ -364,6 +366,9 @@ table! {
         raw_business_date -> Integer,
         raw_sha256 -> Text,
         entry_id -> Nullable<BigInt>,
+        total -> Nullable<BigInt>,
+        payer_total -> Nullable<BigInt>,
+        particulars -> Nullable<Text>,
     }
 }
 
@@ -378,6 +383,9 @@ table! {
         raw_business_date -> Integer,
         raw_sha256 -> Text,
         channel -> Text,
+        reason -> Nullable<Text>,
+        currency -> Nullable<Text>,
+        total -> Nullable<BigInt>,
     }
 }
 

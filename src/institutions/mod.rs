@@ -22,7 +22,7 @@ use serde_json::json;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
-use crate::kernel::text_enum;
+use crate::kernel::{text, text_enum};
 use crate::people::{Actor, audit};
 
 /// The most that an old key may count beside the one that took its place, in microseconds: 90 days (`doors.md` §0).
@@ -131,8 +131,8 @@ fn check(new: &NewInstitution<'_>) -> Result<(), Error> {
     if !word(new.order_prefix, 6) {
         return Err(invalid("order_prefix: 1 to 6 of A-Z 0-9"));
     }
-    if new.name.trim().is_empty() || new.name.chars().any(char::is_control) {
-        return Err(invalid("name: the name shown on pages"));
+    if new.name.trim().is_empty() || !text::is_plain(new.name) {
+        return Err(invalid("name: the name shown on pages, without control or invisible characters"));
     }
     Ok(())
 }

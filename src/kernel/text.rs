@@ -51,6 +51,24 @@ pub fn is_channel(text: &str) -> bool {
     is_made_of(text, 1, 20, |b| b.is_ascii_digit() || b.is_ascii_lowercase() || b == b'_')
 }
 
+/// Whether people read what stands there: no control character, nothing invisible, nothing that turns the writing round.
+pub fn is_plain(text: &str) -> bool {
+    !text.chars().any(is_hidden)
+}
+
+/// Others' words as they may be kept and shown: what [`is_plain`] refuses is a `?`.
+pub fn cleaned(text: &str) -> String {
+    text.chars().map(|c| if is_hidden(c) { '?' } else { c }).collect()
+}
+
+/// Controls, marks and overrides of direction, zero widths, line separators, annotations and tags.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 fn is_word(text: &str, least: usize, most: usize) -> bool {
     is_made_of(text, least, most, |b| b.is_ascii_alphanumeric() | (b == b'_') | (b == b'-'))
 }

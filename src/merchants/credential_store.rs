@@ -2,12 +2,14 @@
 use diesel::prelude::*;
 
 use super::credentials::NewCredential;
+use super::nonces::Nonce;
 use super::tenants::PlatformMerchant;
-use crate::db::columns::{CredentialId, TenantId};
+use crate::db::columns::{As, CredentialId, TenantId};
 use crate::db::schema::{credential, platform_merchant, request_nonce};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::insert_returning_id;
+use crate::kernel::digest::Digest;
 
 #[derive(Clone, PartialEq, Eq, Queryable)]
 pub(super) struct CredentialRow {
@@ -159,17 +161,14 @@ pub(super) fn revoke(tx: &mut Tx<'_>, id: CredentialId, at: i64) -> Result<bool,
     Ok(diesel::update(live).set(credential::revoked_at.eq(at)).execute(tx.conn())? > 0)
 }
 
-pub(super) fn add_nonce(
-    tx: &mut Tx<'_>,
-    credential: CredentialId,
-    nonce: &str,
-    now: i64,
-) -> Result<bool, Error> {
+/// Notes a nonce; `false` when its credential has used it already.
+pub(super) fn add_nonce(tx: &mut Tx<'_>, nonce: &Nonce, now: i64) -> Result<bool, Error> {
     let insert = diesel::insert_into(request_nonce::table)
         .values((
-            request_nonce::credential_id.eq(credential),
-            request_nonce::nonce.eq(nonce),
+            request_nonce::credential_id.eq(nonce.credential_id),
+            request_nonce::nonce.eq(&nonce.text),
             request_nonce::seen_at.eq(now),
+            request_nonce::request_sha256.eq(As(nonce.request)),
         ))
         .on_conflict_do_nothing();
     let rows = match tx.conn() {
@@ -179,9 +178,10 @@ pub(super) fn add_nonce(
     Ok(rows == 1)
 }
 
-pub(super) fn is_used(tx: &mut Tx<'_>, credential: CredentialId, nonce: &str) -> Result<bool, Error> {
-    let used = diesel::dsl::exists(request_nonce::table.find((credential, nonce)));
-    Ok(diesel::select(used).get_result(tx.conn())?)
+/// For which request a nonce was spent, if it was; an older version did not note which.
+pub(super) fn spent_for(tx: &mut Tx<'_>, nonce: &Nonce) -> Result<Option<Option<Digest>>, Error> {
+    let spent = request_nonce::table.find((nonce.credential_id, &nonce.text));
+    Ok(spent.select(request_nonce::request_sha256).first(tx.conn()).optional()?)
 }
 
 pub(super) fn purge_nonces(tx: &mut Tx<'_>, before: i64) -> Result<usize, Error> {

@@ -98,8 +98,8 @@ fn check(new: &NewSubMerchant<'_>) -> Result<(), Error> {
     if !number(new.inst_merchant_no) {
         return Err(invalid("inst_merchant_no: 1 to 32 of 0-9 A-Z a-z _ -"));
     }
-    if new.name.trim().is_empty() || new.name.chars().any(char::is_control) {
-        return Err(invalid("name: the name shown on pages"));
+    if new.name.trim().is_empty() || !text::is_plain(new.name) {
+        return Err(invalid("name: the name shown on pages, without control or invisible characters"));
     }
     Ok(())
 }
@@ -163,8 +163,8 @@ pub fn add_receiver(
     if !text::is_role(new.role) {
         return Err(invalid("role: 1 to 20 of a-z"));
     }
-    if new.name.trim().is_empty() || new.name.chars().any(char::is_control) {
-        return Err(invalid("name: the name shown on pages"));
+    if new.name.trim().is_empty() || !text::is_plain(new.name) {
+        return Err(invalid("name: the name shown on pages, without control or invisible characters"));
     }
     if let Some((id, role, name)) = store::receiver(tx, new.institution_id, new.receiver)? {
         if (role.as_str(), name.as_str()) != (new.role, new.name) {

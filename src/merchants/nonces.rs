@@ -1,4 +1,5 @@
-//! Nonces of signed requests: each counts once while its timestamp could still pass.
+//! Nonces of signed requests: each stands for one request while its timestamp could still pass. The same request sent again
+//! byte for byte, as SDKs do when a connection breaks, is that request still: it changes nothing more.
 //!
 //! A nonce is noted in the transaction of what its request changes, so that neither is there without the other. A request
 //! that changes nothing leaves none.
@@ -6,6 +7,8 @@ use super::credential_store as store;
 use crate::db::Tx;
 use crate::db::columns::CredentialId;
 use crate::error::{Code, Error};
+use crate::kernel::digest::Digest;
+use crate::protocol::wechat::sign::Authorization;
 
 /// A timestamp passes from five minutes before it to five after; a minute more than that is kept, in microseconds.
 const KEPT: i64 = 11 * 60 * 1_000_000;
@@ -17,29 +20,30 @@ pub struct Nonce {
     pub credential_id: CredentialId,
     /// As the caller chose it.
     pub text: String,
+    /// Over the signature, which covers all of the request.
+    pub request: Digest,
 }
 
 impl Nonce {
-    /// Notes it; refused as [`Code::NonceUsed`] when its credential has used it already.
+    /// Of a request whose signature was verified.
+    pub fn of(credential_id: CredentialId, authorization: Authorization) -> Self {
+        let request = Digest::of(&authorization.signature);
+        Self { credential_id, text: authorization.nonce, request }
+    }
+
+    /// Notes it; refused as [`Code::NonceUsed`] when its credential has used it for another request.
     pub fn spend(&self, tx: &mut Tx<'_>, now: i64) -> Result<(), Error> {
-        match first_use(tx, now, self.credential_id, &self.text)? {
-            true => Ok(()),
-            false => Err(Error::refused(Code::NonceUsed, "")),
-        }
+        if store::add_nonce(tx, self, now)? { Ok(()) } else { self.must_be_fresh(tx) }
     }
 
-    /// Refused as [`Code::NonceUsed`] when it was spent: for what must be known before the change.
+    /// Refused as [`Code::NonceUsed`] when it was spent for another request: for what must be known before the change.
     pub fn must_be_fresh(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        match store::is_used(tx, self.credential_id, &self.text)? {
-            false => Ok(()),
-            true => Err(Error::refused(Code::NonceUsed, "")),
+        match store::spent_for(tx, self)? {
+            None => Ok(()),
+            Some(request) if request == Some(self.request) => Ok(()),
+            Some(_) => Err(Error::refused(Code::NonceUsed, "")),
         }
     }
-}
-
-/// Notes a nonce; `false` when this credential has used it already.
-pub fn first_use(tx: &mut Tx<'_>, now: i64, credential: CredentialId, nonce: &str) -> Result<bool, Error> {
-    store::add_nonce(tx, credential, nonce, now)
 }
 
 /// Forgets nonces that are too old to matter, and says how many.

@@ -6,6 +6,7 @@ use crate::db::Tx;
 use crate::db::columns::TenantId;
 use crate::error::{Code, Error};
 use crate::institutions::Made;
+use crate::kernel::text;
 use crate::people::{Actor, audit};
 
 /// A platform merchant: the tenant within which an `out_trade_no` is unique.
@@ -38,8 +39,8 @@ pub fn add(
     if !number(sp_appid) {
         return Err(invalid("sp_appid: 1 to 32 of 0-9 A-Z a-z"));
     }
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        return Err(invalid("name: the name shown on pages"));
+    if name.trim().is_empty() || !text::is_plain(name) {
+        return Err(invalid("name: the name shown on pages, without control or invisible characters"));
     }
     if let Some(known) = store::platform_merchant(tx, sp_mchid)? {
         if (known.sp_appid.as_str(), known.name.as_str()) != (sp_appid, name) {

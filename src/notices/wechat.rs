@@ -14,7 +14,7 @@ use crate::merchants::{self, SubMerchant};
 use crate::orders::{self, Order, Standing};
 use crate::outbox::{About, Due};
 use crate::protocol::wechat::notification::{self, Event, TRANSACTION_SUCCESS};
-use crate::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
+use crate::protocol::wechat::shapes::{OrderAmount, OrderView, Particulars, TradeState};
 use crate::protocol::wechat::sign::Stamp;
 use crate::protocol::wechat::{CNY, trade_type_of};
 
@@ -32,6 +32,7 @@ pub fn order_view(standing: &Standing, merchant: &SubMerchant, sp_mchid: &str, s
         OrderState::Created | OrderState::Paying | OrderState::Unknown => (TradeState::NotPay, "订单未支付"),
     };
     let paid = payment.as_ref();
+    let said = particulars(standing);
     OrderView {
         sp_appid: sp_appid.to_owned(),
         sp_mchid: sp_mchid.to_owned(),
@@ -42,21 +43,35 @@ pub fn order_view(standing: &Standing, merchant: &SubMerchant, sp_mchid: &str, s
         trade_type: paid.map(|paid| trade_type_of(&paid.product)),
         trade_state,
         trade_state_desc: words.to_owned(),
-        bank_type: paid.map(|_| "OTHERS".to_owned()),
+        bank_type: said.bank_type,
         attach: Some(order.attach.clone()).filter(|attach| !attach.is_empty()),
         success_time: paid.map(|paid| clock::instant(paid.paid_at).to_cst()),
-        payer: None,
+        payer: said.payer,
         amount: Some(amount(order, standing)),
+        promotion_detail: said.promotion_detail,
     }
 }
 
+/// What the institution said of payer and promotions; nothing of a payment that an older version took.
+fn particulars(standing: &Standing) -> Particulars {
+    let said = standing.payment.as_ref().and_then(|paid| paid.particulars.as_deref());
+    said.and_then(|said| serde_json::from_str(said).ok()).unwrap_or_default()
+}
+
+/// The statement's own sums once it is paid, never a mixture with ours.
 fn amount(order: &Order, standing: &Standing) -> OrderAmount {
-    let paid = standing.payment.as_ref().map(|payment| payment.paid);
+    let (total, payer_total) = match &standing.payment {
+        None => (order.amount, None),
+        Some(paid) => match paid.total {
+            Some(total) => (total, paid.payer_total),
+            None => (order.amount, Some(paid.paid)),
+        },
+    };
     OrderAmount {
-        total: order.amount,
-        payer_total: paid,
+        total,
+        payer_total,
         currency: Some(CNY.to_owned()),
-        payer_currency: paid.map(|_| CNY.to_owned()),
+        payer_currency: payer_total.map(|_| CNY.to_owned()),
     }
 }
 

@@ -22,7 +22,13 @@ pub(super) fn insert(tx: &mut Tx<'_>, new: NewOrder<'_>, nonce: &Nonce) -> Resul
     };
     let at = new.created_at;
     let order = diesel::insert_into(pay_order::table).values(new).returning(pay_order::id);
-    let statement = AtOnce { order, at, credential: nonce.credential_id.get(), nonce: &nonce.text };
+    let statement = AtOnce {
+        order,
+        at,
+        credential: nonce.credential_id.get(),
+        nonce: &nonce.text,
+        request: nonce.request.to_string(),
+    };
     Ok(OrderId::new(statement.get_result::<i64>(conn)?))
 }
 
@@ -59,6 +65,8 @@ struct AtOnce<'a, I> {
     at: i64,
     credential: i64,
     nonce: &'a str,
+    /// What it is spent for.
+    request: String,
 }
 
 impl<I: QueryId> QueryId for AtOnce<'_, I> {
@@ -81,13 +89,15 @@ impl<I: QueryFragment<Pg>> QueryFragment<Pg> for AtOnce<'_, I> {
         out.push_sql(", ");
         out.push_bind_param::<Text, _>(EventKind::Created.as_str())?;
         out.push_sql(
-            " FROM placed), spent AS (INSERT INTO request_nonce (credential_id, nonce, seen_at) VALUES (",
+            " FROM placed), spent AS (INSERT INTO request_nonce (credential_id, nonce, seen_at, request_sha256) VALUES (",
         );
         out.push_bind_param::<BigInt, _>(&self.credential)?;
         out.push_sql(", ");
         out.push_bind_param::<Text, _>(self.nonce)?;
         out.push_sql(", ");
         out.push_bind_param::<BigInt, _>(&self.at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(&self.request)?;
         out.push_sql(")) SELECT id FROM placed");
         Ok(())
     }

@@ -51,7 +51,7 @@ text_enum! {
         ClosedThere = "CLOSED_THERE",
         /// The institution never had it.
         Absent = "ABSENT",
-        /// Its time is over, and the institution never had it.
+        /// Its time is over, and it is not paid.
         Expired = "EXPIRED",
         /// Its merchant closed it.
         ByMerchant = "BY_MERCHANT",

@@ -32,6 +32,8 @@ pub struct Outside<'a> {
 pub(super) enum Said {
     /// Paid; our record has the payment now.
     Paid,
+    /// It has a payment that does not pay the order: people look at it, and to its merchant it is not paid.
+    Apart,
     /// It has the order, not paid.
     NotPaid,
     /// It does not have the order.
@@ -49,6 +51,8 @@ pub enum Closed {
     Done,
     /// Too late: it is paid.
     Paid,
+    /// Something was paid that is not what the order asks for: people look at it.
+    Apart,
     /// The institution asks to slow down.
     Busy,
     /// The institution's answer is not known.
@@ -65,8 +69,15 @@ pub(super) async fn ask(outside: &Outside<'_>, order: &Order, merchant: &SubMerc
         Queried::Paid(notice) => {
             let fact = PaymentFact::of(outside.channel, *notice);
             match outside.intake.submit(fact).await? {
-                Outcome::Stored | Outcome::Known => Ok(Said::Paid),
-                Outcome::Orphan | Outcome::Conflict => Ok(Said::Unknown),
+                Outcome::Stored => Ok(Said::Paid),
+                // What was kept apart before is known, too.
+                Outcome::Known => {
+                    let id = order.id;
+                    let is_paid = outside.db.read(move |tx| store::is_paid(tx, id)).await?;
+                    Ok(if is_paid { Said::Paid } else { Said::Apart })
+                }
+                Outcome::Orphan => Ok(Said::Apart),
+                Outcome::Conflict => Ok(Said::Unknown),
             }
         }
         Queried::NotPaid => Ok(Said::NotPaid),
@@ -85,7 +96,7 @@ pub async fn refresh(outside: &Outside<'_>, known: Standing) -> Result<Option<St
     let merchant = merchant_of(outside, &order).await?;
     match ask(outside, &order, &merchant).await? {
         Said::Unknown => Ok(None),
-        Said::Absent => Ok(Some(known)),
+        Said::Absent | Said::Apart => Ok(Some(known)),
         Said::Paid => Ok(Some(outside.db.read(move |tx| standing(tx, order)).await?)),
         Said::Closed(cause) => Ok(Some(advance(outside, order, Event::Closed(cause)).await?)),
         Said::NotPaid if known.state == OrderState::Paying => Ok(Some(known)),
@@ -110,6 +121,15 @@ async fn back_to_paying(outside: &Outside<'_>, known: Standing) -> Result<Standi
 
 /// Closes an order at the institution, then in our record, where the request's nonce is spent with it.
 pub async fn close(outside: &Outside<'_>, known: Standing, nonce: Option<Nonce>) -> Result<Closed, Error> {
+    close_because(outside, known, EventReason::ByMerchant, nonce).await
+}
+
+async fn close_because(
+    outside: &Outside<'_>,
+    known: Standing,
+    why: EventReason,
+    nonce: Option<Nonce>,
+) -> Result<Closed, Error> {
     match known.state {
         OrderState::Paid => return Ok(Closed::Paid),
         OrderState::Closed => return Ok(Closed::Done),
@@ -117,9 +137,7 @@ pub async fn close(outside: &Outside<'_>, known: Standing, nonce: Option<Nonce>)
     }
     let merchant = merchant_of(outside, &known.order).await?;
     match outside.channel.close(&known.order.order_no, &merchant.inst_merchant_no).await {
-        Answer::Known(Closing) => {
-            closed(outside, known.order, Cause::of(EventReason::ByMerchant), nonce).await
-        }
+        Answer::Known(Closing) => closed(outside, known.order, Cause::of(why), nonce).await,
         Answer::Busy => Ok(Closed::Busy),
         Answer::Refused { .. } => match ask(outside, &known.order, &merchant).await? {
             Said::Paid => {
@@ -132,6 +150,7 @@ pub async fn close(outside: &Outside<'_>, known: Standing, nonce: Option<Nonce>)
             }
             Said::Absent => closed(outside, known.order, Cause::of(EventReason::Absent), nonce).await,
             Said::Closed(cause) => closed(outside, known.order, cause, nonce).await,
+            Said::Apart => Ok(Closed::Apart),
             Said::NotPaid | Said::Unknown => Ok(Closed::Unknown),
         },
         Answer::Unknown(why) => {
@@ -155,19 +174,37 @@ async fn closed(
 /// Whether the state is known now.
 pub async fn resolve(outside: &Outside<'_>, order: Order) -> Result<bool, Error> {
     let merchant = merchant_of(outside, &order).await?;
-    let expires = order.time_expire.unwrap_or_else(|| order.created_at.saturating_add(DEFAULT_LIFE));
-    if expires > outside.clock.now() {
+    if expires_at(&order) > outside.clock.now() {
         let placed = resume(outside, order, &merchant).await?;
         return Ok(!matches!(placed, Placed::Unknown | Placed::Busy));
     }
     match ask(outside, &order, &merchant).await? {
-        Said::Unknown => Ok(false),
+        Said::Unknown | Said::Apart => Ok(false),
         Said::Paid => Ok(true),
         Said::Absent => closed(outside, order, Cause::of(EventReason::Expired), None).await.map(|_| true),
         Said::Closed(cause) => closed(outside, order, cause, None).await.map(|_| true),
         Said::NotPaid => {
             let known = outside.db.read(move |tx| standing(tx, order)).await?;
-            close(outside, known, None).await.map(|closed| matches!(closed, Closed::Done | Closed::Paid))
+            let closed = close_because(outside, known, EventReason::Expired, None).await?;
+            Ok(matches!(closed, Closed::Done | Closed::Paid))
         }
     }
+}
+
+/// Asks about an order that was to be paid and of which nobody told: whether it is paid or closed now. One whose time is
+/// over is closed when it is not paid.
+pub async fn follow_up(outside: &Outside<'_>, order: Order) -> Result<bool, Error> {
+    let known = outside.db.read(move |tx| standing(tx, order)).await?;
+    if known.is_settled() {
+        return Ok(true);
+    }
+    if expires_at(&known.order) <= outside.clock.now() {
+        return resolve(outside, known.order).await;
+    }
+    Ok(refresh(outside, known).await?.is_some_and(|after| after.is_settled()))
+}
+
+/// Until when an order may be paid, unix microseconds.
+fn expires_at(order: &Order) -> i64 {
+    order.time_expire.unwrap_or_else(|| order.created_at.saturating_add(DEFAULT_LIFE))
 }

@@ -4,25 +4,31 @@
 //! a payment makes it `PAID`, otherwise the last event that is a state counts (`domain.md` 7.1).
 //! Money states move only by a verified message of the institution; a timeout is `UNKNOWN`, left by a query.
 
+mod apart_store;
+mod asking;
 mod at_once_store;
 mod event;
 mod flow;
 mod intake;
 mod list;
+mod open_store;
+mod pays;
 mod place;
 mod store;
 
+pub use apart_store::{KeptApart, kept_apart, kept_apart_count};
+pub use asking::Asking;
 pub use event::{Cause, Event, EventKind, EventReason};
-pub use flow::{Closed, Outside, close, refresh, resolve};
+pub use flow::{Closed, Outside, close, follow_up, refresh, resolve};
 pub use intake::{Intake, Outcome, Pace, PaymentFact};
 pub use list::{
     Cursor, Detail, EVENTS, Evidence, Filter, OrderPage, OrderRow, PAGE, REACH, TimelineEntry, Totals,
     Untold, detail, list, paid_on, totals, untold, untold_count,
 };
+pub use open_store::{Open, Stuck, awaiting, unresolved};
+pub use pays::{Apart, Awaits};
 pub use place::{Placed, Request, create, place};
-pub use store::{
-    Order, Payment, RawRef, Stuck, by_id, by_inst_order_no, by_order_no, by_out_trade_no, newest, unresolved,
-};
+pub use store::{Order, Payment, RawRef, by_id, by_inst_order_no, by_order_no, by_out_trade_no, newest};
 
 use crate::db::Tx;
 use crate::db::columns::OrderId;

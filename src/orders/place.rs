@@ -43,8 +43,10 @@ pub struct Request {
     pub amount: Fen,
     /// What the payer reads.
     pub description: String,
-    /// The caller's own, without prefix.
+    /// The caller's own; it stays with us.
     pub attach: String,
+    /// What goes to the channel as it came ([`Payable::carried`]).
+    pub carried: Option<String>,
     /// Where the merchant wants to be told.
     pub notify_url: String,
     /// Until when it may be paid.
@@ -127,6 +129,7 @@ pub(super) async fn resume(
             }
         }
         Said::Paid => Ok(Placed::Paid),
+        Said::Apart => Ok(Placed::Unknown),
         Said::Closed(cause) => Ok(placed(advance(outside, order, Event::Closed(cause)).await?)),
         Said::Unknown => {
             let why = Event::Unknown(Cause::of(EventReason::NotAsked));
@@ -170,6 +173,7 @@ fn row<'a>(request: &'a Request, order_no: &'a str, now: i64) -> store::NewOrder
         amount: request.amount,
         description: &request.description,
         attach: &request.attach,
+        carried: request.carried.as_deref(),
         notify_url: &request.notify_url,
         time_expire: request.time_expire.map(clock::micros),
         created_at: now,
@@ -194,6 +198,7 @@ fn stored(id: OrderId, order_no: String, request: Request, now: i64) -> Order {
         amount: request.amount,
         description: request.description,
         attach: request.attach,
+        carried: request.carried,
         notify_url: request.notify_url,
         time_expire: request.time_expire.map(clock::micros),
         created_at: now,
@@ -226,7 +231,7 @@ async fn send_again(outside: &Outside<'_>, order: Order, merchant: &SubMerchant)
         Said::Paid => return Ok(Placed::Paid),
         Said::Absent => Event::Closed(refused),
         Said::Closed(cause) => Event::Closed(cause),
-        Said::NotPaid | Said::Unknown => {
+        Said::NotPaid | Said::Unknown | Said::Apart => {
             Event::Unknown(Cause { reason: EventReason::SentAgainRefused, ..refused })
         }
     };
@@ -257,7 +262,7 @@ async fn attempt(outside: &Outside<'_>, order: &Order, merchant: &SubMerchant) -
         description: &order.description,
         tags: &order.tags,
         parties: &order.parties,
-        attach: &order.attach,
+        carried: order.carried.as_deref(),
         expires: order.time_expire.map(clock::instant),
     };
     match outside.channel.place(&payable).await {

@@ -1,10 +1,11 @@
 //! Queries of the orders room.
-use diesel::dsl::{exists, not, sql};
+use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 
 use super::event::{Cause, Event, EventKind, EventReason};
+use super::pays::Apart;
 use crate::db::columns::words;
 use crate::db::columns::{As, CredentialId, InstitutionId, MerchantId, OrderId, TenantId};
 use crate::db::schema::{order_event, pay_order, payment, payment_key};
@@ -17,7 +18,7 @@ use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
 
-words!(EventKind, EventReason);
+words!(EventKind, EventReason, Apart);
 
 /// The kinds of events that are states.
 pub(super) const STATES: [As<EventKind>; 4] =
@@ -55,8 +56,10 @@ pub struct Order {
     pub amount: Fen,
     /// What the payer reads.
     pub description: String,
-    /// The caller's own attach, without the prefix.
+    /// The caller's own attach; it stays with us.
     pub attach: String,
+    /// What goes to the channel as it came.
+    pub carried: Option<String>,
     /// Where the merchant wants to be told.
     pub notify_url: String,
     /// Until when it may be paid, unix microseconds.
@@ -85,6 +88,7 @@ pub(super) struct NewOrder<'a> {
     pub amount: Fen,
     pub description: &'a str,
     pub attach: &'a str,
+    pub carried: Option<&'a str>,
     pub notify_url: &'a str,
     pub time_expire: Option<i64>,
     pub created_at: i64,
@@ -251,8 +255,14 @@ pub struct Payment {
     pub inst_order_no: String,
     /// How it was paid.
     pub product: Product,
-    /// In fen, as the institution says.
+    /// What the merchant is owed of it, in fen, as the institution says.
     pub paid: Fen,
+    /// What was ordered, as the institution says; none of a payment that an older version took.
+    pub total: Option<Fen>,
+    /// What the payer paid, as the institution says, where it does.
+    pub payer_total: Option<Fen>,
+    /// What it says of payer and promotions, in the channel's own form; none of a payment that an older version took.
+    pub particulars: Option<String>,
     /// Unix microseconds, as the institution says.
     pub paid_at: i64,
     /// When we learned of it, unix microseconds.
@@ -274,6 +284,12 @@ pub(super) fn payment_of(tx: &mut Tx<'_>, order: OrderId, day: BusinessDay) -> R
         .first(tx.conn())?)
 }
 
+/// Whether an order has its payment.
+pub(super) fn is_paid(tx: &mut Tx<'_>, order: OrderId) -> Result<bool, Error> {
+    let paid = payment_key::table.filter(payment_key::order_id.eq(order)).select(payment_key::order_id);
+    Ok(paid.first::<OrderId>(tx.conn()).optional()?.is_some())
+}
+
 /// The code_url that the institution gave last, if it ever gave one.
 pub(super) fn last_code_url(tx: &mut Tx<'_>, order: OrderId) -> Result<Option<String>, Error> {
     let last: Option<Option<String>> = order_event::table
@@ -284,40 +300,6 @@ pub(super) fn last_code_url(tx: &mut Tx<'_>, order: OrderId) -> Result<Option<St
         .first(tx.conn())
         .optional()?;
     Ok(last.flatten())
-}
-
-/// Which orders hang: page and bounds, instants in unix microseconds.
-#[derive(Debug, Clone, Copy)]
-pub struct Stuck {
-    /// Whose.
-    pub institution: InstitutionId,
-    /// Begin after this key.
-    pub after: OrderId,
-    /// `UNKNOWN` since then or later.
-    pub unknown_since: i64,
-    /// `CREATED` since then or later…
-    pub created_since: i64,
-    /// … and before then, so that it was left behind by a crash.
-    pub created_before: i64,
-    /// The most orders.
-    pub limit: i64,
-}
-
-/// Orders whose last state is `UNKNOWN`, or a `CREATED` that was left behind, by key.
-pub fn unresolved(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<Order>, Error> {
-    let mut ids = unknown(tx, stuck)?;
-    ids.extend(left_behind(tx, stuck)?);
-    ids.sort_unstable();
-    ids.dedup();
-    ids.truncate(usize::try_from(stuck.limit).unwrap_or(usize::MAX));
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(pay_order::table
-        .filter(pay_order::id.eq_any(ids))
-        .order(pay_order::id)
-        .select(Order::as_select())
-        .load(tx.conn())?)
 }
 
 /// Events of a kind that few orders have. The kind stands in the statement: bound as a value, PostgreSQL would plan for
@@ -331,45 +313,4 @@ pub(super) fn of_rare_kind(state: OrderState) -> SqlLiteral<Bool> {
         OrderState::Closed => EventKind::Closed,
     };
     sql(&format!("order_event.kind = '{kind}'"))
-}
-
-fn unknown(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<OrderId>, Error> {
-    let later = diesel::alias!(order_event as later);
-    let went_on = later
-        .filter(later.field(order_event::order_id).eq(order_event::order_id))
-        .filter(later.field(order_event::id).gt(order_event::id))
-        .filter(later.field(order_event::kind).eq_any(STATES));
-    let paid = payment_key::table.filter(payment_key::order_id.eq(order_event::order_id));
-    let theirs = pay_order::table
-        .filter(pay_order::id.eq(order_event::order_id))
-        .filter(pay_order::institution_id.eq(stuck.institution));
-    Ok(order_event::table
-        .filter(of_rare_kind(OrderState::Unknown))
-        .filter(exists(theirs))
-        .filter(order_event::order_id.gt(stuck.after))
-        .filter(order_event::at.ge(stuck.unknown_since))
-        .filter(not(exists(went_on)))
-        .filter(not(exists(paid)))
-        .order(order_event::order_id)
-        .limit(stuck.limit)
-        .select(order_event::order_id)
-        .load(tx.conn())?)
-}
-
-/// By the time of the order, which is that of its first event; so few are left behind that they need no order.
-fn left_behind(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<OrderId>, Error> {
-    let went_on = order_event::table
-        .filter(order_event::order_id.eq(pay_order::id))
-        .filter(order_event::kind.eq_any(STATES))
-        .filter(order_event::kind.ne(As(EventKind::Created)));
-    let paid = payment_key::table.filter(payment_key::order_id.eq(pay_order::id));
-    Ok(pay_order::table
-        .filter(pay_order::institution_id.eq(stuck.institution))
-        .filter(pay_order::created_at.ge(stuck.created_since))
-        .filter(pay_order::created_at.lt(stuck.created_before))
-        .filter(pay_order::id.gt(stuck.after))
-        .filter(not(exists(went_on)))
-        .filter(not(exists(paid)))
-        .select(pay_order::id)
-        .load(tx.conn())?)
 }

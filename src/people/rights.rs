@@ -93,7 +93,7 @@ const fn row(role: Role) -> Row {
         Role::Admin => Row {
             tenant: Platform,
             view: &[Desk, Orders, Rules, Exceptions, Files],
-            manage: &[Tasks, Notices],
+            manage: &[Exceptions, Tasks, Notices],
             approve: &[],
         },
         Role::Checker => Row {

@@ -5,6 +5,7 @@ use super::{Actor, Principal, Role, Scope, audit, store};
 use crate::db::Tx;
 use crate::db::columns::UserId;
 use crate::error::{Code, Error};
+use crate::kernel::text;
 
 /// A user to be made.
 pub struct NewUser<'a> {
@@ -27,8 +28,8 @@ pub fn add(tx: &mut Tx<'_>, at: i64, actor: &Actor, user: &NewUser<'_>) -> Resul
     if !(3..=32).contains(&user.login.len()) || !user.login.bytes().all(allowed) {
         return invalid("a login is 3 to 32 of 0-9 a-z . _ -");
     }
-    if user.name.trim().is_empty() || user.name.chars().count() > 64 {
-        return invalid("a name has 1 to 64 characters");
+    if user.name.trim().is_empty() || user.name.chars().count() > 64 || !text::is_plain(user.name) {
+        return invalid("a name has 1 to 64 characters, none of control or invisible");
     }
     if !user.role.fits(user.scope) {
         return invalid("the role does not suit the institution or merchant");

@@ -17,8 +17,14 @@ pub fn parse(text: &[u8]) -> Result<Value, Error> {
 /// A value as the shape `T`.
 pub fn read<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, Error> {
     let shape = T::deserialize(value)?;
-    if alike(value, &serde_json::to_value(&shape)?) {
-        return Ok(shape);
+    fits(value, &shape)?;
+    Ok(shape)
+}
+
+/// Whether what was read of a value stands there as it is documented: objects as objects.
+pub fn fits(value: &Value, shape: &impl Serialize) -> Result<(), Error> {
+    if alike(value, &serde_json::to_value(shape)?) {
+        return Ok(());
     }
     Err(Error::custom("a list stands where an object must"))
 }

@@ -333,6 +333,8 @@ pub struct Found {
     pub business_date: BusinessDay,
     /// What differs.
     pub difference: Difference,
+    /// Whether the platform's number is that of an order of ours.
+    pub is_known: bool,
 }
 
 /// Narrows a query over `difference` to what `scope` may see: a merchant sees none.
@@ -346,32 +348,47 @@ macro_rules! scoped {
     };
 }
 
-/// How many differences were found, counted up to `most`.
+/// Narrows a query over `difference` to those that still are: one of a payment that we lacked closes by itself once we have
+/// the payment.
+macro_rules! still {
+    ($query:expr) => {
+        $query.filter(
+            difference::kind.ne(As(DifferenceKind::Long)).or(not(exists(
+                payment_key::table
+                    .filter(payment_key::inst_order_no.eq(difference::inst_order_no))
+                    .filter(payment_key::institution_id.eq(difference::institution_id)),
+            ))),
+        )
+    };
+}
+
+/// How many differences there still are, counted up to `most`.
 pub fn difference_count(tx: &mut Tx<'_>, scope: &Scope, most: i64) -> Result<i64, Error> {
-    let some = difference::table.select(difference::id).order(difference::id.desc()).limit(most).into_boxed();
+    let some = difference::table.select(difference::id).order(difference::id.desc()).limit(most);
+    let some = still!(some).into_boxed();
     let some: Vec<i64> = scoped!(some, scope).load(tx.conn())?;
     Ok(i64::try_from(some.len()).unwrap_or(most))
 }
 
-/// The newest differences, at most `limit`.
+/// The newest differences that still are, at most `limit`.
 pub fn newest_differences(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<Vec<Found>, Error> {
-    type Row = (BusinessDay, DifferenceKind, String, String, Option<String>, Option<String>);
-    let query = difference::table
-        .order(difference::id.desc())
-        .limit(limit)
-        .select((
-            difference::business_date,
-            difference::kind,
-            difference::inst_order_no,
-            difference::order_no,
-            difference::ours,
-            difference::theirs,
-        ))
-        .into_boxed();
+    type Row = (BusinessDay, DifferenceKind, String, String, Option<String>, Option<String>, Option<OrderId>);
+    let orders = pay_order::table.on(pay_order::order_no.eq(difference::order_no));
+    let query = difference::table.left_join(orders).order(difference::id.desc()).limit(limit).select((
+        difference::business_date,
+        difference::kind,
+        difference::inst_order_no,
+        difference::order_no,
+        difference::ours,
+        difference::theirs,
+        pay_order::id.nullable(),
+    ));
+    let query = still!(query).into_boxed();
     let rows: Vec<Row> = scoped!(query, scope).load(tx.conn())?;
-    let found = |(business_date, kind, inst_order_no, order_no, ours, theirs)| Found {
+    let found = |(business_date, kind, inst_order_no, order_no, ours, theirs, order): Row| Found {
         business_date,
         difference: Difference { kind, inst_order_no, order_no, ours, theirs },
+        is_known: order.is_some(),
     };
     Ok(rows.into_iter().map(found).collect())
 }

@@ -55,6 +55,14 @@ diesel::table! {
     }
 }
 diesel::table! {
+    coupon (out_trade_no) {
+        out_trade_no -> Text,
+        cash -> BigInt,
+        nocash -> BigInt,
+        currency -> Text,
+    }
+}
+diesel::table! {
     delivery (id) {
         id -> BigInt,
         event_id -> Text,
@@ -97,9 +105,10 @@ diesel::table! {
         answered_at -> BigInt,
     }
 }
-diesel::allow_tables_to_appear_in_same_query!(trade, payment, delivery);
+diesel::allow_tables_to_appear_in_same_query!(trade, payment, delivery, coupon);
 diesel::joinable!(payment -> trade (out_trade_no));
 diesel::joinable!(delivery -> trade (out_trade_no));
+diesel::joinable!(coupon -> trade (out_trade_no));
 
 const TABLES: &str = "
 PRAGMA busy_timeout = 5000;
@@ -116,6 +125,8 @@ CREATE TABLE IF NOT EXISTS payment (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NUL
     out_trade_no TEXT NOT NULL UNIQUE REFERENCES trade, transaction_id TEXT NOT NULL UNIQUE, paid_at BIGINT NOT NULL,
     day INTEGER NOT NULL, paid BIGINT NOT NULL, fee BIGINT NOT NULL, rate_ppm INTEGER NOT NULL, bill_seq INTEGER);
 CREATE INDEX IF NOT EXISTS payment_day ON payment (day, paid_at, transaction_id);
+CREATE TABLE IF NOT EXISTS coupon (out_trade_no TEXT PRIMARY KEY NOT NULL REFERENCES trade, cash BIGINT NOT NULL,
+    nocash BIGINT NOT NULL, currency TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS delivery (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, event_id TEXT NOT NULL UNIQUE,
     out_trade_no TEXT NOT NULL REFERENCES trade, created_at BIGINT NOT NULL, attempts INTEGER NOT NULL,
     next_at BIGINT NOT NULL, done_at BIGINT, given_up_at BIGINT, last_error TEXT);

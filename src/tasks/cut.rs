@@ -26,6 +26,7 @@ pub async fn cut_as_task(
     actor: &Actor,
 ) -> Result<CutReport, Error> {
     let code = &desk.institution.code;
+    super::ask::before_cut(app, desk.institution.id, day).await;
     let new = NewTask {
         kind: TaskKind::Cut,
         subject: cut_subject(code, day),

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::rounds::PATIENCE;
 use super::store::{self, JobRun};
-use super::{forget_nonces, import, resolve, roll_up, schedule, work};
+use super::{ask, forget_nonces, import, resolve, roll_up, schedule, work};
 use crate::app::App;
 use crate::error::Error;
 use crate::kernel::text_enum;
@@ -38,6 +38,8 @@ text_enum! {
         LeftBehind = "left behind",
         /// Asks for orders whose answer never came.
         Resolve = "resolve",
+        /// Asks about orders of whose payment nobody told.
+        Ask = "ask",
         /// Takes files of institutions in.
         Import = "import",
         /// Chains what was posted to the ledger.
@@ -77,7 +79,7 @@ const fn every(name: JobName, seconds: u64, by: RunBy, run: Run) -> Job {
 }
 
 /// Every job.
-pub const JOBS: [Job; 8] = [
+pub const JOBS: [Job; 9] = [
     every(JobName::Outbox, 1, RunBy::Each, |app| Box::pin(async move { notices::round(&app).await })),
     every(JobName::Daily, 60, RunBy::Each, |app| Box::pin(async move { schedule::round(&app, DAY).await })),
     Job {
@@ -89,6 +91,7 @@ pub const JOBS: [Job; 8] = [
     every(JobName::Resolve, 15, RunBy::One, |app| {
         Box::pin(async move { resolve::round(&app, JobName::Resolve, PATIENCE).await })
     }),
+    every(JobName::Ask, 60, RunBy::One, |app| Box::pin(async move { ask::run_once(&app).await })),
     every(JobName::Import, 2, RunBy::One, |app| Box::pin(async move { import::round(&app, PATIENCE).await })),
     every(JobName::Ledger, 5, RunBy::One, |app| Box::pin(async move { roll_up(&app).await })),
     every(JobName::Nonces, 60, RunBy::One, |app| Box::pin(async move { forget_nonces(&app).await })),

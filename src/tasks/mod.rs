@@ -1,5 +1,6 @@
 //! What runs by itself, and work that takes its time. Each job of the table ([`JOBS`]) does what is due once and says how
 //! much that was; a loop calls it again. Work that people may watch and stop is a task, a row with its progress.
+mod ask;
 mod cut;
 mod import;
 mod jobs;
@@ -16,6 +17,7 @@ use crate::ledger;
 use crate::merchants::nonces;
 use crate::people::{security, throttle};
 
+pub use ask::about as ask_about;
 pub use cut::{cut_as_task, cut_subject};
 pub use import::run_once as import_files;
 

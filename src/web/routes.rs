@@ -43,6 +43,7 @@ addresses! {
     POST "/admin/orders/{order_no}/tell" => admin::order::tell;
     GET  "/admin/rules" => admin::rules::show;
     GET  "/admin/exceptions" => admin::exceptions::show;
+    POST "/admin/exceptions/{order_no}/ask" => admin::exceptions::ask;
     GET  "/admin/files" => admin::files::show;
     GET  "/admin/files/{name}" => admin::file::get;
     GET  "/admin/tasks" => admin::tasks::show;

@@ -173,7 +173,7 @@ async fn sdk(in_public_key_mode: bool) {
         "private_key": text("merchant_private_key"),
         "apiv3_key": papers["apiv3_key"],
         "out_trade_no": "SDK-ORDER-1",
-        "goods_tag": "PROMO;agent=agent:A1",
+        "goods_tag": "mingfen:PROMO;agent=agent:A1",
     });
     if in_public_key_mode {
         settings["public_key"] = json!(text("platform_public_key"));

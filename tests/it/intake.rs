@@ -1,15 +1,17 @@
 //! Notifications of the institution: what is stored, what is refused, and that nothing is stored twice.
-use mingfen::channels::{RawKind, RawMessage};
+use mingfen::channels::RawKind;
 use mingfen::db::DbError;
+use mingfen::db::columns::InstitutionId;
 use mingfen::error::Error;
 use mingfen::kernel::calendar::Instant;
-use mingfen::kernel::channel::{ChannelName, Product};
+use mingfen::kernel::channel::ChannelName;
 use mingfen::kernel::money::Fen;
 use mingfen::orders::{Cause, Event, Outcome, PaymentFact};
 use mingfen::people::security::SecurityKind;
 use mingfen::protocol::wechat::shapes::{OrderView, TradeState};
 
 use crate::support::database::Kind;
+use crate::support::fact::paid_in_full;
 use crate::support::institution::{Notice, view};
 use crate::support::sandbox_process::eventually;
 use crate::support::shop::{Shop, other_key};
@@ -138,22 +140,14 @@ async fn the_same_payment_again_is_answered_the_same_and_changes_nothing() {
 }
 
 fn fact(shop: &Shop, order_no: &str, inst_order_no: &str, n: usize) -> PaymentFact {
-    PaymentFact {
-        institution_id: shop.institution_id,
-        channel: ChannelName::Wechat,
-        order_no: order_no.to_owned(),
-        inst_order_no: inst_order_no.to_owned(),
-        inst_merchant_no: shop.inst_merchant_no.clone(),
-        product: Product::NATIVE,
-        paid: Fen::new(12345),
-        paid_at: Instant::parse("2026-07-01T12:00:00+08:00").unwrap(),
-        raw: RawMessage {
-            kind: RawKind::Notification,
-            received_at: 1,
-            headers: String::new(),
-            body: format!("{inst_order_no} sealed anew {n}").into_bytes(),
-        },
-    }
+    paid_in_full(
+        (shop.institution_id, ChannelName::Wechat),
+        order_no,
+        inst_order_no,
+        &shop.inst_merchant_no,
+        Fen::new(12345),
+        &format!("{inst_order_no} sealed anew {n}"),
+    )
 }
 
 #[actix_web::test]
@@ -234,7 +228,8 @@ async fn ready(shop: &Shop, count: usize) -> Vec<PaymentFact> {
 async fn a_payment_that_the_database_refuses_hurts_no_other() {
     let shop = Shop::open().await;
     let mut facts = ready(&shop, 40).await;
-    facts[20].paid = Fen::ZERO;
+    // Of no institution of ours: not even apart can it be kept.
+    facts[20].institution_id = InstitutionId::new(999);
     let told =
         futures_util::future::join_all(facts.into_iter().map(|fact| shop.app.intake.submit(fact))).await;
     for (n, outcome) in told.iter().enumerate() {
@@ -365,17 +360,19 @@ async fn a_closed_order_that_was_paid_is_paid() {
 }
 
 #[actix_web::test]
-async fn another_amount_is_stored_as_the_institution_says_and_remarked() {
+async fn another_amount_is_kept_as_the_institution_says_and_remarked_and_pays_nothing() {
     let shop = Shop::open().await;
     let order_no = shop.placed("ORDER-1").await;
     let notice = shop.institution.pay_amount(&order_no, Fen::new(12000));
     assert_eq!(shop.notify(&notice).await.status, 204);
     let detail = shop.detail("ORDER-1").await;
-    assert_eq!(detail.standing.payment.as_ref().unwrap().paid, Fen::new(12000));
+    assert_eq!(detail.standing.payment, None);
     let last = detail.timeline.last().unwrap();
     assert_eq!(last.event, Event::AmountDiffers(Cause::paid(Fen::new(12000))));
     assert_eq!(detail.standing.order.amount, Fen::new(12345));
-    assert_eq!(last.evidence, detail.evidence);
+    assert_eq!(last.evidence.as_ref().unwrap().kind, RawKind::Notification);
+    let rows = shop.rows().await;
+    assert_eq!((rows["payment"], rows["orphan_payment"], rows["outbox"]), (0, 1, 0));
 }
 
 #[actix_web::test]

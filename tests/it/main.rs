@@ -34,8 +34,10 @@ mod tidy;
 mod together;
 
 mod admission;
+mod asked;
 mod delivery;
 mod door;
+mod facts;
 mod gateway;
 mod intake;
 mod kills;

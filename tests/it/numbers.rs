@@ -1,10 +1,8 @@
 //! Numbers of payments are an institution's and channel's own: two that give the same number do not meet.
 use diesel::prelude::*;
-use mingfen::channels::{RawKind, RawMessage};
 use mingfen::db::columns::InstitutionId;
 use mingfen::db::columns::MerchantId;
 use mingfen::db::schema::pay_order;
-use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::channel::{ChannelName, Product};
 use mingfen::kernel::declared::{Parties, Tags};
 use mingfen::kernel::digest::Digest;
@@ -12,28 +10,16 @@ use mingfen::kernel::money::Fen;
 use mingfen::merchants;
 use mingfen::orders::{self, Outcome, PaymentFact, Standing};
 
+use crate::support::fact::paid_in_full;
 use crate::support::shop::{Shop, set_up, sub_merchant};
 
 const NUMBER: &str = "4200000000000000000000000001";
 
 /// A payment of an order, as the institution that carries it says.
 fn fact(order: &orders::Order, inst_merchant_no: &str, channel: ChannelName) -> PaymentFact {
-    PaymentFact {
-        institution_id: order.institution_id,
-        channel,
-        order_no: order.order_no.clone(),
-        inst_order_no: NUMBER.to_owned(),
-        inst_merchant_no: inst_merchant_no.to_owned(),
-        product: Product::NATIVE,
-        paid: order.amount,
-        paid_at: Instant::parse("2026-07-01T12:00:00+08:00").unwrap(),
-        raw: RawMessage {
-            kind: RawKind::Notification,
-            received_at: 1,
-            headers: String::new(),
-            body: format!("{channel} {}", order.order_no).into_bytes(),
-        },
-    }
+    let of = (order.institution_id, channel);
+    let body = format!("{channel} {}", order.order_no);
+    paid_in_full(of, &order.order_no, NUMBER, inst_merchant_no, order.amount, &body)
 }
 
 async fn standing(shop: &Shop, order_no: &str) -> Standing {
@@ -74,6 +60,7 @@ async fn stored(
             amount: Fen::new(amount),
             description: "x".to_owned(),
             attach: String::new(),
+            carried: None,
             notify_url: "http://127.0.0.1:9/".to_owned(),
             time_expire: None,
         };

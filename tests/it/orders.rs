@@ -1,5 +1,4 @@
 //! Orders on screen: pages by key, filters, and that nobody sees another's.
-use mingfen::channels::{RawKind, RawMessage};
 use mingfen::db::columns::{CredentialId, InstitutionId, OrderId};
 use mingfen::error::Error;
 use mingfen::kernel::calendar::{BusinessDay, Instant};
@@ -9,9 +8,10 @@ use mingfen::kernel::digest::Digest;
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::state::OrderState;
 use mingfen::merchants;
-use mingfen::orders::{self, Cause, Cursor, Event, EventReason, Filter, OrderPage, PaymentFact, Request};
+use mingfen::orders::{self, Cause, Cursor, Event, EventReason, Filter, OrderPage, Request};
 use mingfen::people::Scope;
 
+use crate::support::fact::paid_in_full;
 use crate::support::shop::Shop;
 
 /// An order of `merchant`, stored directly; our number and internal key.
@@ -34,6 +34,7 @@ async fn order(shop: &Shop, merchant: &str, number: &str, at: &str) -> (String, 
             amount: Fen::new(100),
             description: "one".to_owned(),
             attach: String::new(),
+            carried: None,
             notify_url: "https://example.com/".to_owned(),
             time_expire: None,
         };
@@ -88,22 +89,9 @@ async fn filters_hold_together_and_days_are_shanghais() {
         .write(move |tx| orders::record(tx, closed, 1, &Event::Closed(Cause::of(EventReason::ByMerchant))))
         .await
         .unwrap();
-    let fact = PaymentFact {
-        institution_id: shop.institution_id,
-        channel: ChannelName::Wechat,
-        order_no: paid.clone(),
-        inst_order_no: "4200000001".to_owned(),
-        inst_merchant_no: shop.inst_merchant_no.clone(),
-        product: Product::NATIVE,
-        paid: Fen::new(100),
-        paid_at: Instant::parse("2026-03-01T12:01:00+08:00").unwrap(),
-        raw: RawMessage {
-            kind: RawKind::Notification,
-            received_at: 1,
-            headers: String::new(),
-            body: vec![1],
-        },
-    };
+    let of = (shop.institution_id, ChannelName::Wechat);
+    let mut fact = paid_in_full(of, &paid, "4200000001", &shop.inst_merchant_no, Fen::new(100), "x");
+    fact.said.paid_at = Instant::parse("2026-03-01T12:01:00+08:00").unwrap();
     shop.app.intake.submit(fact).await.unwrap();
 
     let of_day = Filter { from: day("20260301"), to: day("20260301"), ..Filter::default() };

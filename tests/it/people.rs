@@ -5,7 +5,8 @@ use mingfen::error::Error;
 use mingfen::institutions::PlatformKeys;
 use mingfen::kernel::digest::Digest;
 use mingfen::merchants::credentials::{self, AnswerMode, NewCredential};
-use mingfen::merchants::{nonces, tenants};
+use mingfen::merchants::nonces::{self, Nonce};
+use mingfen::merchants::tenants;
 use mingfen::people::login::{Browser, Doorkeeper};
 use mingfen::people::{Actor, Principal, Role, Scope, audit, password, sessions, users};
 use mingfen::protocol::crypto::{MasterKey, PrivateKey};
@@ -259,15 +260,16 @@ fn a_nonce_counts_once_per_credential_and_is_forgotten_after_eleven_minutes() {
     let (first, _) = credential(&app, "01");
     let (second, _) = credential(&app, "02");
     let minute = 60 * 1_000_000;
-    let uses = app.db.write_blocking(|tx| {
-        Ok([
-            nonces::first_use(tx, 0, first, "n")?,
-            nonces::first_use(tx, 1, first, "n")?,
-            nonces::first_use(tx, 2, second, "n")?,
-            nonces::first_use(tx, 9 * minute, first, "m")?,
-        ])
-    });
-    assert_eq!(uses.unwrap(), [true, false, true, true]);
+    let spend = |at: i64, credential_id, text: &str, request: &[u8]| {
+        let nonce = Nonce { credential_id, text: text.to_owned(), request: Digest::of(request) };
+        app.db.write_blocking(|tx| nonce.spend(tx, at)).is_ok()
+    };
+    assert!(spend(0, first, "n", b"a"));
+    assert!(!spend(1, first, "n", b"b"));
+    assert!(spend(2, second, "n", b"c"));
+    assert!(spend(9 * minute, first, "m", b"d"));
+    // The same request once more.
+    assert!(spend(10 * minute, first, "m", b"d"));
     assert_eq!(app.db.write_blocking(|tx| nonces::purge(tx, 11 * minute + 1)).unwrap(), 1);
     assert_eq!(app.db.write_blocking(|tx| nonces::purge(tx, 15 * minute)).unwrap(), 1);
 }

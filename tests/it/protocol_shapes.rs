@@ -21,12 +21,14 @@ fn native() -> Value {
 }
 
 #[test]
-fn a_native_request_within_bounds_passes_and_unknown_fields_are_dropped() {
-    let request: NativeRequest = serde_json::from_value(native()).unwrap();
+fn a_native_request_within_bounds_passes_and_what_is_documented_stays() {
+    let mut body = native();
+    body["undocumented"] = json!("x");
+    let request: NativeRequest = serde_json::from_value(body).unwrap();
     assert_eq!(request.check(moment()), Ok(()));
     assert_eq!(request.amount.total, Fen::new(100));
-    let sent = serde_json::to_value(&request).unwrap();
-    assert!(sent.get("scene_info").is_none() && sent.get("attach").is_none());
+    // Of what we do not know nothing stays; of the rest everything.
+    assert_eq!(serde_json::to_value(&request).unwrap(), native());
 }
 
 #[test]
@@ -49,12 +51,27 @@ fn every_field_of_a_native_request_out_of_bounds_is_named() {
         ("/sub_mchid", json!(""), "sub_mchid"),
         ("/sp_mchid", json!("1 9"), "sp_mchid"),
         ("/attach", json!("x".repeat(129)), "attach"),
+        ("/attach", json!("a\u{202e}b"), "attach"),
+        ("/description", json!("a\u{200b}b"), "description"),
+        ("/description", json!("a\0b"), "description"),
+        ("/notify_url", json!("https://shop.example/a\tb"), "notify_url"),
+        ("/goods_tag", json!("x".repeat(33)), "goods_tag"),
+        ("/goods_tag", json!("a\u{feff}"), "goods_tag"),
+        ("/sub_appid", json!(""), "sub_appid"),
+        ("/limit_pay", json!(["no_credit", ""]), "limit_pay"),
+        ("/scene_info", json!("a shop"), "scene_info"),
+        ("/scene_info", json!({"device_id": "a\u{2066}b"}), "scene_info"),
+        ("/detail", json!([1]), "detail"),
+        ("/detail", json!({"goods_detail": [{"goods_name": "\u{7}"}]}), "detail"),
+        ("/settle_info", json!({"subsidy_amount": 1}), "settle_info.subsidy_amount"),
         ("/time_expire", json!("tomorrow"), "time_expire"),
         ("/time_expire", json!("2026-01-01T08:00:00+08:00"), "time_expire"),
     ];
     for (pointer, value, field) in cases {
         let mut body = native();
-        for optional in ["attach", "time_expire"] {
+        for optional in
+            ["attach", "time_expire", "goods_tag", "sub_appid", "limit_pay", "detail", "settle_info"]
+        {
             body[optional] = json!(null);
         }
         *body.pointer_mut(pointer).unwrap() = value.clone();

@@ -68,6 +68,22 @@ async fn a_new_answer_key_counts_at_once_and_the_old_one_until_its_end() {
 }
 
 #[actix_web::test]
+async fn during_a_switch_to_its_public_key_notifications_signed_by_either_are_taken() {
+    let mut shop = Shop::open().await;
+    let by_certificate = (shop.institution.serial.clone(), shop.institution.key.clone());
+    let by_public_key = ("PUB_KEY_ID_0119000000012026010100382026".to_owned(), other_key());
+    enter(&elsewhere(&shop), &shop, &by_public_key.0, &by_public_key.1);
+    for n in 0..4 {
+        let number = format!("ORDER-{n}");
+        let order_no = shop.placed(&number).await;
+        let signs = if n % 2 == 0 { &by_public_key } else { &by_certificate };
+        (shop.institution.serial, shop.institution.key) = signs.clone();
+        assert_eq!(shop.notify(&shop.institution.pay(&order_no)).await.status, 204, "{}", signs.0);
+        assert_eq!(shop.state(&number).await, "PAID");
+    }
+}
+
+#[actix_web::test]
 async fn a_revoked_answer_key_is_refused_at_the_next_message() {
     let shop = Shop::open().await;
     let (first, second) = (shop.placed("ORDER-1").await, shop.placed("ORDER-2").await);

@@ -76,6 +76,7 @@ const ROWS: &[Row] = &[
     row("POST", "/admin/orders/{order_no}/tell", May(Platform, Manage, Notices)),
     page("/admin/rules", Platform, Rules, "分账规则", "Split rules"),
     page("/admin/exceptions", Platform, Exceptions, "例外", "Exceptions"),
+    row("POST", "/admin/exceptions/{order_no}/ask", May(Platform, Manage, Exceptions)),
     page("/admin/files", Platform, Files, "文件", "Files"),
     row("GET", "/admin/files/{name}", May(Platform, View, Files)),
     page("/admin/tasks", Platform, Tasks, "任务", "Tasks"),
@@ -131,7 +132,7 @@ fn the_matrix_of_rights_is_this_one() {
     }
     insta::assert_snapshot!(matrix, @r"
     ADMIN of Platform: View Desk Orders Rules Exceptions Files Tasks Notices
-    ADMIN of Platform: Manage Tasks Notices
+    ADMIN of Platform: Manage Exceptions Tasks Notices
     ADMIN of Platform: Approve 
     CHECKER of Platform: View Desk Orders Rules Exceptions Files Tasks Notices
     CHECKER of Platform: Manage 

@@ -19,7 +19,7 @@ pub(super) fn placements(
             "sp_appid": SP_APPID, "sp_mchid": SP_MCHID, "sub_mchid": merchant(n % merchants),
             "description": "压测商品", "out_trade_no": format!("H0{prefix}{n:012}"),
             "notify_url": "https://merchant.example/notify", "attach": "own",
-            "goods_tag": "food;agent=agent:A1", "amount": {"total": 12_345, "currency": "CNY"},
+            "goods_tag": "mingfen:food;agent=agent:A1", "amount": {"total": 12_345, "currency": "CNY"},
         });
         request(world, "POST", shapes::NATIVE_PATH, &serde_json::to_vec(&body)?)
     })

@@ -34,6 +34,7 @@ fn request(world: &World, prefix: &str, n: usize, merchants: usize) -> anyhow::R
         attach: Some(";;".to_owned()),
         success_time: Some(now.to_cst()),
         payer: None,
+        promotion_detail: None,
         amount: Some(OrderAmount {
             total: Fen::new(store::AMOUNT),
             payer_total: Some(Fen::new(store::AMOUNT)),

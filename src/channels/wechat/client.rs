@@ -14,6 +14,7 @@ use crate::channels::http::{Downloaded, Guarded, Limits, Outgoing, Received};
 use crate::channels::{Answer, Why};
 use crate::clock::Clock;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::text;
 use crate::protocol::json;
 use crate::protocol::wechat::errors::ErrorBody;
 use crate::protocol::wechat::shapes::{
@@ -212,7 +213,11 @@ fn read<T: DeserializeOwned + Serialize>(received: &Received) -> Answer<T> {
 
 fn refused(received: &Received) -> Answer<Received> {
     match json::from_slice::<ErrorBody>(&received.body) {
-        Ok(body) => Answer::Refused { status: received.status, code: body.code, message: body.message },
+        Ok(body) => Answer::Refused {
+            status: received.status,
+            code: text::cleaned(&body.code),
+            message: text::cleaned(&body.message),
+        },
         Err(_) => Answer::Unknown(Why::Shape),
     }
 }

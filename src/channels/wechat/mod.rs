@@ -1,11 +1,13 @@
 //! WeChat Pay APIv3, partner mode: the neutral asking and saying in its shapes (`channels.md` 1).
 mod client;
+mod statement;
 
 pub use client::{BadSettings, Client, Evidence, Settings};
 
 use crate::exchange::DocumentKind;
 use std::io::BufRead;
 
+use self::statement::statement;
 use super::http::Guarded;
 use super::{
     Answer, Closing, Notice, NoticeFault, Payable, Placing, Queried, RawKind, RawMessage, ReadBill,
@@ -16,18 +18,18 @@ use crate::error::Error;
 use crate::institutions::{ChannelKeys, ChannelProfile, Institution};
 use crate::kernel::calendar::Instant;
 use crate::kernel::channel::Product;
-use crate::kernel::money::Fen;
 use crate::kernel::text;
 use crate::protocol::json;
+use crate::protocol::wechat::CNY;
 use crate::protocol::wechat::attach::{self, Declared};
 use crate::protocol::wechat::bill::Reader;
+use crate::protocol::wechat::carried::Carried;
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::notification::{self, ApiV3Key, Envelope, TRANSACTION_SUCCESS};
 use crate::protocol::wechat::shapes::{
     NativeRequest, OrderOwner, OrderView, RequestAmount, SettleInfo, TradeState,
 };
 use crate::protocol::wechat::sign::{AnswerKey, Signer, Stamp};
-use crate::protocol::wechat::{CNY, product_of};
 
 /// The kind under which a trade bill is recorded.
 pub const BILL_KIND: DocumentKind = DocumentKind::Wxbill;
@@ -75,6 +77,7 @@ impl Channel {
             Err(why) => return Answer::Unknown(why),
         };
         match self.client.native(&request).await {
+            Answer::Known(answer) if !text::is_plain(&answer.code_url) => Answer::Unknown(Why::Shape),
             Answer::Known(answer) => Answer::Known(Placing::CodeUrl(answer.code_url)),
             Answer::Refused { status: 401 | 403, code, message } => {
                 Answer::Known(Placing::Barred { code, words: message })
@@ -85,27 +88,36 @@ impl Channel {
         }
     }
 
-    /// The order in the institution's numbers, tags and parties before the caller's own attach (`files.md`).
+    /// The order in the institution's numbers, tags and parties as its attach (`files.md`).
     fn native_request(&self, order: &Payable<'_>) -> Result<NativeRequest, Why> {
         if *order.product != Product::NATIVE {
             return Err(Why::Unwritable(format!("product {}", order.product)));
         }
         let declared = Declared { tags: order.tags.to_list(), parties: order.parties.to_map() };
-        let attach =
-            attach::join(&declared, order.attach).map_err(|fault| Why::Unwritable(fault.to_string()))?;
+        let attach = attach::join(&declared, "").map_err(|fault| Why::Unwritable(fault.to_string()))?;
+        let carried = match order.carried {
+            Some(carried) => {
+                serde_json::from_str(carried).map_err(|fault| Why::Unwritable(fault.to_string()))?
+            }
+            None => Carried::default(),
+        };
         Ok(NativeRequest {
             sp_appid: self.profile.sp_appid.clone(),
             sp_mchid: self.profile.sp_mchid.clone(),
-            sub_appid: None,
+            sub_appid: carried.sub_appid,
             sub_mchid: order.merchant_no.to_owned(),
             description: order.description.to_owned(),
             out_trade_no: order.order_no.to_owned(),
             notify_url: self.notify_url.clone(),
             time_expire: order.expires.map(Instant::to_cst),
             attach: Some(attach),
-            goods_tag: None,
+            goods_tag: carried.goods_tag,
             amount: RequestAmount { total: order.amount, currency: Some(CNY.to_owned()) },
-            settle_info: Some(SettleInfo { profit_sharing: Some(true) }),
+            settle_info: Some(SettleInfo { profit_sharing: Some(true), subsidy_amount: None }),
+            support_fapiao: carried.support_fapiao,
+            limit_pay: carried.limit_pay,
+            scene_info: carried.scene_info,
+            detail: carried.detail,
         })
     }
 
@@ -130,7 +142,7 @@ impl Channel {
                     headers: seen.stamp.to_text(),
                     body: seen.body,
                 };
-                match statement(seen.value) {
+                match statement(seen.value, &self.profile) {
                     Some(statement) => Answer::Known(Queried::Paid(Box::new(Notice { statement, raw }))),
                     None => Answer::Unknown(Why::Shape),
                 }
@@ -139,7 +151,7 @@ impl Channel {
                 Answer::Known(Queried::NotPaid)
             }
             TradeState::Closed | TradeState::Revoked | TradeState::PayError => {
-                Answer::Known(Queried::Closed(seen.value.trade_state_desc))
+                Answer::Known(Queried::Closed(text::cleaned(&seen.value.trade_state_desc)))
             }
         }
     }
@@ -189,35 +201,27 @@ impl Channel {
         if view.sp_mchid != self.profile.sp_mchid || view.trade_state != TradeState::Success {
             return None;
         }
-        statement(view)
+        statement(view, &self.profile)
     }
 }
 
 /// What a message states that was kept as evidence.
-pub(super) fn reopen(keys: &[ApiV3Key], kind: RawKind, body: &[u8]) -> Option<Statement> {
-    match kind {
-        RawKind::Notification => statement(json::from_slice(&opened(keys, body)?.1).ok()?),
-        RawKind::QueryAnswer => statement(json::from_slice(body).ok()?),
-    }
+pub(super) fn reopen(
+    profile: &ChannelProfile,
+    keys: &[ApiV3Key],
+    kind: RawKind,
+    body: &[u8],
+) -> Option<Statement> {
+    let view = match kind {
+        RawKind::Notification => json::from_slice(&opened(keys, body)?.1),
+        RawKind::QueryAnswer => json::from_slice(body),
+    };
+    statement(view.ok()?, profile)
 }
 
 /// The message, by whichever of these keys opens it.
 fn opened(keys: &[ApiV3Key], body: &[u8]) -> Option<(Envelope, Vec<u8>)> {
     keys.iter().find_map(|key| notification::open(key, body).ok())
-}
-
-/// The payment that a verified order view states; none when it lacks what a payment must have.
-fn statement(view: OrderView) -> Option<Statement> {
-    let paid =
-        view.amount.map(|amount| amount.total).filter(|paid| *paid > Fen::ZERO && *paid <= Fen::MAX)?;
-    Some(Statement {
-        order_no: view.out_trade_no,
-        inst_order_no: view.transaction_id.filter(|no| text::is_inst_order_no(no))?,
-        merchant_no: view.sub_mchid,
-        product: product_of(&view.trade_type?)?,
-        paid,
-        paid_at: Instant::parse(&view.success_time?)?,
-    })
 }
 
 /// Reads a trade bill of type ALL.

@@ -113,7 +113,7 @@ pub struct Sale {
     pub description: &'static str,
     /// Fen.
     pub total: i64,
-    /// Tags and parties in the text form of the prefix; empty = none.
+    /// Tags and parties as they stand in `goods_tag` behind `mingfen:`; empty = none.
     pub goods_tag: &'static str,
 }
 

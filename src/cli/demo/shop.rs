@@ -59,7 +59,7 @@ impl Shop {
             "notify_url": self.notify_url, "amount": {"total": sale.total, "currency": "CNY"},
         });
         if let (Some(order), false) = (order.as_object_mut(), sale.goods_tag.is_empty()) {
-            order.insert("goods_tag".to_owned(), sale.goods_tag.into());
+            order.insert("goods_tag".to_owned(), format!("mingfen:{}", sale.goods_tag).into());
         }
         let answer = self.place(&order).await.with_context(|| format!("order {}", sale.out_trade_no))?;
         Ok(answer.get("code_url").and_then(Value::as_str).context("no code_url")?.to_owned())

@@ -17,9 +17,8 @@ pub async fn close(
     number: web::Path<String>,
     signed: Signed,
 ) -> Result<HttpResponse, Fault> {
-    let unreadable = || Fault::parameter("body", "JSON with sp_mchid and sub_mchid");
-    let content = signed.content.as_ref().map_err(|_| unreadable())?;
-    let asked: OrderOwner = content.read().map_err(|_| unreadable())?;
+    let content = signed.content.as_ref().map_err(Fault::no_json)?;
+    let asked: OrderOwner = content.read()?;
     let merchant = owner::merchant(&signed, &asked)?;
     let (nonce, whose) = (signed.nonce.clone(), merchant.clone());
     let find = move |tx: &mut Tx<'_>| {
@@ -27,12 +26,17 @@ pub async fn close(
         query::find(tx, &whose, &number)?.ok_or(Error::NotFound)
     };
     let found = app.db.look(find).await?;
+    Fault::unless(found.is_settled() || app.asking.may(&found.order, app.clock.now()))?;
     let channel = app.channel_of_version(merchant.institution_id, signed.channel).await?;
     let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
     match orders::close(&outside, found, Some(signed.nonce)).await? {
         Closed::Done => Ok(HttpResponse::NoContent().finish()),
         Closed::Paid => Err(Fault::new(WechatCode::InvalidRequest, "该订单已支付，不能关闭")),
-        Closed::Busy => Err(Fault::new(WechatCode::FrequencyLimited, "请求过于频繁，请稍后重试")),
+        Closed::Apart => Err(Fault::new(
+            WechatCode::InvalidRequest,
+            "机构收到的付款与该订单不符，平台正在核对，暂不能关闭",
+        )),
+        Closed::Busy => Err(Fault::busy()),
         Closed::Unknown => Err(Fault::system()),
     }
 }

@@ -3,6 +3,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::fault::Fault;
 use crate::kernel::digest::Digest;
 use crate::protocol::json;
 
@@ -26,8 +27,24 @@ impl Content {
         Digest::of(self.0.to_string().as_bytes())
     }
 
-    /// As the shape `T`.
-    pub fn read<T: DeserializeOwned + Serialize>(&self) -> serde_json::Result<T> {
-        json::read(&self.0)
+    /// As the shape `T`; the fault names the field.
+    pub fn read<T: DeserializeOwned + Serialize>(&self) -> Result<T, Fault> {
+        if !self.0.is_object() {
+            return Err(Fault::parameter("body", "a JSON object"));
+        }
+        let shape = serde_path_to_error::deserialize(&self.0).map_err(|error| {
+            let (path, why) = (error.path().to_string(), error.inner().to_string());
+            // Of a field that is not there, the path ends at what should hold it.
+            let missing = why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+            let field = match (path.as_str(), missing) {
+                (".", Some(missing)) => missing.to_owned(),
+                (".", None) => "body".to_owned(),
+                (path, Some(missing)) => format!("{path}.{missing}"),
+                (path, None) => path.to_owned(),
+            };
+            Fault::parameter(&field, &format!("as documented, amounts in whole fen: {why}"))
+        })?;
+        json::fits(&self.0, &shape).map_err(|error| Fault::no_json(&error))?;
+        Ok(shape)
     }
 }

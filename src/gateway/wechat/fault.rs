@@ -29,6 +29,17 @@ impl Fault {
         Self { code: WechatCode::ParamError, passing: false, body, unsigned: None }
     }
 
+    /// `PARAM_ERROR`: the body is no JSON, or has a key twice.
+    pub fn no_json(error: &serde_json::Error) -> Self {
+        Self::parameter("body", &format!("a JSON object: {error}"))
+    }
+
+    /// `PARAM_ERROR` at a parameter of the query string.
+    pub fn in_query(field: &str, issue: &str) -> Self {
+        let body = Box::new(ErrorBody::parameter_in("query", field, issue));
+        Self { code: WechatCode::ParamError, passing: false, body, unsigned: None }
+    }
+
     /// 401: who calls is not proven. `why` is a word for the trace that it leaves.
     pub fn sign(why: &'static str, message: impl Into<String>) -> Self {
         Self { unsigned: Some(why), ..Self::new(WechatCode::SignError, message) }
@@ -37,6 +48,16 @@ impl Fault {
     /// Why who calls is not proven, where this refuses that.
     pub fn unsigned(&self) -> Option<&'static str> {
         self.unsigned
+    }
+
+    /// 429: later, with the same number.
+    pub fn busy() -> Self {
+        Self::new(WechatCode::FrequencyLimited, "请求过于频繁，请用相同的单号稍后重试")
+    }
+
+    /// [`Fault::busy`] unless the caller may go on.
+    pub fn unless(may: bool) -> Result<(), Self> {
+        if may { Ok(()) } else { Err(Self::busy()) }
     }
 
     /// 500: the outcome is not known; the same request may be sent again with the same number.

@@ -1,27 +1,32 @@
 //! `POST /v3/pay/partner/transactions/native`: a QR code order.
 use actix_web::{HttpResponse, web};
+use url::{Host, Url};
 
 use super::JSON;
 use super::fault::Fault;
 use super::owner;
 use super::signed::Signed;
 use crate::app::App;
+use crate::channels::address;
+use crate::error::Error;
 use crate::kernel::calendar::Instant;
 use crate::kernel::channel::Product;
 use crate::kernel::declared::{Parties, Tags};
 use crate::merchants::SubMerchant;
 use crate::orders::{self, Cause, EventReason, Placed, Request};
-use crate::protocol::wechat::attach::{self, Declared};
+use crate::protocol::wechat::attach::{self, AttachFault, Declared};
+use crate::protocol::wechat::carried::Carried;
 use crate::protocol::wechat::errors::WechatCode;
-use crate::protocol::wechat::shapes::{NativeAnswer, NativeRequest, OrderOwner};
+use crate::protocol::wechat::shapes::{self, NativeAnswer, NativeRequest, OrderOwner};
 
 /// Places an order and answers its code_url; the same request again answers the same.
 pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse, Fault> {
-    let content = signed.content.as_ref().map_err(unreadable)?;
-    let asked: NativeRequest = content.read().map_err(|error| unreadable(&error))?;
+    let content = signed.content.as_ref().map_err(Fault::no_json)?;
+    let asked: NativeRequest = content.read()?;
     asked.check(app.clock.instant())?;
     check_notify_url(&app, &asked.notify_url)?;
-    let (tags, parties) = declared(&asked)?;
+    let (tags, parties, mark) = declared(asked.goods_tag.as_deref())?;
+    let carried = carried(&asked, mark)?;
     let owner = OrderOwner { sp_mchid: asked.sp_mchid.clone(), sub_mchid: asked.sub_mchid.clone() };
     let merchant = owner::merchant(&signed, &owner)?;
     if asked.sp_appid != signed.credential.sp_appid {
@@ -43,8 +48,9 @@ pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse,
         amount: asked.amount.total,
         description: asked.description,
         attach: asked.attach.unwrap_or_default(),
+        carried,
         notify_url: asked.notify_url,
-        time_expire: asked.time_expire.as_deref().and_then(Instant::parse),
+        time_expire: asked.time_expire.as_deref().and_then(shapes::rfc3339),
     };
     let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
     answer(orders::place(&outside, request, signed.nonce).await?)
@@ -60,7 +66,7 @@ fn answer(placed: Placed) -> Result<HttpResponse, Fault> {
             WechatCode::OrderClosed,
             format!("订单已关闭，请更换商户订单号重新下单（{}）", closed(&cause)),
         )),
-        Placed::Busy => Err(Fault::new(WechatCode::FrequencyLimited, "请求过于频繁，请用相同的单号稍后重试")),
+        Placed::Busy => Err(Fault::busy()),
         Placed::Unknown => Err(Fault::system()),
     }
 }
@@ -88,27 +94,49 @@ fn closed(cause: &Cause) -> String {
     if theirs.is_empty() { sentence.to_owned() } else { format!("{sentence}：{}", theirs.join(" ")) }
 }
 
-fn unreadable(error: &serde_json::Error) -> Fault {
-    Fault::parameter("body", &format!("JSON as documented, amounts in whole fen: {error}"))
-}
-
-fn declared(asked: &NativeRequest) -> Result<(Tags, Parties), Fault> {
-    let declared = Declared::parse(asked.goods_tag.as_deref().unwrap_or_default())
-        .map_err(|fault| Fault::parameter("goods_tag", &fault.to_string()))?;
-    attach::join(&declared, asked.attach.as_deref().unwrap_or_default())
-        .map_err(|fault| Fault::parameter("attach", &fault.to_string()))?;
+/// What the caller declares of the order, and its mark for the channel's coupons; it is one of the two.
+fn declared(goods_tag: Option<&str>) -> Result<(Tags, Parties, Option<String>), Fault> {
+    let wrong = |fault: AttachFault| Fault::parameter("goods_tag", &fault.to_string());
+    let mark = goods_tag.filter(|tag| !tag.is_empty());
+    let declared = mark.map(Declared::of_goods_tag).transpose().map_err(wrong)?.flatten();
+    let carried = mark.filter(|_| declared.is_none()).map(str::to_owned);
+    let declared = declared.unwrap_or_default();
+    // With it goes all that the channel's attach holds.
+    attach::join(&declared, "").map_err(wrong)?;
     match (Tags::of(&declared.tags), Parties::of(&declared.parties)) {
-        (Some(tags), Some(parties)) => Ok((tags, parties)),
+        (Some(tags), Some(parties)) => Ok((tags, parties, carried)),
         (None, _) | (_, None) => Err(Fault::parameter("goods_tag", "tags and parties in good form")),
     }
 }
 
-/// Plain http only where the configuration allows private addresses.
+/// What goes to the channel as it came, as it is stored.
+fn carried(asked: &NativeRequest, mark: Option<String>) -> Result<Option<String>, Fault> {
+    let carried = Carried::of(asked, mark);
+    let text = serde_json::to_string(&carried).map_err(Error::internal)?;
+    Ok(Some(text).filter(|_| carried != Carried::default()))
+}
+
+/// Where the configuration allows no private addresses: https, and no address that is one. What a name stands for is
+/// looked up when it is called, each time.
 fn check_notify_url(app: &App, url: &str) -> Result<(), Fault> {
-    if url.starts_with("https://") || app.config.allow_private_addresses {
+    if app.config.allow_private_addresses {
         return Ok(());
     }
-    Err(Fault::parameter("notify_url", "an https URL without query"))
+    let parsed = Url::parse(url).ok().filter(|url| url.scheme() == "https");
+    let is_open = match parsed.as_ref().and_then(Url::host) {
+        Some(Host::Ipv4(address)) => address::is_public(address.into()),
+        Some(Host::Ipv6(address)) => address::is_public(address.into()),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name != "localhost" && !name.ends_with(".localhost")
+        }
+        None => false,
+    };
+    if is_open {
+        Ok(())
+    } else {
+        Err(Fault::parameter("notify_url", "an https URL of the public internet, without query"))
+    }
 }
 
 /// Whether the institution's approvals in force let the merchant trade.

@@ -13,7 +13,7 @@ pub fn in_query(query: &str) -> Result<OrderOwner, Fault> {
         let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
         match (found.next(), found.next()) {
             (Some((_, value)), None) if !value.is_empty() => Ok(value.into_owned()),
-            _ => Err(Fault::new(WechatCode::ParamError, format!("查询参数 {name} 必须出现且仅出现一次"))),
+            _ => Err(Fault::in_query(name, "必须出现且仅出现一次，不能为空")),
         }
     };
     Ok(OrderOwner { sp_mchid: find("sp_mchid")?, sub_mchid: find("sub_mchid")? })

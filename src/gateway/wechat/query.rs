@@ -62,6 +62,7 @@ async fn answer(
     let merchant = owner::merchant(&signed, &owner::in_query(request.query_string())?)?;
     let mut known = found.ok_or(Error::NotFound)?;
     if !known.is_settled() {
+        Fault::unless(app.asking.may(&known.order, app.clock.now()))?;
         let channel = app.channel_of_version(merchant.institution_id, signed.channel).await?;
         let outside =
             orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };

@@ -114,7 +114,7 @@ pub async fn admit<T: Send + 'static>(
     let signing = Signing { mode: credential.answer_mode, keys: app.keys_of(known.newest_key).await? };
     request.extensions_mut().insert(signing);
     let approved = if changes { approved(&app, &known).await? } else { None };
-    let nonce = Nonce { credential_id: credential.id, text: authorization.nonce };
+    let nonce = Nonce::of(credential.id, authorization);
     let Known { merchant, channel, .. } = known;
     Ok((Signed { credential, nonce, content, merchant, approved, channel }, found))
 }

@@ -7,7 +7,7 @@ use super::{Outcome, PaymentFact};
 use crate::channels::RawKind;
 use crate::clock;
 use crate::db::Tx;
-use crate::db::columns::{EntryId, InstitutionId};
+use crate::db::columns::{EntryId, InstitutionId, OrderId};
 use crate::error::Error;
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::BusinessDay;
@@ -15,6 +15,7 @@ use crate::kernel::channel::ChannelName;
 use crate::kernel::money::Fen;
 use crate::kernel::split::OrderFacts;
 use crate::ledger;
+use crate::orders::pays::{Apart, Awaits};
 use crate::orders::{Cause, Event, EventReason, Order, RawRef};
 use crate::outbox::{self, About, NewNote};
 use crate::rules::{self, Preview};
@@ -48,7 +49,15 @@ struct Taken<'f> {
 #[derive(Default)]
 struct Decided<'f> {
     taken: Vec<Taken<'f>>,
-    orphans: Vec<(&'f PaymentFact, RawRef)>,
+    apart: Vec<KeptApart<'f>>,
+}
+
+/// A payment that pays no order, and the order that it names, if it is one of ours.
+struct KeptApart<'f> {
+    fact: &'f PaymentFact,
+    raw: RawRef,
+    why: Apart,
+    named: Option<&'f Awaited>,
 }
 
 /// Takes a batch; the outcomes are in its order.
@@ -59,9 +68,9 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
     by_key.sort_by_cached_key(|(_, fact)| fact.key());
     // Orders first: what another process stores between the two look-ups is known then. The other way round its order
     // would look paid by somebody else, and the payment be kept apart.
-    let numbers: Vec<&str> = by_key.iter().map(|(_, fact)| fact.order_no.as_str()).collect();
+    let numbers: Vec<&str> = by_key.iter().map(|(_, fact)| fact.said.order_no.as_str()).collect();
     let awaited = store::awaited(tx, &numbers)?;
-    let numbers: Vec<&str> = by_key.iter().map(|(_, fact)| fact.inst_order_no.as_str()).collect();
+    let numbers: Vec<&str> = by_key.iter().map(|(_, fact)| fact.said.inst_order_no.as_str()).collect();
     let mut known = store::known_payments(tx, &numbers)?;
     let (mut decided, mut paid_now) = (Decided::default(), HashSet::new());
     let mut outcomes = vec![Outcome::Conflict; facts.len()];
@@ -69,10 +78,10 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
         let outcome = match known.get(&fact.key()) {
             Some(known) => compare(fact, known),
             None => {
-                let order = awaited.get(fact.order_no.as_str()).filter(|one| awaits(one, fact));
-                let outcome = match order.filter(|one| paid_now.insert(one.order.id)) {
-                    Some(awaited) => take(tx, &mut bundles, &mut decided, fact, awaited)?,
-                    None => keep_orphan(&mut decided, fact),
+                let named = awaited.get(fact.said.order_no.as_str());
+                let outcome = match pays(named, fact, &mut paid_now) {
+                    Ok(awaited) => take(tx, &mut bundles, &mut decided, fact, awaited)?,
+                    Err(why) => keep_apart(&mut decided, fact, why, named),
                 };
                 known.insert(fact.key(), KnownPayment::of(fact));
                 outcome
@@ -86,12 +95,17 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
     Ok(outcomes)
 }
 
-/// An unpaid order of this institution, channel and merchant; any other payment under its number is kept apart.
-fn awaits(awaited: &Awaited, fact: &PaymentFact) -> bool {
-    !awaited.is_paid
-        && awaited.order.institution_id == fact.institution_id
-        && awaited.order.channel == fact.channel
-        && awaited.merchant.inst_merchant_no == fact.inst_merchant_no
+/// The order that a payment pays, which is `paid_now` then; or why it pays none.
+fn pays<'a>(
+    named: Option<&'a Awaited>,
+    fact: &PaymentFact,
+    paid_now: &mut HashSet<OrderId>,
+) -> Result<&'a Awaited, Apart> {
+    let named = named.ok_or(Apart::Unknown)?;
+    let awaits = Awaits::of(&named.order, &named.merchant);
+    awaits.paid_by((fact.institution_id, fact.channel), &fact.said)?;
+    // Told last: a second payment is one that would have paid the order.
+    if named.is_paid || !paid_now.insert(named.order.id) { Err(Apart::Second) } else { Ok(named) }
 }
 
 fn compare(fact: &PaymentFact, known: &KnownPayment) -> Outcome {
@@ -99,8 +113,8 @@ fn compare(fact: &PaymentFact, known: &KnownPayment) -> Outcome {
         return Outcome::Known;
     }
     tracing::error!(
-        inst_order_no = fact.inst_order_no,
-        order_no = fact.order_no,
+        inst_order_no = fact.said.inst_order_no,
+        order_no = fact.said.order_no,
         kept_order_no = known.order_no,
         sha256 = %fact.raw_ref().sha256,
         "evidence conflict: the institution's number was stored before with other facts"
@@ -121,27 +135,33 @@ fn take<'f>(
     Ok(Outcome::Stored)
 }
 
-fn keep_orphan<'f>(decided: &mut Decided<'f>, fact: &'f PaymentFact) -> Outcome {
+fn keep_apart<'f>(
+    decided: &mut Decided<'f>,
+    fact: &'f PaymentFact,
+    why: Apart,
+    named: Option<&'f Awaited>,
+) -> Outcome {
     tracing::warn!(
-        inst_order_no = fact.inst_order_no,
-        order_no = fact.order_no,
-        "a signed payment that no order of ours awaits was kept"
+        inst_order_no = fact.said.inst_order_no,
+        order_no = fact.said.order_no,
+        why = why.as_str(),
+        "a signed payment that pays no order of ours was kept apart"
     );
-    decided.orphans.push((fact, fact.raw_ref()));
+    decided.apart.push(KeptApart { fact, raw: fact.raw_ref(), why, named });
     Outcome::Orphan
 }
 
 /// The facts by which a rule is picked before the bill; the fee is not known yet.
 fn facts(fact: &PaymentFact, awaited: &Awaited) -> OrderFacts {
     OrderFacts {
-        inst_order_no: fact.inst_order_no.clone(),
+        inst_order_no: fact.said.inst_order_no.clone(),
         merchant: awaited.merchant.merchant.clone(),
         channel: fact.channel.to_string(),
-        product: fact.product.to_string(),
+        product: fact.said.product.to_string(),
         tags: awaited.order.tags.to_list(),
         parties: awaited.order.parties.to_map(),
-        paid_at: fact.paid_at,
-        paid: fact.paid,
+        paid_at: fact.said.paid_at,
+        paid: fact.said.paid,
         fee: Fen::ZERO,
         subsidy: Fen::ZERO,
     }
@@ -151,9 +171,9 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
     let entries = post(tx, &decided.taken)?;
     let mut raws = Vec::with_capacity(decided.taken.len());
     let (mut keys, mut payments) = (Vec::new(), Vec::with_capacity(decided.taken.len()));
-    let (mut notes, mut remarked) = (Vec::with_capacity(decided.taken.len()), Vec::new());
+    let mut notes = Vec::with_capacity(decided.taken.len());
     for taken in &decided.taken {
-        let day = taken.fact.paid_at.business_day();
+        let day = taken.fact.said.paid_at.business_day();
         let entry = entries.get(&(taken.fact.institution_id, taken.fact.channel, day)).copied();
         raws.push(RawRow::of(taken.fact, &taken.raw));
         keys.push(KeyRow::of(taken.fact, &taken.awaited.order, &taken.raw));
@@ -164,17 +184,22 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
             &taken.raw,
             entry,
         ));
-        remarked.extend(remarks(taken).into_iter().map(|remark| (taken, remark)));
         notes.push(note(&taken.awaited.order, taken.fact.raw.received_at));
     }
-    raws.extend(decided.orphans.iter().map(|(fact, raw)| RawRow::of(fact, raw)));
+    raws.extend(decided.apart.iter().map(|apart| RawRow::of(apart.fact, &apart.raw)));
     let orphans: Vec<OrphanRow<'_>> =
-        decided.orphans.iter().map(|(fact, raw)| OrphanRow::of(fact, raw)).collect();
-    let events: Vec<EventRow<'_>> = remarked
+        decided.apart.iter().map(|apart| OrphanRow::of(apart.fact, &apart.raw, apart.why)).collect();
+    let told: Vec<(OrderId, &PaymentFact, Event, &RawRef)> = decided
+        .taken
         .iter()
-        .map(|(taken, remark)| {
-            EventRow::of(taken.awaited.order.id, taken.fact.raw.received_at, remark, &taken.raw)
+        .flat_map(|taken| {
+            remarks(taken).into_iter().map(move |it| (taken.awaited.order.id, taken.fact, it, &taken.raw))
         })
+        .chain(decided.apart.iter().filter_map(differs))
+        .collect();
+    let events: Vec<EventRow<'_>> = told
+        .iter()
+        .map(|(order, fact, remark, raw)| EventRow::of(*order, fact.raw.received_at, remark, raw))
         .collect();
     RawRow::insert(tx, &raws)?;
     KeyRow::insert(tx, &keys)?;
@@ -191,9 +216,10 @@ type DayKey = (InstitutionId, ChannelName, BusinessDay);
 fn post(tx: &mut Tx<'_>, taken: &[Taken<'_>]) -> Result<BTreeMap<DayKey, EntryId>, Error> {
     let mut sums: BTreeMap<DayKey, (Fen, i64, i64)> = BTreeMap::new();
     for Taken { fact, .. } in taken {
-        let key = (fact.institution_id, fact.channel, fact.paid_at.business_day());
+        let key = (fact.institution_id, fact.channel, fact.said.paid_at.business_day());
         let (paid, orders, at) = sums.entry(key).or_default();
-        *paid = paid.checked_add(fact.paid).ok_or_else(|| Error::Internal("a batch's sum".to_owned()))?;
+        *paid =
+            paid.checked_add(fact.said.paid).ok_or_else(|| Error::Internal("a batch's sum".to_owned()))?;
         *orders = orders.saturating_add(1);
         *at = fact.raw.received_at.max(*at);
     }
@@ -218,10 +244,15 @@ fn remarks(taken: &Taken<'_>) -> Vec<Event> {
     if awaited.is_closed {
         remarks.push(Event::LatePayment(Cause::of(EventReason::AfterClose)));
     }
-    if awaited.order.amount != fact.paid {
-        remarks.push(Event::AmountDiffers(Cause::paid(fact.paid)));
-    }
     remarks
+}
+
+/// What the timeline of an order says of a payment of another amount: it names the order and does not pay it.
+fn differs<'f>(apart: &'f KeptApart<'f>) -> Option<(OrderId, &'f PaymentFact, Event, &'f RawRef)> {
+    let KeptApart { fact, raw, why, named } = apart;
+    let order = named.filter(|_| *why == Apart::Amount)?;
+    let event = Event::AmountDiffers(Cause::paid(fact.said.sums.total));
+    Some((order.order.id, fact, event, raw))
 }
 
 /// The merchant's notification, to be delivered from now on under one id.

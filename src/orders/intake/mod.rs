@@ -1,19 +1,18 @@
 //! Intake of payments: a verified message of the institution becomes a durable fact before it is answered.
 //!
 //! A payment is accepted once for ever by the number that the institution gave it in a channel. The same message again changes nothing and
-//! gets the same answer; the same number with other facts is refused. What the institution says was paid is
-//! stored as it says it, whatever our record expected: a closed order, another amount, an order we do not know.
+//! gets the same answer; the same number with other facts is refused. What pays its order ([`super::pays`]) makes it
+//! paid, closed or not. Any other payment is kept apart with its message, as work for people: of another amount, a second
+//! one, of an order that we do not know.
 mod batch;
 mod queue;
 mod store;
 
 use super::RawRef;
-use crate::channels::{Channel, Notice, RawMessage};
+use crate::channels::{Channel, Notice, RawMessage, Statement};
 use crate::db::columns::InstitutionId;
-use crate::kernel::calendar::Instant;
-use crate::kernel::channel::{ChannelName, Product};
+use crate::kernel::channel::ChannelName;
 use crate::kernel::digest::Digest;
-use crate::kernel::money::Fen;
 
 pub use queue::{Intake, Pace};
 
@@ -24,18 +23,8 @@ pub struct PaymentFact {
     pub institution_id: InstitutionId,
     /// Through which of its channels it was paid.
     pub channel: ChannelName,
-    /// Our number.
-    pub order_no: String,
-    /// The institution's number.
-    pub inst_order_no: String,
-    /// The institution's number of the sub-merchant that was paid.
-    pub inst_merchant_no: String,
-    /// How it was paid.
-    pub product: Product,
-    /// In fen.
-    pub paid: Fen,
-    /// When it was paid.
-    pub paid_at: Instant,
+    /// What it states.
+    pub said: Statement,
     /// The evidence.
     pub raw: RawMessage,
 }
@@ -44,26 +33,16 @@ impl PaymentFact {
     /// What a channel's verified notice says.
     pub fn of(channel: &Channel, notice: Notice) -> Self {
         let Notice { statement, raw } = notice;
-        Self {
-            institution_id: channel.institution().id,
-            channel: channel.name(),
-            order_no: statement.order_no,
-            inst_order_no: statement.inst_order_no,
-            inst_merchant_no: statement.merchant_no,
-            product: statement.product,
-            paid: statement.paid,
-            paid_at: statement.paid_at,
-            raw,
-        }
+        Self { institution_id: channel.institution().id, channel: channel.name(), said: statement, raw }
     }
 
     /// What no other payment may have: numbers are an institution's and channel's own.
     fn key(&self) -> PaymentKey {
-        (self.inst_order_no.clone(), self.institution_id, self.channel)
+        (self.said.inst_order_no.clone(), self.institution_id, self.channel)
     }
 
     fn raw_ref(&self) -> RawRef {
-        RawRef { business_date: self.paid_at.business_day(), sha256: Digest::of(&self.raw.body) }
+        RawRef { business_date: self.said.paid_at.business_day(), sha256: Digest::of(&self.raw.body) }
     }
 }
 
@@ -77,7 +56,7 @@ pub enum Outcome {
     Stored,
     /// Stored before, with the same facts.
     Known,
-    /// Kept with its message: no order of ours awaits it.
+    /// Kept apart with its message: it pays no order of ours.
     Orphan,
     /// The number was stored before with other facts: refused, nothing stored.
     Conflict,

@@ -72,7 +72,7 @@ impl Intake {
     /// was taken, or a database that does not answer: then nobody knows, and the same message delivered again finds out.
     pub async fn submit(&self, fact: PaymentFact) -> Result<Outcome, Error> {
         let (told, outcome) = oneshot::channel();
-        self.lane(&fact.inst_order_no)?.try_send(Waiting { fact, told }).map_err(
+        self.lane(&fact.said.inst_order_no)?.try_send(Waiting { fact, told }).map_err(
             |refused| match refused {
                 TrySendError::Full(_) => Error::Db(DbError::Unavailable),
                 TrySendError::Closed(_) => Error::Internal("the intake has ended".to_owned()),

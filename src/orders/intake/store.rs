@@ -20,6 +20,7 @@ use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::merchants::SubMerchant;
 use crate::orders::event::EventKind;
+use crate::orders::pays::Apart;
 use crate::orders::{Event, Order, RawRef};
 use crate::rules::Preview;
 
@@ -33,7 +34,8 @@ pub(super) struct KnownPayment {
 
 impl KnownPayment {
     pub fn of(fact: &PaymentFact) -> Self {
-        Self { order_no: fact.order_no.clone(), paid: fact.paid, paid_at: clock::micros(fact.paid_at) }
+        let said = &fact.said;
+        Self { order_no: said.order_no.clone(), paid: said.paid, paid_at: clock::micros(said.paid_at) }
     }
 }
 
@@ -167,7 +169,7 @@ bulk_rows! {
 impl<'a> KeyRow<'a> {
     pub(super) fn of(fact: &'a PaymentFact, order: &Order, raw: &RawRef) -> Self {
         Self {
-            inst_order_no: &fact.inst_order_no,
+            inst_order_no: &fact.said.inst_order_no,
             order_id: order.id,
             business_date: As(raw.business_date),
             institution_id: fact.institution_id,
@@ -195,6 +197,9 @@ bulk_rows! {
         raw_business_date: As<BusinessDay> as Integer,
         raw_sha256: As<Digest> as Text,
         entry_id: Option<EntryId> as Nullable<BigInt>,
+        total: Option<As<Fen>> as Nullable<BigInt>,
+        payer_total: Option<As<Fen>> as Nullable<BigInt>,
+        particulars: Option<&'a str> as Nullable<Text>,
     }
 }
 
@@ -209,26 +214,29 @@ impl<'a> PaymentRow<'a> {
         Self {
             business_date: As(raw.business_date),
             order_id: order.id,
-            inst_order_no: &fact.inst_order_no,
+            inst_order_no: &fact.said.inst_order_no,
             institution_id: order.institution_id,
             sub_merchant_id: order.sub_merchant_id,
             platform_merchant_id: order.platform_merchant_id,
             channel: As(fact.channel),
-            product: fact.product.as_str(),
-            paid: As(fact.paid),
-            paid_at: clock::micros(fact.paid_at),
+            product: fact.said.product.as_str(),
+            paid: As(fact.said.paid),
+            paid_at: clock::micros(fact.said.paid_at),
             received_at: fact.raw.received_at,
             preview_rule: preview.map(|preview| preview.rule.as_str()),
             preview_digest: preview.map(|preview| As(preview.digest)),
             raw_business_date: As(raw.business_date),
             raw_sha256: As(raw.sha256),
             entry_id,
+            total: Some(As(fact.said.sums.total)),
+            payer_total: fact.said.sums.payer_total.map(As),
+            particulars: Some(&fact.said.particulars),
         }
     }
 }
 
 bulk_rows! {
-    /// A payment that no order of ours awaits.
+    /// A payment that pays no order of ours.
     OrphanRow<'a> of orphan_payment {
         inst_order_no: &'a str as Text,
         institution_id: InstitutionId as BigInt,
@@ -239,21 +247,27 @@ bulk_rows! {
         raw_business_date: As<BusinessDay> as Integer,
         raw_sha256: As<Digest> as Text,
         channel: As<ChannelName> as Text,
+        reason: As<Apart> as Text,
+        currency: &'a str as Text,
+        total: As<Fen> as BigInt,
     }
 }
 
 impl<'a> OrphanRow<'a> {
-    pub(super) fn of(fact: &'a PaymentFact, raw: &'a RawRef) -> Self {
+    pub(super) fn of(fact: &'a PaymentFact, raw: &'a RawRef, why: Apart) -> Self {
         Self {
-            inst_order_no: &fact.inst_order_no,
+            inst_order_no: &fact.said.inst_order_no,
             institution_id: fact.institution_id,
-            order_no: &fact.order_no,
-            paid: As(fact.paid),
-            paid_at: clock::micros(fact.paid_at),
+            order_no: &fact.said.order_no,
+            paid: As(fact.said.paid),
+            paid_at: clock::micros(fact.said.paid_at),
             received_at: fact.raw.received_at,
             raw_business_date: As(raw.business_date),
             raw_sha256: As(raw.sha256),
             channel: As(fact.channel),
+            reason: As(why),
+            currency: &fact.said.sums.currency,
+            total: As(fact.said.sums.total),
         }
     }
 }

@@ -5,7 +5,7 @@ mod untold_store;
 pub use untold_store::{Untold, untold, untold_count};
 
 use self::store::Narrow;
-use super::{Event, Order, Standing, standing};
+use super::{Event, KeptApart, Order, Standing, apart_store, standing};
 use crate::channels::RawKind;
 use crate::db::Tx;
 use crate::db::columns::OrderId;
@@ -236,6 +236,8 @@ pub struct Detail {
     pub evidence: Option<Evidence>,
     /// The merchant's notification, once paid.
     pub delivery: Option<Delivery>,
+    /// Payments that name the order and do not pay it; its merchant sees none.
+    pub apart: Vec<KeptApart>,
 }
 
 /// One order by our number, for whoever `scope` is; another tenant's is not found.
@@ -251,10 +253,11 @@ pub fn detail(tx: &mut Tx<'_>, scope: &Scope, order_no: &str) -> Result<Detail, 
         timeline.remove(0);
     }
     let delivery = outbox::delivery(tx, About::OrderPaid(order.id))?;
+    let apart = apart_store::naming(tx, scope, order_no, EVENTS)?;
     let standing = standing(tx, order)?;
     let evidence = match &standing.payment {
         Some(payment) => store::evidence(tx, &payment.raw)?,
         None => None,
     };
-    Ok(Detail { standing, merchant, merchant_name, timeline, older_events, evidence, delivery })
+    Ok(Detail { standing, merchant, merchant_name, timeline, older_events, evidence, delivery, apart })
 }

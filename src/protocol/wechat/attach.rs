@@ -1,4 +1,5 @@
-//! Tags and parties travel as a prefix `{tags};{parties};` before the caller's own `attach` (`files.md`).
+//! Tags and parties travel as the channel's whole `attach`, `{tags};{parties};` (`files.md`); what the caller gave as its
+//! own stays with the platform. In a bill there may be more behind them: older orders had it so.
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -8,6 +9,9 @@ use mingfen_kernel::text;
 pub const MAX: usize = 128;
 /// The most tags, and the most parties, of one order (`split.md`).
 pub const MAX_ENTRIES: usize = 8;
+
+/// What begins a declaration in `goods_tag` (`counter.md`, "In"); any other is a mark of the channel's own.
+const OURS: &str = "mingfen:";
 
 /// What the platform declares about an order; the institution sees it in the order itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,8 +25,8 @@ pub struct Declared {
 /// Why a declaration or an `attach` is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum AttachFault {
-    /// Prefix and the caller's own text together are over [`MAX`] bytes.
-    #[error("attach and the declared tags and parties are over 128 bytes together")]
+    /// Tags and parties, with what stands behind them, are over [`MAX`] bytes.
+    #[error("the declared tags and parties are over 128 bytes")]
     TooLong,
     /// A control character or a backtick: it would break the institution's bill.
     #[error("attach holds a control character or a backtick")]
@@ -45,7 +49,16 @@ pub enum AttachFault {
 }
 
 impl Declared {
-    /// Reads a caller's declaration from `goods_tag`: `tag1,tag2` or `tag1;agent=agent:A1,store=store:G1`.
+    /// The declaration that a caller's `goods_tag` is; none where it is a mark of the channel's, which goes there as it is.
+    pub fn of_goods_tag(goods_tag: &str) -> Result<Option<Self>, AttachFault> {
+        let Some(declared) = goods_tag.strip_prefix(OURS) else { return Ok(None) };
+        if goods_tag.len() > MAX {
+            return Err(AttachFault::TooLong);
+        }
+        Self::parse(declared).map(Some)
+    }
+
+    /// Reads a caller's declaration, after its beginning: `tag1,tag2` or `tag1;agent=agent:A1,store=store:G1`.
     /// The caller may write in any order.
     pub fn parse(goods_tag: &str) -> Result<Self, AttachFault> {
         let (tags, parties) = goods_tag.split_once(';').unwrap_or((goods_tag, ""));

@@ -117,10 +117,16 @@ impl ErrorBody {
     /// `PARAM_ERROR` for one parameter of the JSON body.
     #[must_use]
     pub fn parameter(field: &str, issue: &str) -> Self {
+        Self::parameter_in("body", field, issue)
+    }
+
+    /// `PARAM_ERROR` for one parameter of `body`, `query` or `path`.
+    #[must_use]
+    pub fn parameter_in(location: &str, field: &str, issue: &str) -> Self {
         Self {
             detail: Some(ErrorDetail {
                 field: format!("/{}", field.replace('.', "/")),
-                location: "body".to_owned(),
+                location: location.to_owned(),
                 value: None,
                 issue: issue.to_owned(),
             }),

@@ -2,6 +2,8 @@
 pub mod attach;
 pub mod bill;
 #[cfg(feature = "messages")]
+pub mod carried;
+#[cfg(feature = "messages")]
 pub mod certificates;
 #[cfg(feature = "messages")]
 pub mod errors;

@@ -1,11 +1,15 @@
 //! JSON shapes of the partner endpoints (`channels.md` 1.3). Amounts are whole fen: a fraction or a text is an error.
 //!
-//! Fields that Mingfen does not use are accepted and dropped: SDKs send more than we need.
+//! Fields that Mingfen does not know are accepted and dropped: SDKs send more than is documented.
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::CNY;
+use super::attach::Declared;
+use super::carried::Carried;
 use mingfen_kernel::calendar::Instant;
 use mingfen_kernel::money::Fen;
+use mingfen_kernel::text;
 
 /// Path of the native order call.
 pub const NATIVE_PATH: &str = "/v3/pay/partner/transactions/native";
@@ -36,6 +40,9 @@ pub struct SettleInfo {
     /// Whether the payment is to be held for splitting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profit_sharing: Option<bool>,
+    /// Marketing money of the platform in fen, which there is none of yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subsidy_amount: Option<i64>,
 }
 
 /// Body of `POST /v3/pay/partner/transactions/native`.
@@ -59,10 +66,10 @@ pub struct NativeRequest {
     /// Last moment to pay, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_expire: Option<String>,
-    /// Comes back unchanged in answers and notifications.
+    /// Comes back unchanged in answers and notifications, at most 128 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attach: Option<String>,
-    /// Mark of the order; at our gateway the declaration of tags and parties (`attach.rs`).
+    /// Mark of the order for the channel's coupons; at our gateway also the declaration of tags and parties (`attach.rs`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goods_tag: Option<String>,
     /// How much.
@@ -70,6 +77,18 @@ pub struct NativeRequest {
     /// Whether it will be split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settle_info: Option<SettleInfo>,
+    /// Whether the payer may ask for an invoice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support_fapiao: Option<bool>,
+    /// Ways of paying that are not allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_pay: Option<Vec<String>>,
+    /// Where and from which device the payer pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene_info: Option<Value>,
+    /// Which goods, for coupons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Value>,
 }
 
 /// A parameter that is out of bounds: for `PARAM_ERROR`.
@@ -90,7 +109,7 @@ impl NativeRequest {
             return fault("out_trade_no", "6 to 32 characters of 0-9 A-Z a-z _ - | *");
         }
         if !(1..=127).contains(&self.description.chars().count()) || !fits_bill(&self.description) {
-            return fault("description", "1 to 127 characters, no control character, no backtick");
+            return fault("description", "1 to 127 characters, none of control, invisible, or a backtick");
         }
         if self.amount.total <= Fen::ZERO || self.amount.total > Fen::MAX {
             return fault("amount.total", "whole fen, from 1 to 1000000000000");
@@ -101,23 +120,50 @@ impl NativeRequest {
         if !is_notify_url(&self.notify_url) {
             return fault("notify_url", "an absolute http(s) URL of at most 255 characters, without query");
         }
-        if self.attach.as_deref().is_some_and(|a| a.len() > super::attach::MAX) {
-            return fault("attach", "at most 128 bytes");
+        if self.attach.as_deref().is_some_and(|a| a.len() > super::attach::MAX || !fits_bill(a)) {
+            return fault("attach", "at most 128 bytes, no character of control, invisible, or a backtick");
         }
-        match self.time_expire.as_deref().map(Instant::parse) {
-            Some(None) => return fault("time_expire", "yyyy-MM-ddTHH:mm:ss+08:00"),
+        if self.settle_info.as_ref().and_then(|info| info.subsidy_amount).is_some_and(|fen| fen != 0) {
+            return fault("settle_info.subsidy_amount", "0: no marketing money is taken yet");
+        }
+        match self.time_expire.as_deref().map(rfc3339) {
+            Some(None) => return fault("time_expire", "RFC 3339, as yyyy-MM-ddTHH:mm:ss+08:00"),
             Some(Some(until)) if until <= now => return fault("time_expire", "a moment still to come"),
             Some(Some(_)) | None => {}
         }
         for (field, value) in
             [("sp_appid", &self.sp_appid), ("sp_mchid", &self.sp_mchid), ("sub_mchid", &self.sub_mchid)]
         {
-            if value.is_empty() || value.len() > 32 || !value.bytes().all(|c| c.is_ascii_graphic()) {
+            if !is_number(value) {
                 return fault(field, "1 to 32 printable characters");
             }
         }
-        Ok(())
+        // A declaration has bounds of its own.
+        let ours = |tag: &String| matches!(Declared::of_goods_tag(tag), Ok(Some(_)) | Err(_));
+        Carried::of(self, self.goods_tag.clone().filter(|tag| !ours(tag))).check()
     }
+}
+
+/// Merchants, applications, words of the channel.
+pub(super) fn is_number(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_graphic())
+}
+
+/// Reads a time of RFC 3339; parts of a second, which some languages write by themselves, count for nothing.
+#[must_use]
+pub fn rfc3339(text: &str) -> Option<Instant> {
+    let (seconds, rest) = text.split_at_checked(19)?;
+    let zone = match rest.strip_prefix('.') {
+        Some(parts) => {
+            let zone = parts.trim_start_matches(|c: char| c.is_ascii_digit());
+            if zone.len() == parts.len() || parts.len() > zone.len().saturating_add(9) {
+                return None;
+            }
+            zone
+        }
+        None => rest,
+    };
+    Instant::parse(&format!("{seconds}{zone}"))
 }
 
 /// Whether a merchant's order number is of the documented form.
@@ -128,6 +174,8 @@ pub fn is_out_trade_no(text: &str) -> bool {
 
 fn is_notify_url(text: &str) -> bool {
     text.len() <= 255
+        && text::is_plain(text)
+        && !text.contains(char::is_whitespace)
         && url::Url::parse(text).is_ok_and(|url| {
             matches!(url.scheme(), "http" | "https")
                 && url.has_host()
@@ -139,8 +187,8 @@ fn is_notify_url(text: &str) -> bool {
 }
 
 /// A backtick begins a value in the institution's bill: one inside a value would make the day unreadable.
-fn fits_bill(text: &str) -> bool {
-    !text.chars().any(|c| c.is_control() || c == '`')
+pub(super) fn fits_bill(text: &str) -> bool {
+    text::is_plain(text) && !text.contains('`')
 }
 
 /// Answer of the native order call.
@@ -218,6 +266,33 @@ pub struct OrderAmount {
     pub payer_currency: Option<String>,
 }
 
+/// One part of an order's amount that the payer did not pay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// `CASH`: its funder pays it to the merchant; `NOCASH`: nobody does.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Fen.
+    pub amount: Fen,
+    /// Which coupon, of whom, for which goods: as the institution writes it.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, Value>,
+}
+
+/// What a paid order's view says beside numbers and amount; it is told on as it was stated.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Particulars {
+    /// The payer's bank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bank_type: Option<String>,
+    /// Who paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer: Option<Payer>,
+    /// What the payer did not pay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion_detail: Option<Vec<Promotion>>,
+}
+
 /// An order: the answer of both query calls, and the opened resource of a payment notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderView {
@@ -258,6 +333,9 @@ pub struct OrderView {
     /// How much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<OrderAmount>,
+    /// What the payer did not pay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion_detail: Option<Vec<Promotion>>,
 }
 
 /// Answer of `GET /v3/bill/tradebill`.

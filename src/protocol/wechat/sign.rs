@@ -91,23 +91,24 @@ pub struct Authorization {
 }
 
 impl Authorization {
-    /// Reads the header: parameters in any order, serial in either case, everything else exact.
+    /// Reads the header: the scheme in either case, parameters in any order and separated as RFC 7235 allows, those that
+    /// are not documented left out, the serial in either case; every value exact.
     pub fn parse(header: &str) -> Result<Self, HeaderFault> {
         const H: &str = "Authorization";
         if header.len() > AUTHORIZATION_MAX {
             return Err(HeaderFault::TooLong(H));
         }
-        let parameters = header.strip_prefix(SCHEME).and_then(|r| r.strip_prefix(' '));
+        let (scheme, rest) = header.trim().split_once(' ').ok_or(HeaderFault::Malformed(H))?;
+        if !scheme.eq_ignore_ascii_case(SCHEME) {
+            return Err(HeaderFault::Malformed(H));
+        }
+        let given = parameters(rest).ok_or(HeaderFault::Malformed(H))?;
         let mut found: [(&'static str, Option<&str>); 5] =
             ["mchid", "nonce_str", "timestamp", "serial_no", "signature"].map(|name| (name, None));
-        for parameter in parameters.ok_or(HeaderFault::Malformed(H))?.split(',') {
-            let (name, rest) = parameter.split_once('=').ok_or(HeaderFault::Malformed(H))?;
-            let value = rest
-                .strip_prefix('"')
-                .and_then(|v| v.strip_suffix('"'))
-                .filter(|v| !v.contains('"'))
-                .ok_or(HeaderFault::Malformed(H))?;
-            let slot = found.iter_mut().find(|s| s.0 == name).ok_or(HeaderFault::Malformed(H))?;
+        for (name, value) in &given {
+            let Some(slot) = found.iter_mut().find(|slot| slot.0.eq_ignore_ascii_case(name)) else {
+                continue;
+            };
             if slot.1.replace(value).is_some() {
                 return Err(HeaderFault::Twice(slot.0));
             }
@@ -116,7 +117,7 @@ impl Authorization {
             found.map(|(name, value)| value.ok_or(HeaderFault::Missing(name)));
         Ok(Self {
             mchid: checked("mchid", mchid?, 32, |c| c.is_ascii_alphanumeric())?,
-            nonce: checked("nonce_str", nonce?, 64, is_token)?,
+            nonce: checked("nonce_str", nonce?, 64, |c| c.is_ascii_graphic())?,
             timestamp: seconds("timestamp", timestamp?)?,
             serial: checked("serial_no", serial?, 64, is_token)?.to_ascii_uppercase(),
             signature: signature_bytes("signature", signature?)?,
@@ -260,6 +261,52 @@ impl Stamp {
             (SIGNATURE_TYPE, SCHEME.to_owned()),
         ]
     }
+}
+
+/// What may surround separators.
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// Names and values of `name=value, name="value"` (RFC 7235, section 2.1): blanks around separators, empty elements.
+fn parameters(mut rest: &str) -> Option<Vec<(&str, String)>> {
+    let mut found = Vec::new();
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if rest.is_empty() {
+            return Some(found);
+        }
+        let (name, after) = rest.split_once('=')?;
+        let name = name.trim_end_matches(BLANKS);
+        if name.is_empty() || !name.bytes().all(is_rfc_token) {
+            return None;
+        }
+        let (value, after) = parameter_value(after.trim_start_matches(BLANKS))?;
+        found.push((name, value));
+        rest = after.trim_start_matches(BLANKS);
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
+        }
+    }
+}
+
+/// A token or a quoted text, and what follows it.
+fn parameter_value(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find([' ', '\t', ',']).unwrap_or(text.len());
+        let (token, rest) = text.split_at_checked(end)?;
+        return (!token.is_empty() && token.bytes().all(is_rfc_token)).then(|| (token.to_owned(), rest));
+    };
+    let (mut value, mut chars) = (String::new(), quoted.chars());
+    loop {
+        match chars.next()? {
+            '"' => return Some((value, chars.as_str())),
+            '\\' => value.push(chars.next()?),
+            c => value.push(c),
+        }
+    }
+}
+
+fn is_rfc_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn is_token(c: char) -> bool {

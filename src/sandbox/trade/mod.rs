@@ -8,10 +8,10 @@ pub(super) mod store;
 
 use crate::kernel::money::Fen;
 use crate::protocol::wechat::CNY;
-use crate::protocol::wechat::shapes::{NativeRequest, OrderAmount, OrderView, Payer, TradeState};
+use crate::protocol::wechat::shapes::{NativeRequest, OrderAmount, OrderView, Payer, Promotion, TradeState};
 
 use super::SandboxError;
-use store::{Payment, Trade};
+use store::{Coupon, Payment, Trade};
 
 /// The channel of every order of the sandbox.
 const CHANNEL: &str = "wechat";
@@ -34,7 +34,12 @@ pub(super) fn state(trade: &Trade, payment: Option<&Payment>, now: i64) -> Trade
 }
 
 /// The order as the platform is told of it: by a query, and in a notification.
-fn view(trade: &Trade, payment: Option<&Payment>, now: i64) -> Result<OrderView, SandboxError> {
+fn view(
+    trade: &Trade,
+    payment: Option<&Payment>,
+    coupon: Option<&Coupon>,
+    now: i64,
+) -> Result<OrderView, SandboxError> {
     let request: NativeRequest = serde_json::from_str(&trade.body)?;
     let state = state(trade, payment, now);
     let description = if state == TradeState::Success {
@@ -58,11 +63,28 @@ fn view(trade: &Trade, payment: Option<&Payment>, now: i64) -> Result<OrderView,
         attach: request.attach,
         success_time: payment.map(|payment| pay::instant(payment.paid_at).to_cst()),
         payer: payment.map(|_| Payer { sp_openid: Some(OPENID.to_owned()), sub_openid: None }),
-        amount: Some(OrderAmount {
-            total: Fen::new(payment.map_or(trade.total, |payment| payment.paid)),
-            payer_total: payment.map(|payment| Fen::new(payment.paid)),
-            currency: Some(CNY.to_owned()),
-            payer_currency: payment.map(|_| CNY.to_owned()),
-        }),
+        promotion_detail: payment.and(coupon).map(promotions).filter(|all| !all.is_empty()),
+        amount: Some(amount(trade, payment, coupon)),
     })
+}
+
+fn amount(trade: &Trade, payment: Option<&Payment>, coupon: Option<&Coupon>) -> OrderAmount {
+    let (cash, nocash) = coupon.map_or((0, 0), |coupon| (coupon.cash, coupon.nocash));
+    let currency = coupon.map_or(CNY, |coupon| &coupon.currency);
+    OrderAmount {
+        total: Fen::new(payment.map_or(trade.total, |payment| payment.paid.saturating_add(nocash))),
+        payer_total: payment.map(|payment| Fen::new(payment.paid.saturating_sub(cash))),
+        currency: Some(currency.to_owned()),
+        payer_currency: payment.map(|_| currency.to_owned()),
+    }
+}
+
+fn promotions(coupon: &Coupon) -> Vec<Promotion> {
+    let kinds = [("CASH", coupon.cash), ("NOCASH", coupon.nocash)].into_iter().filter(|(_, fen)| *fen > 0);
+    let promotion = |(kind, fen): (&str, i64)| {
+        let rest = [("coupon_id", format!("C-{kind}")), ("scope", "GLOBAL".to_owned())];
+        let rest = rest.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        Promotion { kind: Some(kind.to_owned()), amount: Fen::new(fen), rest }
+    };
+    kinds.map(promotion).collect()
 }

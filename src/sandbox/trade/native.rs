@@ -103,7 +103,8 @@ pub(in crate::sandbox) fn query(
         sub_mchid: call.parameter("sub_mchid").unwrap_or_default(),
     };
     let (trade, payment) = owned(tx, call, out_trade_no, &owner)?;
-    Answer::json(&view(&trade, payment.as_ref(), call.sandbox.now().get())?)
+    let coupon = store::coupon(tx, out_trade_no)?;
+    Answer::json(&view(&trade, payment.as_ref(), coupon.as_ref(), call.sandbox.now().get())?)
 }
 
 /// Tells an order by the institution's number.

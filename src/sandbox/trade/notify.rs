@@ -105,10 +105,12 @@ impl Sandbox {
         delivery: &Delivery,
     ) -> Result<(String, Vec<u8>), SandboxError> {
         let number = delivery.out_trade_no.clone();
-        let found = self.0.store.run(move |tx| store::trade(tx, &number)).await?;
+        let found = move |tx: &mut Tx<'_>| Ok((store::trade(tx, &number)?, store::coupon(tx, &number)?));
+        let (found, coupon) = self.0.store.run(found).await?;
         let (trade, payment) = found.ok_or_else(|| SandboxError::NotFound("no such order".to_owned()))?;
         let request: NativeRequest = serde_json::from_str(&trade.body)?;
-        let plain = serde_json::to_vec(&view(&trade, payment.as_ref(), delivery.created_at)?)?;
+        let plain =
+            serde_json::to_vec(&view(&trade, payment.as_ref(), coupon.as_ref(), delivery.created_at)?)?;
         let event = Event {
             id: &delivery.event_id,
             create_time: pay::instant(delivery.created_at),

@@ -1,11 +1,12 @@
 //! Paying an order: what the payer's bank would do.
 use serde::{Deserialize, Serialize};
 
-use super::store::{self, NewPayment, Trade};
+use super::store::{self, Coupon, NewPayment, Trade};
 use super::{CHANNEL, PRODUCT, notify};
 use crate::kernel::calendar::Instant;
 use crate::kernel::money::Fen;
 use crate::kernel::rate::Ppm;
+use crate::protocol::wechat::CNY;
 use crate::protocol::wechat::shapes::TradeState;
 use crate::sandbox::store::Tx;
 use crate::sandbox::{Sandbox, SandboxError};
@@ -23,6 +24,15 @@ pub(in crate::sandbox) struct Pay {
     /// Another amount than the order's, fen: a channel that errs.
     #[serde(default)]
     pub amount: Option<i64>,
+    /// Fen of it that a coupon pays, and its funder to the merchant.
+    #[serde(default)]
+    pub coupon_cash: i64,
+    /// Fen of it that a coupon takes off, paid by nobody.
+    #[serde(default)]
+    pub coupon_nocash: i64,
+    /// Another currency than CNY in what is stated: a channel that errs.
+    #[serde(default)]
+    pub currency: Option<String>,
     /// Another moment than now, not after it: a payment that is known late.
     #[serde(default)]
     pub paid_at: Option<String>,
@@ -113,13 +123,23 @@ fn write(
     trade: &Trade,
     at: Instant,
 ) -> Result<(), SandboxError> {
-    let paid = Fen::new(pay.amount.unwrap_or(trade.total));
+    let nobodys = Fen::new(pay.coupon_nocash);
+    let paid = Fen::new(pay.amount.unwrap_or(trade.total)).checked_sub(nobodys).unwrap_or(Fen::ZERO);
+    if pay.coupon_cash < 0 || pay.coupon_nocash < 0 || pay.coupon_cash > paid.get() {
+        return Err(SandboxError::Refused("coupons pay a part of the amount".to_owned()));
+    }
     if paid <= Fen::ZERO || paid > Fen::MAX {
         return Err(SandboxError::Refused("amount must be 1 to 10^12 fen".to_owned()));
     }
     let rate = contract_rate(sandbox, &trade.merchant)?;
     let fee = rate.half_up_of(paid).ok_or_else(|| SandboxError::Internal("fee overflows".to_owned()))?;
     let day = at.business_day();
+    let currency = pay.currency.clone().unwrap_or_else(|| CNY.to_owned());
+    if (pay.coupon_cash, pay.coupon_nocash, currency.as_str()) != (0, 0, CNY) {
+        let (cash, nocash) = (pay.coupon_cash, pay.coupon_nocash);
+        let out_trade_no = trade.out_trade_no.clone();
+        store::insert_coupon(tx, &Coupon { out_trade_no, cash, nocash, currency })?;
+    }
     // Never reused, not the platform's to choose; 28 digits as the channel's are.
     let transaction_id = format!("4200002026{day}{:010}", store::next_payment(tx)?);
     store::insert_payment(

@@ -5,7 +5,7 @@ use diesel::sql_types::Bool;
 use serde::Serialize;
 
 use crate::sandbox::SandboxError;
-use crate::sandbox::store::{Tx, bill, delivery, payment, trade};
+use crate::sandbox::store::{Tx, bill, coupon, delivery, payment, trade};
 
 /// An order that the platform placed.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -53,6 +53,27 @@ pub(super) struct NewPayment<'a> {
     pub paid: i64,
     pub fee: i64,
     pub rate_ppm: i32,
+}
+
+/// What of a payment the payer did not pay, and another currency that is stated.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = coupon)]
+pub(super) struct Coupon {
+    pub out_trade_no: String,
+    /// Fen that a funder pays to the merchant.
+    pub cash: i64,
+    /// Fen that nobody pays.
+    pub nocash: i64,
+    pub currency: String,
+}
+
+pub(super) fn insert_coupon(tx: &mut Tx<'_>, new: &Coupon) -> Result<(), SandboxError> {
+    diesel::insert_into(coupon::table).values(new).execute(tx.0)?;
+    Ok(())
+}
+
+pub(super) fn coupon(tx: &mut Tx<'_>, out_trade_no: &str) -> Result<Option<Coupon>, SandboxError> {
+    Ok(coupon::table.find(out_trade_no).select(Coupon::as_select()).first(tx.0).optional()?)
 }
 
 /// A notification on its way.

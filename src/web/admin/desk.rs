@@ -72,7 +72,8 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         let unknown = Filter { state: Some(OrderState::Unknown), ..Filter::default() };
         let unknown = orders::totals(tx, &scope, &unknown)?;
         let differences = reconciliation::difference_count(tx, &scope, COUNTED)?;
-        let exceptions = UpTo::of(&[splits::unsplit_count(tx, &scope, COUNTED)?, differences]);
+        let apart = orders::kept_apart_count(tx, &scope, COUNTED)?;
+        let exceptions = UpTo::of(&[splits::unsplit_count(tx, &scope, COUNTED)?, differences, apart]);
         let unsplit = splits::unsplit_newest(tx, &scope, SHORT_LIST)?;
         let out = Wanted { published: true, ..Wanted::default() };
         let newest = exchange::newest(tx, &scope, &out, SHORT_LIST)?;

@@ -1,19 +1,27 @@
-//! What the split could not decide: orders told as X, and differences between a bill and our record.
+//! What the split could not decide: orders told as X, differences between a bill and our record, and payments that pay
+//! no order.
 use actix_web::HttpResponse;
-use actix_web::web::Data;
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Path};
 use askama::Template;
 
 use crate::app::App;
+use crate::channels::CNY;
+use crate::error::Error;
 use crate::kernel::money::Fen;
+use crate::kernel::text;
+use crate::orders::{self, KeptApart};
 use crate::people::rights::{Resource, Right};
 use crate::reconciliation::{DifferenceKind, Found};
 use crate::web::kit::fault::Fault;
-use crate::web::kit::format::{COUNTED, Day, Ident, UpTo, Yuan};
+use crate::web::kit::form::Pressed;
+use crate::web::kit::format::{COUNTED, Day, Ident, UpTo, When, Yuan};
 use crate::web::kit::page::{Shell, page};
 use crate::web::kit::visitor::Visitor;
+use crate::web::view::apart::why_apart;
 use crate::web::view::unsplit::{self, UnsplitRow};
 use crate::web::words::Words;
-use crate::{reconciliation, splits};
+use crate::{reconciliation, splits, tasks};
 
 /// Rows of either table; the newest come first.
 const MOST: i64 = 100;
@@ -31,6 +39,20 @@ struct DifferenceRow {
     day: Day,
     ours: String,
     theirs: String,
+    /// Whether a button to ask the institution stands here.
+    may_ask: bool,
+}
+
+/// A payment that pays no order.
+struct ApartRow {
+    why: &'static str,
+    todo: &'static str,
+    inst_order_no: Ident,
+    order_no: Ident,
+    known: bool,
+    paid_at: When,
+    total: String,
+    asked: String,
 }
 
 #[derive(Template)]
@@ -41,11 +63,14 @@ struct ExceptionsPage {
     unsplit_count: UpTo,
     differences: Vec<DifferenceRow>,
     difference_count: UpTo,
+    apart: Vec<ApartRow>,
+    apart_count: UpTo,
 }
 
-/// Both tables, newest first.
+/// All three tables, newest first.
 pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
     let scope = visitor.platform(Right::View, Resource::Exceptions)?;
+    let manages = visitor.principal.role.may(Right::Manage, Resource::Exceptions);
     let s = visitor.shell();
     let found = app.db.read(move |tx| {
         let unsplit = splits::unsplit_newest(tx, &scope, MOST)?;
@@ -53,15 +78,51 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         Ok(ExceptionsPage {
             unsplit: unsplit.iter().map(|found| unsplit::row(s.w, found)).collect(),
             unsplit_count: UpTo::of(&[splits::unsplit_count(tx, &scope, COUNTED)?]),
-            differences: differences.iter().map(|found| difference(s.w, found)).collect(),
+            differences: differences.iter().map(|found| difference(s.w, found, manages)).collect(),
             difference_count: UpTo::of(&[reconciliation::difference_count(tx, &scope, COUNTED)?]),
+            apart: orders::kept_apart(tx, &scope, MOST)?.into_iter().map(|one| apart(s.w, one)).collect(),
+            apart_count: UpTo::of(&[orders::kept_apart_count(tx, &scope, COUNTED)?]),
             s,
         })
     });
     page(&found.await?)
 }
 
-fn difference(w: &Words, found: &Found) -> DifferenceRow {
+/// Asks the institution about an order whose payment only its bill tells.
+pub(in crate::web) async fn ask(
+    visitor: Visitor,
+    pressed: Result<Pressed, Fault>,
+    app: Data<App>,
+    order_no: Path<String>,
+) -> Result<HttpResponse, Fault> {
+    visitor.platform(Right::Manage, Resource::Exceptions)?;
+    pressed?;
+    // Not every database can be asked for any text.
+    let order_no = Some(order_no.into_inner()).filter(|no| text::is_order_no(no)).ok_or(Error::NotFound)?;
+    let found = app.db.read(move |tx| orders::by_order_no(tx, &order_no)).await?;
+    tasks::ask_about(&app, found.ok_or(Error::NotFound)?).await?;
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/admin/exceptions")).finish())
+}
+
+fn apart(w: &Words, one: KeptApart) -> ApartRow {
+    let (why, todo) = why_apart(w, one.why);
+    let amount = |fen| match one.currency == CNY {
+        true => Yuan(fen).to_string(),
+        false => format!("{} {}", one.currency, fen.yuan()),
+    };
+    ApartRow {
+        why,
+        todo,
+        total: amount(one.total),
+        asked: one.asked.map_or_else(|| "—".to_owned(), |fen| Yuan(fen).to_string()),
+        known: one.asked.is_some(),
+        inst_order_no: Ident(one.inst_order_no),
+        order_no: Ident(one.order_no),
+        paid_at: When(one.paid_at),
+    }
+}
+
+fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
     let said = w.exceptions;
     let (kind, why, todo) = match found.difference.kind {
         DifferenceKind::Long => (said.long, said.long_why, said.long_todo),
@@ -74,7 +135,8 @@ fn difference(w: &Words, found: &Found) -> DifferenceRow {
         why,
         todo,
         order_no: Ident(found.difference.order_no.clone()),
-        known: found.difference.kind != DifferenceKind::Long,
+        known: found.is_known,
+        may_ask: manages && found.is_known && found.difference.kind == DifferenceKind::Long,
         inst_order_no: Ident(found.difference.inst_order_no.clone()),
         day: Day(found.business_date),
         ours: side(found.difference.ours.as_deref()),

@@ -159,6 +159,7 @@ fn job_words(w: &Words, job: JobName) -> &'static str {
         JobName::Daily => said.does_daily,
         JobName::LeftBehind => said.does_left_behind,
         JobName::Resolve => said.does_resolve,
+        JobName::Ask => said.does_ask,
         JobName::Import => said.does_import,
         JobName::Ledger => said.does_ledger,
         JobName::Nonces => said.does_nonces,

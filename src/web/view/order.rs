@@ -3,6 +3,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 use askama::Template;
 
+use super::apart::why_apart;
 use super::drawn::SplitView;
 use super::event::told;
 use super::notice::{self, NoticeView};
@@ -15,7 +16,7 @@ use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
 use crate::notices;
-use crate::orders::{self, Detail, Evidence};
+use crate::orders::{self, Apart, Detail, Evidence};
 use crate::outbox::Delivery;
 use crate::people::Scope;
 use crate::web::kit::fault::Fault;
@@ -192,6 +193,12 @@ fn timeline(lang: Lang, detail: &Detail, shown: &Shown) -> Vec<Moment> {
     {
         let (text, detail) = (text.to_owned(), Told::Sent(delivery.attempts).say(lang));
         all.push(Moment { class, text, detail, digest: None, at: When(at) });
+    }
+    // Of another amount an event tells already.
+    for one in detail.apart.iter().filter(|one| one.why != Apart::Amount) {
+        let (why, todo) = why_apart(w, one.why);
+        let (text, detail) = (why.to_owned(), format!("{} · {todo}", one.inst_order_no));
+        all.push(Moment { class: "warn", text, detail, digest: None, at: When(one.received_at) });
     }
     for told in &shown.told {
         let (class, text) = (told.class, told.text.clone());

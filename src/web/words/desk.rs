@@ -1,7 +1,7 @@
 //! The first pages of the platform and of a merchant.
 super::texts! {
     paid_today: "今日实付", "Paid today";
-    exceptions_open: "未能分账的订单与账单差异", "Unsplit orders and bill differences";
+    exceptions_open: "未能分账的订单、账单差异与对不上的付款", "Unsplit orders, bill differences, payments of no order";
     unknown_orders: "结果未知订单", "Orders of unknown state";
     unknown_note: "机构未答复，系统在查询", "The institution has not answered; we keep asking";
     files_waiting: "待机构答复的文件", "Files awaiting an answer";

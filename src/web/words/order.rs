@@ -47,7 +47,7 @@ super::texts! {
     why_sent_again_refused: "重发后被拒绝", "Sent again and refused";
     why_closed_there: "机构已关闭", "Closed by the institution";
     why_absent: "机构没有该订单", "The institution never had it";
-    why_expired: "已过期，机构没有该订单", "Its time is over, the institution never had it";
+    why_expired: "已过期，未支付", "Its time is over, it was not paid";
     why_by_merchant: "商户关闭", "By the merchant";
     why_paid: "机构答复已支付", "The institution says that it is paid";
     why_paid_other_amount: "实付与应付", "Paid and asked for";

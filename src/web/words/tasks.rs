@@ -57,6 +57,7 @@ super::texts! {
     does_daily: "切日与结算到期的业务日", "Cuts and settles the days that are due";
     does_left_behind: "启动后处理遗留订单", "Settles what an earlier process left behind";
     does_resolve: "向机构查询结果不明的订单", "Asks for orders whose answer never came";
+    does_ask: "向机构查询久未收到通知的订单", "Asks about orders of whose payment nobody told";
     does_import: "接收机构文件", "Takes institutions' files in";
     does_ledger: "备忘账成链", "Chains the memo ledger's entries";
     does_nonces: "清理过期的请求随机串、登录尝试与安全事件", "Forgets old request nonces, login attempts and security events";

@@ -266,6 +266,7 @@ pub fn view(held: &Held) -> OrderView {
         attach: held.request.attach.clone(),
         success_time: held.paid_at.map(Instant::to_cst),
         payer: None,
+        promotion_detail: None,
         amount: Some(OrderAmount {
             total: held.paid.unwrap_or(held.request.amount.total),
             payer_total: held.paid,

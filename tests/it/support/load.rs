@@ -59,6 +59,7 @@ impl Load {
                     amount: Fen::new(100 + n as i64),
                     description: "load".to_owned(),
                     attach: String::new(),
+                    carried: None,
                     notify_url: "http://127.0.0.1:9/notify".to_owned(),
                     time_expire: None,
                 };
@@ -209,6 +210,7 @@ fn view(shop: &Shop, n: usize, order_no: String) -> (String, OrderView) {
         attach: None,
         success_time: Some(shop.app.clock.instant().to_cst()),
         payer: None,
+        promotion_detail: None,
         amount: Some(OrderAmount {
             total: Fen::new(100 + n as i64),
             payer_total: Some(Fen::new(100 + n as i64)),

@@ -3,6 +3,7 @@ pub mod acting;
 pub mod browser;
 pub mod bundle;
 pub mod database;
+pub mod fact;
 pub mod finished_day;
 pub mod honest_day;
 pub mod institution;

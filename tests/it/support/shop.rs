@@ -321,7 +321,7 @@ impl Shop {
             "out_trade_no": number,
             "notify_url": "http://127.0.0.1:9/notify",
             "attach": "own",
-            "goods_tag": "food,promo;agent=agent:A1",
+            "goods_tag": "mingfen:food,promo;agent=agent:A1",
             "amount": {"total": 12345, "currency": "CNY"},
         })
     }
@@ -484,9 +484,10 @@ impl Shop {
                 content_sha256: Digest::ZERO,
                 tags: Tags::default(),
                 parties: Parties::default(),
-                amount: mingfen::kernel::money::Fen::new(1),
+                amount: mingfen::kernel::money::Fen::new(12345),
                 description: "left behind".to_owned(),
                 attach: String::new(),
+                carried: None,
                 notify_url: "http://127.0.0.1:9/notify".to_owned(),
                 time_expire: None,
             };

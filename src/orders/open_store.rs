@@ -1,0 +1,126 @@
+//! Queries for orders that are open: whose answer never came, and of whose payment nobody told.
+use std::ops::Range;
+
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+
+use super::event::EventKind;
+use super::store::{Order, STATES, of_rare_kind};
+use crate::db::Tx;
+use crate::db::columns::{As, InstitutionId, OrderId};
+use crate::db::schema::{order_event, pay_order, payment_key};
+use crate::error::Error;
+use crate::kernel::state::OrderState;
+
+/// Which orders hang: page and bounds, instants in unix microseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Stuck {
+    /// Whose.
+    pub institution: InstitutionId,
+    /// Begin after this key.
+    pub after: OrderId,
+    /// `UNKNOWN` since then or later.
+    pub unknown_since: i64,
+    /// `CREATED` since then or later…
+    pub created_since: i64,
+    /// … and before then, so that it was left behind by a crash.
+    pub created_before: i64,
+    /// The most orders.
+    pub limit: i64,
+}
+
+/// Orders whose last state is `UNKNOWN`, or a `CREATED` that was left behind, by key.
+pub fn unresolved(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<Order>, Error> {
+    let mut ids = unknown(tx, stuck)?;
+    ids.extend(left_behind(tx, stuck)?);
+    ids.sort_unstable();
+    ids.dedup();
+    ids.truncate(usize::try_from(stuck.limit).unwrap_or(usize::MAX));
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(pay_order::table
+        .filter(pay_order::id.eq_any(ids))
+        .order(pay_order::id)
+        .select(Order::as_select())
+        .load(tx.conn())?)
+}
+
+/// Which orders are to be asked about: when they were placed, unix microseconds, and how many at most.
+#[derive(Debug, Clone)]
+pub struct Open {
+    /// Placed in this time.
+    pub placed: Range<i64>,
+    /// At this institution, or any.
+    pub institution: Option<InstitutionId>,
+    /// Begin after this key.
+    pub after: OrderId,
+    /// The most orders.
+    pub limit: i64,
+}
+
+/// Orders that could be paid and are neither paid nor closed, by key.
+pub fn awaiting(tx: &mut Tx<'_>, open: &Open) -> Result<Vec<Order>, Error> {
+    let told = |kind| {
+        let of = order_event::table.filter(order_event::order_id.eq(pay_order::id));
+        exists(of.filter(order_event::kind.eq(As(kind))))
+    };
+    let paid = payment_key::table.filter(payment_key::order_id.eq(pay_order::id));
+    let query = pay_order::table
+        .filter(pay_order::created_at.ge(open.placed.start))
+        .filter(pay_order::created_at.lt(open.placed.end))
+        .filter(pay_order::id.gt(open.after))
+        .filter(told(EventKind::Paying))
+        .filter(not(told(EventKind::Closed)))
+        .filter(not(exists(paid)))
+        .order(pay_order::id)
+        .limit(open.limit)
+        .select(Order::as_select())
+        .into_boxed();
+    let query = match open.institution {
+        Some(id) => query.filter(pay_order::institution_id.eq(id)),
+        None => query,
+    };
+    Ok(query.load(tx.conn())?)
+}
+
+fn unknown(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<OrderId>, Error> {
+    let later = diesel::alias!(order_event as later);
+    let went_on = later
+        .filter(later.field(order_event::order_id).eq(order_event::order_id))
+        .filter(later.field(order_event::id).gt(order_event::id))
+        .filter(later.field(order_event::kind).eq_any(STATES));
+    let paid = payment_key::table.filter(payment_key::order_id.eq(order_event::order_id));
+    let theirs = pay_order::table
+        .filter(pay_order::id.eq(order_event::order_id))
+        .filter(pay_order::institution_id.eq(stuck.institution));
+    Ok(order_event::table
+        .filter(of_rare_kind(OrderState::Unknown))
+        .filter(exists(theirs))
+        .filter(order_event::order_id.gt(stuck.after))
+        .filter(order_event::at.ge(stuck.unknown_since))
+        .filter(not(exists(went_on)))
+        .filter(not(exists(paid)))
+        .order(order_event::order_id)
+        .limit(stuck.limit)
+        .select(order_event::order_id)
+        .load(tx.conn())?)
+}
+
+/// By the time of the order, which is that of its first event; so few are left behind that they need no order.
+fn left_behind(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<OrderId>, Error> {
+    let went_on = order_event::table
+        .filter(order_event::order_id.eq(pay_order::id))
+        .filter(order_event::kind.eq_any(STATES))
+        .filter(order_event::kind.ne(As(EventKind::Created)));
+    let paid = payment_key::table.filter(payment_key::order_id.eq(pay_order::id));
+    Ok(pay_order::table
+        .filter(pay_order::institution_id.eq(stuck.institution))
+        .filter(pay_order::created_at.ge(stuck.created_since))
+        .filter(pay_order::created_at.lt(stuck.created_before))
+        .filter(pay_order::id.gt(stuck.after))
+        .filter(not(exists(went_on)))
+        .filter(not(exists(paid)))
+        .select(pay_order::id)
+        .load(tx.conn())?)
+}

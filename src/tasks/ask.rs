@@ -1,0 +1,94 @@
+//! A notification can be lost for good: orders that could be paid are asked about by themselves, ever more seldom, until
+//! they are paid or closed; and all that are open before their day is cut (`channels.md` 3).
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+
+use super::jobs::JobName;
+use super::store;
+use crate::app::App;
+use crate::clock::micros;
+use crate::db::columns::{InstitutionId, OrderId};
+use crate::error::Error;
+use crate::kernel::calendar::BusinessDay;
+use crate::orders::{self, Open, Order, Outside};
+
+/// How old an order is when it is asked about, in seconds. Where nothing else is said it may be paid for two hours: the
+/// first time after that it is closed.
+const AGES: [i64; 13] =
+    [60, 180, 600, 1_800, 3_600, 7_260, 14_400, 28_800, 57_600, 86_400, 172_800, 345_600, 604_800];
+/// How far back a run looks that no other came before, in microseconds: a day.
+const REACH: i64 = 86_400 * 1_000_000;
+/// The most orders of one age that a run asks about; the others are asked about at the next age.
+const MOST: i64 = 1_000;
+/// Orders asked about at the same time.
+const CONCURRENCY: usize = 8;
+/// How long before a cut its day's orders are asked about at most: the bill comes all the same.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Asks about every order that has come of an age since the last run; how many are paid or closed now.
+pub async fn run_once(app: &App) -> Result<usize, Error> {
+    let now = app.clock.now();
+    let before = app.db.read(store::job_runs).await?;
+    let before = before.iter().find(|run| run.job == JobName::Ask).map(|run| run.started_at);
+    let since = before.unwrap_or_else(|| now.saturating_sub(REACH)).max(now.saturating_sub(REACH));
+    let mut open: BTreeMap<OrderId, Order> = BTreeMap::new();
+    for age in AGES.map(|seconds| seconds.saturating_mul(1_000_000)) {
+        let placed = since.saturating_sub(age)..now.saturating_sub(age);
+        let some = awaiting(app, placed, None, OrderId::new(0)).await?;
+        open.extend(some.into_iter().map(|order| (order.id, order)));
+    }
+    Ok(ask(app, open.into_values().collect()).await)
+}
+
+/// Asks about every order of an institution that is still open and may have been paid by the end of a day. What could not
+/// be asked is no reason not to cut: what only the bill tells is a difference.
+pub(super) async fn before_cut(app: &App, institution: InstitutionId, day: BusinessDay) {
+    let oldest = AGES.last().copied().unwrap_or_default();
+    let placed = micros(day.start().plus(-oldest))..micros(day.next().start());
+    let asked = async {
+        let mut after = OrderId::new(0);
+        loop {
+            let page = awaiting(app, placed.clone(), Some(institution), after).await?;
+            let Some(last) = page.last() else { return Ok::<(), Error>(()) };
+            after = last.id;
+            ask(app, page).await;
+        }
+    };
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%day, %error, "open orders could not be asked about before the cut"),
+        Err(_) => tracing::warn!(%day, "not every open order could be asked about before the cut"),
+    }
+}
+
+async fn awaiting(
+    app: &App,
+    placed: Range<i64>,
+    institution: Option<InstitutionId>,
+    after: OrderId,
+) -> Result<Vec<Order>, Error> {
+    let open = Open { placed, institution, after, limit: MOST };
+    app.db.read(move |tx| orders::awaiting(tx, &open)).await
+}
+
+/// How many of these are paid or closed now; one that cannot be asked about must not keep the others from it.
+async fn ask(app: &App, open: Vec<Order>) -> usize {
+    let answers = stream::iter(open).map(|order| async move {
+        let order_no = order.order_no.clone();
+        about(app, order).await.unwrap_or_else(|error| {
+            tracing::error!(order_no, %error, "an order could not be asked about, it is asked about again");
+            false
+        })
+    });
+    answers.buffer_unordered(CONCURRENCY).filter(|is_settled| std::future::ready(*is_settled)).count().await
+}
+
+/// Asks the institution about one order; whether it is paid or closed now.
+pub async fn about(app: &App, order: Order) -> Result<bool, Error> {
+    let channel = app.channel(order.institution_id).await?;
+    let outside = Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
+    orders::follow_up(&outside, order).await
+}

@@ -1,0 +1,143 @@
+//! Nobody is lost whose notification never came: orders are asked about by themselves, before their day is cut, and from
+//! the difference that the bill shows.
+use actix_web::web::Data;
+use mingfen::app::App;
+use mingfen::people::{Actor, Role, Scope};
+use mingfen::splits::Cutting;
+use mingfen::tasks::{self, JobName};
+
+use crate::support::PASSWORD;
+use crate::support::acting::Acting;
+use crate::support::shop::Shop;
+
+/// Asks about what has come of an age.
+async fn ask(shop: &Shop) -> usize {
+    let state = Data::new(App::clone(&shop.app));
+    tasks::run_job(&state, JobName::Ask).await.unwrap().unwrap()
+}
+
+fn asked(shop: &Shop) -> usize {
+    shop.institution.calls().iter().filter(|call| call.starts_with("query")).count()
+}
+
+#[actix_web::test]
+async fn a_payment_whose_notification_was_lost_is_found_and_told_to_its_merchant() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    drop(shop.institution.pay(&order_no));
+    assert_eq!((ask(&shop).await, asked(&shop)), (0, 0), "it is too young to be asked about");
+    shop.app.clock.advance(61);
+    assert_eq!(ask(&shop).await, 1);
+    assert_eq!(shop.state("ORDER-1").await, "PAID");
+    let detail = shop.detail("ORDER-1").await;
+    assert_eq!(detail.delivery.unwrap().attempts, 0, "its merchant will be told");
+    shop.app.clock.advance(3_600);
+    assert_eq!((ask(&shop).await, asked(&shop)), (0, 1), "and nobody asks again");
+}
+
+#[actix_web::test]
+async fn an_open_order_is_asked_about_ever_more_seldom_and_closed_when_its_time_is_over() {
+    let shop = Shop::open().await;
+    shop.placed("ORDER-1").await;
+    ask(&shop).await;
+    let mut minutes = Vec::new();
+    for minute in 1..=130 {
+        shop.app.clock.advance(60);
+        let before = asked(&shop);
+        ask(&shop).await;
+        minutes.extend((asked(&shop) > before).then_some(minute));
+    }
+    assert_eq!(minutes, [1, 3, 10, 30, 60, 121]);
+    assert_eq!(shop.state("ORDER-1").await, "CLOSED");
+    assert!(shop.institution.calls().iter().any(|call| call.starts_with("close")));
+}
+
+#[actix_web::test]
+async fn whoever_did_not_run_for_hours_catches_up() {
+    let shop = Shop::open().await;
+    ask(&shop).await;
+    let order_no = shop.placed("ORDER-1").await;
+    drop(shop.institution.pay(&order_no));
+    shop.app.clock.advance(5 * 3_600);
+    assert_eq!(ask(&shop).await, 1);
+    assert_eq!((shop.state("ORDER-1").await, asked(&shop)), ("PAID", 1));
+}
+
+#[actix_web::test]
+async fn what_is_open_is_asked_about_before_its_day_is_cut() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    drop(shop.institution.pay(&order_no));
+    let (app, id, day) = (&shop.app, shop.institution_id, shop.app.clock.today());
+    app.clock.set(day.next().start().plus(10 * 3_600));
+    let (desk, channel) = (app.desk(id).await.unwrap(), app.channel(id).await.unwrap());
+    let cut = tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &Actor::shell()).await;
+    // This institution has no bill: that is no reason not to have asked.
+    assert!(cut.is_err());
+    assert_eq!(shop.state("ORDER-1").await, "PAID");
+}
+
+#[actix_web::test]
+async fn what_only_the_bill_tells_is_entered_with_one_click_and_the_difference_closes_by_itself() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    drop(shop.institution.pay(&order_no));
+    let number = shop.institution.held(&order_no).unwrap().transaction_id.unwrap();
+    let (id, day) = (shop.institution_id, shop.app.clock.today());
+    for (inst_order_no, order_no) in [(number.as_str(), order_no.as_str()), ("4200NOBODYS", "SBNOBODYS0001")]
+    {
+        shop.app
+            .raw()
+            .execute(&format!(
+                "INSERT INTO difference (institution_id, business_date, kind, inst_order_no, order_no, theirs, found_at) \
+                 VALUES ({id}, {}, 'LONG', '{inst_order_no}', '{order_no}', 'paid=12345', 1)",
+                day.to_i32()
+            ))
+            .unwrap();
+    }
+    shop.app.user("admin", Role::Admin, Scope::Platform);
+    shop.app.user("checker", Role::Checker, Scope::Platform);
+    let mut checker = Acting::at(&shop.base_url);
+    assert_eq!(checker.log_in("checker", PASSWORD).await.status, 303);
+    let mut admin = Acting::at(&shop.base_url);
+    assert_eq!(admin.log_in("admin", PASSWORD).await.status, 303);
+    let (page, button) = ("/admin/exceptions?lang=en", format!("/admin/exceptions/{order_no}/ask"));
+    let seen = admin.get(page).await.body;
+    assert!(seen.contains(&number) && seen.contains(&button), "{seen}");
+    assert!(
+        !seen.contains("/admin/exceptions/SBNOBODYS0001/ask"),
+        "of a number that is not ours nobody can ask"
+    );
+    assert!(!checker.get(page).await.body.contains(&button));
+    assert_eq!(checker.post(&button, &[]).await.status, 404);
+    assert_eq!(admin.post(&button, &[]).await.status, 303);
+    assert_eq!(shop.state("ORDER-1").await, "PAID");
+    let seen = admin.get(page).await.body;
+    assert!(!seen.contains(&number) && seen.contains("4200NOBODYS"), "{seen}");
+    assert_eq!(admin.post("/admin/exceptions/SBNOBODYS0001/ask", &[]).await.status, 404);
+}
+
+#[actix_web::test]
+async fn payments_that_pay_no_order_are_on_a_page_with_what_to_do() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    assert_eq!(shop.notify(&shop.institution.pay(&order_no)).await.status, 204);
+    assert_eq!(shop.notify(&shop.institution.pay(&order_no)).await.status, 204, "the second");
+    let second = shop.institution.held(&order_no).unwrap().transaction_id.unwrap();
+    let mut said = crate::support::institution::view(&shop.institution.held(&order_no).unwrap());
+    said.out_trade_no = "SBNOBODYS0001".to_owned();
+    said.transaction_id = Some("4200STRAY".to_owned());
+    assert_eq!(shop.notify(&shop.institution.notice_of(&said)).await.status, 204);
+    shop.app.user("checker", Role::Checker, Scope::Platform);
+    let mut checker = Acting::at(&shop.base_url);
+    assert_eq!(checker.log_in("checker", PASSWORD).await.status, 303);
+    let seen = checker.get("/admin/exceptions?lang=en").await.body;
+    for text in
+        [&second, "4200STRAY", "The order was paid before", "No order of ours has the number", "refund"]
+    {
+        assert!(seen.contains(text), "{text}: {seen}");
+    }
+    assert!(checker.get("/admin?lang=en").await.body.contains("payments of no order"));
+    let order = checker.get(&format!("/admin/orders/{order_no}?lang=en")).await.body;
+    assert!(order.contains("The order was paid before") && order.contains(&second), "{order}");
+}
