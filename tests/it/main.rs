@@ -51,6 +51,7 @@ mod clock_back;
 mod corruption;
 mod cut_size;
 mod day;
+mod day_order;
 mod settle;
 mod standing;
 mod tasks;

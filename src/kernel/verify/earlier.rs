@@ -8,7 +8,7 @@ use super::pile::{Entry, Pile};
 use super::report::{Part, Step};
 use super::told::PREVIOUSLY;
 use super::{Given, Run, Signer, Unusable, is_spl, link, place, read_whole, unreadable};
-use crate::chain::Link;
+use crate::chain::{Link, Place};
 use crate::digest::{Digest, Hashed};
 use crate::file::ret::{RetCode, RetEncoding, RetReader};
 use crate::file::spl::{SplReader, SplRecord};
@@ -140,8 +140,9 @@ pub(super) fn void(
     }
     let Some(name) = FileName::parse(&file) else { return Ok(None) };
     run.of_parties(bundles, &file, &name);
-    let mut bytes = Hashed::new(content);
+    let (mut bytes, mut prev) = (Hashed::new(content), None);
     if let Ok(mut reader) = SplReader::new(&mut bytes) {
+        prev = Some(reader.header().prev);
         while let Ok(Some(record)) = reader.next_record() {
             if let SplRecord::Unsplit(unsplit) = record {
                 judge.told_by_void(&name, unsplit.inst_order_no);
@@ -152,7 +153,7 @@ pub(super) fn void(
     let digest = bytes.finish().map_err(|source| Unusable::Io { file: file.clone(), source })?;
     run.signed(Signer::Platform, &file, &digest, signature.as_deref());
     let void = answered(run, results, &file, &digest, "a code that makes it void", RetCode::makes_void);
-    Ok(void.then_some(Link { name, digest, place: None }))
+    Ok(void.then_some(Link { name, digest, place: Place::Void { prev } }))
 }
 
 fn answered(

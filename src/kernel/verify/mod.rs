@@ -215,8 +215,8 @@ fn unreadable(run: &mut Run<'_>, file: &str, error: ReadError) -> Result<(), Unu
 }
 
 fn link(header: SplHeader, digest: Digest) -> Link {
-    let place = Place { prev: header.prev, created_at: header.created_at };
-    Link { name: header.name, digest, place: Some(place) }
+    let place = Place::Counts { prev: header.prev, created_at: header.created_at };
+    Link { name: header.name, digest, place }
 }
 
 /// Bundles and results are read whole; none is near this.
