@@ -306,7 +306,7 @@ fn records(entry: &Entry, mut take: impl FnMut(&SplRecord<'_>) -> Result<(), Err
     let lines = entry.lines()?;
     let n = u32::try_from(order.n).map_err(Error::internal)?;
     let (paid_at, paid) = (clock::instant(order.paid_at), billed.paid);
-    let (order_no, inst_order_no) = (billed.order_no.as_str(), order.inst_order_no.as_str());
+    let (order_no, inst_order_no) = (billed.order_no(), order.inst_order_no.as_str());
     match (order.reason, rule) {
         (Some(reason), _) => {
             take(&SplRecord::Unsplit(SplUnsplit { n, order_no, inst_order_no, paid_at, paid, reason }))?;

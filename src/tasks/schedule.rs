@@ -214,7 +214,7 @@ async fn differs(app: &App, channel: &Channel, desk: &Desk, day: BusinessDay) ->
         return Ok(true);
     }
     match reconciliation::fetch(channel, desk, day).await {
-        Ok(fetched) => Ok(fetched.sha256() != bill.sha256),
+        Ok(fetched) => app.db.read(move |tx| Ok(!fetched.says_the_same(tx, &bill)?)).await,
         Err(Error::Refused { code: Code::BillUnavailable, .. }) => Ok(false),
         Err(error) => Err(error),
     }

@@ -28,11 +28,14 @@ use mingfen::kernel::file::{FileKind, FileName};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::proposal::Reason;
 use mingfen::kernel::split::OrderFacts;
+use mingfen::kernel::verify::{Given, Inputs, verify};
 use mingfen::people::{Actor, Scope};
 use mingfen::protocol::crypto::{MasterKey, base64};
-use mingfen::protocol::wechat::bill::{Entry, Settled, Writer};
+use mingfen::protocol::wechat::bill::{Entry, Reader, Settled, Writer};
 use mingfen::splits::{self, CutReport, Cutting, Progress};
 use mingfen::tasks::{self, TaskPhase, TaskState};
+use mingfen::verify::evidence;
+use mingfen::verify::scratch::ScratchDir;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -95,6 +98,9 @@ fn orders(seed: u64, count: usize) -> Vec<BillOrder> {
         .collect()
 }
 
+/// What the number of a payment begins with that did not come through the platform.
+const STRANGER: &str = "99000";
+
 fn channel_bill(orders: &[BillOrder]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new()).unwrap();
     for BillOrder { facts, order_no } in orders {
@@ -110,7 +116,7 @@ fn channel_bill(orders: &[BillOrder]) -> Vec<u8> {
             trade_type: "NATIVE",
             bank: "OTHERS",
             description: "x",
-            attach: ";;",
+            attach: if facts.inst_order_no.starts_with(STRANGER) { "Tea, table 7" } else { ";;" },
             fee: facts.fee,
             rate: "0.00%",
             settled: Settled::Paid { paid: facts.paid },
@@ -345,6 +351,97 @@ async fn late_orders_come_in_the_next_files_and_an_attached_day_is_never_touched
     assert!(raw.count("split_order") > orders_before);
     assert_eq!(platform.cut(20).await.unwrap().made, 0);
     platform.check();
+}
+
+/// What `verify` says of the day's one file, given this bill.
+fn verified(platform: &Platform, bill: Vec<u8>) -> Vec<String> {
+    let given = |name: &str, bytes: Vec<u8>| Given {
+        name: name.to_owned(),
+        content: Box::new(std::io::Cursor::new(bytes)),
+        signature: None,
+    };
+    let name = &platform.spls()[0].name;
+    let inputs = Inputs {
+        spl: vec![given(name, fs::read(platform.out().join(name)).unwrap())],
+        approvals: vec![given("APR_SANDBOX_DEMO_20260101_0001.json", platform.bundle())],
+        bills: vec![evidence::bill(given("bill", bill)).unwrap()],
+        first: true,
+        ..Inputs::default()
+    };
+    let report = verify(inputs, None, &ScratchDir::default()).unwrap();
+    report.violations.iter().map(|v| format!("{} {} {}", v.check.code(), v.expected, v.found)).collect()
+}
+
+#[actix_web::test]
+async fn a_payment_that_did_not_come_through_the_platform_is_told_and_blocks_nobody() {
+    let mut orders = orders(12, 40);
+    for order in orders.iter_mut().take(2) {
+        order.facts.inst_order_no.replace_range(..STRANGER.len(), STRANGER);
+        order.facts.merchant = "M1001".to_owned();
+    }
+    let bill = channel_bill(&orders);
+    let platform = Platform::new(Kind::of_this_run(), &orders).await;
+    platform.app.clock.set(Instant::parse(NOW).unwrap());
+    let report = platform.cut(100_000).await.unwrap();
+    assert_eq!((report.made, report.orders), (1, 40));
+    let name = &report.files[0].name;
+    let text = fs::read_to_string(platform.out().join(name)).unwrap();
+    let strangers: Vec<&str> = text.lines().filter(|line| line.ends_with("|UNDECLARED")).collect();
+    assert_eq!(strangers.len(), 2);
+    assert!(strangers.iter().all(|line| line.split('|').nth(2) == Some("-")), "{strangers:?}");
+    assert!(text.lines().any(|line| line.starts_with("O|")));
+    let listed =
+        platform.app.db.read_blocking(|tx| splits::unsplit_newest(tx, &Scope::Platform, 100)).unwrap();
+    let listed: Vec<_> = listed.iter().filter(|one| one.reason == Reason::Undeclared).collect();
+    assert!(listed.len() == 2 && listed.iter().all(|one| one.order_no == "-" && !one.known));
+    platform.check();
+    // Its bytes come out of the rows again.
+    fs::remove_file(platform.out().join(name)).unwrap();
+    fs::remove_file(platform.out().join(format!("{name}.ok"))).unwrap();
+    assert_eq!(platform.cut(100_000).await.unwrap().made, 0);
+    assert_eq!(fs::read_to_string(platform.out().join(name)).unwrap(), text);
+
+    assert_eq!(verified(&platform, bill.clone()), Vec::<String>::new());
+    // The same by the institution's own bill, whose tags are `?` there.
+    let merchant =
+        |no: &str| MERCHANTS.iter().find(|(_, number)| *number == no).map(|(m, _)| (*m).to_owned());
+    let mut rows: Vec<BillOrder> = Reader::new(bill.as_slice(), &merchant)
+        .unwrap()
+        .map(|row| match row.unwrap() {
+            BillRow::Order(order) => order,
+            BillRow::Refund(_) => panic!("a refund"),
+        })
+        .collect();
+    let bil = |rows: &mut Vec<BillOrder>| {
+        rows.sort_by_key(|order| (order.facts.paid_at, order.facts.inst_order_no.clone()));
+        let mut out = Vec::new();
+        let header = BilHeader {
+            name: FileName::parse("BIL_SANDBOX_DEMO_20260101_0001.txt").unwrap(),
+            orders: u32::try_from(rows.len()).unwrap(),
+            refunds: 0,
+            total_paid: Fen::sum(rows.iter().map(|order| order.facts.paid)).unwrap(),
+            created_at: day().next().start(),
+        };
+        let mut writer = BilWriter::new(&mut out, header).unwrap();
+        for order in &*rows {
+            writer.row(&BillRow::Order(order.clone())).unwrap();
+        }
+        writer.finish().unwrap();
+        out
+    };
+    let own = bil(&mut rows);
+    assert_eq!(String::from_utf8(own.clone()).unwrap().matches("|?||").count(), 2);
+    let only_name =
+        |found: Vec<String>| found.into_iter().filter(|one| !one.starts_with("V14")).collect::<Vec<_>>();
+    assert_eq!(only_name(verified(&platform, own)), Vec::<String>::new());
+    // Told as declared by the bill, the X is refused.
+    for order in &mut rows {
+        if !order.is_declared() {
+            order.order_no = format!("SB{:.26}", order.facts.inst_order_no);
+        }
+    }
+    let found = only_name(verified(&platform, bil(&mut rows)));
+    assert_eq!(found.iter().filter(|one| one.starts_with("V06")).count(), 2, "{found:?}");
 }
 
 #[actix_web::test]
@@ -679,7 +776,7 @@ fn what_was_cut_before_stands_in_the_new_tables() {
             (split.order.bill_id, split.billed.paid, split.order.reason),
             (BillId::new(3), Fen::new(100), None)
         );
-        assert_eq!((split.billed.order_no.as_str(), split.billed.tags.as_str()), ("SB0001", "A"));
+        assert_eq!((split.billed.order_no(), split.billed.tags.as_str()), ("SB0001", "A"));
         assert_eq!(
             (split.billed.sub_merchant_id, split.billed.preview_digest),
             (Some(MerchantId::new(8)), Some("5".repeat(64).parse().unwrap()))

@@ -2,16 +2,19 @@
 use mingfen::check;
 use mingfen::cli::demo::verify_all;
 use mingfen::error::{Code, Error};
-use mingfen::exchange::{self, DocumentKind, ExchangedFile};
+use mingfen::exchange::{self, DocumentKind, ExchangedFile, Incoming};
 use mingfen::kernel::calendar::BusinessDay;
 use mingfen::kernel::chain::{Chain, Link, Place};
 use mingfen::kernel::digest::Digest;
 use mingfen::kernel::file::{FileKind, FileName};
 use mingfen::kernel::state::FileState;
 use mingfen::splits::{self, Cutting};
-use mingfen::{reconciliation, settlement, tasks};
+use mingfen::{inbox, institutions, reconciliation, settlement, tasks};
 use serde_json::json;
 
+use crate::corruption::past_the_triggers;
+use crate::support::acting::Acting;
+use crate::support::database::Kind;
 use crate::support::finished_day::FinishedDay;
 use crate::support::shell::Shell;
 
@@ -279,5 +282,136 @@ async fn days_that_were_cut_out_of_order_come_right_by_themselves() {
     assert_eq!(verify_all(&f.world, &f.dir()).await.unwrap(), 3);
     assert_eq!(check::stuck(&f.world.app).unwrap(), Vec::<String>::new());
     assert_eq!(check::breaks(&f.world.app).unwrap(), Vec::<String>::new());
+    f.stop().await;
+}
+
+#[actix_web::test]
+async fn a_day_without_a_statement_is_empty_only_where_nothing_of_it_is_known() {
+    let (f, [first, later, _]) = two_days_due().await;
+    until_nothing_goes_on(&f).await;
+    let evidence = f.inbox(&format!("WXBILL_SANDBOX_DEMO_{later}_0001.none"));
+    let said = std::fs::read_to_string(evidence).unwrap();
+    assert!(
+        said.contains("NO_STATEMENT_EXIST") && said.to_lowercase().contains("wechatpay-signature: "),
+        "{said}"
+    );
+    assert_eq!(
+        spls(&f).pop().map(|(file, state)| (file.business_date, file.orders, state)),
+        Some((later, 0, FileState::Executed))
+    );
+    // Asked again it signs anew, which is no other bill.
+    assert_eq!(cut(&f, later).await.unwrap().made, 0);
+    assert!(!f.inbox(&format!("WXBILL_SANDBOX_DEMO_{later}_0002.none")).exists());
+    assert_eq!(check::breaks(&f.world.app).unwrap(), Vec::<String>::new());
+
+    // A payment of ours on such a day: the channel is not believed, and the day waits.
+    if Kind::of_this_run() == Kind::Sqlite {
+        let today = f.world.app.clock.today();
+        f.world.app.clock.set(today.next().start().plus(11 * 3600));
+        let (from, to) = (first.to_i32(), today.to_i32());
+        let moved = format!("UPDATE payment SET business_date = {to} WHERE business_date = {from}");
+        past_the_triggers(&mut f.database.raw(), &["payment"], &moved);
+        let refused = cut(&f, today).await.unwrap_err();
+        assert!(
+            refused.to_string().contains("the channel says that there is none, and we have 3 payments"),
+            "{refused}"
+        );
+        assert_eq!(spls(&f).len(), 3);
+    }
+    f.stop().await;
+}
+
+#[actix_web::test]
+async fn the_same_bytes_are_no_news_under_another_name() {
+    let f = FinishedDay::new(2).await;
+    let (app, institution) = (&f.world.app, f.world.institution);
+    let name = format!("SPL_SANDBOX_DEMO_{}_0001.txt.final.0001.ret", f.day());
+    let bytes = std::fs::read(f.inbox(&name)).unwrap();
+    let signature = std::fs::read_to_string(f.inbox(&format!("{name}.sig"))).unwrap();
+    assert!(String::from_utf8_lossy(&bytes).lines().next().unwrap().contains("|FINAL0001|ACCEPTED|"));
+    let receive = |name: &str| {
+        let incoming = Incoming::new(name, bytes.clone(), &signature).unwrap();
+        app.db.write_blocking(|tx| {
+            let institution = institutions::by_id(tx, institution)?;
+            inbox::receive(tx, &institution, &incoming, 1)
+        })
+    };
+    for name in [name.clone(), name.replace("final.0001", "final.0002"), name.replace("final.0001", "first")]
+    {
+        assert_eq!(receive(&name).unwrap(), inbox::Received::Again, "{name}");
+    }
+    f.stop().await;
+}
+
+#[actix_web::test]
+async fn the_next_deadline_is_of_no_day_that_is_executed_already() {
+    let f = FinishedDay::at(2, "2026-11-20T09:00:00+08:00").await;
+    assert_eq!(f.day().to_string(), "20261119");
+    let who = f.world.logins.iter().find(|login| login.role == "ADMIN").unwrap();
+    let mut reader = Acting::at(&f.world.site_url);
+    assert_eq!(reader.log_in(&who.login, &who.password).await.status, 303);
+    let page = reader.get("/admin").await.body;
+    assert!(page.contains("取 2026-11-20 账单并切日") && !page.contains("取 2026-11-19 账单"), "{page}");
+    // The next morning it is that day's turn.
+    f.world.app.clock.set(f.world.app.clock.today().next().start().plus(9 * 3600));
+    assert_eq!(reader.log_in(&who.login, &who.password).await.status, 303);
+    let page = reader.get("/admin").await.body;
+    assert!(page.contains("取 2026-11-20 账单并切日"), "{page}");
+    f.stop().await;
+}
+
+#[actix_web::test]
+async fn verify_says_what_was_not_authenticated_and_what_is_no_bill() {
+    let f = FinishedDay::new(2).await;
+    let day = f.day();
+    let shell = Shell::new(f.database.dir(), f.database.url());
+    let at = |path: std::path::PathBuf| path.display().to_string();
+    let bil = at(f.inbox(&format!("BIL_SANDBOX_DEMO_{day}_0001.txt")));
+    let approvals = std::fs::read_dir(f.inbox("")).unwrap().map(|entry| at(entry.unwrap().path()));
+    let approvals: Vec<String> =
+        approvals.filter(|path| path.contains("APR_") && path.ends_with(".json")).collect();
+    let (spl, keys) = (at(f.out(&format!("SPL_SANDBOX_DEMO_{day}_0001.txt"))), f.dir().join("keys"));
+    let (ours, theirs) = (at(keys.join("platform.pub.pem")), at(keys.join("SANDBOX.pub.pem")));
+    let verify = |more: &[&str]| {
+        let mut arguments =
+            vec!["verify", "--first", "--spl", &spl, "--platform-key", &ours, "--institution-key", &theirs];
+        arguments.push("--approvals");
+        arguments.extend(approvals.iter().map(String::as_str));
+        arguments.extend(more);
+        shell.run(&arguments)
+    };
+    let last = |said: &str| said.trim_end().lines().last().unwrap().to_owned();
+    let (status, said, err) = verify(&["--bill", &bil]);
+    assert_eq!((status, last(&said).as_str()), (0, "OK: every fen is explained"), "{err}");
+    assert!(!said.contains("V20"), "{said}");
+    std::fs::rename(format!("{bil}.sig"), format!("{bil}.away")).unwrap();
+    let (status, said, _) = verify(&["--bill", &bil]);
+    let unsigned = format!("BIL_SANDBOX_DEMO_{day}_0001.txt carries no signature");
+    assert_eq!(
+        (status, last(&said)),
+        (0, format!("OK: every fen is explained. NOT AUTHENTICATED: {unsigned}"))
+    );
+    let (_, said, _) = verify(&["--bill", &bil, "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&told["authenticated"], &told["not_authenticated"]), (&json!(false), &json!([unsigned])));
+
+    let text = std::fs::read_to_string(&bil).unwrap();
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let error = b"{\"code\":\"SYSTEM_ERROR\"}".to_vec();
+    for (what, bytes) in
+        [("empty", Vec::new()), ("UTF-16", wide), ("an error page", b"<html>".to_vec()), ("JSON", error)]
+    {
+        let path = at(f.database.dir().join("bill"));
+        std::fs::write(&path, bytes).unwrap();
+        let (status, said, err) = verify(&["--bill", &path]);
+        assert_eq!((status, said.as_str()), (2, ""), "{what}: {err}");
+        assert!(err.contains("fetch it again"), "{what}: {err}");
+    }
+    // Of a channel without a statement there is nothing to give: whatever a file tells then is no payment of the bill.
+    let (status, said, _) = verify(&["--no-statement", "wechat"]);
+    assert!(
+        status == 1 && said.contains("NOT AUTHENTICATED: wechat has no statement\n") && said.contains("V05"),
+        "{said}"
+    );
     f.stop().await;
 }

@@ -19,7 +19,7 @@ use crate::kernel::channel::Product;
 use crate::kernel::money::Fen;
 use crate::kernel::text;
 use crate::protocol::wechat::attach::{self, Declared};
-use crate::protocol::wechat::bill::Reader;
+use crate::protocol::wechat::bill::{Reader, may_begin, unpacked};
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::notification::{self, ApiV3Key, Envelope, TRANSACTION_SUCCESS};
 use crate::protocol::wechat::shapes::{
@@ -219,12 +219,18 @@ fn statement(view: OrderView) -> Option<Statement> {
     })
 }
 
+/// Whether these can be the first bytes of a trade bill.
+pub(super) fn may_be_bill(begins: &[u8]) -> bool {
+    may_begin(begins)
+}
+
 /// Reads a trade bill of type ALL.
 pub(super) fn read_bill<'a>(
     source: impl BufRead + 'a,
     merchant: &'a dyn Fn(&str) -> Option<String>,
 ) -> Result<Box<dyn ReadBill + 'a>, String> {
-    match Reader::new(source, merchant) {
+    let text = unpacked(source).map_err(|error| error.to_string())?;
+    match Reader::new(text, merchant) {
         Ok(reader) => Ok(Box::new(reader)),
         Err(fault) => Err(fault.to_string()),
     }

@@ -41,6 +41,7 @@ pub async fn verify_all(world: &World, dir: &Path) -> anyhow::Result<usize> {
             previous: verify::open_all(&papers.previous)?,
             void: verify::open_all(&papers.void)?,
             results: verify::open_all(&papers.results)?,
+            no_statement: Vec::new(),
             first: first == Some(stl.business_date),
         };
         let report = crate::kernel::verify::verify(inputs, Some(&keys), &ScratchDir::default())?;

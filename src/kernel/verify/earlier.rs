@@ -13,6 +13,7 @@ use crate::digest::{Digest, Hashed};
 use crate::file::ret::{RetCode, RetEncoding, RetReader};
 use crate::file::spl::{SplReader, SplRecord};
 use crate::file::{Check, FileName, ResultName, Stage};
+use crate::text::NO_ORDER_NO;
 
 /// FIRST results by the answered file's digest. Where one file was answered twice (the same bytes asked for again), an
 /// answer that settles its fate goes before one that does not.
@@ -104,7 +105,9 @@ pub(super) fn previous(
         if !own {
             let (at, text) = ([at, 0, 0, 0], inst_order_no);
             numbers.push(&Entry { key: inst_order_no, kind: EARLIER, numbers: at, text: "" })?;
-            judge.order_nos.push(&Entry { key: order_no, kind: PREVIOUSLY, numbers: at, text })?;
+            if order_no != NO_ORDER_NO {
+                judge.order_nos.push(&Entry { key: order_no, kind: PREVIOUSLY, numbers: at, text })?;
+            }
         }
     }
     run.report.at((Step::Previous, index, Part::Seal));
