@@ -170,6 +170,8 @@ codes! {
         "请等它完成后再试" / "try again when it has finished";
     ClockBehind = "DAY-106", 409, "系统时钟早于上一个已发布文件" / "the clock stands before the file that was published last",
         "请校准时钟后再试" / "set the clock right and try again";
+    DayOutOfTurn = "DAY-107", 409, "该业务日还没轮到切日" / "it is not this business day's turn",
+        "业务日须按顺序切日：请核对日期，或先处理所列业务日" / "days are cut in order: check the date, or cut what is named first";
     TaskCancelled = "TSK-101", 409, "任务已被取消" / "the work was cancelled",
         "如仍需要，请重新发起" / "start it again if it is still wanted";
     TaskAbandoned = "TSK-102", 500, "执行任务的进程已中断" / "the process that did the work is gone",

@@ -1,9 +1,19 @@
 //! Bills of a day, a channel's own and the institution's, read as the same rows.
 use std::io::BufRead;
 
+use super::http::Downloaded;
 use crate::kernel::bill::BillRow;
 use crate::kernel::file::bil::BilReader;
 use crate::protocol::wechat::bill::Reader;
+
+/// What came of asking for a day's bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Billed {
+    /// The bill.
+    Bill(Downloaded),
+    /// The institution says for certain that there is none; its signature headers and the body that it signed.
+    Nothing(Vec<u8>),
+}
 
 /// Reads a bill row by row in bounded memory. Rows count for nothing before the last of them was read.
 pub trait ReadBill {

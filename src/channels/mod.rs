@@ -14,12 +14,12 @@ use std::fs::File;
 use std::io::BufRead;
 
 pub use answer::{Answer, Why};
-pub use bill::ReadBill;
+pub use bill::{Billed, ReadBill};
 pub use said::{
     CNY, Closing, Notice, NoticeFault, Payable, Placing, Queried, RawKind, RawMessage, Statement, Sums,
 };
 
-use self::http::{Downloaded, Guarded};
+use self::http::Guarded;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::exchange::DocumentKind;
@@ -83,8 +83,8 @@ impl Channel {
         }
     }
 
-    /// Fetches its own bill of a day, uncompressed, into a file; what is in the file otherwise counts for nothing.
-    pub async fn fetch_bill(&self, day: BusinessDay, file: File) -> Answer<Downloaded> {
+    /// Fetches its own bill of a day into a file; what is in the file otherwise counts for nothing.
+    pub async fn fetch_bill(&self, day: BusinessDay, file: File) -> Answer<Billed> {
         match self {
             Self::Wechat(channel) => channel.client.trade_bill(day, file).await,
         }
@@ -94,6 +94,13 @@ impl Channel {
     pub const fn bill_kind(&self) -> DocumentKind {
         match self {
             Self::Wechat(_) => wechat::BILL_KIND,
+        }
+    }
+
+    /// Whether these can be the first bytes of its own bill: an error page or an empty body cannot.
+    pub fn may_be_bill(&self, begins: &[u8]) -> bool {
+        match self {
+            Self::Wechat(_) => wechat::may_be_bill(begins),
         }
     }
 

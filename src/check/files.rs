@@ -185,12 +185,12 @@ fn flat(entry: &Entry) -> Vec<String> {
     let at = instant(o.paid_at).to_cst();
     let head = match &o.reason {
         Some(reason) => {
-            format!("X|{}|{}|{}|{at}|{}|{reason}", o.n, billed.order_no, o.inst_order_no, billed.paid.get())
+            format!("X|{}|{}|{}|{at}|{}|{reason}", o.n, billed.order_no(), o.inst_order_no, billed.paid.get())
         }
         None => format!(
             "O|{}|{}|{}|{}|{}|{}|{}|{}|{at}|{}|{}|{}|{}|{}|{}",
             o.n,
-            billed.order_no,
+            billed.order_no(),
             o.inst_order_no,
             billed.merchant,
             billed.channel,

@@ -1,6 +1,9 @@
 //! Every invariant of database, files and chains: what `mingfen check` and `restore` ask, and the bench after its work.
 mod files;
 mod store;
+mod stuck;
+
+pub use stuck::stuck;
 
 use crate::app::App;
 use crate::channels;

@@ -3,13 +3,15 @@ use std::process::ExitCode;
 
 use super::settings::{Settings, say};
 use crate::app::App;
-use crate::check::{Repaired, breaks, repair_derived};
+use crate::check::{Repaired, breaks, repair_derived, stuck};
 use crate::clock::Clock;
 use crate::db::Create;
 
 /// How many breaks are told.
 const TOLD: usize = 20;
-/// Check every invariant: evidence, payments, splits, settlements, files, chains; exit 1 with the first breaks
+
+/// Check every invariant: evidence, payments, splits, settlements, files, chains; exit 1 with the first breaks, or with
+/// what keeps days from being settled and will not go away by itself
 ///
 /// Example: `mingfen check --config mingfen.toml`
 #[derive(clap::Args)]
@@ -30,7 +32,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             "made anew: {standings} standings of files, {unsplit} unsplit orders, {ledger_days} sums of days"
         ))?;
     }
-    report(&app)
+    let sound = report(&app)?;
+    let stuck = stuck(&app)?;
+    for one in stuck.iter().take(TOLD) {
+        say(one)?;
+    }
+    if stuck.is_empty() {
+        return Ok(sound);
+    }
+    say(format_args!("{} things keep days from being settled: people must look at them", stuck.len()))?;
+    Ok(ExitCode::FAILURE)
 }
 
 /// Tells what is broken. Exit 0 = nothing.

@@ -97,10 +97,11 @@ pub fn admit(
     (purpose, now): (Purpose, i64),
 ) -> Result<Option<Digest>, Error> {
     let digest = incoming.digest();
-    if let Some(known) = store::by_name(tx, institution.id, &incoming.name)? {
-        if known.sha256 == digest {
-            return Ok(None);
-        }
+    // The same bytes again are no news, whatever their name.
+    if store::came_before(tx, institution.id, &digest)? {
+        return Ok(None);
+    }
+    if store::by_name(tx, institution.id, &incoming.name)?.is_some() {
         let detail = format!("E_DUP: {} was imported with other content", incoming.name);
         return Err(Error::refused(Code::FileDuplicate, detail));
     }

@@ -139,9 +139,9 @@ fn fits(
     answered: &ExchangedFile,
     incoming: &Incoming,
 ) -> Result<(), Error> {
-    let first = |stage| matches!(stage, Stage::First);
-    if header.name.file != name.file || first(header.name.stage) != first(name.stage) {
-        let detail = format!("E_FORMAT: {}: its header names {}", incoming.name, header.name);
+    if header.name != *name {
+        let (file, stage) = (&header.name.file, header.name.stage.word());
+        let detail = format!("E_FORMAT: {}: its header names {file} {stage}", incoming.name);
         return Err(Error::refused(Code::FileFormat, detail));
     }
     if header.file_digest != answered.sha256 {

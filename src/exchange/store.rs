@@ -255,6 +255,19 @@ pub fn known(tx: &mut Tx<'_>, institution: InstitutionId, names: &[String]) -> R
     Ok(known)
 }
 
+/// Whether these very bytes came from the institution before.
+pub(super) fn came_before(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    let same = exchanged_file::table
+        .filter(exchanged_file::sha256.eq(As(*digest)))
+        .filter(exchanged_file::institution_id.eq(institution))
+        .filter(exchanged_file::direction.eq(As(Direction::In)));
+    Ok(diesel::select(diesel::dsl::exists(same)).get_result(tx.conn())?)
+}
+
 /// The first file of a kind, in order of record.
 pub fn first(
     tx: &mut Tx<'_>,

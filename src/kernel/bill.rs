@@ -4,17 +4,24 @@ use std::collections::BTreeMap;
 use super::calendar::{BusinessDay, Instant};
 use super::money::Fen;
 use super::split::OrderFacts;
+use super::text::NO_ORDER_NO;
 
 /// A payment as the institution's bill states it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BillOrder {
     /// The facts that are split.
     pub facts: OrderFacts,
-    /// The platform's own number, which it sent to the channel.
+    /// The platform's own number, which it sent to the channel; [`NO_ORDER_NO`] of a payment that did not come through
+    /// the platform, whose tags and parties are empty.
     pub order_no: String,
 }
 
 impl BillOrder {
+    /// Whether it carries tags and parties in the platform's form (`files.md`): else it did not come through it.
+    pub fn is_declared(&self) -> bool {
+        self.order_no != NO_ORDER_NO
+    }
+
     /// Room for an order that a reader fills.
     pub fn blank() -> Self {
         let facts = OrderFacts {

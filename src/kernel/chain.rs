@@ -13,27 +13,46 @@ pub struct Link {
     pub name: FileName,
     /// Digest of the whole file.
     pub digest: Digest,
-    /// What its header says of its place; `None` of a void file, whose own is not looked at.
-    pub place: Option<Place>,
-}
-
-impl Link {
-    fn prev(&self) -> Option<Digest> {
-        self.place.map(|place| place.prev)
-    }
-
-    fn is_void(&self) -> bool {
-        self.place.is_none()
-    }
+    /// What its header says of its place.
+    pub place: Place,
 }
 
 /// What a file's header says of its place in the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The digest that it names as the file before it, [`Digest::ZERO`] for the very first.
-    pub prev: Digest,
-    /// When it was made, which decides under which bundle.
-    pub created_at: Instant,
+pub enum Place {
+    /// Of a file that counts: accepted, or one of the day's own.
+    Counts {
+        /// The digest that it names as the file before it, [`Digest::ZERO`] for the very first.
+        prev: Digest,
+        /// When it was made, which decides under which bundle.
+        created_at: Instant,
+    },
+    /// Of a void file.
+    Void {
+        /// The digest that it names, if it can be read: it serves only for walking back. Nothing else that a void file
+        /// says of itself is looked at.
+        prev: Option<Digest>,
+    },
+}
+
+impl Link {
+    const fn prev(&self) -> Option<Digest> {
+        match self.place {
+            Place::Counts { prev, .. } => Some(prev),
+            Place::Void { prev } => prev,
+        }
+    }
+
+    const fn created_at(&self) -> Option<Instant> {
+        match self.place {
+            Place::Counts { created_at, .. } => Some(created_at),
+            Place::Void { .. } => None,
+        }
+    }
+
+    const fn is_void(&self) -> bool {
+        matches!(self.place, Place::Void { .. })
+    }
 }
 
 /// A break in the chain.
@@ -67,12 +86,13 @@ impl<'a> Chain<'a> {
         let mut breaks = self.sequence();
         breaks.extend(self.forks());
         for link in self.own() {
-            let Some(place) = link.place else { continue };
-            breaks.extend(self.predecessor(link, place.prev));
+            let Place::Counts { prev, created_at } = link.place else { continue };
+            breaks.extend(self.predecessor(link, prev));
             breaks.extend(self.order_of_publication(link));
-            breaks.extend(self.time(link, place));
+            breaks.extend(self.time(link, created_at));
         }
-        breaks.extend(self.own().find(|link| link.name.seq == 1).and_then(|link| self.day_before(link)));
+        let counting = self.own().filter(|link| !link.is_void());
+        breaks.extend(counting.min_by_key(|link| link.name.seq).and_then(|link| self.day_before(link)));
         breaks
     }
 
@@ -93,12 +113,12 @@ impl<'a> Chain<'a> {
         found.into_iter().collect()
     }
 
-    /// No two files name one file before them.
+    /// No two files that count name one file before them.
     fn forks(&self) -> Vec<Break> {
         let mut named: BTreeMap<Digest, &Link> = BTreeMap::new();
         let mut breaks = Vec::new();
         for link in self.links {
-            let Some(prev) = link.prev() else { continue };
+            let Place::Counts { prev, .. } = link.place else { continue };
             if let Some(other) = named.insert(prev, link) {
                 breaks.push(Break {
                     name: link.name.clone(),
@@ -130,21 +150,20 @@ impl<'a> Chain<'a> {
     }
 
     /// Made after the day and not before what was published before it: a platform that could date a file back would
-    /// choose the bundle it is made under. What a void file says of its time is not looked at, so there the day's
-    /// earlier files count.
-    fn time(&self, link: &Link, place: Place) -> Option<Break> {
-        let named = self.by_digest.get(&place.prev).copied();
+    /// choose the bundle it is made under. What a void file says of its time is not looked at.
+    fn time(&self, link: &'a Link, created_at: Instant) -> Option<Break> {
+        let named = self.walk(link).find_map(Link::created_at);
         let earlier = self.own().filter(|other| other.name.seq < link.name.seq);
-        let before = earlier.chain(named).filter_map(|other| other.place.map(|place| place.created_at));
+        let before = earlier.filter_map(Link::created_at).chain(named);
         let least = before.chain([self.day.next().start()]).max()?;
-        (place.created_at < least).then(|| Break {
+        (created_at < least).then(|| Break {
             name: link.name.clone(),
             expected: format!("created_at not before {least}, the day's end and the files before"),
-            found: place.created_at.to_cst(),
+            found: created_at.to_cst(),
         })
     }
 
-    /// The given files before this one, nearest first, as far as they reach: not beyond a void one.
+    /// The given files before this one, nearest first, as far as they reach.
     fn walk(&self, from: &'a Link) -> impl Iterator<Item = &'a Link> {
         let before = |link: &&'a Link| link.prev().and_then(|prev| self.by_digest.get(&prev).copied());
         std::iter::successors(before(&from), before).take(self.links.len())
@@ -159,30 +178,32 @@ impl<'a> Chain<'a> {
         })
     }
 
-    /// Walking back from 0001, the nearest other 0001 is of the day before.
+    /// Walking back from the day's first file that counts, one of the day before is met and none of a later day: no day
+    /// is hidden, also not behind void files, and none was put in after a later one.
     fn day_before(&self, link: &'a Link) -> Option<Break> {
         let yesterday = self.day.prev();
         let broken = |found: String| {
-            let expected = format!("the 0001 of {yesterday} as the nearest 0001 before");
+            let expected = format!("an accepted file of {yesterday} before it, and none of a later day");
             Some(Break { name: link.name.clone(), expected, found })
         };
+        let is_yesterdays = |link: &Link| !link.is_void() && link.name.day == yesterday;
         let mut last = link;
         for before in self.walk(link) {
             last = before;
-            if before.name.seq == 1 && before.name != link.name {
-                let right = before.name.day == yesterday;
-                return if right { None } else { broken(before.name.to_string()) };
+            if is_yesterdays(before) {
+                return None;
+            }
+            if !before.is_void() && before.name.day > self.day {
+                return broken(before.name.to_string());
             }
         }
-        if last.prev() == Some(Digest::ZERO) {
-            return None;
-        }
-        // What a void file names before it is not looked at: then it is enough that the day before was given.
-        let given = self.links.iter().any(|l| l.name.day == yesterday && l.name.seq == 1);
-        if last.is_void() && (given || self.first) {
-            None
+        let is_sound = if last.is_void() {
+            // What it names may be anything: then it is enough that the day before was given.
+            self.first || self.links.iter().any(is_yesterdays)
         } else {
-            broken(format!("no file before {}", last.name))
-        }
+            // Whether the day's own file may be the very first, `predecessor` has told.
+            last == link && last.prev() == Some(Digest::ZERO)
+        };
+        if is_sound { None } else { broken(format!("no file before {}", last.name)) }
     }
 }

@@ -18,6 +18,8 @@ use crate::text_enum;
 text_enum! {
     /// Why an order cannot be split, tested in this order; the word is that of X lines.
     pub enum Reason {
+        /// It carries no tags and parties in the platform's form, and no decision names a version.
+        Undeclared = "UNDECLARED",
         /// The merchant is unknown or not active at `paid_at`.
         Merchant = "MERCHANT",
         /// No rule version applies.
@@ -75,9 +77,9 @@ pub enum Draft<'a> {
 
 /// The proposal for an order under a bundle. Fails only for facts outside `split.md`'s bounds: a bill that states such
 /// facts is unusable. A merchant that the institution's bill names by a number unknown to the bundle is empty here.
-pub fn propose(bundle: &Bundle, order: &OrderFacts) -> Result<Proposal, BadFact> {
+pub fn propose(bundle: &Bundle, order: &BillOrder) -> Result<Proposal, BadFact> {
     let mut explain = Vec::new();
-    Ok(match within_bounds(order, drafted(bundle, order, Some(&mut explain)))? {
+    Ok(match within_bounds(&order.facts, drafted(bundle, order, Some(&mut explain)))? {
         Draft::Unsplit(reason) => Proposal::Unsplit(reason),
         Draft::Split { rule, lines } => {
             let lines = lines.iter().map(PlainLine::to_line).collect();
@@ -87,26 +89,30 @@ pub fn propose(bundle: &Bundle, order: &OrderFacts) -> Result<Proposal, BadFact>
 }
 
 /// [`propose`] without the explanation: what the cut looks at by the million.
-pub fn propose_draft<'a>(bundle: &'a Bundle, order: &'a OrderFacts) -> Result<Draft<'a>, BadFact> {
-    within_bounds(order, drafted(bundle, order, None))
+pub fn propose_draft<'a>(bundle: &'a Bundle, order: &'a BillOrder) -> Result<Draft<'a>, BadFact> {
+    within_bounds(&order.facts, drafted(bundle, order, None))
 }
 
 /// [`propose_draft`] for an order whose facts are known to be within their bounds.
-pub fn draft<'a>(bundle: &'a Bundle, order: &'a OrderFacts) -> Draft<'a> {
+pub fn draft<'a>(bundle: &'a Bundle, order: &'a BillOrder) -> Draft<'a> {
     drafted(bundle, order, None)
 }
 
 /// Facts are looked at where a version applies to them.
 fn within_bounds<'a>(order: &OrderFacts, draft: Draft<'a>) -> Result<Draft<'a>, BadFact> {
     match &draft {
-        Draft::Unsplit(Reason::Merchant | Reason::NoRule) => {}
+        Draft::Unsplit(Reason::Undeclared | Reason::Merchant | Reason::NoRule) => {}
         Draft::Unsplit(Reason::Overflow | Reason::OverLimit | Reason::Receiver | Reason::OverCap)
         | Draft::Split { .. } => order.check()?,
     }
     Ok(draft)
 }
 
-fn drafted<'a>(bundle: &'a Bundle, order: &'a OrderFacts, explain: Option<&mut Vec<Explain>>) -> Draft<'a> {
+fn drafted<'a>(bundle: &'a Bundle, order: &'a BillOrder, explain: Option<&mut Vec<Explain>>) -> Draft<'a> {
+    if !order.is_declared() && bundle.decision(&order.facts.inst_order_no).is_none() {
+        return Draft::Unsplit(Reason::Undeclared);
+    }
+    let order = &order.facts;
     let Some(max_ratio) = bundle.trader_at(&order.merchant, order.paid_at) else {
         return Draft::Unsplit(Reason::Merchant);
     };

@@ -31,6 +31,14 @@ pub fn is_order_no(text: &str) -> bool {
     is_word(text, 6, 32)
 }
 
+/// Stands for our number where there is none: a payment that did not come through the platform.
+pub const NO_ORDER_NO: &str = "-";
+
+/// An order's number as files tell it: [`is_order_no`] or [`NO_ORDER_NO`].
+pub fn is_told_order_no(text: &str) -> bool {
+    text == NO_ORDER_NO || is_order_no(text)
+}
+
 /// A merchant: `[0-9A-Za-z_-]{1,32}`, not `platform`.
 pub fn is_merchant(text: &str) -> bool {
     text != "platform" && is_word(text, 1, 32)

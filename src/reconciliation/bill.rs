@@ -1,12 +1,12 @@
 //! The channel's bill of a day: fetched to disk, read as a stream, and kept with its digest and its orders' rows.
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Write};
 
 use super::load::Loader;
 use super::order_store;
 use super::store::{self, KeptBill};
-use crate::channels::{Answer, Channel, ReadBill};
-use crate::db::columns::BillId;
+use crate::channels::{Answer, Billed, Channel, ReadBill};
+use crate::db::columns::{BillId, InstitutionId};
 use crate::db::{Tx, reserve_id};
 use crate::disk::Dir;
 use crate::error::{Code, Error};
@@ -27,15 +27,23 @@ pub struct Fetched {
     dir: Dir,
     name: String,
     /// Held while the bill is ours: what nobody holds is a leftover of a crash.
-    _held: File,
+    held: File,
     sha256: Digest,
     size: u64,
+    /// It is the channel's signed word that there is no bill.
+    is_nothing: bool,
 }
 
+/// How the name of the evidence ends that a day has no bill.
+const NOTHING: &str = ".none";
+/// Bytes that tell whether something can be a bill.
+const BEGINS: u64 = 12;
+
 impl Fetched {
-    /// Over its bytes.
-    pub const fn sha256(&self) -> Digest {
-        self.sha256
+    /// Whether it says what this one that is kept says. That there is no bill is signed anew at every request.
+    pub fn says_the_same(&self, tx: &mut Tx<'_>, kept: &KeptBill) -> Result<bool, Error> {
+        let same = kept.sha256 == self.sha256;
+        Ok(same || self.is_nothing && exchange::by_id(tx, kept.file_id)?.name.ends_with(NOTHING))
     }
 }
 
@@ -51,10 +59,20 @@ pub async fn fetch(channel: &Channel, desk: &Desk, day: BusinessDay) -> Result<F
     let dir = desk.folder.taken();
     let (name, file) = staged(&dir, channel.bill_kind().as_str(), day)?;
     let (channel, held) = (channel.clone(), file.try_clone()?);
-    let mut fetched = Fetched { channel, dir, name, _held: held, sha256: Digest::ZERO, size: 0 };
+    let mut fetched = Fetched { channel, dir, name, held, sha256: Digest::ZERO, size: 0, is_nothing: false };
     let why = match fetched.channel.fetch_bill(day, file).await {
-        Answer::Known(downloaded) => {
+        Answer::Known(Billed::Bill(downloaded)) => {
             (fetched.sha256, fetched.size) = (downloaded.sha256, downloaded.size);
+            match not_a_bill(&fetched)? {
+                None => return Ok(fetched),
+                Some(why) => why.to_owned(),
+            }
+        }
+        Answer::Known(Billed::Nothing(said)) => {
+            fetched.held.write_all(&said)?;
+            fetched.held.sync_all()?;
+            (fetched.sha256, fetched.is_nothing) = (Digest::of(&said), true);
+            fetched.size = u64::try_from(said.len()).unwrap_or(u64::MAX);
             return Ok(fetched);
         }
         Answer::Refused { code, message, .. } => format!("{code} {message}"),
@@ -62,6 +80,17 @@ pub async fn fetch(channel: &Channel, desk: &Desk, day: BusinessDay) -> Result<F
         Answer::Unknown(why) => why.to_string(),
     };
     Err(Error::refused(Code::BillUnavailable, format!("bill of {day}: {why}")))
+}
+
+/// Why what came is no bill at all, so that it is to be fetched again.
+fn not_a_bill(fetched: &Fetched) -> Result<Option<&'static str>, Error> {
+    let mut begins = Vec::new();
+    fetched.dir.read(&fetched.name)?.take(BEGINS).read_to_end(&mut begins)?;
+    Ok(match fetched.channel.may_be_bill(&begins) {
+        true => None,
+        false if begins.is_empty() => Some("what came is empty"),
+        false => Some("what came is no bill: another encoding, or an error page"),
+    })
 }
 
 /// A file of its own to download to; what crashes have left of the day goes.
@@ -98,7 +127,16 @@ pub fn load(
     let institution = desk.institution.id;
     exchange::lock_chain(tx, institution)?;
     let known = store::bills(tx, institution, day)?;
-    let row = match known.iter().find(|row| row.sha256 == fetched.sha256) {
+    let mut same = None;
+    for row in &known {
+        if same.is_none() && fetched.says_the_same(tx, row)? {
+            same = Some(row);
+        }
+    }
+    if fetched.is_nothing {
+        nothing_was_paid(tx, institution, day, fetched)?;
+    }
+    let row = match same {
         Some(same) => {
             if !order_store::has_source(tx, same.id, same.file_id)? {
                 channel_rows(tx, desk, day, fetched, bundle, same.id, now).map_err(twice)?;
@@ -118,6 +156,22 @@ pub fn load(
     Ok(row)
 }
 
+/// That a channel has no bill of a day is believed only where we know of nothing either.
+fn nothing_was_paid(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    day: BusinessDay,
+    fetched: &Fetched,
+) -> Result<(), Error> {
+    match store::payments_of(tx, institution, day, fetched.channel.name().as_str())? {
+        0 => Ok(()),
+        ours => Err(unusable(
+            day,
+            &format!("the channel says that there is none, and we have {ours} payments of it"),
+        )),
+    }
+}
+
 fn keep(
     tx: &mut Tx<'_>,
     desk: &Desk,
@@ -132,7 +186,8 @@ fn keep(
     let seq = before.saturating_add(1);
     let institution = &desk.institution;
     let kind = fetched.channel.bill_kind();
-    let name = format!("{kind}_{}_{}_{day}_{seq:04}.csv", institution.code, institution.platform_code);
+    let end = if fetched.is_nothing { NOTHING } else { ".csv" };
+    let name = format!("{kind}_{}_{}_{day}_{seq:04}{end}", institution.code, institution.platform_code);
     // A name that was never recorded is free: whatever a crash left under it is written over.
     fetched.dir.rename(&fetched.name, &name)?;
     fetched.dir.sync()?;
@@ -169,6 +224,9 @@ fn channel_rows(
     bill_id: BillId,
     now: i64,
 ) -> Result<(i64, Fen), Error> {
+    if fetched.is_nothing {
+        return Ok((0, Fen::ZERO));
+    }
     let broken = |fault: String| unusable(day, &fault);
     let merchant = |number: &str| bundle.merchant_by_inst_no(number).map(str::to_owned);
     let source = BufReader::with_capacity(1 << 17, fetched.dir.read(&fetched.name)?);

@@ -115,7 +115,7 @@ impl Loader {
             bill_id: self.bill_id,
             paid_at: clock::micros(facts.paid_at),
             inst_order_no: facts.inst_order_no.clone(),
-            order_no: order.order_no.clone(),
+            order_no: order_store::kept_no(order),
             merchant: facts.merchant.clone(),
             channel: facts.channel.clone(),
             product: facts.product.clone(),

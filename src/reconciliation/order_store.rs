@@ -19,6 +19,7 @@ use crate::kernel::digest::Digest;
 use crate::kernel::file::field;
 use crate::kernel::money::Fen;
 use crate::kernel::split::OrderFacts;
+use crate::kernel::text::NO_ORDER_NO;
 use crate::ledger::Billed;
 
 /// An order of a bill.
@@ -35,8 +36,8 @@ pub struct BilledOrder {
     pub paid_at: i64,
     /// The institution's number.
     pub inst_order_no: String,
-    /// Our number.
-    pub order_no: String,
+    /// As kept: see [`BilledOrder::order_no`].
+    order_no: String,
     /// The sub-merchant; empty where the institution's number of it is unknown.
     pub merchant: String,
     /// Channel.
@@ -57,6 +58,31 @@ pub struct BilledOrder {
     pub sub_merchant_id: Option<MerchantId>,
     /// The rule version that was shown at payment.
     pub preview_digest: Option<Digest>,
+}
+
+/// What the kept number of a payment begins with that did not come through the platform; its own number follows, since no
+/// two rows of a bill have one number. No number of ours has this character.
+const STRANGER: &str = "?";
+
+/// Our number of an order as it is kept.
+pub(super) fn kept_no(order: &BillOrder) -> String {
+    if order.is_declared() {
+        order.order_no.clone()
+    } else {
+        format!("{STRANGER}{}", order.facts.inst_order_no)
+    }
+}
+
+/// [`kept_no`] undone.
+fn told_no(kept: &str) -> &str {
+    if kept.starts_with(STRANGER) { NO_ORDER_NO } else { kept }
+}
+
+impl BilledOrder {
+    /// Our number, as files tell it; [`NO_ORDER_NO`] of a payment that did not come through the platform.
+    pub fn order_no(&self) -> &str {
+        told_no(&self.order_no)
+    }
 }
 
 /// An order of a bill to be stored, by the million: what is text in the database is the text that was read.
@@ -231,6 +257,7 @@ fn order(row: FactsTuple) -> Result<BillOrder, Error> {
         fee,
         subsidy,
     };
+    let order_no = if order_no.starts_with(STRANGER) { NO_ORDER_NO.to_owned() } else { order_no };
     Ok(BillOrder { facts, order_no })
 }
 

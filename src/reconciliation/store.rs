@@ -147,6 +147,21 @@ pub(super) fn ours(
     Ok(rows.into_iter().map(Ours::from).collect())
 }
 
+/// How many payments of a channel and day we have.
+pub(super) fn payments_of(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    day: BusinessDay,
+    channel: &str,
+) -> Result<i64, Error> {
+    Ok(payment::table
+        .filter(payment::institution_id.eq(institution))
+        .filter(payment::business_date.eq(As(day)))
+        .filter(payment::channel.eq(channel))
+        .count()
+        .get_result(tx.conn())?)
+}
+
 /// Our payments of a bill's day that the bill lacks, after an order's key, at most `limit`.
 pub(super) fn missing(
     tx: &mut Tx<'_>,

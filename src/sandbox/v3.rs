@@ -97,6 +97,8 @@ pub(super) enum Answer {
     Done,
     /// A bill: the only answer that is not signed.
     File(Vec<u8>),
+    /// A refusal; what was done all the same stays done.
+    Refused(SandboxError),
 }
 
 impl Answer {
@@ -289,7 +291,7 @@ fn answer(
         Ok(Answer::Json(body)) => (StatusCode::OK, body, true),
         Ok(Answer::Done) => (StatusCode::NO_CONTENT, Vec::new(), true),
         Ok(Answer::File(body)) => (StatusCode::OK, body, false),
-        Err(error) => {
+        Ok(Answer::Refused(error)) | Err(error) => {
             let (status, body) = error_body(&error);
             (status, serde_json::to_vec(&body).unwrap_or_default(), true)
         }

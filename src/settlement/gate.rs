@@ -1,12 +1,11 @@
 //! The gate of a custody day: nothing is settled before it is cut in the ledger and the institution has executed its
 //! split files. What is missing is data, with who can do something about it, so that pages and logs tell the same.
-use std::collections::BTreeSet;
 use std::fmt;
 
 use super::KIND;
 use super::waiting::{WaitingLine, waiting_lines};
 use crate::db::Tx;
-use crate::db::columns::{FileId, InstitutionId};
+use crate::db::columns::InstitutionId;
 use crate::error::Error;
 use crate::exchange::{self, DocumentKind, ExchangedFile, Standing};
 use crate::kernel::calendar::{BusinessDay, Instant};
@@ -77,7 +76,7 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.file.as_deref().unwrap_or_default();
         match self.need {
-            Need::Cut => write!(f, "the day has not been cut")?,
+            Need::Cut => write!(f, "{} has not been cut", self.day)?,
             Need::First | Need::Previous => write!(f, "{name} waits for its FIRST result")?,
             Need::Final => write!(f, "{name} waits for FINAL results of all its orders")?,
             Need::Failed => {
@@ -137,20 +136,20 @@ pub fn stands_still(
 pub fn gate(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
     // The bill is posted before its orders are split: a cut that was stopped in between has no file, and a day without
-    // orders has one.
-    if ledger::state(tx, institution, day)? == CustodyState::Open
+    // orders has one. Days are cut in order, so what is told is the day whose turn it is.
+    let uncut = splits::uncut_day(tx, institution, day)?;
+    if uncut.is_some()
+        || ledger::state(tx, institution, day)? == CustodyState::Open
         || splits::recorded(tx, institution, day)?.is_empty()
     {
+        let day = uncut.unwrap_or(day);
         missing.push(Missing { need: Need::Cut, day, file: None, lines: Vec::new(), open: 0 });
     }
-    let (mut void_days, mut told) = (BTreeSet::new(), 0_usize);
+    let mut told = 0_usize;
     for (file, standing) in exchange::unsettled(tx, institution, day)? {
         let need = match standing.state {
-            FileState::Executed => continue,
-            FileState::Rejected => {
-                void_days.insert(file.business_date);
-                continue;
-            }
+            // Void ones are looked at below: a later file may tell their orders.
+            FileState::Executed | FileState::Rejected => continue,
             FileState::Published => Need::First,
             FileState::Accepted | FileState::PartlyAnswered => Need::Final,
             FileState::ExecutedWithFailures | FileState::Bounced => Need::Failed,
@@ -162,12 +161,8 @@ pub fn gate(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Re
         }
         missing.push(one);
     }
-    for day in void_days {
-        let (live, void) = splits::standing(tx, institution, day)?;
-        if let Some(file) = unrepeated(tx, &live, &void)? {
-            missing.push(Missing::of(Need::Repeat, file));
-        }
-    }
+    let voids = splits::open_voids(tx, institution)?.into_iter().filter(|void| void.business_date <= day);
+    missing.extend(voids.map(|void| Missing::of(Need::Repeat, &void)));
     if let Some((last, standing)) = exchange::last_valid(tx, institution, KIND)?
         && standing.state == FileState::Published
     {
@@ -179,27 +174,6 @@ pub fn gate(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Re
 /// Orders of a split file without success.
 const fn open_of(standing: &Standing) -> i64 {
     standing.expected.saturating_sub(standing.succeeded)
-}
-
-/// Whether orders of a void file stand in no valid file of the day yet: cutting again repeats them.
-pub fn must_repeat(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<bool, Error> {
-    let (live, void) = splits::standing(tx, institution, day)?;
-    Ok(unrepeated(tx, &live, &void)?.is_some())
-}
-
-/// The first void file with an order that no valid file of the day lists.
-fn unrepeated<'a>(
-    tx: &mut Tx<'_>,
-    live: &[ExchangedFile],
-    void: &'a [ExchangedFile],
-) -> Result<Option<&'a ExchangedFile>, Error> {
-    let ids: Vec<FileId> = live.iter().map(|file| file.id).collect();
-    for file in void {
-        if live.is_empty() || !splits::lists_all(tx, &ids, file)? {
-            return Ok(Some(file));
-        }
-    }
-    Ok(None)
 }
 
 /// The valid settlement of a day, if there is one.

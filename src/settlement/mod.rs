@@ -14,7 +14,7 @@ mod waiting;
 mod waits;
 
 pub use books::{answered, settled_amounts};
-pub use gate::{Missing, Need, Still, Who, due_day, gate, must_repeat, settled, stands_still, valid};
+pub use gate::{Missing, Need, Still, Who, due_day, gate, settled, stands_still, valid};
 pub use open::open_days;
 pub use settle::{SettleReport, publish_again, settle};
 pub use store::{Input, LineKind, SettlementLine, answers_to, inputs, lines, lines_of};

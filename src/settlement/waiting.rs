@@ -61,7 +61,7 @@ pub fn waiting_lines(
         let of = if file.kind == KIND {
             store::line(tx, file.id, n)?.receiver
         } else {
-            splits::entry(tx, file, n)?.map(|entry| entry.billed.order_no).unwrap_or_default()
+            splits::entry(tx, file, n)?.map(|entry| entry.billed.order_no().to_owned()).unwrap_or_default()
         };
         told.push(WaitingLine { n, of, state });
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::pipeline::{self, Plan};
 use super::store::{self, Entry};
+use super::turn;
 use crate::approvals;
 use crate::channels::Channel;
 use crate::clock::{self, Clock};
@@ -89,7 +90,7 @@ impl Cutting {
     }
 }
 
-/// Cuts a business day. What an interrupted run left is finished and what was cut before is published again, the same
+/// Cuts a business day, when it is its turn. What an interrupted run left is finished and what was cut before is published again, the same
 /// bytes; then the bill is fetched, and orders that no valid SPL of the day lists – all at first, later ones, those of
 /// a void file, those that a decision releases – go into the next files.
 pub async fn cut(
@@ -106,7 +107,8 @@ pub async fn cut(
             format!("{day} ends at {}", day.next().start().to_cst()),
         ));
     }
-    let now = clock.now();
+    let (now, institution) = (clock.now(), desk.institution.id);
+    db.read(move |tx| turn::in_turn(tx, institution, day)).await?;
     let left = {
         let (db, desk, cutting) = (db.clone(), desk.clone(), cutting.clone());
         blocking(move || {
@@ -118,7 +120,7 @@ pub async fn cut(
     };
     cutting.tell(Progress::Bill);
     let fetched = reconciliation::fetch(channel, desk, day).await?;
-    let (at, institution) = (clock.instant(), desk.institution.id);
+    let at = clock.instant();
     let here = desk.clone();
     let (bill, bundle) = db
         .write(move |tx| {
@@ -304,7 +306,7 @@ fn records(entry: &Entry, mut take: impl FnMut(&SplRecord<'_>) -> Result<(), Err
     let lines = entry.lines()?;
     let n = u32::try_from(order.n).map_err(Error::internal)?;
     let (paid_at, paid) = (clock::instant(order.paid_at), billed.paid);
-    let (order_no, inst_order_no) = (billed.order_no.as_str(), order.inst_order_no.as_str());
+    let (order_no, inst_order_no) = (billed.order_no(), order.inst_order_no.as_str());
     match (order.reason, rule) {
         (Some(reason), _) => {
             take(&SplRecord::Unsplit(SplUnsplit { n, order_no, inst_order_no, paid_at, paid, reason }))?;

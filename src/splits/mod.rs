@@ -9,6 +9,8 @@ mod pipeline;
 mod propose;
 mod row_store;
 mod store;
+mod turn;
+mod turn_store;
 mod unanswered_store;
 mod unsplit_store;
 mod write;
@@ -17,8 +19,10 @@ pub use cut::{CutReport, Cutting, Progress, cut, cut_loaded, recompute, recorded
 pub use row_store::SplitRow;
 pub use store::{
     DayCut, Entry, PickedRule, ReceiverTotal, answered_totals, cuts, entries, entry, is_unfinished,
-    lists_all, order_amounts, places, receiver_totals,
+    order_amounts, places, receiver_totals,
 };
+pub use turn::{chain_changed, first_day, in_turn, open_voids, uncut_day, unrepeated};
+pub use turn_store::void_code;
 pub use unanswered_store::unanswered;
 pub use unsplit_store::{
     Unsplit, list_unsplit, repair_unsplit, unsplit_breaks, unsplit_count, unsplit_newest,

@@ -147,7 +147,7 @@ impl<'a> Proposer<'a> {
     fn propose(&mut self, page: Untold, ready: &mut Vec<Batch>) -> Result<(), Error> {
         for order in &page.orders {
             let number = &order.facts.inst_order_no;
-            let draft = propose_draft(&self.plan.bundle, &order.facts).map_err(|fact| {
+            let draft = propose_draft(&self.plan.bundle, order).map_err(|fact| {
                 let detail = format!("{number}: {fact} is out of bounds");
                 Error::refused(Code::BillUnusable, detail)
             })?;

@@ -175,7 +175,7 @@ pub(super) fn told(
 }
 
 /// Whether these files tell every order of a file of their day.
-pub fn lists_all(tx: &mut Tx<'_>, files: &[FileId], of: &ExchangedFile) -> Result<bool, Error> {
+pub(super) fn lists_all(tx: &mut Tx<'_>, files: &[FileId], of: &ExchangedFile) -> Result<bool, Error> {
     let mut after = 0;
     loop {
         let page: Vec<(i32, String)> = of!(split_order, of)

@@ -47,7 +47,8 @@ fn standing(of: Option<(InstitutionId, BusinessDay)>) -> String {
         format!("EXISTS (SELECT 1 FROM file_standing s WHERE s.file_id = {file} AND s.state = '{rejected}')")
     };
     format!(
-        "SELECT x.file_id, x.n, x.institution_id, x.business_date, b.sub_merchant_id, b.order_no, x.inst_order_no,
+        "SELECT x.file_id, x.n, x.institution_id, x.business_date, b.sub_merchant_id,
+           CASE WHEN b.order_no LIKE '?%' THEN '-' ELSE b.order_no END, x.inst_order_no,
            x.paid_at, b.paid, x.reason
          FROM split_order x
          JOIN bill_order b ON b.business_date = x.business_date AND b.institution_id = x.institution_id

@@ -26,8 +26,8 @@ pub use resolve::{after_start, run_once as resolve};
 pub use schedule::{day_lease, run_once as daily_round};
 pub use store::{JobRun, Task, job_runs, newest, task};
 pub use work::{
-    NewTask, TaskKind, TaskPhase, TaskState, Watch, cancel, forget as forget_tasks, mark_abandoned,
-    run as run_task, was_cancelled,
+    NewTask, TaskKind, TaskPhase, TaskState, Watch, cancel, forget as forget_tasks, last_failure,
+    mark_abandoned, run as run_task, was_cancelled,
 };
 
 /// Forgets request nonces that are too old to be replayed, attempts to log in that count no more, and security events of

@@ -57,7 +57,7 @@ async fn of_institution(app: &App, institution: &Institution) -> Result<usize, E
     for day in days {
         match of_day(app, id, day).await {
             Ok(new) => made = made.saturating_add(new),
-            // One bad bill must keep neither another day nor another institution waiting.
+            // One bad bill must keep no other institution waiting; the later days of its own wait for it.
             Err(error) => {
                 tracing::error!(institution = institution.code, %day, %error, "a day could not be cut or settled, it is tried again");
             }
@@ -91,19 +91,19 @@ async fn tell_still(app: &App, institution: &Institution) -> Result<(), Error> {
     Ok(())
 }
 
-/// The days whose bill is ready and that are not done, oldest first: none before the institution's first bundle, and
-/// none that has come to its end.
+/// The days whose bill is ready and that are not done, oldest first: none before the chain's first, and none that has
+/// come to its end. However long nobody was at work, the day whose turn it is is among them.
 async fn due(app: &App, institution: &Institution) -> Result<Vec<BusinessDay>, Error> {
     let id = institution.id;
     let folder = Folder::new(&app.config.data_dir, &institution.code);
     let to = settlement::due_day(app.clock.instant());
     let back = (1..REACH).fold(to, |day, _| day.prev());
     let open = app.db.read(move |tx| {
-        let first = exchange::first(tx, id, DocumentKind::Apr)?;
-        match first.map(|file| file.business_date) {
-            Some(first) => settlement::open_days(tx, id, &folder, first.max(back), to),
-            None => Ok(Vec::new()),
-        }
+        let Some(first) = splits::first_day(tx, id)? else { return Ok(Vec::new()) };
+        let next = splits::uncut_day(tx, id, to)?;
+        let void = splits::open_voids(tx, id)?.into_iter().next().map(|void| void.business_date);
+        let from = next.into_iter().chain(void).chain([first.max(back)]).min().unwrap_or(back);
+        settlement::open_days(tx, id, &folder, from, to)
     });
     open.await
 }
@@ -114,10 +114,7 @@ async fn of_day(app: &App, institution: InstitutionId, day: BusinessDay) -> Resu
     app.db.read(move |tx| settlement::publish_again(tx, &here, day)).await?;
     let (cut, settle) = app
         .db
-        .read(move |tx| {
-            let settled = settlement::settled(tx, institution, day)?.is_some();
-            Ok((must_cut(tx, institution, day)?, !settled))
-        })
+        .read(move |tx| Ok((must_cut(tx, institution, day)?, must_settle(tx, institution, day)?)))
         .await?;
     let mut made = 0_usize;
     if cut != Cut::No {
@@ -171,11 +168,19 @@ enum Cut {
 }
 
 fn must_cut(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<Cut, Error> {
+    match splits::in_turn(tx, institution, day) {
+        Ok(()) => {}
+        Err(Error::Refused { code: Code::DayOutOfTurn, detail }) => {
+            tracing::debug!(detail, "a day waits for its turn");
+            return Ok(Cut::No);
+        }
+        Err(error) => return Err(error),
+    }
     let (live, void) = splits::standing(tx, institution, day)?;
     if live.is_empty() && void.is_empty() || splits::is_unfinished(tx, institution, day)? {
         return Ok(Cut::Yes);
     }
-    if settlement::must_repeat(tx, institution, day)? {
+    if splits::unrepeated(tx, institution, day)?.is_some() {
         return Ok(Cut::IfChanged);
     }
     // The institution's own bill tells of more orders than stand in the day's files.
@@ -184,7 +189,22 @@ fn must_cut(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Re
     Ok(if orders(&bills) > orders(&live) { Cut::Yes } else { Cut::No })
 }
 
-/// Whether the bundle in force or a bill of the day is another one than when the void file was cut.
+/// Whether a day is to be settled once its gate is open. A void settlement is made anew only under another bundle or over
+/// other split files: the institution would refuse the same again.
+fn must_settle(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<bool, Error> {
+    if settlement::settled(tx, institution, day)?.is_some() {
+        return Ok(false);
+    }
+    let Some(void) = exchange::of_day(tx, institution, DocumentKind::Stl, day)?.pop() else {
+        return Ok(true);
+    };
+    let bundle = approvals::newest(tx, institution, i64::MAX)?.map(|bundle| bundle.sha256);
+    let newest = exchange::last(tx, institution, DocumentKind::Spl)?;
+    Ok(bundle != void.approvals_sha256 || newest.is_some_and(|spl| spl.id > void.id))
+}
+
+/// Whether the bundle in force, a bill of the day or, where its place was refused, the chain before it is another one than
+/// when the void file was cut.
 async fn differs(app: &App, channel: &Channel, desk: &Desk, day: BusinessDay) -> Result<bool, Error> {
     let institution = desk.institution.id;
     let now = app.clock.now();
@@ -199,7 +219,8 @@ async fn differs(app: &App, channel: &Channel, desk: &Desk, day: BusinessDay) ->
             let bundle = approvals::newest(tx, institution, now)?;
             let own = exchange::of_day(tx, institution, DocumentKind::Bil, day)?;
             let others = own.iter().any(|bill| bill.recorded_at > last.recorded_at)
-                || bundle.is_some_and(|bundle| bundle.sha256 != cut.approvals_sha256);
+                || bundle.is_some_and(|bundle| bundle.sha256 != cut.approvals_sha256)
+                || splits::chain_changed(tx, last)?;
             Ok((bill, others))
         })
         .await?;
@@ -207,7 +228,7 @@ async fn differs(app: &App, channel: &Channel, desk: &Desk, day: BusinessDay) ->
         return Ok(true);
     }
     match reconciliation::fetch(channel, desk, day).await {
-        Ok(fetched) => Ok(fetched.sha256() != bill.sha256),
+        Ok(fetched) => app.db.read(move |tx| Ok(!fetched.says_the_same(tx, &bill)?)).await,
         Err(Error::Refused { code: Code::BillUnavailable, .. }) => Ok(false),
         Err(error) => Err(error),
     }
@@ -217,7 +238,12 @@ async fn differs(app: &App, channel: &Channel, desk: &Desk, day: BusinessDay) ->
 fn unless_waiting(outcome: Result<usize, Error>) -> Result<usize, Error> {
     match outcome {
         Err(Error::Refused {
-            code: Code::GateClosed | Code::BillUnavailable | Code::SettledLater | Code::NoBundle,
+            code:
+                Code::GateClosed
+                | Code::BillUnavailable
+                | Code::SettledLater
+                | Code::NoBundle
+                | Code::DayOutOfTurn,
             detail,
         }) => {
             tracing::debug!(detail, "a day waits");

@@ -257,6 +257,19 @@ pub fn was_cancelled(tx: &mut Tx<'_>, kind: TaskKind, subject: &str) -> Result<b
     Ok(store::last_of(tx, kind, subject)?.is_some_and(|task| task.state == TaskState::Cancelled))
 }
 
+/// Why the last work of a kind on a subject came to nothing; none where it is not over or came to its end.
+pub fn last_failure(tx: &mut Tx<'_>, kind: TaskKind, subject: &str) -> Result<Option<String>, Error> {
+    let Some(last) = store::last_of(tx, kind, subject)? else { return Ok(None) };
+    Ok(match last.state {
+        TaskState::Queued | TaskState::Running | TaskState::Done => None,
+        TaskState::Cancelled => Some("it was cancelled".to_owned()),
+        TaskState::Failed => {
+            let code = last.error_code.unwrap_or_default();
+            Some(format!("{code} {}", last.error_detail.unwrap_or_default()))
+        }
+    })
+}
+
 /// Marks what was left behind, and forgets what ended long ago; how many rows.
 pub async fn run_once(app: &App) -> Result<usize, Error> {
     let marked = mark_abandoned(app).await?;

@@ -8,7 +8,7 @@ use mingfen_kernel::verify::{Bill, ChannelBill, Given, MerchantByNo};
 use mingfen_kernel::verify::{SignatureCheck, Signer};
 #[cfg(feature = "signatures")]
 use mingfen_protocol::crypto::PublicKey;
-use mingfen_protocol::wechat::bill::{BillFault, Reader};
+use mingfen_protocol::wechat::bill::{BillFault, Reader, may_begin, unpacked};
 
 /// The keys that sign files: the platform's for SPL, the institution's for bundles, results and its bill.
 #[cfg(feature = "signatures")]
@@ -30,11 +30,16 @@ impl SignatureCheck for FileKeys {
     }
 }
 
-/// A bill as evidence, by its content: a byte order mark begins WeChat's trade bill, anything else must be a BIL.
+/// A bill as evidence, by its content: WeChat's trade bill or a BIL; anything else is no bill, so that nothing can be said.
 pub fn bill(mut given: Given<'_>) -> io::Result<Bill<'_>> {
-    let is_wechat = given.content.fill_buf()?.first() == Some(&0xEF);
-    if !is_wechat {
+    let begins = given.content.fill_buf()?;
+    if begins.starts_with(b"H|") {
         return Ok(Bill::Bil(given));
+    }
+    if !may_begin(begins) {
+        let what =
+            if begins.is_empty() { "it is empty" } else { "it is neither a BIL nor WeChat's trade bill" };
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{what}; fetch it again")));
     }
     let Given { name, content, signature } = given;
     Ok(Bill::Channel { name, bill: Box::new(WechatBill(content)), signature })
@@ -54,7 +59,8 @@ impl<R: BufRead> ChannelBill for WechatBill<R> {
             BillFault::Value { line, column, why } => (line, format!("{column}: {why}")),
         };
         let mut hashed = Hashed::new(self.0);
-        let rows = Reader::new(&mut hashed, merchant).map_err(placed)?;
+        let text = unpacked(&mut hashed).map_err(|error| (0, error.to_string()))?;
+        let rows = Reader::new(text, merchant).map_err(placed)?;
         // The header is line 1, and every row one line.
         for (line, row) in (2..).zip(rows) {
             each(line, row.map_err(placed)?);

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use mingfen_kernel::channel::ChannelName;
 use mingfen_kernel::verify::{Bill, Given, Inputs, verify};
 
 use crate::scratch::ScratchDir;
@@ -48,8 +49,11 @@ pub struct Args {
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     approvals: Vec<PathBuf>,
     /// The institution's bill of the day: BIL files or WeChat's trade bill ALL
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    #[arg(long, required_unless_present = "no_statement", num_args = 1.., value_name = "FILE")]
     bill: Vec<PathBuf>,
+    /// Channels that said that the day has no statement at all, so that there is nothing to give for them
+    #[arg(long, num_args = 1.., value_name = "CHANNEL", value_parser = channel)]
+    no_statement: Vec<String>,
     /// Earlier accepted SPL, back to the 0001 of the day before
     #[arg(long, num_args = 1.., value_name = "FILE")]
     previous: Vec<PathBuf>,
@@ -89,6 +93,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         previous: open_all(&args.previous)?,
         void: open_all(&args.void)?,
         results: open_all(&args.results)?,
+        no_statement: args.no_statement.clone(),
         first: args.first,
     };
     let scratch = ScratchDir::new(args.temp.clone());
@@ -101,6 +106,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         print::text(&report, &by_hand)?
     }
     Ok(ExitCode::from(if report.is_sound() { 0 } else { 1 }))
+}
+
+/// A channel by its name in files.
+fn channel(text: &str) -> Result<String, String> {
+    let known = ChannelName::parse(text).ok_or_else(|| "it is wechat or alipay".to_owned())?;
+    Ok(known.as_str().to_owned())
 }
 
 /// Opens files with what stands beside them.

@@ -25,6 +25,9 @@ pub fn text(report: &Report, by_hand: &[String]) -> io::Result<()> {
             writeln!(out, "  {command}")?;
         }
     }
+    for what in &report.not_authenticated {
+        writeln!(out, "NOT AUTHENTICATED: {what}")?;
+    }
     for violation in &report.violations {
         write_violation(&mut out, violation)?;
     }
@@ -46,6 +49,13 @@ pub fn text(report: &Report, by_hand: &[String]) -> io::Result<()> {
     }
     let count = u64::try_from(report.violations.len()).unwrap_or(u64::MAX).saturating_add(report.unlisted);
     match count {
+        0 if report.authenticated && !report.not_authenticated.is_empty() => {
+            let what = report.not_authenticated.join("; ");
+            writeln!(out, "\nOK: every fen is explained. NOT AUTHENTICATED: {what}")?;
+        }
+        0 if !report.authenticated => {
+            writeln!(out, "\nOK: every fen is explained. NOT AUTHENTICATED: no signature was checked")?;
+        }
         0 => writeln!(out, "\nOK: every fen is explained")?,
         1 => writeln!(out, "\nREFUSED: 1 violation")?,
         n => writeln!(out, "\nREFUSED: {n} violations")?,
@@ -111,7 +121,8 @@ pub fn json(report: &Report, by_hand: &[String]) -> io::Result<()> {
         report.not_checked.iter().map(|left_out| json!({"codes": left_out.codes, "why": left_out.why}));
     let document = json!({
         "ok": report.is_sound(),
-        "authenticated": report.authenticated,
+        "authenticated": report.authenticated && report.not_authenticated.is_empty(),
+        "not_authenticated": report.not_authenticated,
         "signatures_to_check": by_hand,
         "institution": report.institution,
         "platform": report.platform,

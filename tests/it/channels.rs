@@ -2,7 +2,7 @@
 use mingfen::channels::address::is_public;
 use mingfen::channels::http::{Guarded, Limits, Outgoing, SendFault};
 use mingfen::channels::wechat::{BadSettings, Client, Settings};
-use mingfen::channels::{Answer, Why};
+use mingfen::channels::{Answer, Billed, Why};
 use mingfen::clock::Clock;
 use mingfen::kernel::calendar::BusinessDay;
 use mingfen::kernel::digest::Digest;
@@ -211,6 +211,7 @@ async fn a_bill_is_fetched_unsigned_and_believed_by_its_signed_hash_only() {
     let mut kept = tempfile::tempfile().unwrap();
     let fetch = || client.trade_bill(day, kept.try_clone().unwrap());
     let Answer::Known(downloaded) = fetch().await else { panic!("a sound bill") };
+    let Billed::Bill(downloaded) = downloaded else { panic!("no bill") };
     assert_eq!(downloaded.sha256, Digest::of(bill.as_bytes()));
     assert_eq!((downloaded.size, downloaded.sha1), (bill.len() as u64, good.clone()));
     assert_eq!(fetch().await, Answer::Unknown(Why::BillHash));

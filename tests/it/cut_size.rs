@@ -28,11 +28,14 @@ use mingfen::kernel::file::{FileKind, FileName};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::proposal::Reason;
 use mingfen::kernel::split::OrderFacts;
+use mingfen::kernel::verify::{Given, Inputs, verify};
 use mingfen::people::{Actor, Scope};
 use mingfen::protocol::crypto::{MasterKey, base64};
-use mingfen::protocol::wechat::bill::{Entry, Settled, Writer};
+use mingfen::protocol::wechat::bill::{Entry, Reader, Settled, Writer};
 use mingfen::splits::{self, CutReport, Cutting, Progress};
 use mingfen::tasks::{self, TaskPhase, TaskState};
+use mingfen::verify::evidence;
+use mingfen::verify::scratch::ScratchDir;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -43,9 +46,9 @@ use crate::support::institution::Institution;
 use crate::support::sandbox_process::eventually;
 use crate::support::shop::{set_up_institution, sub_merchant, tenant};
 
-const DAY: &str = "20260102";
+const DAY: &str = "20260101";
 /// Long after the day.
-const NOW: &str = "2026-01-03T11:00:00+08:00";
+const NOW: &str = "2026-01-02T11:00:00+08:00";
 const MERCHANTS: [(&str, &str); 3] = [("M1001", "190001"), ("M1002", "190002"), ("M1009", "190009")];
 
 fn day() -> BusinessDay {
@@ -95,6 +98,9 @@ fn orders(seed: u64, count: usize) -> Vec<BillOrder> {
         .collect()
 }
 
+/// What the number of a payment begins with that did not come through the platform.
+const STRANGER: &str = "99000";
+
 fn channel_bill(orders: &[BillOrder]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new()).unwrap();
     for BillOrder { facts, order_no } in orders {
@@ -110,7 +116,7 @@ fn channel_bill(orders: &[BillOrder]) -> Vec<u8> {
             trade_type: "NATIVE",
             bank: "OTHERS",
             description: "x",
-            attach: ";;",
+            attach: if facts.inst_order_no.starts_with(STRANGER) { "Tea, table 7" } else { ";;" },
             fee: facts.fee,
             rate: "0.00%",
             settled: Settled::Paid { paid: facts.paid },
@@ -315,7 +321,7 @@ async fn late_orders_come_in_the_next_files_and_an_attached_day_is_never_touched
     told.sort_by(|a, b| {
         (a.facts.paid_at, &a.facts.inst_order_no).cmp(&(b.facts.paid_at, &b.facts.inst_order_no))
     });
-    let name = "BIL_SANDBOX_DEMO_20260102_0001.txt";
+    let name = "BIL_SANDBOX_DEMO_20260101_0001.txt";
     let header = BilHeader {
         name: FileName::parse(name).filter(|name| name.kind == FileKind::Bil).unwrap(),
         orders: told.len() as u32,
@@ -345,6 +351,97 @@ async fn late_orders_come_in_the_next_files_and_an_attached_day_is_never_touched
     assert!(raw.count("split_order") > orders_before);
     assert_eq!(platform.cut(20).await.unwrap().made, 0);
     platform.check();
+}
+
+/// What `verify` says of the day's one file, given this bill.
+fn verified(platform: &Platform, bill: Vec<u8>) -> Vec<String> {
+    let given = |name: &str, bytes: Vec<u8>| Given {
+        name: name.to_owned(),
+        content: Box::new(std::io::Cursor::new(bytes)),
+        signature: None,
+    };
+    let name = &platform.spls()[0].name;
+    let inputs = Inputs {
+        spl: vec![given(name, fs::read(platform.out().join(name)).unwrap())],
+        approvals: vec![given("APR_SANDBOX_DEMO_20260101_0001.json", platform.bundle())],
+        bills: vec![evidence::bill(given("bill", bill)).unwrap()],
+        first: true,
+        ..Inputs::default()
+    };
+    let report = verify(inputs, None, &ScratchDir::default()).unwrap();
+    report.violations.iter().map(|v| format!("{} {} {}", v.check.code(), v.expected, v.found)).collect()
+}
+
+#[actix_web::test]
+async fn a_payment_that_did_not_come_through_the_platform_is_told_and_blocks_nobody() {
+    let mut orders = orders(12, 40);
+    for order in orders.iter_mut().take(2) {
+        order.facts.inst_order_no.replace_range(..STRANGER.len(), STRANGER);
+        order.facts.merchant = "M1001".to_owned();
+    }
+    let bill = channel_bill(&orders);
+    let platform = Platform::new(Kind::of_this_run(), &orders).await;
+    platform.app.clock.set(Instant::parse(NOW).unwrap());
+    let report = platform.cut(100_000).await.unwrap();
+    assert_eq!((report.made, report.orders), (1, 40));
+    let name = &report.files[0].name;
+    let text = fs::read_to_string(platform.out().join(name)).unwrap();
+    let strangers: Vec<&str> = text.lines().filter(|line| line.ends_with("|UNDECLARED")).collect();
+    assert_eq!(strangers.len(), 2);
+    assert!(strangers.iter().all(|line| line.split('|').nth(2) == Some("-")), "{strangers:?}");
+    assert!(text.lines().any(|line| line.starts_with("O|")));
+    let listed =
+        platform.app.db.read_blocking(|tx| splits::unsplit_newest(tx, &Scope::Platform, 100)).unwrap();
+    let listed: Vec<_> = listed.iter().filter(|one| one.reason == Reason::Undeclared).collect();
+    assert!(listed.len() == 2 && listed.iter().all(|one| one.order_no == "-" && !one.known));
+    platform.check();
+    // Its bytes come out of the rows again.
+    fs::remove_file(platform.out().join(name)).unwrap();
+    fs::remove_file(platform.out().join(format!("{name}.ok"))).unwrap();
+    assert_eq!(platform.cut(100_000).await.unwrap().made, 0);
+    assert_eq!(fs::read_to_string(platform.out().join(name)).unwrap(), text);
+
+    assert_eq!(verified(&platform, bill.clone()), Vec::<String>::new());
+    // The same by the institution's own bill, whose tags are `?` there.
+    let merchant =
+        |no: &str| MERCHANTS.iter().find(|(_, number)| *number == no).map(|(m, _)| (*m).to_owned());
+    let mut rows: Vec<BillOrder> = Reader::new(bill.as_slice(), &merchant)
+        .unwrap()
+        .map(|row| match row.unwrap() {
+            BillRow::Order(order) => order,
+            BillRow::Refund(_) => panic!("a refund"),
+        })
+        .collect();
+    let bil = |rows: &mut Vec<BillOrder>| {
+        rows.sort_by_key(|order| (order.facts.paid_at, order.facts.inst_order_no.clone()));
+        let mut out = Vec::new();
+        let header = BilHeader {
+            name: FileName::parse("BIL_SANDBOX_DEMO_20260101_0001.txt").unwrap(),
+            orders: u32::try_from(rows.len()).unwrap(),
+            refunds: 0,
+            total_paid: Fen::sum(rows.iter().map(|order| order.facts.paid)).unwrap(),
+            created_at: day().next().start(),
+        };
+        let mut writer = BilWriter::new(&mut out, header).unwrap();
+        for order in &*rows {
+            writer.row(&BillRow::Order(order.clone())).unwrap();
+        }
+        writer.finish().unwrap();
+        out
+    };
+    let own = bil(&mut rows);
+    assert_eq!(String::from_utf8(own.clone()).unwrap().matches("|?||").count(), 2);
+    let only_name =
+        |found: Vec<String>| found.into_iter().filter(|one| !one.starts_with("V14")).collect::<Vec<_>>();
+    assert_eq!(only_name(verified(&platform, own)), Vec::<String>::new());
+    // Told as declared by the bill, the X is refused.
+    for order in &mut rows {
+        if !order.is_declared() {
+            order.order_no = format!("SB{:.26}", order.facts.inst_order_no);
+        }
+    }
+    let found = only_name(verified(&platform, bil(&mut rows)));
+    assert_eq!(found.iter().filter(|one| one.starts_with("V06")).count(), 2, "{found:?}");
 }
 
 #[actix_web::test]
@@ -385,7 +482,7 @@ async fn whatever_cannot_be_written_keeps_everything_unpublished_until_the_next_
         let platform = Platform::new(Kind::of_this_run(), &orders).await;
         platform.app.clock.set(at);
         let out = platform.out();
-        let name = "SPL_SANDBOX_DEMO_20260102_0002.txt";
+        let name = "SPL_SANDBOX_DEMO_20260101_0002.txt";
         let path = out.join(in_the_way.replace("{}", name));
         fs::create_dir_all(out.parent().unwrap()).unwrap();
         if in_the_way.is_empty() {
@@ -395,7 +492,7 @@ async fn whatever_cannot_be_written_keeps_everything_unpublished_until_the_next_
             fs::create_dir_all(path.join("x")).unwrap();
         }
         platform.cut(100).await.expect_err(in_the_way);
-        let ready = |n: u32| out.join(format!("SPL_SANDBOX_DEMO_20260102_{n:04}.txt.ok")).is_file();
+        let ready = |n: u32| out.join(format!("SPL_SANDBOX_DEMO_20260101_{n:04}.txt.ok")).is_file();
         let whole = !in_the_way.starts_with('.') && !in_the_way.is_empty();
         assert_eq!(ready(1), whole, "{in_the_way}: published only when every file is recorded");
         assert!(!ready(2) && !ready(3));
@@ -525,7 +622,7 @@ async fn a_cut_is_stopped_through_its_task_and_not_begun_again_by_itself() {
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
         let task = app.db.read_blocking(|tx| tasks::newest(tx, 1)).unwrap().remove(0);
         assert_eq!((task.state, task.phase, task.done), (TaskState::Done, TaskPhase::Publishing, 300));
-        assert_eq!(task.result_file.as_deref(), Some("SPL_SANDBOX_DEMO_20260102_0003.txt"));
+        assert_eq!(task.result_file.as_deref(), Some("SPL_SANDBOX_DEMO_20260101_0003.txt"));
         platform.check();
     }
 }
@@ -540,7 +637,6 @@ async fn a_cut_that_is_stopped_in_the_daily_round_ends_the_day_quietly() {
     let newest = || app.db.read_blocking(|tx| tasks::newest(tx, 100)).unwrap();
     let at_work = async || newest().into_iter().find(|task| task.state == TaskState::Running);
     let stop = async {
-        // The bundle is a day older, and the bill is none of that day: it is due as well, and tried first.
         let of_day = async || at_work().await.filter(|task| task.subject == format!("SANDBOX {DAY}"));
         let task = eventually("the round cuts the day", of_day).await;
         app.db.write_blocking(|tx| tasks::cancel(tx, task.id, &Actor::shell(), 1)).unwrap();
@@ -556,7 +652,7 @@ async fn a_cut_that_is_stopped_in_the_daily_round_ends_the_day_quietly() {
     drop(logging);
     let told = log.text();
     assert!(told.contains("its cut was stopped") && told.contains("its cut was cancelled"), "{told}");
-    let faults = told.lines().filter(|line| line.contains("ERROR") && !line.contains("day=20260101"));
+    let faults = told.lines().filter(|line| line.contains("ERROR"));
     assert_eq!(faults.count(), 0, "{told}");
     assert!(!told.contains("a day waits"), "it was to be settled: {told}");
     let of_day: Vec<TaskState> =
@@ -682,7 +778,7 @@ fn what_was_cut_before_stands_in_the_new_tables() {
             (split.order.bill_id, split.billed.paid, split.order.reason),
             (BillId::new(3), Fen::new(100), None)
         );
-        assert_eq!((split.billed.order_no.as_str(), split.billed.tags.as_str()), ("SB0001", "A"));
+        assert_eq!((split.billed.order_no(), split.billed.tags.as_str()), ("SB0001", "A"));
         assert_eq!(
             (split.billed.sub_merchant_id, split.billed.preview_digest),
             (Some(MerchantId::new(8)), Some("5".repeat(64).parse().unwrap()))

@@ -724,7 +724,7 @@ async fn a_decision_releases_an_unsplit_order_into_a_later_file_of_its_day_once(
     let decided = digests.into_iter().any(|digest| {
         bundle["decisions"] = json!([{"inst_order_no": no, "digest": digest, "decided_at": at}]);
         let bundle = approvals::parse_bundle("bundle", bundle.to_string().as_bytes()).unwrap();
-        let proposal = mingfen::kernel::proposal::propose(&bundle, &order.facts).unwrap();
+        let proposal = mingfen::kernel::proposal::propose(&bundle, &order).unwrap();
         matches!(proposal, mingfen::kernel::proposal::Proposal::Split { .. })
     });
     assert!(decided);

@@ -55,6 +55,7 @@ mod clock_back;
 mod corruption;
 mod cut_size;
 mod day;
+mod day_order;
 mod demo;
 mod settle;
 mod standing;

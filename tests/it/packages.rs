@@ -47,8 +47,9 @@ fn of_c(crates: &BTreeSet<String>) -> Vec<&str> {
 fn an_auditor_builds_few_crates_without_database_and_network_and_one_piece_of_c() {
     let all = crates(&[]);
     let unsigned = crates(&["--no-default-features"]);
-    assert!((30..=65).contains(&all.len()), "{} crates: {all:?}", all.len());
-    assert!((30..=50).contains(&unsigned.len()), "{} crates: {unsigned:?}", unsigned.len());
+    // Five of them are one reader of gzip in Rust: a bill may come packed.
+    assert!((30..=70).contains(&all.len()), "{} crates: {all:?}", all.len());
+    assert!((30..=55).contains(&unsigned.len()), "{} crates: {unsigned:?}", unsigned.len());
     assert!(unsigned.is_subset(&all));
     let ours: Vec<&str> =
         all.iter().filter_map(|one| one.split(' ').next()).filter(|n| n.starts_with("mingfen")).collect();

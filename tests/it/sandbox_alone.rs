@@ -159,7 +159,7 @@ impl ByHand {
     fn spl(&self, name: &str, prev: Digest, orders: &[BillOrder], extra: i64) -> Vec<u8> {
         let bundle = self.bundle();
         let mut proposals: Vec<Proposal> =
-            orders.iter().map(|order| propose(&bundle, &order.facts).unwrap()).collect();
+            orders.iter().map(|order| propose(&bundle, order).unwrap()).collect();
         if let Some(Proposal::Split { split, .. }) = proposals.first_mut() {
             let last = split.lines.len() - 1;
             split.lines[0].amount = split.lines[0].amount.checked_add(Fen::new(extra)).unwrap();

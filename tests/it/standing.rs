@@ -65,7 +65,7 @@ fn kept(hand: &Hand<'_>, file: &ExchangedFile) -> Standing {
 }
 
 fn order_no(hand: &Hand<'_>, file: &ExchangedFile, n: i32) -> String {
-    hand.app.db.read_blocking(|tx| splits::entry(tx, file, n)).unwrap().unwrap().billed.order_no
+    hand.app.db.read_blocking(|tx| splits::entry(tx, file, n)).unwrap().unwrap().billed.order_no().to_owned()
 }
 
 async fn sees(f: &FinishedDay, file: &ExchangedFile, waits: bool, said: &[&str]) {

@@ -3,8 +3,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mingfen::kernel::file::Stage;
-
 /// May be used by everybody, and what handlers and tasks share.
 const SHARED: [&str; 5] = ["clock", "config", "disk", "error", "turns"];
 /// What money and evidence pass through.
@@ -498,7 +496,7 @@ fn words_of_the_record() -> BTreeSet<&'static str> {
         mingfen::tasks::TaskState,
         mingfen::tasks::TaskPhase,
     );
-    words.extend([Stage::First, Stage::Final(1)].map(Stage::as_str));
+    words.extend(["FIRST", "FINAL"]);
     words
 }
 

@@ -172,7 +172,7 @@ impl Day {
     fn cut(&mut self, seq: u16, prev: Digest, orders: Vec<BillOrder>) -> anyhow::Result<Digest> {
         let rows: Vec<(BillOrder, Proposal)> = orders
             .into_iter()
-            .map(|order| propose(&self.approvals, &order.facts).map(|proposal| (order, proposal)))
+            .map(|order| propose(&self.approvals, &order).map(|proposal| (order, proposal)))
             .collect::<Result<_, _>>()?;
         let draft = SplDraft {
             name: name(FileKind::Spl, seq)?,

@@ -10,13 +10,13 @@ use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 
-use crate::channels::http::{Downloaded, Guarded, Limits, Outgoing, Received};
-use crate::channels::{Answer, Why};
+use crate::channels::http::{Guarded, Limits, Outgoing, Received};
+use crate::channels::{Answer, Billed, Why};
 use crate::clock::Clock;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::text;
 use crate::protocol::json;
-use crate::protocol::wechat::errors::ErrorBody;
+use crate::protocol::wechat::errors::{ErrorBody, WechatCode};
 use crate::protocol::wechat::shapes::{
     self, NativeAnswer, NativeRequest, OrderOwner, OrderView, TradeBillAnswer,
 };
@@ -120,11 +120,17 @@ impl Client {
         self.call(Method::POST, &target, body).await.and_then(|_| Answer::Known(()))
     }
 
-    /// Fetches the trade bill (ALL) of a day, uncompressed, into a file; its bytes are those whose hash was signed.
-    /// What is in the file otherwise counts for nothing.
-    pub async fn trade_bill(&self, day: BusinessDay, file: File) -> Answer<Downloaded> {
+    /// Fetches the trade bill (ALL) of a day into a file; its bytes are those whose hash was signed. What is in the file
+    /// otherwise counts for nothing.
+    pub async fn trade_bill(&self, day: BusinessDay, file: File) -> Answer<Billed> {
         let target = format!("{}?bill_date={}&bill_type=ALL", shapes::TRADE_BILL_PATH, day.date());
-        let described = self.call(Method::GET, &target, Vec::new()).await;
+        let answer = self.believed(Method::GET, &target, Vec::new()).await;
+        if let Answer::Known(received) = &answer
+            && has_no_statement(received)
+        {
+            return said(received);
+        }
+        let described = answer.and_then(done_or_refused);
         match described.and_then(|received| read::<TradeBillAnswer>(&received)) {
             Answer::Known(bill) => self.download(&bill, file).await,
             Answer::Refused { status, code, message } => Answer::Refused { status, code, message },
@@ -133,7 +139,7 @@ impl Client {
         }
     }
 
-    async fn download(&self, bill: &TradeBillAnswer, file: File) -> Answer<Downloaded> {
+    async fn download(&self, bill: &TradeBillAnswer, file: File) -> Answer<Billed> {
         let url = match Url::parse(&bill.download_url) {
             // The answer that names the URL is signed; it must not lead from https to http all the same.
             Ok(url) if url.scheme() == self.base.scheme() => url,
@@ -158,12 +164,17 @@ impl Client {
                 Answer::Unknown(Why::BillHash)
             }
             Some(_) if !sha1 => Answer::Unknown(Why::Shape),
-            Some(_) | None => Answer::Known(received),
+            Some(_) | None => Answer::Known(Billed::Bill(received)),
         }
     }
 
     /// One signed call whose answer must be signed; `Ok` is a believed 2xx.
     async fn call(&self, method: Method, target: &str, body: Vec<u8>) -> Answer<Received> {
+        self.believed(method, target, body).await.and_then(done_or_refused)
+    }
+
+    /// One signed call; an answer of 2xx or 4xx that is signed.
+    async fn believed(&self, method: Method, target: &str, body: Vec<u8>) -> Answer<Received> {
         let Ok(url) = self.base.join(target) else { return Answer::Unknown(Why::Shape) };
         let received = match self.signed(method, url, body).await {
             Ok(received) => received,
@@ -174,10 +185,10 @@ impl Client {
             200..=299 | 400..=499 => {}
             status => return Answer::Unknown(Why::Server(status)),
         }
-        if let Err(why) = self.believe(&received) {
-            return Answer::Unknown(why);
+        match self.believe(&received) {
+            Ok(()) => Answer::Known(received),
+            Err(why) => Answer::Unknown(why),
         }
-        if received.status < 300 { Answer::Known(received) } else { refused(&received) }
     }
 
     /// Sends a signed request once.
@@ -205,6 +216,31 @@ impl Client {
         let stamp = Stamp::read(|name| received.header(name))?;
         Ok(stamp.check(&self.answer_keys, self.clock.instant(), &received.body)?)
     }
+}
+
+fn done_or_refused(received: Received) -> Answer<Received> {
+    if received.status < 300 { Answer::Known(received) } else { refused(&received) }
+}
+
+/// Whether it says for certain that the day has no bill.
+fn has_no_statement(received: &Received) -> bool {
+    let says = |body: ErrorBody| body.code == WechatCode::NoStatementExist.as_str();
+    received.status >= 300 && json::from_slice(&received.body).is_ok_and(says)
+}
+
+/// A signed statement that there is none, as it is kept: the signature's headers, an empty line, the body.
+fn said(received: &Received) -> Answer<Billed> {
+    let stamp = match Stamp::read(|name| received.header(name)) {
+        Ok(stamp) => stamp,
+        Err(fault) => return Answer::Unknown(fault.into()),
+    };
+    let mut said: Vec<u8> = Vec::new();
+    for (name, value) in stamp.headers() {
+        said.extend_from_slice(format!("{name}: {value}\n").as_bytes());
+    }
+    said.push(b'\n');
+    said.extend_from_slice(&received.body);
+    Answer::Known(Billed::Nothing(said))
 }
 
 fn read<T: DeserializeOwned + Serialize>(received: &Received) -> Answer<T> {

@@ -22,7 +22,7 @@ use crate::kernel::text;
 use crate::protocol::json;
 use crate::protocol::wechat::CNY;
 use crate::protocol::wechat::attach::{self, Declared};
-use crate::protocol::wechat::bill::Reader;
+use crate::protocol::wechat::bill::{Reader, may_begin, unpacked};
 use crate::protocol::wechat::carried::Carried;
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::notification::{self, ApiV3Key, Envelope, TRANSACTION_SUCCESS};
@@ -224,12 +224,17 @@ fn opened(keys: &[ApiV3Key], body: &[u8]) -> Option<(Envelope, Vec<u8>)> {
     keys.iter().find_map(|key| notification::open(key, body).ok())
 }
 
+/// Whether these can be the first bytes of a trade bill.
+pub(super) fn may_be_bill(begins: &[u8]) -> bool {
+    may_begin(begins)
+}
 /// Reads a trade bill of type ALL.
 pub(super) fn read_bill<'a>(
     source: impl BufRead + 'a,
     merchant: &'a dyn Fn(&str) -> Option<String>,
 ) -> Result<Box<dyn ReadBill + 'a>, String> {
-    match Reader::new(source, merchant) {
+    let text = unpacked(source).map_err(|error| error.to_string())?;
+    match Reader::new(text, merchant) {
         Ok(reader) => Ok(Box::new(reader)),
         Err(fault) => Err(fault.to_string()),
     }

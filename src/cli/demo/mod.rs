@@ -68,10 +68,12 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     let now = Clock::system().instant();
     let clock = Clock::system();
     let world = World::open(setup(args, &clock, now)?).await?;
-    play(&world, args.days, args.orders, now, say).await?;
     let dir = args.data.canonicalize()?;
-    let days = verify_all(&world, &dir).await?;
-    say(&format!("verified with both keys: {days} days, every fen is explained"));
+    if let Err(error) = finish(args, &world, now, &dir).await {
+        ensure!(!args.exit, "{error:#}");
+        // A day that went wrong is to be looked at, on the pages too.
+        say(&format!("the demo did not hold: {error:#}"));
+    }
     for line in proof::summary(&world).await? {
         say(&line);
     }
@@ -85,6 +87,14 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
         jobs.stop().await;
     }
     world.stop().await;
+    Ok(())
+}
+
+/// Plays the days and verifies what was settled.
+async fn finish(args: &Args, world: &World, now: Instant, dir: &Path) -> anyhow::Result<()> {
+    play(world, args.days, args.orders, now, say).await?;
+    let days = verify_all(world, dir).await?;
+    say(&format!("verified with both keys: {days} days, every fen is explained"));
     Ok(())
 }
 

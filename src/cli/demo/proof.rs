@@ -7,6 +7,7 @@ use super::scenery::INSTITUTION;
 use super::world::World;
 use crate::exchange::{self, DocumentKind, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::state::FileState;
 use crate::kernel::verify::Inputs;
 use crate::orders;
 use crate::people::Scope;
@@ -43,6 +44,7 @@ pub async fn verify_all(world: &World, dir: &Path) -> anyhow::Result<usize> {
             previous: verify::open_all(&papers.previous)?,
             void: verify::open_all(&papers.void)?,
             results: verify::open_all(&papers.results)?,
+            no_statement: Vec::new(),
             first: first == Some(stl.business_date),
         };
         let report = crate::kernel::verify::verify(inputs, Some(&keys), &ScratchDir::default())?;
@@ -51,14 +53,31 @@ pub async fn verify_all(world: &World, dir: &Path) -> anyhow::Result<usize> {
     Ok(settled.len())
 }
 
+/// Of all split files in order of publication, those from the first of the day or of the day before to the last of the
+/// day: what each of the day's files names, and the way back.
+fn chain_around(all: Vec<ExchangedFile>, day: BusinessDay) -> Vec<ExchangedFile> {
+    let begins = |file: &ExchangedFile| [day, day.prev()].contains(&file.business_date);
+    let last =
+        all.iter().rposition(|file| file.business_date == day).map_or(0, |last| last.saturating_add(1));
+    all.into_iter().take(last).skip_while(|file| !begins(file)).collect()
+}
+
 async fn papers(world: &World, dir: &Path, stl: &ExchangedFile) -> anyhow::Result<Papers> {
     let (institution, day) = (world.institution, stl.business_date);
     let files = world.app.db.read(move |tx| {
-        let (live, void) = splits::standing(tx, institution, day)?;
-        let (before, void_before) = splits::standing(tx, institution, day.prev())?;
         let approvals = exchange::chain(tx, institution, DocumentKind::Apr)?;
         let bills = exchange::of_day(tx, institution, DocumentKind::Bil, day)?;
-        Ok((live, [void, void_before].concat(), before, approvals, bills))
+        let (mut own, mut before, mut void) = (Vec::new(), Vec::new(), Vec::new());
+        for file in chain_around(exchange::chain(tx, institution, DocumentKind::Spl)?, day) {
+            let is_void = exchange::file_state(tx, file.id)? == FileState::Rejected;
+            let of = match (is_void, file.business_date == day) {
+                (true, _) => &mut void,
+                (false, true) => &mut own,
+                (false, false) => &mut before,
+            };
+            of.push(file);
+        }
+        Ok((own, void, before, approvals, bills))
     });
     let (live, void, before, approvals, bills) = files.await?;
     let folder = dir.join("files").join(INSTITUTION);

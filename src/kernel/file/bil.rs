@@ -193,6 +193,9 @@ fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<BilHeader, ReadError> {
     Ok(rest().ok_or_else(|| lines.broken("B lines|F lines|total paid|created_at", text))?)
 }
 
+/// In the place of the tags of a payment that did not come through the platform.
+const UNDECLARED: &str = "?";
+
 fn parse_order(text: &str, order: &mut BillOrder) -> Option<()> {
     read_order(text, order)?;
     is_sound(order).then_some(())
@@ -214,8 +217,16 @@ pub fn read_order(text: &str, order: &mut BillOrder) -> Option<()> {
         room.clear();
         room.push_str(text);
     }
-    field::read_tags(tags, &mut facts.tags)?;
-    field::read_parties(parties, &mut facts.parties)?;
+    if tags == UNDECLARED {
+        // Its number is whatever its payer's own system sent, and nothing rests on it.
+        own.clear();
+        own.push_str(text::NO_ORDER_NO);
+        facts.tags.clear();
+        facts.parties.clear();
+    } else {
+        field::read_tags(tags, &mut facts.tags)?;
+        field::read_parties(parties, &mut facts.parties)?;
+    }
     facts.paid_at = field::time(at)?;
     facts.paid = field::total(paid)?;
     facts.fee = field::total(fee)?;
@@ -224,13 +235,18 @@ pub fn read_order(text: &str, order: &mut BillOrder) -> Option<()> {
 }
 
 /// Appends an order as a B line without its LF.
-pub fn push_order(out: &mut String, BillOrder { facts, order_no }: &BillOrder) {
+pub fn push_order(out: &mut String, order: &BillOrder) {
+    let BillOrder { facts, order_no } = order;
     let OrderFacts { inst_order_no, merchant, channel, product, .. } = facts;
     for text in ["B", inst_order_no, order_no, merchant, channel, product] {
         out.push_str(text);
         out.push('|');
     }
-    field::push_tags(out, &facts.tags);
+    if order.is_declared() {
+        field::push_tags(out, &facts.tags);
+    } else {
+        out.push_str(UNDECLARED);
+    }
     out.push('|');
     field::push_parties(out, &facts.parties);
     let (paid, fee, subsidy) = (facts.paid.get(), facts.fee.get(), facts.subsidy.get());
@@ -239,8 +255,10 @@ pub fn push_order(out: &mut String, BillOrder { facts, order_no }: &BillOrder) {
 }
 
 /// Whether the texts of an order are what a reader takes in their places; tags and parties apart.
-fn is_sound(BillOrder { facts, order_no }: &BillOrder) -> bool {
-    text::is_order_no(order_no)
+fn is_sound(order: &BillOrder) -> bool {
+    let BillOrder { facts, order_no } = order;
+    // Without a number of ours there is nothing declared either.
+    (text::is_order_no(order_no) || !order.is_declared() && facts.tags.is_empty() && facts.parties.is_empty())
         && text::is_inst_order_no(&facts.inst_order_no)
         && text::is_merchant(&facts.merchant)
         && text::is_channel(&facts.channel)

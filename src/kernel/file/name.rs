@@ -72,19 +72,33 @@ impl fmt::Display for FileName {
 pub enum Stage {
     /// Was the file taken?
     First,
-    /// What happened to the money? Told as often as there is news; the number counts from 1.
+    /// What happened to the money? Told as often as there is news; the number counts from 1. A header that was written
+    /// before headers stated it has 0.
     Final(u16),
 }
 
 impl Stage {
     /// The word of a result's header.
-    pub const fn as_str(self) -> &'static str {
+    pub fn word(self) -> String {
         match self {
-            Self::First => "FIRST",
-            Self::Final(_) => "FINAL",
+            Self::First => FIRST.to_owned(),
+            Self::Final(0) => FINAL.to_owned(),
+            Self::Final(seq) => format!("{FINAL}{seq:04}"),
+        }
+    }
+
+    /// Reads [`Stage::word`].
+    pub fn of_word(text: &str) -> Option<Self> {
+        match text.strip_prefix(FINAL) {
+            Some("") => Some(Self::Final(0)),
+            Some(seq) => Some(Self::Final(field::seq(seq)?)),
+            None => (text == FIRST).then_some(Self::First),
         }
     }
 }
+
+const FIRST: &str = "FIRST";
+const FINAL: &str = "FINAL";
 
 /// Name of a result: the answered file's name and the stage.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

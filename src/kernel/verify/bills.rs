@@ -184,7 +184,10 @@ impl Bills {
 /// A bill is the institution's own, so it may stand without a signature; one that stands there must be right.
 fn signed(run: &mut Run<'_>, file: &str, digest: &Digest, signature: Option<&[u8]>) {
     match signature {
-        None => run.report.leave_out("V02", format!("{file}: no .sig beside the bill")),
+        None => {
+            run.report.leave_out("V02", format!("{file}: no .sig beside the bill"));
+            run.report.not_authenticated.push(format!("{file} carries no signature"));
+        }
         Some(signature) => run.signed(Signer::Institution, file, digest, Some(signature)),
     }
 }

@@ -8,11 +8,12 @@ use super::pile::{Entry, Pile};
 use super::report::{Part, Step};
 use super::told::PREVIOUSLY;
 use super::{Given, Run, Signer, Unusable, is_spl, link, place, read_whole, unreadable};
-use crate::chain::Link;
+use crate::chain::{Link, Place};
 use crate::digest::{Digest, Hashed};
 use crate::file::ret::{RetCode, RetEncoding, RetReader};
 use crate::file::spl::{SplReader, SplRecord};
 use crate::file::{Check, FileName, ResultName, Stage};
+use crate::text::NO_ORDER_NO;
 
 /// FIRST results by the answered file's digest. Where one file was answered twice (the same bytes asked for again), an
 /// answer that settles its fate goes before one that does not.
@@ -104,7 +105,9 @@ pub(super) fn previous(
         if !own {
             let (at, text) = ([at, 0, 0, 0], inst_order_no);
             numbers.push(&Entry { key: inst_order_no, kind: EARLIER, numbers: at, text: "" })?;
-            judge.order_nos.push(&Entry { key: order_no, kind: PREVIOUSLY, numbers: at, text })?;
+            if order_no != NO_ORDER_NO {
+                judge.order_nos.push(&Entry { key: order_no, kind: PREVIOUSLY, numbers: at, text })?;
+            }
         }
     }
     run.report.at((Step::Previous, index, Part::Seal));
@@ -140,8 +143,9 @@ pub(super) fn void(
     }
     let Some(name) = FileName::parse(&file) else { return Ok(None) };
     run.of_parties(bundles, &file, &name);
-    let mut bytes = Hashed::new(content);
+    let (mut bytes, mut prev) = (Hashed::new(content), None);
     if let Ok(mut reader) = SplReader::new(&mut bytes) {
+        prev = Some(reader.header().prev);
         while let Ok(Some(record)) = reader.next_record() {
             if let SplRecord::Unsplit(unsplit) = record {
                 judge.told_by_void(&name, unsplit.inst_order_no);
@@ -152,7 +156,7 @@ pub(super) fn void(
     let digest = bytes.finish().map_err(|source| Unusable::Io { file: file.clone(), source })?;
     run.signed(Signer::Platform, &file, &digest, signature.as_deref());
     let void = answered(run, results, &file, &digest, "a code that makes it void", RetCode::makes_void);
-    Ok(void.then_some(Link { name, digest, place: None }))
+    Ok(void.then_some(Link { name, digest, place: Place::Void { prev } }))
 }
 
 fn answered(

@@ -98,6 +98,8 @@ pub struct Inputs<'a> {
     pub void: Vec<Given<'a>>,
     /// Results over the earlier and void files.
     pub results: Vec<Given<'a>>,
+    /// Channels that say that they have no statement of the day: nobody has signed that for the institution.
+    pub no_statement: Vec<String>,
     /// The very first file of the chain may be among the given ones.
     pub first: bool,
 }

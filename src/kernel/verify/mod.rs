@@ -92,12 +92,13 @@ pub fn verify_within(
     signatures: Option<&dyn SignatureCheck>,
     scratch: &dyn Scratch,
 ) -> Result<Report, Unusable> {
-    let Inputs { mut spl, approvals, bills, previous, void, results, first } = inputs;
+    let Inputs { mut spl, approvals, bills, previous, void, results, no_statement, first } = inputs;
     spl.sort_by_key(|given| FileName::parse(&given.name));
     let names = spl.iter().filter_map(|given| FileName::parse(&given.name));
     let day = names.map(|name| name.day).next().ok_or(Unusable::NoDay)?;
     let mut run = Run { report: Report::default(), signatures, day, bills: Bills::default() };
     run.report.authenticated = signatures.is_some();
+    run.report.not_authenticated.extend(no_statement.iter().map(|c| format!("{c} has no statement")));
     run.report.day = Some(day);
 
     let bundles = Bundles::load(&mut run, approvals)?;
@@ -160,7 +161,6 @@ impl Run<'_> {
             let why = format!("{} refunds of the bill: no RTN is given", bills.refunds);
             report.leave_out("V17-V19", why);
         }
-        report.leave_out("V20-V24", "no STL is given");
         report.close();
         self.report
     }
@@ -215,8 +215,8 @@ fn unreadable(run: &mut Run<'_>, file: &str, error: ReadError) -> Result<(), Unu
 }
 
 fn link(header: SplHeader, digest: Digest) -> Link {
-    let place = Place { prev: header.prev, created_at: header.created_at };
-    Link { name: header.name, digest, place: Some(place) }
+    let place = Place::Counts { prev: header.prev, created_at: header.created_at };
+    Link { name: header.name, digest, place }
 }
 
 /// Bundles and results are read whole; none is near this.

@@ -151,10 +151,10 @@ impl<'b, 's> Judge<'b, 's> {
     {
         let no = order.inst_order_no;
         let found = || format!("O by {} version {}", order.rule, order.version);
-        match draft(self.bundle(told.file)?, &known.facts) {
+        match draft(self.bundle(told.file)?, known) {
             Draft::Unsplit(reason) => {
                 let check = match reason {
-                    Reason::Merchant | Reason::Receiver => Check::V11,
+                    Reason::Undeclared | Reason::Merchant | Reason::Receiver => Check::V11,
                     Reason::NoRule => Check::V09,
                     Reason::Overflow | Reason::OverLimit => Check::V10,
                     Reason::OverCap => Check::V12,
@@ -241,7 +241,7 @@ impl<'b, 's> Judge<'b, 's> {
         facts.same("paid_at", &known.facts.paid_at, &unsplit.paid_at);
         facts.same("paid", &known.facts.paid.get(), &unsplit.paid.get());
         let Some(bundle) = self.bundle(told.file) else { return Ok(()) };
-        let due = match draft(bundle, &known.facts) {
+        let due = match draft(bundle, known) {
             Draft::Unsplit(reason) if reason == unsplit.reason => return Ok(()),
             Draft::Unsplit(reason) => format!("X with {}", reason.as_str()),
             Draft::Split { rule, .. } => format!("O by {} version {}", rule.rule, rule.version),
@@ -285,7 +285,7 @@ impl<'b, 's> Judge<'b, 's> {
         let no = &known.facts.inst_order_no;
         let newest = self.files.iter().filter_map(|file| file.bundle).max_by_key(|b| b.issued_at);
         let Some(bundle) = newest.filter(|bundle| bundle.decision(no).is_some()) else { return };
-        if let (Draft::Split { rule, .. }, Some(file)) = (draft(bundle, &known.facts), self.file(told.file)) {
+        if let (Draft::Split { rule, .. }, Some(file)) = (draft(bundle, known), self.file(told.file)) {
             let due = format!("O by {} version {}, as decided", rule.rule, rule.version);
             report.at((Step::Decisions, 0, Part::Orders));
             report.fault(&file.name, Fault::new(Check::V06, 0, due, "X only").of_order(no));

@@ -72,6 +72,8 @@ pub struct Report {
     pub day: Option<BusinessDay>,
     /// False when signatures were not checked at all.
     pub authenticated: bool,
+    /// What was believed without a signature although signatures were checked.
+    pub not_authenticated: Vec<String>,
     /// What is wrong, step by step, file by file, line by line; the first [`MAX_LISTED`].
     pub violations: Vec<Violation>,
     /// How many violations there are beyond those listed.

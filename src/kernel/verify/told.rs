@@ -5,6 +5,7 @@ use super::pile::Entry;
 use super::report::{Part, Step};
 use super::{Unusable, place_of};
 use crate::file::{Check, Fault, FileName};
+use crate::text::NO_ORDER_NO;
 
 /// Kinds of entries by `order_no`; their text is the `inst_order_no`, their first number the place.
 pub(super) const TOLD: u8 = 0;
@@ -38,6 +39,10 @@ impl Judge<'_, '_> {
                 }
             }
             None => {}
+        }
+        if order_no == NO_ORDER_NO {
+            // It has none of its own: its inst_order_no alone is looked at.
+            return Ok(());
         }
         let numbers = [told.place(), 0, 0, 0];
         self.order_nos.push(&Entry { key: order_no, kind: TOLD, numbers, text: no })

@@ -1,9 +1,11 @@
 //! The trade bill of a day, type ALL (`channels.md` 1.8, `files.md`).
 //!
-//! UTF-8 with a byte order mark, lines end with CR LF; a header line, detail lines whose every value begins with a
-//! backtick, a summary header, one summary line. A bill that is not exactly so, or whose summary does not fit its
-//! rows, is unusable: there is no reading "as far as it goes".
-use std::io::{self, BufRead, Read};
+//! UTF-8 with a byte order mark or without, gzipped or plain, lines end with CR LF; a header line of 27 columns or of the
+//! 24 that there were before, detail lines whose every value begins with a backtick, a summary header, one summary line.
+//! A bill that is not so, or whose summary does not fit its rows, is unusable: there is no reading "as far as it goes".
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
 use thiserror::Error;
 
 mod writer;
@@ -19,8 +21,12 @@ use mingfen_kernel::text;
 
 pub use writer::{Entry, Settled, Writer};
 
-/// First bytes of the file.
+/// First bytes of the file, where it has them.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
+/// First bytes of a gzipped one.
+const GZIP: &[u8] = b"\x1F\x8B";
+/// The first column's heading, with which a bill without byte order mark begins.
+const FIRST_COLUMN: &str = "交易时间";
 /// Header of the detail lines.
 pub const COLUMNS: &str = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,\
 应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,手续费,费率,\
@@ -34,6 +40,10 @@ pub const MAX_LINE: usize = 4096;
 pub const MAX_ROWS: u64 = 10_000_000;
 
 const COLUMN_COUNT: usize = 27;
+/// Columns at the end that old bills do not have: 订单金额, 申请退款金额, 费率备注.
+const LATER: [&str; 3] = ["0.00", "0.00", ""];
+/// Of them, those that the summary adds up.
+const LATER_SUMS: usize = 2;
 /// Thousandths of a fen in a fen: fees are written in yuan with five decimals.
 const MILLI: i64 = 1000;
 
@@ -89,21 +99,42 @@ pub struct Reader<'a, R> {
     buffer: Vec<u8>,
     line: u64,
     totals: Totals,
+    /// Whether it has the 24 columns that there were before.
+    is_old: bool,
     done: bool,
 }
 
+/// Whether these can be the first bytes of a bill, gzipped or plain: an error page, an empty body or another encoding
+/// cannot.
+#[must_use]
+pub fn may_begin(bytes: &[u8]) -> bool {
+    let begins = |with: &[u8]| bytes.starts_with(with);
+    begins(BOM) || begins(GZIP) || begins(FIRST_COLUMN.as_bytes())
+}
+
+/// The plain text of a bill that may be gzipped.
+pub fn unpacked<'a>(mut source: impl BufRead + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
+    if !source.fill_buf()?.starts_with(GZIP) {
+        return Ok(Box::new(source));
+    }
+    Ok(Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(source))))
+}
+
+/// A header without its last columns.
+fn without(columns: &str, last: usize) -> &str {
+    columns.rsplitn(last.saturating_add(1), ',').last().unwrap_or_default()
+}
+
 impl<'a, R: BufRead> Reader<'a, R> {
-    /// Reads byte order mark and header. `merchant` finds our merchant by 特约商户号, the institution's number in the
+    /// Reads byte order mark and header of the [`unpacked`] text. `merchant` finds our merchant by 特约商户号, the institution's number in the
     /// bundle; an order of an unknown one has the empty merchant, which is nobody's.
     pub fn new(source: R, merchant: &'a dyn Fn(&str) -> Option<String>) -> Result<Self, BillFault> {
         let (buffer, totals) = (Vec::new(), Totals::default());
-        let mut reader = Self { source, merchant, buffer, line: 0, totals, done: false };
-        let mut mark = [0; BOM.len()];
-        reader.source.read_exact(&mut mark).map_err(|_| form(1, "no byte order mark"))?;
-        if mark != BOM {
-            return Err(form(1, "no byte order mark"));
-        }
-        if reader.next_line()?.as_deref() != Some(COLUMNS) {
+        let mut reader = Self { source, merchant, buffer, line: 0, totals, is_old: false, done: false };
+        let header = reader.next_line()?.unwrap_or_default();
+        let header = header.strip_prefix('\u{feff}').unwrap_or(&header);
+        reader.is_old = header == without(COLUMNS, LATER.len());
+        if header != COLUMNS && !reader.is_old {
             return Err(form(1, "not the header of a trade bill of type ALL"));
         }
         Ok(reader)
@@ -111,11 +142,11 @@ impl<'a, R: BufRead> Reader<'a, R> {
 
     fn next_row(&mut self) -> Result<Option<BillRow>, BillFault> {
         let text = self.next_line()?.ok_or_else(|| form(self.line + 1, "cut short: no summary"))?;
-        if text == SUMMARY {
+        if text == if self.is_old { without(SUMMARY, LATER_SUMS) } else { SUMMARY } {
             self.summary()?;
             return Ok(None);
         }
-        let line = Line::split(self.line, &text)?;
+        let line = Line::split(self.line, &text, self.is_old)?;
         self.totals.add(line.amounts()?).ok_or_else(|| form(self.line, "sums overflow"))?;
         if self.line > MAX_ROWS {
             return Err(form(self.line, "too many lines"));
@@ -131,6 +162,9 @@ impl<'a, R: BufRead> Reader<'a, R> {
         let rows = self.totals.rows.checked_mul(100 * MILLI).unwrap_or(i64::MAX);
         let mut computed = vec![rows];
         computed.extend(self.totals.sums);
+        if self.is_old {
+            computed.truncate(computed.len().saturating_sub(LATER_SUMS));
+        }
         if stated.as_deref() != Some(&computed) {
             return Err(form(self.line, "the summary does not fit the rows"));
         }
@@ -178,9 +212,12 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn split(number: u64, text: &'a str) -> Result<Self, BillFault> {
-        let values = values(text).ok_or_else(|| form(number, "a value without backtick"))?;
-        let values = values.try_into().map_err(|_| form(number, "not 27 values"))?;
+    fn split(number: u64, text: &'a str, is_old: bool) -> Result<Self, BillFault> {
+        let mut values = values(text).ok_or_else(|| form(number, "a value without backtick"))?;
+        if is_old {
+            values.extend(LATER);
+        }
+        let values = values.try_into().map_err(|_| form(number, "another number of values than columns"))?;
         Ok(Self { number, values })
     }
 
@@ -224,11 +261,13 @@ impl<'a> Line<'a> {
         if fee > paid {
             return Err(self.fault("手续费", "more than was paid"));
         }
-        let (declared, _) = attach::cut(data)
-            .map_err(|_| self.fault("商户数据包", "does not begin with tags and parties in good form"))?;
-        if !text::is_order_no(order_no) {
-            return Err(self.fault("商户订单号", "not a number of the platform"));
-        }
+        // A row without our form is a payment that did not come through the platform: it must not keep everybody else's
+        // day.
+        let (declared, order_no) = match attach::cut(data) {
+            Ok((declared, _)) if text::is_order_no(order_no) => (declared, order_no),
+            Ok(_) => return Err(self.fault("商户订单号", "not a number of the platform")),
+            Err(_) => (attach::Declared::default(), text::NO_ORDER_NO),
+        };
         let facts = OrderFacts {
             inst_order_no: self.number("微信订单号", inst_order_no)?,
             merchant: merchant(inst_merchant_no).unwrap_or_default(),
@@ -254,7 +293,7 @@ impl<'a> Line<'a> {
         }
         Ok(BillRefund {
             inst_refund_no: self.number("微信退款单号", inst_refund_no)?,
-            refund_no: self.number("商户退款单号", refund_no)?,
+            refund_no: self.refund_no(refund_no)?,
             inst_order_no: self.number("微信订单号", inst_order_no)?,
             order_day: None,
             refunded_at: self.time()?,
@@ -262,6 +301,15 @@ impl<'a> Line<'a> {
             // A refund's fee is what comes back, written negative.
             fee_back: self.half_up(-fee)?,
         })
+    }
+
+    /// Our number of a refund; none of a refund of a payment that did not come through the platform.
+    fn refund_no(&self, refund_no: &str) -> Result<String, BillFault> {
+        let [.., data, _, _, _, _, _] = self.values;
+        match attach::cut(data) {
+            Ok(_) => self.number("商户退款单号", refund_no),
+            Err(_) => Ok(text::NO_ORDER_NO.to_owned()),
+        }
     }
 
     fn number(&self, column: &'static str, value: &str) -> Result<String, BillFault> {

@@ -20,6 +20,8 @@ pub enum WechatCode {
     SignError,
     /// The caller may not do this, or not for this merchant.
     NoAuth,
+    /// The day has no bill, for certain: nothing was paid or refunded on it.
+    NoStatementExist,
     /// No such order.
     OrderNotExist,
     /// No such resource.
@@ -34,13 +36,14 @@ pub enum WechatCode {
 
 impl WechatCode {
     /// Every code, in the order of their status.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ParamError,
         Self::InvalidRequest,
         Self::OrderClosed,
         Self::OutTradeNoUsed,
         Self::AppidMchidNotMatch,
         Self::MchNotExists,
+        Self::NoStatementExist,
         Self::SignError,
         Self::NoAuth,
         Self::OrderNotExist,
@@ -62,6 +65,7 @@ impl WechatCode {
             Self::MchNotExists => "MCH_NOT_EXISTS",
             Self::SignError => "SIGN_ERROR",
             Self::NoAuth => "NO_AUTH",
+            Self::NoStatementExist => "NO_STATEMENT_EXIST",
             Self::OrderNotExist => "ORDER_NOT_EXIST",
             Self::ResourceNotExists => "RESOURCE_NOT_EXISTS",
             Self::FrequencyLimited => "FREQUENCY_LIMITED",
@@ -79,7 +83,8 @@ impl WechatCode {
             | Self::OrderClosed
             | Self::OutTradeNoUsed
             | Self::AppidMchidNotMatch
-            | Self::MchNotExists => 400,
+            | Self::MchNotExists
+            | Self::NoStatementExist => 400,
             Self::SignError => 401,
             Self::NoAuth => 403,
             Self::OrderNotExist | Self::ResourceNotExists => 404,

@@ -31,11 +31,18 @@ struct Head {
 /// The code to answer with, and every finding that led to it.
 pub(super) type Verdict = (RetCode, Vec<String>);
 
-/// The digest that the next file of a kind must name.
-pub(super) fn head(taken: &[Taken], kind: FileKind) -> Digest {
+/// The digest that the next settlement must name. The place of an SPL is `verify`'s to judge (V04).
+fn head(taken: &[Taken], kind: FileKind) -> Digest {
     let counts = |t: &&Taken| t.kind == kind.as_str() && !is_asked_again(t);
     let last = taken.iter().rev().find(counts).and_then(|t| t.sha256.parse().ok());
     last.unwrap_or(Digest::ZERO)
+}
+
+/// Whether the file before this one was answered for good, so that it is this one's turn.
+pub(super) fn is_next(taken: &[Taken], file: &Published) -> bool {
+    let Some(prev) = file.prev else { return false };
+    let answered = taken.iter().filter(|t| t.kind == file.name.kind.as_str() && !is_asked_again(t));
+    prev == Digest::ZERO || answered.into_iter().any(|t| t.sha256 == prev.to_string())
 }
 
 fn is_asked_again(taken: &Taken) -> bool {
@@ -76,7 +83,7 @@ pub(super) fn judge(
         return refused(RetCode::Inst, "name and header are not of this file");
     }
     let (taken, bundles) = sandbox.0.store.with(|tx| Ok((store::taken(tx)?, store::bundles(tx)?)))?;
-    if file.prev != Some(self::head(&taken, file.name.kind)) {
+    if file.name.kind != FileKind::Spl && file.prev != Some(self::head(&taken, file.name.kind)) {
         return refused(RetCode::Chain, "prev is not the last file that was answered");
     }
     let newest = bundles.iter().rev().find(|bundle| bundle.issued_at <= head.created_at.get());

@@ -63,8 +63,7 @@ impl Sandbox {
     /// Takes out the file that continues its chain; when none does, the first by name.
     fn next_in_chain(&self, waiting: &mut Vec<Published>) -> Result<Option<Published>, SandboxError> {
         let taken = self.0.store.with(store::taken)?;
-        let continues = |file: &Published| file.prev == Some(judge::head(&taken, file.name.kind));
-        let place = waiting.iter().position(continues).unwrap_or(0);
+        let place = waiting.iter().position(|file| judge::is_next(&taken, file)).unwrap_or(0);
         Ok((!waiting.is_empty()).then(|| waiting.remove(place)))
     }
 

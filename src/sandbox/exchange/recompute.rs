@@ -78,15 +78,17 @@ fn given(file: &Published) -> Given<'_> {
 }
 
 /// Everything the institution knows for itself: its bundles, its bills of the day, and the files it answered before,
-/// back to the first of the day before.
+/// back to the first accepted one of the day before.
 fn evidence<'a>(
     sandbox: &Sandbox,
     day: BusinessDay,
     created_at: Instant,
 ) -> Result<Inputs<'a>, SandboxError> {
     let mut inputs = Inputs::default();
+    let mut first = None;
     let taken = sandbox.0.store.with(|tx| {
         for bundle in store::bundles(tx)? {
+            first = first.or(Some(Instant::new(bundle.issued_at).business_day().to_i32()));
             inputs.approvals.push(own(sandbox, bundle.name, bundle.body.into_bytes())?);
         }
         for bill in trade::store::bills_of(tx, day.to_i32())? {
@@ -99,8 +101,12 @@ fn evidence<'a>(
     })?;
     let taken: Vec<&Taken> = taken.iter().filter(|t| t.kind == FileKind::Spl.as_str()).collect();
     let yesterday = day.prev().to_i32();
-    let start = taken.iter().position(|t| t.day == yesterday && t.seq == 1);
-    inputs.first = start.is_none();
+    let is_accepted = |t: &&&Taken| t.code == RetCode::Accepted.as_str();
+    // What the day's own files name may lie before the day before: a file that came too early.
+    let start = taken.iter().position(|t| t.day == day.to_i32() || (t.day == yesterday && is_accepted(&t)));
+    let start = start.filter(|_| taken.iter().any(|t| t.day == yesterday && is_accepted(&t)));
+    // The chain begins on the day of the first bundle, or where it did begin.
+    inputs.first = taken.iter().find(is_accepted).map(|t| t.day).or(first) == Some(day.to_i32());
     for taken in taken.into_iter().skip(start.unwrap_or(0)) {
         let code = RetCode::parse(&taken.code);
         if code == Some(RetCode::Accepted) && taken.day == day.to_i32() {

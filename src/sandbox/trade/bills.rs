@@ -114,7 +114,9 @@ pub(in crate::sandbox) fn offer(tx: &mut Tx<'_>, call: &Verified<'_>) -> Result<
         .ok_or_else(|| SandboxError::parameter("bill_date", "yyyy-MM-dd"))?;
     close_day(call.sandbox, tx, day)
         .map_err(|_| SandboxError::wechat(WechatCode::InvalidRequest, "账单生成中,请于次日获取"))?;
-    let bytes = trade_bill(tx, day)?;
+    let Some(bytes) = trade_bill(tx, day)? else {
+        return Ok(Answer::Refused(SandboxError::wechat(WechatCode::NoStatementExist, "账单文件不存在")));
+    };
     let (base, made) = (&call.sandbox.0.settings.public_url, call.sandbox.now().get());
     Answer::json(&TradeBillAnswer {
         hash_type: Some("SHA1".to_owned()),
@@ -130,25 +132,31 @@ pub(in crate::sandbox) fn download(tx: &mut Tx<'_>, call: &Verified<'_>) -> Resu
         let age = call.sandbox.now().get().checked_sub(made.parse().ok()?)?;
         BusinessDay::parse(day).filter(|_| (0..=DOWNLOAD_SECONDS).contains(&age))
     });
-    match day {
-        Some(day) => Ok(Answer::File(trade_bill(tx, day)?)),
+    let bytes = match day {
+        Some(day) => trade_bill(tx, day)?,
+        None => None,
+    };
+    match bytes {
+        Some(bytes) => Ok(Answer::File(bytes)),
         None => Err(SandboxError::wechat(WechatCode::ResourceNotExists, "下载地址已失效,请重新获取")),
     }
 }
 
-/// The day's trade bill: what had been paid when the day was first billed. It is never updated later.
-fn trade_bill(tx: &mut Tx<'_>, day: BusinessDay) -> Result<Vec<u8>, SandboxError> {
+/// The day's trade bill: what had been paid when the day was first billed; none where that was nothing. It is never updated
+/// later.
+fn trade_bill(tx: &mut Tx<'_>, day: BusinessDay) -> Result<Option<Vec<u8>>, SandboxError> {
     let bills = store::bills_of(tx, day.to_i32())?;
     let first = bills.first().map(|bill| bill.created_at);
     let told: Vec<i32> =
         bills.iter().filter(|bill| Some(bill.created_at) == first).map(|bill| bill.seq).collect();
-    let mut writer = Writer::new(Vec::new())?;
+    let (mut writer, mut is_empty) = (Writer::new(Vec::new())?, true);
     for (trade, payment) in store::payments_of(tx, day.to_i32())? {
         if payment.bill_seq.is_some_and(|seq| told.contains(&seq)) {
             write(&mut writer, &trade, &payment)?;
+            is_empty = false;
         }
     }
-    Ok(writer.finish()?)
+    Ok(if is_empty { None } else { Some(writer.finish()?) })
 }
 
 fn write(writer: &mut Writer<Vec<u8>>, trade: &Trade, payment: &Payment) -> Result<(), SandboxError> {

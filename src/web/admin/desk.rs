@@ -24,7 +24,7 @@ use crate::web::view::orders::{how_many, how_much};
 use crate::web::view::still::{self, StillView};
 use crate::web::view::unsplit::{self, UnsplitRow};
 use crate::web::words::say::{Counted, Deadline, Stands};
-use crate::{clock, reconciliation, splits};
+use crate::{clock, institutions, reconciliation, splits};
 
 const SHORT_LIST: i64 = 5;
 /// The hour of the next day, in Asia/Shanghai, from which the channel gives its bill of a day.
@@ -80,7 +80,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
         let files = file::read_all(tx, lang, &newest)?;
         let (day, steps) = latest_day(tx, lang, &scope)?;
         let files_waiting = exchange::waiting_count(tx, &scope)?;
-        let (deadline, deadline_note) = deadline(lang, now);
+        let (deadline, deadline_note) = deadline(tx, lang, now)?;
         let s = s.waiting("/admin/exceptions", exceptions.count);
         Ok(DeskPage {
             today: Day(today),
@@ -155,11 +155,17 @@ fn outcome(lang: Lang, standing: &Standing) -> String {
     Stands::Outcome(Count(standing.succeeded), Count(without)).say(lang)
 }
 
-/// When the next bill can be fetched, and of which day.
-fn deadline(lang: Lang, now: i64) -> (String, String) {
+/// When the next bill can be fetched, and of which day: yesterday's, unless every institution's yesterday is cut already.
+fn deadline(tx: &mut Tx<'_>, lang: Lang, now: i64) -> Result<(String, String), Error> {
     let today = clock::instant(now).business_day();
     let ready = |day: BusinessDay| clock::micros(day.start().plus(BILL_HOUR * 3600));
-    let on = if now < ready(today) { today } else { today.next() };
+    let mut is_open = false;
+    if now < ready(today) {
+        for institution in institutions::all(tx)? {
+            is_open |= splits::uncut_day(tx, institution.id, today.prev())?.is_some();
+        }
+    }
+    let on = if is_open { today } else { today.next() };
     let of = Day(on.prev());
-    (When(ready(on)).short(), Deadline::Bill(of).say(lang))
+    Ok((When(ready(on)).short(), Deadline::Bill(of).say(lang)))
 }

@@ -29,6 +29,7 @@ pub struct UnsplitRow {
 pub fn reason(w: &Words, code: Reason) -> (&'static str, &'static str) {
     let said = w.exceptions;
     match code {
+        Reason::Undeclared => (said.undeclared_why, said.undeclared_todo),
         Reason::Merchant => (said.merchant_why, said.merchant_todo),
         Reason::NoRule => (said.no_rule_why, said.no_rule_todo),
         Reason::Overflow => (said.overflow_why, said.overflow_todo),

@@ -22,6 +22,8 @@ super::texts! {
     over_limit_todo: "检查小额订单上的固定额；可改为按顺序截断，或请机构决定适用版本。", "Check fixed amounts on small orders; cut in order instead, or let the institution decide.";
     receiver_why: "某接收方未知、未启用、未绑定该商户或角色不符。", "A receiver is unknown, inactive, not bound to the merchant or of another role.";
     receiver_todo: "请机构在批准文件中补齐接收方，再作出决定。", "Ask the institution to approve the receiver, then to decide.";
+    undeclared_why: "账单中的这笔支付不是经平台发起的。", "The bill has this payment, and it did not come through the platform.";
+    undeclared_todo: "资金留在托管户；请机构裁定按哪个规则版本分账，或由机构退回。", "Its money stays in custody: the institution decides a rule version for it, or returns it.";
     cap_why: "平台或各方所得超过机构或商户协议的上限。", "The platform's or all shares exceed the institution's or the merchant's cap.";
     cap_todo: "降低规则比例，改出新版本请机构批准。", "Lower the rates in a new version and have it approved.";
     long: "长款", "Long";

@@ -32,7 +32,7 @@ pub fn approve(
 ) {
     let last = merchants.len() - 1;
     let ends = merchants.iter().enumerate().map(|(n, (merchant, number))| {
-        let end = if n == last { json!("2026-01-02T00:00:00+08:00") } else { Value::Null };
+        let end = if n == last { json!("2026-01-01T00:00:01+08:00") } else { Value::Null };
         (*merchant, *number, end)
     });
     let ends: Vec<_> = ends.collect();

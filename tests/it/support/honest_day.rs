@@ -18,7 +18,7 @@ use mingfen::kernel::proposal::{Proposal, SplDraft, propose, write_spl};
 use mingfen::kernel::rate::Ppm;
 use mingfen::kernel::rule;
 use mingfen::kernel::split::OrderFacts;
-use mingfen::kernel::verify::{Given, Inputs, Report, SignatureCheck, Unusable, verify};
+use mingfen::kernel::verify::{Bill, Given, Inputs, Report, SignatureCheck, Unusable, verify};
 use mingfen::protocol::crypto::PrivateKey;
 use mingfen::protocol::wechat::attach::Declared;
 use mingfen::protocol::wechat::bill::{Entry, Settled, Writer};
@@ -76,6 +76,11 @@ impl Doc {
         std::str::from_utf8(&self.bytes).unwrap()
     }
 
+    /// As evidence; what does not begin like a bill is looked at as a BIL all the same.
+    fn bill(&self) -> Bill<'_> {
+        evidence::bill(self.given()).unwrap_or_else(|_| Bill::Bil(self.given()))
+    }
+
     pub fn given(&self) -> Given<'_> {
         let Doc { name, bytes, signature } = self;
         Given {
@@ -112,10 +117,11 @@ impl HonestDay {
         Inputs {
             spl: given(&self.spl),
             approvals: given(&self.approvals),
-            bills: self.bills.iter().map(|bill| evidence::bill(bill.given()).unwrap()).collect(),
+            bills: self.bills.iter().map(Doc::bill).collect(),
             previous: given(&self.previous),
             void: given(&self.void),
             results: given(&self.results),
+            no_statement: Vec::new(),
             first: self.first,
         }
     }
@@ -392,7 +398,7 @@ pub type Proposed = Vec<(BillOrder, Proposal)>;
 /// Orders and what is proposed for them, as a file tells them.
 pub fn proposed(bundle: &Bundle, orders: &[BillOrder]) -> Proposed {
     let mut all: Proposed =
-        orders.iter().map(|order| (order.clone(), propose(bundle, &order.facts).unwrap())).collect();
+        orders.iter().map(|order| (order.clone(), propose(bundle, order).unwrap())).collect();
     sort(&mut all);
     all
 }

@@ -81,7 +81,7 @@ text_enum! {
 /// `H` of a RET.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetHeader {
-    /// The answered file and the stage; a FINAL's number is in the result's name only and reads as 1.
+    /// The answered file and the stage.
     pub name: ResultName,
     /// SHA-256 of the answered file.
     pub file_digest: Digest,

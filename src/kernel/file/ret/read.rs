@@ -101,16 +101,11 @@ fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<RetHeader, ReadError> {
     if h != "H" || format != "SSF1" || kind != "RET" || !is_institution(inst) || !is_institution(plat) {
         return Err(lines.broken("H|SSF1|RET|institution|platform", text).into());
     }
-    let stage = match stage {
-        "FIRST" => Some(Stage::First),
-        "FINAL" => Some(Stage::Final(1)),
-        _ => None,
-    };
     let rest = || {
         let file =
             FileName::parse(file).filter(|name| name.kind != FileKind::Apr && name.kind != FileKind::Bil)?;
         Some(RetHeader {
-            name: ResultName { file, stage: stage? },
+            name: ResultName { file, stage: Stage::of_word(stage)? },
             file_digest: field::digest(sha256)?,
             code: RetCode::parse(code)?,
             lines: field::count(count)?,
@@ -119,7 +114,7 @@ fn read_header<R: BufRead>(lines: &Lines<R>) -> Result<RetHeader, ReadError> {
         })
     };
     let header = rest().ok_or_else(|| {
-        lines.broken("file name|sha256|FIRST or FINAL|code|lines|success total|created_at", text)
+        lines.broken("file name|sha256|FIRST or FINAL0001|code|lines|success total|created_at", text)
     })?;
     let named = &header.name.file;
     if named.inst != inst || named.plat != plat {

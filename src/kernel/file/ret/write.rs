@@ -24,10 +24,8 @@ impl<W: Write> RetWriter<W> {
         let FileName { kind, inst, plat, .. } = &name.file;
         require(*kind != FileKind::Apr && *kind != FileKind::Bil, "only SPL, RTN and STL are answered")?;
         require(*lines <= MAX_ORDERS, "more than 100000 lines")?;
-        let stage = match name.stage {
-            Stage::First => "FIRST",
-            Stage::Final(_) => "FINAL",
-        };
+        require(name.stage != Stage::Final(0), "a final result has a number")?;
+        let stage = name.stage.word();
         let (file, code, total) = (&name.file, code.as_str(), success_total.get());
         let mut sheet = Sheet::new(out);
         sheet.line(

@@ -152,7 +152,7 @@ impl SplRecord<'_> {
     fn is_sound(&self) -> bool {
         match self {
             Self::Order(o) => {
-                text::is_order_no(o.order_no)
+                text::is_told_order_no(o.order_no)
                     && text::is_inst_order_no(o.inst_order_no)
                     && text::is_merchant(o.merchant)
                     && text::is_channel(o.channel)
@@ -173,7 +173,7 @@ impl SplRecord<'_> {
                     && l.amount.is_fact_range()
             }
             Self::Unsplit(x) => {
-                text::is_order_no(x.order_no)
+                text::is_told_order_no(x.order_no)
                     && text::is_inst_order_no(x.inst_order_no)
                     && x.paid_at.is_writable()
                     && x.paid.is_fact_range()

@@ -1,4 +1,6 @@
-//! `mingfen day cut` and `mingfen day settle`: one business day of one institution. Safe to repeat.
+//! `mingfen day cut`, `day settle` and `day repair`: business days of one institution. Safe to repeat.
+mod repair;
+
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,7 +25,7 @@ use crate::settlement;
 use crate::splits::{Cutting, Progress};
 use crate::tasks::{cut_as_task, day_lease};
 
-/// Cut or settle a business day
+/// Cut, settle or repair business days
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -33,6 +35,8 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Step {
     /// Fetch the bill, match it, propose every order's split and publish the SPL; again: the same bytes
+    ///
+    /// Days are cut in order: a day whose turn it is not is refused, and nothing is published.
     ///
     /// Example: mingfen day cut --institution SANDBOX --date 20260101
     Cut {
@@ -46,24 +50,41 @@ enum Step {
     ///
     /// Example: mingfen day settle --institution SANDBOX --date 20260101
     Settle(Day),
+    /// Name void files without successor, oldest day first, and cut their days again; exit 1 if one still lacks something
+    ///
+    /// Example: mingfen day repair --institution SANDBOX --dry-run
+    Repair {
+        #[command(flatten)]
+        of: Of,
+        /// Only say what each lacks
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 impl Step {
-    const fn day(&self) -> &Day {
+    const fn of(&self) -> &Of {
         match self {
-            Step::Cut { day, .. } | Step::Settle(day) => day,
+            Step::Cut { day, .. } | Step::Settle(day) => &day.of,
+            Step::Repair { of, .. } => of,
         }
     }
 }
 
 #[derive(clap::Args)]
 struct Day {
-    /// Code of the institution
-    #[arg(long)]
-    institution: String,
+    #[command(flatten)]
+    of: Of,
     /// Business day in Asia/Shanghai, yyyyMMdd
     #[arg(long, value_parser = day)]
     date: BusinessDay,
+}
+
+#[derive(clap::Args)]
+struct Of {
+    /// Code of the institution
+    #[arg(long)]
+    institution: String,
     /// Settings in TOML; `MINGFEN_…` variables go over them
     #[arg(long, env = "MINGFEN_CONFIG")]
     config: Option<PathBuf>,
@@ -79,17 +100,16 @@ fn day(text: &str) -> Result<BusinessDay, String> {
     BusinessDay::parse(text).ok_or_else(|| "write it as yyyyMMdd, for example 20260101".to_owned())
 }
 
-/// Exit 0 = done, 1 = refused, and why.
+/// Exit 0 = done, 1 = refused, and why, or a void file still lacks its successor.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let day = args.step.day();
-    let config = Config::load(day.config.as_deref())?;
+    let config = Config::load(args.step.of().config.as_deref())?;
     logs::start(&config)?;
     let app = App::open(config, Clock::system(), Create::No)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match runtime.block_on(alone(&app, &args.step)) {
-        Ok(text) => {
+        Ok((text, is_done)) => {
             writeln!(std::io::stdout(), "{text}")?;
-            Ok(ExitCode::SUCCESS)
+            Ok(ExitCode::from(u8::from(!is_done)))
         }
         Err(Error::Refused { code, detail }) => {
             let (id, what, advice) = (code.id(), code.sentence_en(), code.advice_en());
@@ -101,8 +121,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// No other process may be at work on the institution's days meanwhile; it has a while to finish.
-async fn alone(app: &App, todo: &Step) -> Result<String, Error> {
-    let institution = &todo.day().institution;
+async fn alone(app: &App, todo: &Step) -> Result<(String, bool), Error> {
+    let institution = &todo.of().institution;
     for _ in 0..WAITS {
         if let Some(done) = app.leases.hold(&app.db, &day_lease(institution), step(app, todo)).await? {
             return Ok(done);
@@ -112,18 +132,20 @@ async fn alone(app: &App, todo: &Step) -> Result<String, Error> {
     Err(Error::refused(Code::DayBusy, institution.as_str()))
 }
 
-async fn step(app: &App, step: &Step) -> Result<String, Error> {
-    let code = step.day().institution.clone();
+/// What is printed, and whether all of it is done.
+async fn step(app: &App, step: &Step) -> Result<(String, bool), Error> {
+    let (code, json) = (step.of().institution.clone(), step.of().json);
     let found = app.db.read(move |tx| institutions::by_code(tx, &code)).await?;
     let desk = app.desk(found.id).await?;
-    Ok(match step {
-        Step::Cut { day: Day { date, json, .. }, most } => {
+    let text = match step {
+        Step::Repair { dry_run, .. } => return repair::repair(app, &desk, *dry_run, json).await,
+        Step::Cut { day: Day { date, .. }, most } => {
             let channel = app.channel(found.id).await?;
             let quiet = Cutting { most: *most, ..Cutting::default() };
-            let cutting = if *json { quiet } else { Cutting { watch: Arc::new(show), ..quiet } };
+            let cutting = if json { quiet } else { Cutting { watch: Arc::new(show), ..quiet } };
             let report = cut_as_task(app, &desk, &channel, *date, cutting, &Actor::shell()).await?;
             let (orders, differences) = (report.orders, report.differences);
-            if *json {
+            if json {
                 let files: Vec<_> = report.files.iter().map(told).collect();
                 json!({"files": files, "made": report.made, "orders": orders, "differences": differences})
                     .to_string()
@@ -133,15 +155,16 @@ async fn step(app: &App, step: &Step) -> Result<String, Error> {
                 lines.join("\n")
             }
         }
-        Step::Settle(Day { date, json, .. }) => {
+        Step::Settle(Day { date, .. }) => {
             let report = settlement::settle(&app.db, &app.clock, &desk, *date).await?;
-            if *json {
+            if json {
                 json!({"files": [told(&report.file)], "made": usize::from(report.made)}).to_string()
             } else {
                 line(&report.file)
             }
         }
-    })
+    };
+    Ok((text, true))
 }
 
 /// How far the cut is, on stderr: one line that changes on a terminal, else a line each.
