@@ -2,9 +2,10 @@
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
 
+use super::bill_store::{self, KeptBill};
 use super::load::Loader;
 use super::order_store;
-use super::store::{self, KeptBill};
+use super::store;
 use crate::channels::{Answer, Billed, Channel, ReadBill};
 use crate::db::columns::{BillId, InstitutionId};
 use crate::db::{Tx, reserve_id};
@@ -126,7 +127,7 @@ pub fn load(
     };
     let institution = desk.institution.id;
     exchange::lock_chain(tx, institution)?;
-    let known = store::bills(tx, institution, day)?;
+    let known = bill_store::bills(tx, institution, day)?;
     let mut same = None;
     for row in &known {
         if same.is_none() && fetched.says_the_same(tx, row)? {
@@ -209,7 +210,7 @@ fn keep(
         recorded_at: now,
     };
     let file = exchange::record(tx, &new)?;
-    let row = store::add_bill(tx, id, &file)?;
+    let row = bill_store::add_bill(tx, id, &file)?;
     order_store::add_source(tx, row.id, file.id)?;
     Ok(row)
 }

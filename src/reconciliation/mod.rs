@@ -3,15 +3,16 @@
 //! The bill decides what is split; where it differs from our record, the difference is work for people
 //! (`files.md`, "The day").
 mod bill;
+mod bill_store;
 mod load;
 mod order_store;
 mod store;
 
 pub use bill::{Fetched, fetch, load};
+pub use bill_store::{KeptBill, bill_by_id, bills};
 pub use order_store::{BilledOrder, NewBilled, Sink, billed, order_count, orders};
 pub use store::{
-    Found, KeptBill, bill_by_id, bills, day_difference_count, days_of, difference_count, differences,
-    elsewhere, newest_differences,
+    Found, day_difference_count, days_of, difference_count, differences, elsewhere, newest_differences,
 };
 
 use crate::clock::instant;

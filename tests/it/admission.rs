@@ -88,7 +88,7 @@ async fn a_suspension_in_a_new_bundle_counts_at_once() {
     let merchants = [
         (shop.sub_mchid.as_str(), "190001", ends),
         (shop.foreign_sub_mchid.as_str(), "190002", Value::Null),
-        (shop.idle_sub_mchid.as_str(), "190009", json!("2026-01-02T00:00:00+08:00")),
+        (shop.idle_sub_mchid.as_str(), "190009", json!("2026-01-01T00:00:01+08:00")),
     ];
     let issued = now.to_cst();
     bundle::issue(&shop.app, &shop.institution, shop.institution_id, (&name, &issued), &merchants);

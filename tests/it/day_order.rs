@@ -289,7 +289,7 @@ async fn days_that_were_cut_out_of_order_come_right_by_themselves() {
 async fn a_day_without_a_statement_is_empty_only_where_nothing_of_it_is_known() {
     let (f, [first, later, _]) = two_days_due().await;
     until_nothing_goes_on(&f).await;
-    let evidence = f.inbox(&format!("WXBILL_SANDBOX_DEMO_{later}_0001.none"));
+    let evidence = f.taken(&format!("WXBILL_SANDBOX_DEMO_{later}_0001.none"));
     let said = std::fs::read_to_string(evidence).unwrap();
     assert!(
         said.contains("NO_STATEMENT_EXIST") && said.to_lowercase().contains("wechatpay-signature: "),

@@ -154,7 +154,7 @@ impl Papers {
             platform_public_key: public_key,
         };
         secret(&folder.join("wechat.json"), &serde_json::to_string_pretty(&credential)?)?;
-        Ok(fs::write(self.snippet(), SNIPPET)?)
+        Ok(write_private(&self.snippet(), SNIPPET.as_bytes())?)
     }
 
     /// The six lines for a stock SDK.
@@ -172,7 +172,7 @@ impl Papers {
             master_key_file: self.master_key_file(),
             allow_private_addresses: config.allow_private_addresses,
         };
-        Ok(fs::write(self.settings_file(), toml::to_string(&settings)?)?)
+        Ok(write_private(&self.settings_file(), toml::to_string(&settings)?.as_bytes())?)
     }
 
     /// Where [`Papers::settings`] writes.

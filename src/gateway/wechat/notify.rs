@@ -79,9 +79,9 @@ async fn take(app: &App, request: &HttpRequest, code: &str, body: web::Payload) 
         return Err(Error::NotFound.into());
     }
     let channel = app.channel_of(code).await?;
-    let unreadable =
-        || Refusal { status: StatusCode::BAD_REQUEST, why: "the body did not come whole, or is too long" };
-    let body = body.to_bytes_limited(BODY_MAX).await.map_err(|_| unreadable())?.map_err(|_| unreadable())?;
+    let long = |_| Refusal { status: StatusCode::PAYLOAD_TOO_LARGE, why: "the body is too long" };
+    let short = |_| Refusal { status: StatusCode::BAD_REQUEST, why: "the body did not come whole" };
+    let body = body.to_bytes_limited(BODY_MAX).await.map_err(long)?.map_err(short)?;
     let header = |name: &str| {
         let mut values = request.headers().get_all(name);
         match (values.next(), values.next()) {
