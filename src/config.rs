@@ -24,7 +24,7 @@ pub struct Config {
     pub public_url: String,
     /// `sqlite:PATH`, a plain path, or `postgres://USER@HOST/NAME`.
     pub database_url: String,
-    /// Holds `files/{institution}/in` and `out`.
+    /// Holds `files/{institution}/in`, `taken` and `out`.
     pub data_dir: PathBuf,
     /// 32 bytes as base64 or hex that wrap the private keys in the database.
     pub master_key: Option<Secret>,

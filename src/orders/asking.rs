@@ -35,9 +35,11 @@ impl Asking {
         }
         let of_order = counted.orders.entry(order.id).or_default();
         *of_order = of_order.saturating_add(1);
-        let fits = *of_order <= OF_ORDER;
+        if *of_order > OF_ORDER {
+            return false;
+        }
         let of_merchant = counted.merchants.entry(order.sub_merchant_id).or_default();
         *of_merchant = of_merchant.saturating_add(1);
-        fits && *of_merchant <= OF_MERCHANT
+        *of_merchant <= OF_MERCHANT
     }
 }

@@ -309,11 +309,14 @@ macro_rules! scoped {
 macro_rules! still {
     ($query:expr) => {
         $query.filter(
-            difference::kind.ne(As(DifferenceKind::Long)).or(not(exists(
-                payment_key::table
-                    .filter(payment_key::inst_order_no.eq(difference::inst_order_no))
-                    .filter(payment_key::institution_id.eq(difference::institution_id)),
-            ))),
+            // A value and not EXISTS: for that PostgreSQL would read every payment there is into a hash table.
+            difference::kind.ne(As(DifferenceKind::Long)).or(payment_key::table
+                .filter(payment_key::inst_order_no.eq(difference::inst_order_no))
+                .filter(payment_key::institution_id.eq(difference::institution_id))
+                .select(payment_key::order_id)
+                .limit(1)
+                .single_value()
+                .is_null()),
         )
     };
 }

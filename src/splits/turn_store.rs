@@ -7,7 +7,7 @@ use crate::db::Tx;
 use crate::db::columns::{As, FileId, InstitutionId};
 use crate::db::schema::{exchanged_file, file_result, file_standing};
 use crate::error::Error;
-use crate::exchange::{AnswerStage, DocumentKind, ExchangedFile};
+use crate::exchange::{self, AnswerStage, DocumentKind, ExchangedFile};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::ret::RetCode;
 use crate::kernel::state::FileState;
@@ -19,16 +19,24 @@ pub(super) fn first_accepted(
     tx: &mut Tx<'_>,
     institution: InstitutionId,
 ) -> Result<Option<BusinessDay>, Error> {
-    let no = [FileState::Published, FileState::Rejected].map(As);
-    Ok(file_standing::table
-        .inner_join(exchanged_file::table)
-        .filter(file_standing::institution_id.eq(institution))
-        .filter(file_standing::kind.eq(As(KIND)))
-        .filter(file_standing::state.ne_all(no))
-        .order(file_standing::file_id.asc())
-        .select(exchanged_file::business_date)
-        .first(tx.conn())
-        .optional()?)
+    // In order and a few at a time: told what to look for, PostgreSQL may read and sort every file there is.
+    let mut after = FileId::new(0);
+    loop {
+        let some: Vec<(FileId, FileState)> = file_standing::table
+            .filter(file_standing::institution_id.eq(institution))
+            .filter(file_standing::kind.eq(As(KIND)))
+            .filter(file_standing::file_id.gt(after))
+            .order(file_standing::file_id.asc())
+            .limit(50)
+            .select((file_standing::file_id, file_standing::state))
+            .load(tx.conn())?;
+        let Some((last, _)) = some.last() else { return Ok(None) };
+        after = *last;
+        let is_accepted = |state: &FileState| !matches!(state, FileState::Published | FileState::Rejected);
+        if let Some((id, _)) = some.iter().find(|(_, state)| is_accepted(state)) {
+            return Ok(Some(exchange::by_id(tx, *id)?.business_date));
+        }
+    }
 }
 
 /// The days from this one on that have a split file of a complete run, void or not.
