@@ -28,6 +28,12 @@ pub fn import(
             format!("E_INST: {} speaks of {} and {}", incoming.name, bundle.institution, bundle.platform);
         return Err(Error::refused(Code::FileParty, detail));
     }
+    // The first bundle's day is where the chain of days begins.
+    let day = bundle.issued_at.business_day();
+    if name.day != day {
+        let detail = format!("E_FORMAT: {} was issued on {day}, which its name does not say", incoming.name);
+        return Err(Error::refused(Code::FileFormat, detail));
+    }
     let issued_at = micros(bundle.issued_at);
     if let Some(in_force) = newest(tx, institution.id, i64::MAX)? {
         if issued_at <= in_force.issued_at {

@@ -51,8 +51,8 @@ pub fn unresolved(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<Order>, Error> {
 pub struct Open {
     /// Placed in this time.
     pub placed: Range<i64>,
-    /// At this institution, or any.
-    pub institution: Option<InstitutionId>,
+    /// At this institution.
+    pub institution: InstitutionId,
     /// Begin after this key.
     pub after: OrderId,
     /// The most orders.
@@ -66,7 +66,8 @@ pub fn awaiting(tx: &mut Tx<'_>, open: &Open) -> Result<Vec<Order>, Error> {
         exists(of.filter(order_event::kind.eq(As(kind))))
     };
     let paid = payment_key::table.filter(payment_key::order_id.eq(pay_order::id));
-    let query = pay_order::table
+    Ok(pay_order::table
+        .filter(pay_order::institution_id.eq(open.institution))
         .filter(pay_order::created_at.ge(open.placed.start))
         .filter(pay_order::created_at.lt(open.placed.end))
         .filter(pay_order::id.gt(open.after))
@@ -76,12 +77,7 @@ pub fn awaiting(tx: &mut Tx<'_>, open: &Open) -> Result<Vec<Order>, Error> {
         .order(pay_order::id)
         .limit(open.limit)
         .select(Order::as_select())
-        .into_boxed();
-    let query = match open.institution {
-        Some(id) => query.filter(pay_order::institution_id.eq(id)),
-        None => query,
-    };
-    Ok(query.load(tx.conn())?)
+        .load(tx.conn())?)
 }
 
 fn unknown(tx: &mut Tx<'_>, stuck: &Stuck) -> Result<Vec<OrderId>, Error> {

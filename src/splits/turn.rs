@@ -75,6 +75,11 @@ pub fn in_turn(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) ->
     if !live.is_empty() {
         return Ok(());
     }
+    // Would the institution refuse the first day and take this one, the chain would begin here, and the orders of the
+    // first day would stand in no file for good.
+    if day > first && turn_store::first_accepted(tx, institution)?.is_none() {
+        return out_of_turn(format!("{first} is the first day, a file of it must be accepted before"));
+    }
     if let Some(void) = open_voids(tx, institution)?.into_iter().find(|void| void.business_date < day) {
         let (name, before) = (void.name, void.business_date);
         return out_of_turn(format!("{name} is void, {before} must be cut again first"));

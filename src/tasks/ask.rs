@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 
 use super::jobs::JobName;
+use super::rounds;
 use super::store;
 use crate::app::App;
 use crate::clock::micros;
 use crate::db::columns::{InstitutionId, OrderId};
 use crate::error::Error;
+use crate::institutions::Institution;
 use crate::kernel::calendar::BusinessDay;
 use crate::orders::{self, Open, Order, Outside};
 
@@ -26,18 +28,26 @@ const MOST: i64 = 1_000;
 /// Orders asked about at the same time.
 const CONCURRENCY: usize = 8;
 /// How long before a cut its day's orders are asked about at most: the bill comes all the same.
-const PATIENCE: Duration = Duration::from_secs(120);
+const BEFORE_CUT: Duration = Duration::from_secs(120);
 
-/// Asks about every order that has come of an age since the last run; how many are paid or closed now.
-pub async fn run_once(app: &App) -> Result<usize, Error> {
+/// Asks about every order that has come of an age since the last run; how many are paid or closed now. An institution that
+/// does not answer is waited for no longer than this.
+pub(super) async fn round(app: &App, patience: Duration) -> Result<usize, Error> {
     let now = app.clock.now();
     let before = app.db.read(store::job_runs).await?;
     let before = before.iter().find(|run| run.job == JobName::Ask).map(|run| run.started_at);
     let since = before.unwrap_or_else(|| now.saturating_sub(REACH)).max(now.saturating_sub(REACH));
+    let work = move |app: App, institution: Institution| {
+        async move { come_of_age(&app, institution.id, since, now).await }.boxed()
+    };
+    rounds::of_institutions(app, JobName::Ask, patience, work).await
+}
+
+async fn come_of_age(app: &App, institution: InstitutionId, since: i64, now: i64) -> Result<usize, Error> {
     let mut open: BTreeMap<OrderId, Order> = BTreeMap::new();
     for age in AGES.map(|seconds| seconds.saturating_mul(1_000_000)) {
         let placed = since.saturating_sub(age)..now.saturating_sub(age);
-        let some = awaiting(app, placed, None, OrderId::new(0)).await?;
+        let some = awaiting(app, placed, institution, OrderId::new(0)).await?;
         open.extend(some.into_iter().map(|order| (order.id, order)));
     }
     Ok(ask(app, open.into_values().collect()).await)
@@ -51,13 +61,13 @@ pub(super) async fn before_cut(app: &App, institution: InstitutionId, day: Busin
     let asked = async {
         let mut after = OrderId::new(0);
         loop {
-            let page = awaiting(app, placed.clone(), Some(institution), after).await?;
+            let page = awaiting(app, placed.clone(), institution, after).await?;
             let Some(last) = page.last() else { return Ok::<(), Error>(()) };
             after = last.id;
             ask(app, page).await;
         }
     };
-    match tokio::time::timeout(PATIENCE, asked).await {
+    match tokio::time::timeout(BEFORE_CUT, asked).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%day, %error, "open orders could not be asked about before the cut"),
         Err(_) => tracing::warn!(%day, "not every open order could be asked about before the cut"),
@@ -67,7 +77,7 @@ pub(super) async fn before_cut(app: &App, institution: InstitutionId, day: Busin
 async fn awaiting(
     app: &App,
     placed: Range<i64>,
-    institution: Option<InstitutionId>,
+    institution: InstitutionId,
     after: OrderId,
 ) -> Result<Vec<Order>, Error> {
     let open = Open { placed, institution, after, limit: MOST };

@@ -26,7 +26,11 @@ pub async fn cut_as_task(
     actor: &Actor,
 ) -> Result<CutReport, Error> {
     let code = &desk.institution.code;
-    super::ask::before_cut(app, desk.institution.id, day).await;
+    let id = desk.institution.id;
+    // What is refused anyway is no reason to ask the institution about hundreds of orders.
+    if app.db.read(move |tx| splits::in_turn(tx, id, day)).await.is_ok() {
+        super::ask::before_cut(app, id, day).await;
+    }
     let new = NewTask {
         kind: TaskKind::Cut,
         subject: cut_subject(code, day),

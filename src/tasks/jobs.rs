@@ -91,7 +91,7 @@ pub const JOBS: [Job; 9] = [
     every(JobName::Resolve, 15, RunBy::One, |app| {
         Box::pin(async move { resolve::round(&app, JobName::Resolve, PATIENCE).await })
     }),
-    every(JobName::Ask, 60, RunBy::One, |app| Box::pin(async move { ask::run_once(&app).await })),
+    every(JobName::Ask, 60, RunBy::One, |app| Box::pin(async move { ask::round(&app, PATIENCE).await })),
     every(JobName::Import, 2, RunBy::One, |app| Box::pin(async move { import::round(&app, PATIENCE).await })),
     every(JobName::Ledger, 5, RunBy::One, |app| Box::pin(async move { roll_up(&app).await })),
     every(JobName::Nonces, 60, RunBy::One, |app| Box::pin(async move { forget_nonces(&app).await })),

@@ -2,12 +2,15 @@
 //! the difference that the bill shows.
 use actix_web::web::Data;
 use mingfen::app::App;
+use mingfen::cli::demo::open_order;
 use mingfen::people::{Actor, Role, Scope};
 use mingfen::splits::Cutting;
 use mingfen::tasks::{self, JobName};
+use serde_json::json;
 
 use crate::support::PASSWORD;
 use crate::support::acting::Acting;
+use crate::support::finished_day::FinishedDay;
 use crate::support::shop::Shop;
 
 /// Asks about what has come of an age.
@@ -65,16 +68,23 @@ async fn whoever_did_not_run_for_hours_catches_up() {
 
 #[actix_web::test]
 async fn what_is_open_is_asked_about_before_its_day_is_cut() {
-    let shop = Shop::open().await;
-    let order_no = shop.placed("ORDER-1").await;
-    drop(shop.institution.pay(&order_no));
-    let (app, id, day) = (&shop.app, shop.institution_id, shop.app.clock.today());
-    app.clock.set(day.next().start().plus(10 * 3_600));
+    let played = FinishedDay::new(2).await;
+    let (world, app) = (&played.world, &played.world.app);
+    let code_url = open_order(world).await.unwrap();
+    let pay = json!({"code_url": code_url, "notify": false});
+    world.sandbox("POST", "/sandbox/pay", &pay).await.unwrap();
+    let (id, day, before) = (world.institution, app.clock.today(), played.database.raw().count("payment"));
+    app.clock.set(day.next().start().plus(10 * 3_600 + 300));
     let (desk, channel) = (app.desk(id).await.unwrap(), app.channel(id).await.unwrap());
-    let cut = tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &Actor::shell()).await;
-    // This institution has no bill: that is no reason not to have asked.
-    assert!(cut.is_err());
-    assert_eq!(shop.state("ORDER-1").await, "PAID");
+    let cut =
+        async |day| tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &Actor::shell()).await;
+    // What cannot be cut is no reason to ask.
+    assert!(cut(day.next().next()).await.is_err());
+    assert_eq!(played.database.raw().count("payment"), before);
+    world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
+    let report = cut(day).await.unwrap();
+    assert_eq!((played.database.raw().count("payment"), report.differences), (before + 1, 0));
+    played.stop().await;
 }
 
 #[actix_web::test]

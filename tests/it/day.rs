@@ -444,7 +444,7 @@ async fn bad_files_of_the_institution_are_refused_with_what_to_do_and_change_not
         ("another file under the name", &bil, sound.clone().into(), Code::FileDuplicate),
         (
             "an older bundle",
-            "APR_SANDBOX_DEMO_20261118_0009.json",
+            "APR_SANDBOX_DEMO_20261119_0009.json",
             format!("{bundle} ").into(),
             Code::BundleOlder,
         ),

@@ -17,6 +17,7 @@ use crate::support::acting::Acting;
 use crate::support::database::Kind;
 use crate::support::finished_day::FinishedDay;
 use crate::support::shell::Shell;
+use crate::support::shop::Shop;
 
 /// A file as it was published: its day, its seq, and whether the institution refused it.
 type Filed = (u32, u16, bool);
@@ -414,4 +415,15 @@ async fn verify_says_what_was_not_authenticated_and_what_is_no_bill() {
         "{said}"
     );
     f.stop().await;
+}
+
+#[actix_web::test]
+async fn a_second_day_waits_until_the_first_one_of_all_was_accepted() {
+    let shop = Shop::open().await;
+    let (app, id) = (&shop.app, shop.institution_id);
+    // Nothing was ever accepted of this institution, whose first bundle is of 1 January.
+    let day = BusinessDay::parse("20260102").unwrap();
+    let refused = app.db.read(move |tx| splits::in_turn(tx, id, day)).await.unwrap_err();
+    assert!(out_of_turn(refused).contains("20260101 is the first day, a file of it must be accepted before"));
+    app.db.read(move |tx| splits::in_turn(tx, id, day.prev())).await.unwrap();
 }
