@@ -36,8 +36,8 @@ pub struct Payable<'a> {
 /// What a channel says to an order that it does not refuse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placing {
-    /// It takes payments for it: the payer scans this.
-    CodeUrl(String),
+    /// It takes payments for it: the payer's wallet is called up with this, a code_url, prepay_id or h5_url.
+    Payable(String),
     /// It refuses us, not the order: our key, number or rights there are to be put right, then the order goes on.
     Barred {
         /// The institution's code.

@@ -307,6 +307,7 @@ table! {
         time_expire -> Nullable<BigInt>,
         created_at -> BigInt,
         carried -> Nullable<Text>,
+        language -> Text,
     }
 }
 
@@ -322,7 +323,7 @@ table! {
         code -> Nullable<Text>,
         words -> Nullable<Text>,
         amount -> Nullable<BigInt>,
-        code_url -> Nullable<Text>,
+        prepay -> Nullable<Text>,
     }
 }
 
@@ -403,6 +404,7 @@ table! {
         given_up_at -> Nullable<BigInt>,
         last_error -> Nullable<Text>,
         subject -> Text,
+        language -> Text,
     }
 }
 

@@ -20,12 +20,23 @@ pub struct Asked {
     pub sp_mchid: String,
     /// Serial of the credential.
     pub serial: String,
-    /// The sub-merchant that is named; empty where none is.
-    pub merchant: String,
+    /// For whom.
+    pub merchant: Whom,
     /// By whose wallet.
     pub channel: ChannelName,
     /// When, unix microseconds.
     pub at: i64,
+}
+
+/// For whom a request asks.
+#[derive(Clone, Debug)]
+pub enum Whom {
+    /// The sub-merchant of this number.
+    Number(String),
+    /// The only one that the tenant has.
+    Only,
+    /// Nobody.
+    Nobody,
 }
 
 /// What the record says at one moment: who may ask, whom it names, and the versions of what is kept in memory.
@@ -46,6 +57,11 @@ type Found = (CredentialRow, Option<Row>, Option<As<Digest>>, Option<i64>, Optio
 
 /// What is known of who asks; `None` where there is no such credential.
 pub fn look_up(tx: &mut Tx<'_>, asked: &Asked) -> Result<Option<Known>, Error> {
+    let number = match &asked.merchant {
+        Whom::Number(number) => number.clone(),
+        Whom::Only => only_merchant(tx, &asked.sp_mchid)?.unwrap_or_default(),
+        Whom::Nobody => String::new(),
+    };
     let institution = enrolment::institution_id.nullable();
     let approvals = approvals_bundle::table
         .filter(approvals_bundle::institution_id.nullable().eq(institution))
@@ -60,7 +76,7 @@ pub fn look_up(tx: &mut Tx<'_>, asked: &Asked) -> Result<Option<Known>, Error> {
     let newest_key = platform_key::table.select(diesel::dsl::max(platform_key::id));
     let found = credential::table
         .inner_join(platform_merchant::table)
-        .left_join(sub_merchant::table.on(sub_merchant::merchant.eq(asked.merchant.clone())))
+        .left_join(sub_merchant::table.on(sub_merchant::merchant.eq(number)))
         .left_join(enrolment::table.on(enrolment::sub_merchant_id.nullable().eq(sub_merchant::id.nullable())))
         .filter(platform_merchant::sp_mchid.eq(&asked.sp_mchid))
         .filter(credential::serial.eq(asked.serial.to_ascii_uppercase()))
@@ -81,4 +97,16 @@ pub fn look_up(tx: &mut Tx<'_>, asked: &Asked) -> Result<Option<Known>, Error> {
         channel,
         newest_key,
     }))
+}
+
+/// The number of a tenant's merchant where it has one alone.
+fn only_merchant(tx: &mut Tx<'_>, sp_mchid: &str) -> Result<Option<String>, Error> {
+    let mut numbers: Vec<String> = sub_merchant::table
+        .inner_join(platform_merchant::table)
+        .filter(platform_merchant::sp_mchid.eq(sp_mchid))
+        .select(sub_merchant::merchant)
+        .limit(2)
+        .load(tx.conn())?;
+    let last = numbers.pop();
+    Ok(last.filter(|_| numbers.is_empty()))
 }

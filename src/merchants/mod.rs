@@ -9,7 +9,7 @@ mod admission_store;
 mod credential_store;
 mod store;
 
-pub use admission_store::{Asked, Known, look_up};
+pub use admission_store::{Asked, Known, Whom, look_up};
 
 use std::collections::{BTreeMap, BTreeSet};
 

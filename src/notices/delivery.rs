@@ -11,11 +11,12 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::task::JoinHandle;
 
-use super::Language;
+use super::{render, schedule};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::outbox::{self, Due, Passed};
+use crate::protocol::language::Language;
 use crate::turns::{Share, Turn, Turns};
 
 /// An hour for processes whose clocks differ, in seconds.
@@ -87,7 +88,7 @@ fn take_up(tx: &mut Tx<'_>, turns: &Turns, now: i64) -> Result<Vec<(Due, Turn)>,
             let [all, of_one, to_one] = shares(turns, &note);
             match turns.take(&[all.clone(), of_one.clone(), to_one]) {
                 Ok(turn) => {
-                    let pause = pause_after(Language::of(&note), note.attempts).unwrap_or(LAST);
+                    let pause = pause_after(note.language, note.attempts).unwrap_or(LAST);
                     let next_at = now.saturating_add(pause.saturating_mul(1_000_000));
                     if outbox::take_up(tx, &note, next_at)? {
                         taken.push((note, turn));
@@ -116,20 +117,20 @@ fn shares(turns: &Turns, note: &Due) -> [Share; 3] {
 
 /// The longest pause of any schedule, and for clocks that differ, in seconds.
 fn longest() -> i64 {
-    let pauses = Language::ALL.iter().flat_map(|language| language.schedule());
+    let pauses = Language::ALL.iter().flat_map(|language| schedule(*language));
     pauses.copied().max().unwrap_or(0).saturating_add(APART)
 }
 
 /// Seconds until the delivery after the one that follows `attempts` earlier ones; none after the last.
 fn pause_after(language: Language, attempts: i32) -> Option<i64> {
     let index = usize::try_from(attempts).unwrap_or(usize::MAX);
-    language.schedule().get(index).copied()
+    schedule(language).get(index).copied()
 }
 
 async fn deliver(app: &App, note: Due) {
     let outcome = send(app, &note).await;
     let (id, attempt, now) = (note.id, note.attempts.saturating_add(1), app.clock.now());
-    let last = pause_after(Language::of(&note), note.attempts).is_none();
+    let last = pause_after(note.language, note.attempts).is_none();
     if let Err(why) = &outcome {
         let (event_id, to) = (&note.event_id, note.origin());
         tracing::warn!(
@@ -155,7 +156,7 @@ async fn deliver(app: &App, note: Due) {
 
 /// One delivery; why it failed.
 async fn send(app: &App, note: &Due) -> Result<(), String> {
-    let outgoing = Language::of(note).render(app, note).await.map_err(|error| error.to_string())?;
+    let outgoing = render(app, note).await.map_err(|error| error.to_string())?;
     let answer = app.http.send(outgoing).await.map_err(|fault| fault.to_string())?;
     match answer.status {
         200 | 204 => Ok(()),

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::orders;
 use crate::outbox::{self, Due};
 use crate::people::{Actor, Scope, audit};
+use crate::protocol::language::Language;
 
 /// Tells a merchant of its paid order once more, now, whatever came of it before. `NotFound` is an order that `scope` may
 /// not see, or that there is nothing to tell of yet.
@@ -31,33 +32,16 @@ pub fn tell_again(
     audit::record(tx, now, actor, entry)
 }
 
-/// A language in which merchants' systems are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Language {
-    /// WeChat Pay APIv3.
-    Wechat,
+/// Seconds from one delivery to the next; after the last of them the note is given up.
+const fn schedule(language: Language) -> &'static [i64] {
+    match language {
+        Language::WechatPartner | Language::WechatDirect => &wechat::SCHEDULE,
+    }
 }
 
-impl Language {
-    /// Every language.
-    const ALL: [Self; 1] = [Self::Wechat];
-
-    /// The language of whoever is told: so far every credential's.
-    const fn of(_: &Due) -> Self {
-        Self::Wechat
-    }
-
-    /// Seconds from one delivery to the next; after the last of them the note is given up.
-    const fn schedule(self) -> &'static [i64] {
-        match self {
-            Self::Wechat => &wechat::SCHEDULE,
-        }
-    }
-
-    /// The note as it goes out now. Its id and what it says are the same at every delivery.
-    async fn render(self, app: &App, note: &Due) -> Result<Outgoing, Error> {
-        match self {
-            Self::Wechat => wechat::render(app, note).await,
-        }
+/// The note as it goes out now. Its id and what it says are the same at every delivery.
+async fn render(app: &App, note: &Due) -> Result<Outgoing, Error> {
+    match note.language {
+        Language::WechatPartner | Language::WechatDirect => wechat::render(app, note).await,
     }
 }

@@ -1,5 +1,6 @@
 //! What a merchant's system is told in WeChat's language: the order view, sealed and signed (`channels.md` 1.3, 1.7).
 use reqwest::Method;
+use serde_json::Value;
 use url::Url;
 
 use crate::app::App;
@@ -13,6 +14,8 @@ use crate::merchants::tenants;
 use crate::merchants::{self, SubMerchant};
 use crate::orders::{self, Order, Standing};
 use crate::outbox::{About, Due};
+use crate::protocol::language::Language;
+use crate::protocol::wechat::direct;
 use crate::protocol::wechat::notification::{self, Event, TRANSACTION_SUCCESS};
 use crate::protocol::wechat::shapes::{OrderAmount, OrderView, Particulars, TradeState};
 use crate::protocol::wechat::sign::Stamp;
@@ -22,9 +25,27 @@ use crate::protocol::wechat::{CNY, trade_type_of};
 pub const SCHEDULE: [i64; 15] =
     [15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600];
 
-/// The order under the merchant's own numbers and those of its tenant: the answer of a query, and what a notification
-/// carries.
-pub fn order_view(standing: &Standing, merchant: &SubMerchant, sp_mchid: &str, sp_appid: &str) -> OrderView {
+/// The order under the merchant's own numbers and those of its tenant, in the form in which the merchant asks: the answer
+/// of a query, and what a notification carries.
+pub fn order_view(
+    standing: &Standing,
+    merchant: &SubMerchant,
+    (sp_mchid, sp_appid): (&str, &str),
+    language: Language,
+) -> Result<Value, Error> {
+    let view = partner_view(standing, merchant, (sp_mchid, sp_appid));
+    match language {
+        Language::WechatPartner => serde_json::to_value(&view),
+        Language::WechatDirect => direct::from_partner(&view),
+    }
+    .map_err(Error::internal)
+}
+
+fn partner_view(
+    standing: &Standing,
+    merchant: &SubMerchant,
+    (sp_mchid, sp_appid): (&str, &str),
+) -> OrderView {
     let Standing { order, state, payment, .. } = standing;
     let (trade_state, words) = match state {
         OrderState::Paid => (TradeState::Success, "支付成功"),
@@ -118,7 +139,8 @@ fn plain(tx: &mut Tx<'_>, note: &Due) -> Result<Vec<u8>, Error> {
             let merchant = merchants::by_id(tx, order.sub_merchant_id)?;
             let tenant = tenants::by_id(tx, order.platform_merchant_id)?;
             let standing = orders::standing(tx, order)?;
-            let view = order_view(&standing, &merchant, &tenant.sp_mchid, &tenant.sp_appid);
+            let numbers = (tenant.sp_mchid.as_str(), tenant.sp_appid.as_str());
+            let view = order_view(&standing, &merchant, numbers, note.language)?;
             serde_json::to_vec(&view).map_err(Error::internal)
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn add_first(tx: &mut Tx<'_>, order: OrderId, at: i64, event: &Event)
     let cause = event.cause();
     let others: Vec<&str> = STATES.iter().map(|kind| kind.0.as_str()).collect();
     let added = sql_query(
-        "INSERT INTO order_event (order_id, at, kind, reason, code, words, amount, code_url) \
+        "INSERT INTO order_event (order_id, at, kind, reason, code, words, amount, prepay) \
          SELECT $1, $2, $3, $4, $5, $6, $7, $8 \
          WHERE NOT EXISTS (SELECT FROM order_event WHERE order_id = $1 AND kind = ANY($9) AND kind <> $10) \
            AND NOT EXISTS (SELECT FROM payment_key WHERE order_id = $1)",
@@ -52,7 +52,7 @@ pub(super) fn add_first(tx: &mut Tx<'_>, order: OrderId, at: i64, event: &Event)
     .bind::<Nullable<Text>, _>(cause.and_then(|cause| cause.code.as_deref()))
     .bind::<Nullable<Text>, _>(cause.and_then(|cause| cause.words.as_deref()))
     .bind::<Nullable<BigInt>, _>(cause.and_then(|cause| cause.amount).map(Fen::get))
-    .bind::<Nullable<Text>, _>(event.code_url())
+    .bind::<Nullable<Text>, _>(event.prepay())
     .bind::<Array<Text>, _>(others)
     .bind::<Text, _>(EventKind::Created.as_str())
     .execute(conn)?;

@@ -132,7 +132,7 @@ impl From<Why> for Cause {
 pub enum Event {
     /// Stored, not yet sent.
     Created,
-    /// The institution took it and gave this code_url.
+    /// The institution took it: the payer's wallet is called up with this, a code_url, prepay_id or h5_url.
     Paying(String),
     /// Sent, answer not known.
     Unknown(Cause),
@@ -183,10 +183,10 @@ impl Event {
         }
     }
 
-    /// By what the payer pays, where this event tells it.
-    pub fn code_url(&self) -> Option<&str> {
+    /// What the payer's wallet is called up with, where this event tells it.
+    pub fn prepay(&self) -> Option<&str> {
         match self {
-            Self::Paying(code_url) => Some(code_url),
+            Self::Paying(prepay) => Some(prepay),
             Self::Created
             | Self::Unknown(_)
             | Self::Closed(_)
@@ -197,17 +197,13 @@ impl Event {
     }
 
     /// Reads an event as it is stored.
-    pub(super) fn read(
-        kind: EventKind,
-        cause: Option<Cause>,
-        code_url: Option<String>,
-    ) -> Result<Self, Error> {
+    pub(super) fn read(kind: EventKind, cause: Option<Cause>, prepay: Option<String>) -> Result<Self, Error> {
         let because = |cause: Option<Cause>| {
             cause.ok_or_else(|| Error::Internal(format!("an order's event {kind} without a reason")))
         };
         match kind {
             EventKind::Created => Ok(Self::Created),
-            EventKind::Paying => code_url
+            EventKind::Paying => prepay
                 .map(Self::Paying)
                 .ok_or_else(|| Error::Internal("an order is to be paid by nothing".to_owned())),
             EventKind::Unknown => because(cause).map(Self::Unknown),

@@ -110,11 +110,11 @@ async fn merchant_of(outside: &Outside<'_>, order: &Order) -> Result<SubMerchant
     outside.db.look(move |tx| merchants::enrolled(tx, id, institution)).await
 }
 
-/// An order that had a code_url before its state became unknown can be paid by it again.
+/// An order that could be paid before its state became unknown can be paid by the same again.
 async fn back_to_paying(outside: &Outside<'_>, known: Standing) -> Result<Standing, Error> {
     let id = known.order.id;
-    match outside.db.look(move |tx| store::last_code_url(tx, id)).await? {
-        Some(code_url) => advance(outside, known.order, Event::Paying(code_url)).await,
+    match outside.db.look(move |tx| store::last_prepay(tx, id)).await? {
+        Some(prepay) => advance(outside, known.order, Event::Paying(prepay)).await,
         None => Ok(known),
     }
 }

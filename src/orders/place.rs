@@ -15,6 +15,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
 use crate::merchants::SubMerchant;
 use crate::merchants::nonces::Nonce;
+use crate::protocol::language::Language;
 
 /// A merchant's request, its form already checked.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Request {
     pub channel: ChannelName,
     /// How.
     pub product: Product,
+    /// In which language it was asked for.
+    pub language: Language,
     /// The merchant's number.
     pub out_trade_no: String,
     /// Digest of the whole content.
@@ -56,8 +59,8 @@ pub struct Request {
 /// What became of a request to place an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placed {
-    /// To be shown to the payer.
-    CodeUrl(String),
+    /// The payer's wallet is called up with this.
+    Payable(String),
     /// It is paid already.
     Paid,
     /// It will not be paid any more; why.
@@ -123,8 +126,8 @@ pub(super) async fn resume(
         Said::Absent => send_again(outside, order, merchant).await,
         Said::NotPaid => {
             let id = order.id;
-            match outside.db.look(move |tx| store::last_code_url(tx, id)).await? {
-                Some(code_url) => Ok(placed(advance(outside, order, Event::Paying(code_url)).await?)),
+            match outside.db.look(move |tx| store::last_prepay(tx, id)).await? {
+                Some(prepay) => Ok(placed(advance(outside, order, Event::Paying(prepay)).await?)),
                 None => send_again(outside, order, merchant).await,
             }
         }
@@ -150,7 +153,8 @@ pub fn create(tx: &mut Tx<'_>, request: &Request, now: i64) -> Result<(Standing,
     // The number stands already; a copy of the request that came at the same moment has been waited for.
     let order = store::by_out_trade_no(tx, request.platform_merchant_id, &request.out_trade_no)?;
     let order = order.ok_or_else(|| Error::Internal(format!("the number {order_no} stands already")))?;
-    if order.content_sha256 != request.content_sha256 {
+    let same = order.product == request.product && order.language == request.language;
+    if !same || order.content_sha256 != request.content_sha256 {
         return Err(Error::refused(Code::OutTradeNoUsed, "the number stands for another order"));
     }
     Ok((standing(tx, order)?, false))
@@ -168,6 +172,7 @@ fn row<'a>(request: &'a Request, order_no: &'a str, now: i64) -> store::NewOrder
         credential_id: request.credential_id,
         channel: request.channel,
         product: request.product.as_str(),
+        language: request.language.as_str(),
         tags: request.tags.as_str(),
         parties: request.parties.as_str(),
         amount: request.amount,
@@ -193,6 +198,7 @@ fn stored(id: OrderId, order_no: String, request: Request, now: i64) -> Order {
         credential_id: request.credential_id,
         channel: request.channel,
         product: request.product,
+        language: request.language,
         tags: request.tags,
         parties: request.parties,
         amount: request.amount,
@@ -266,7 +272,7 @@ async fn attempt(outside: &Outside<'_>, order: &Order, merchant: &SubMerchant) -
         expires: order.time_expire.map(clock::instant),
     };
     match outside.channel.place(&payable).await {
-        Answer::Known(Placing::CodeUrl(code_url)) => Sent::Known(Event::Paying(code_url)),
+        Answer::Known(Placing::Payable(prepay)) => Sent::Known(Event::Paying(prepay)),
         Answer::Known(Placing::Barred { code, words }) => {
             tracing::error!(code, words, "the institution does not let the platform place orders");
             Sent::Known(Event::Unknown(Cause::told(EventReason::Barred, code, words)))
@@ -320,7 +326,7 @@ pub(super) async fn advance_by(
 
 fn placed(standing: Standing) -> Placed {
     match (standing.state, standing.event) {
-        (_, Some(Event::Paying(code_url))) => Placed::CodeUrl(code_url),
+        (_, Some(Event::Paying(prepay))) => Placed::Payable(prepay),
         (_, Some(Event::Closed(cause))) => Placed::Closed(cause),
         (OrderState::Paid, _) => Placed::Paid,
         (OrderState::Created | OrderState::Unknown | OrderState::Paying | OrderState::Closed, _) => {

@@ -17,6 +17,7 @@ use crate::kernel::declared::{Parties, Tags};
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
+use crate::protocol::language::Language;
 
 words!(EventKind, EventReason, Apart);
 
@@ -48,6 +49,8 @@ pub struct Order {
     pub channel: ChannelName,
     /// How.
     pub product: Product,
+    /// In which language it was asked for.
+    pub language: Language,
     /// Declared with it.
     pub tags: Tags,
     /// Declared with it.
@@ -82,6 +85,7 @@ pub(super) struct NewOrder<'a> {
     #[diesel(serialize_as = As<ChannelName>)]
     pub channel: ChannelName,
     pub product: &'a str,
+    pub language: &'static str,
     pub tags: &'a str,
     pub parties: &'a str,
     #[diesel(serialize_as = As<Fen>)]
@@ -183,7 +187,7 @@ pub(super) fn add_event(tx: &mut Tx<'_>, order: OrderId, at: i64, event: &Event)
             order_event::code.eq(cause.and_then(|cause| cause.code.as_deref())),
             order_event::words.eq(cause.and_then(|cause| cause.words.as_deref())),
             order_event::amount.eq(cause.and_then(|cause| cause.amount).map(As)),
-            order_event::code_url.eq(event.code_url()),
+            order_event::prepay.eq(event.prepay()),
         ))
         .execute(tx.conn())?;
     Ok(())
@@ -198,13 +202,13 @@ pub(super) struct EventColumns {
     code: Option<String>,
     words: Option<String>,
     amount: Option<Fen>,
-    code_url: Option<String>,
+    prepay: Option<String>,
 }
 
 impl EventColumns {
     pub(super) fn event(self) -> Result<Event, Error> {
-        let Self { kind, reason, code, words, amount, code_url } = self;
-        Event::read(kind, reason.map(|reason| Cause { reason, code, words, amount }), code_url)
+        let Self { kind, reason, code, words, amount, prepay } = self;
+        Event::read(kind, reason.map(|reason| Cause { reason, code, words, amount }), prepay)
     }
 }
 
@@ -290,13 +294,13 @@ pub(super) fn is_paid(tx: &mut Tx<'_>, order: OrderId) -> Result<bool, Error> {
     Ok(paid.first::<OrderId>(tx.conn()).optional()?.is_some())
 }
 
-/// The code_url that the institution gave last, if it ever gave one.
-pub(super) fn last_code_url(tx: &mut Tx<'_>, order: OrderId) -> Result<Option<String>, Error> {
+/// What the institution let the payer pay by last, if it ever did.
+pub(super) fn last_prepay(tx: &mut Tx<'_>, order: OrderId) -> Result<Option<String>, Error> {
     let last: Option<Option<String>> = order_event::table
         .filter(order_event::order_id.eq(order))
         .filter(order_event::kind.eq(As(EventKind::Paying)))
         .order(order_event::id.desc())
-        .select(order_event::code_url)
+        .select(order_event::prepay)
         .first(tx.conn())
         .optional()?;
     Ok(last.flatten())

@@ -8,6 +8,7 @@ use crate::db::Tx;
 use crate::db::columns::{CredentialId, OrderId, OutboxId};
 use crate::error::Error;
 use crate::kernel::text_enum;
+use crate::protocol::language::Language;
 
 pub use store::{Passed, again, done, due, due_after, failed, take_up};
 
@@ -58,6 +59,8 @@ pub struct NewNote<'a> {
     pub url: &'a str,
     /// Whose credential asked for it.
     pub credential_id: CredentialId,
+    /// The language of whoever is told.
+    pub language: Language,
     /// Unix microseconds.
     pub created_at: i64,
 }
@@ -75,6 +78,8 @@ pub struct Due {
     pub url: String,
     /// Whose credential asked for it.
     pub credential_id: CredentialId,
+    /// The language of whoever is told.
+    pub language: Language,
     /// Unix microseconds.
     pub created_at: i64,
     /// How often it was delivered before.

@@ -9,8 +9,9 @@ use crate::db::columns::{As, CredentialId, OutboxId};
 use crate::db::schema::outbox;
 use crate::db::{MultiBackend, Tx};
 use crate::error::Error;
+use crate::protocol::language::Language;
 
-words!(Subject);
+words!(Subject, Language);
 
 bulk_rows! {
     /// A note on its way.
@@ -20,6 +21,7 @@ bulk_rows! {
         event_id: String as Text,
         url: &'a str as Text,
         credential_id: CredentialId as BigInt,
+        language: As<Language> as Text,
         created_at: i64 as BigInt,
         attempts: i32 as Integer,
         next_at: i64 as BigInt,
@@ -34,6 +36,7 @@ impl<'a> NoteRow<'a> {
             event_id: ulid::Ulid::generate().to_string(),
             url: note.url,
             credential_id: note.credential_id,
+            language: As(note.language),
             created_at: note.created_at,
             attempts: 0,
             next_at: note.created_at,
@@ -50,15 +53,17 @@ struct DueRow {
     event_id: String,
     url: String,
     credential_id: CredentialId,
+    language: Language,
     created_at: i64,
     attempts: i32,
 }
 
 impl From<DueRow> for Due {
     fn from(row: DueRow) -> Self {
-        let DueRow { id, subject, subject_id, event_id, url, credential_id, created_at, attempts } = row;
+        let DueRow { id, subject, subject_id, event_id, url, credential_id, language, created_at, attempts } =
+            row;
         let about = About::of(subject, subject_id);
-        Self { id, about, event_id, url, credential_id, created_at, attempts }
+        Self { id, about, event_id, url, credential_id, language, created_at, attempts }
     }
 }
 

@@ -6,4 +6,6 @@ pub mod crypto;
 pub mod decimal;
 #[cfg(feature = "messages")]
 pub mod json;
+#[cfg(feature = "messages")]
+pub mod language;
 pub mod wechat;

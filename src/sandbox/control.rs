@@ -186,7 +186,7 @@ async fn list_orders(sandbox: Data<Sandbox>, which: Query<WhichOrder>) -> Answer
     let now = sandbox.now().get();
     let rows = trades.into_iter().map(|(trade, payment)| OrderRow {
         state: trade::state(&trade, payment.as_ref(), now),
-        code_url: trade::native::code_url(&sandbox, &trade.code),
+        code_url: trade::order::code_url(&sandbox, &trade.code),
         transaction_id: payment.as_ref().map(|p| p.transaction_id.clone()),
         paid: payment.as_ref().map(|p| p.paid),
         fee: payment.as_ref().map(|p| p.fee),

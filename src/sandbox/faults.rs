@@ -28,7 +28,7 @@ pub enum Fault {
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// Placing an order.
-    Native,
+    Place,
     /// Asking for an order by either number.
     Query,
     /// Closing an order.
@@ -47,7 +47,7 @@ impl Operation {
     /// Its name in the request log.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
-            Self::Native => "native",
+            Self::Place => "place",
             Self::Query => "query",
             Self::Close => "close",
             Self::Certificates => "certificates",

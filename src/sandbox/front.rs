@@ -7,7 +7,7 @@ use askama::Template;
 use super::trade;
 use super::{Sandbox, SandboxError};
 use crate::kernel::money::Fen;
-use crate::protocol::wechat::shapes::NativeRequest;
+use crate::protocol::wechat::order::OrderRequest;
 
 /// The most open orders that the page lists.
 const SHOWN: usize = 50;
@@ -47,7 +47,7 @@ pub(super) async fn show(sandbox: Data<Sandbox>) -> Result<HttpResponse, Sandbox
     let more = open.len() > SHOWN;
     open.truncate(SHOWN);
     let orders = open.into_iter().map(|trade| {
-        let request: NativeRequest = serde_json::from_str(&trade.body)?;
+        let request: OrderRequest = serde_json::from_str(&trade.body)?;
         Ok(OpenOrder {
             description: request.description,
             out_trade_no: trade.out_trade_no,

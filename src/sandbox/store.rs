@@ -8,7 +8,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel::sqlite::SqliteConnection;
 use serde::Serialize;
 
@@ -35,6 +37,7 @@ diesel::table! {
         merchant -> Text,
         tags -> Text,
         parties -> Text,
+        product -> Text,
         total -> BigInt,
         created_at -> BigInt,
         expires_at -> Nullable<BigInt>,
@@ -119,8 +122,8 @@ CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY NOT NULL, value TEXT N
 CREATE TABLE IF NOT EXISTS request (id INTEGER PRIMARY KEY NOT NULL, at BIGINT NOT NULL, method TEXT NOT NULL,
     target TEXT NOT NULL, operation TEXT NOT NULL, out_trade_no TEXT, fault TEXT, status INTEGER);
 CREATE TABLE IF NOT EXISTS trade (out_trade_no TEXT PRIMARY KEY NOT NULL, code TEXT NOT NULL UNIQUE,
-    body TEXT NOT NULL, merchant TEXT NOT NULL, tags TEXT NOT NULL, parties TEXT NOT NULL, total BIGINT NOT NULL,
-    created_at BIGINT NOT NULL, expires_at BIGINT, closed_at BIGINT);
+    body TEXT NOT NULL, merchant TEXT NOT NULL, tags TEXT NOT NULL, parties TEXT NOT NULL,
+    product TEXT NOT NULL DEFAULT 'native', total BIGINT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, closed_at BIGINT);
 CREATE TABLE IF NOT EXISTS payment (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     out_trade_no TEXT NOT NULL UNIQUE REFERENCES trade, transaction_id TEXT NOT NULL UNIQUE, paid_at BIGINT NOT NULL,
     day INTEGER NOT NULL, paid BIGINT NOT NULL, fee BIGINT NOT NULL, rate_ppm INTEGER NOT NULL, bill_seq INTEGER);
@@ -139,6 +142,8 @@ CREATE TABLE IF NOT EXISTS taken (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     kind TEXT NOT NULL, day INTEGER NOT NULL, seq INTEGER NOT NULL, sha256 TEXT NOT NULL,
     signature_sha256 TEXT NOT NULL, code TEXT NOT NULL, answered_at BIGINT NOT NULL);
 ";
+
+const PRODUCT: &str = "ALTER TABLE trade ADD COLUMN product TEXT NOT NULL DEFAULT 'native'";
 
 /// One open transaction on the sandbox's file.
 pub(super) struct Tx<'a>(pub(super) &'a mut SqliteConnection);
@@ -162,6 +167,11 @@ impl Store {
         let mut connection = SqliteConnection::establish(&path.to_string_lossy())
             .map_err(|error| SandboxError::Internal(error.to_string()))?;
         connection.batch_execute(TABLES)?;
+        // A file of a version that knew one product alone.
+        let knows = sql::<Bool>("EXISTS (SELECT 1 FROM pragma_table_info('trade') WHERE name = 'product')");
+        if !diesel::select(knows).get_result(&mut connection)? {
+            connection.batch_execute(PRODUCT)?;
+        }
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 

@@ -21,7 +21,8 @@ use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::random_nonce;
 use crate::protocol::wechat::certificates;
 use crate::protocol::wechat::errors::{ErrorBody, WechatCode};
-use crate::protocol::wechat::shapes::{CERTIFICATES_PATH, NATIVE_PATH, TRADE_BILL_PATH};
+use crate::protocol::wechat::order::{PARTNER, Prepaid};
+use crate::protocol::wechat::shapes::{CERTIFICATES_PATH, TRADE_BILL_PATH};
 use crate::protocol::wechat::sign::{Authorization, SERIAL, Stamp, is_fresh, same_serial};
 
 const BY_NUMBER: &str = "/v3/pay/partner/transactions/out-trade-no/";
@@ -35,7 +36,7 @@ const POLL: Duration = Duration::from_millis(10);
 /// A call as its method and path tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Call {
-    Native,
+    Place(Prepaid),
     QueryByNumber(String),
     QueryById(String),
     Close(String),
@@ -54,19 +55,19 @@ impl Call {
                 _ => Self::Unknown,
             };
         }
-        match (method, path, path.strip_prefix(BY_ID)) {
-            ("GET", _, Some(id)) => Self::QueryById(id.to_owned()),
-            ("POST", NATIVE_PATH, None) => Self::Native,
-            ("GET", CERTIFICATES_PATH, None) => Self::Certificates,
-            ("GET", TRADE_BILL_PATH, None) => Self::TradeBill,
-            ("GET", DOWNLOAD_PATH, None) => Self::Download,
+        match (method, path, path.strip_prefix(BY_ID), path.strip_prefix(PARTNER).and_then(Prepaid::of)) {
+            ("GET", _, Some(id), _) => Self::QueryById(id.to_owned()),
+            ("POST", _, None, Some(prepaid)) => Self::Place(prepaid),
+            ("GET", CERTIFICATES_PATH, None, None) => Self::Certificates,
+            ("GET", TRADE_BILL_PATH, None, None) => Self::TradeBill,
+            ("GET", DOWNLOAD_PATH, None, None) => Self::Download,
             _ => Self::Unknown,
         }
     }
 
     const fn operation(&self) -> Operation {
         match self {
-            Self::Native => Operation::Native,
+            Self::Place(_) => Operation::Place,
             Self::QueryByNumber(_) | Self::QueryById(_) => Operation::Query,
             Self::Close(_) => Operation::Close,
             Self::Certificates => Operation::Certificates,
@@ -78,7 +79,7 @@ impl Call {
     fn number(&self, body: &[u8]) -> Option<String> {
         match self {
             Self::QueryByNumber(number) | Self::Close(number) => Some(number.clone()),
-            Self::Native => {
+            Self::Place(_) => {
                 let body: serde_json::Value = serde_json::from_slice(body).ok()?;
                 Some(body.get("out_trade_no")?.as_str()?.to_owned())
             }
@@ -238,10 +239,10 @@ async fn perform(
     let work = move |tx: &mut Tx<'_>| {
         let verified = Verified { sandbox: &own, platform: &platform, query: &query, body: &body };
         match call {
-            Call::Native => trade::native::place(tx, &verified),
-            Call::QueryByNumber(number) => trade::native::query(tx, &verified, &number),
-            Call::QueryById(id) => trade::native::query_by_id(tx, &verified, &id),
-            Call::Close(number) => trade::native::close(tx, &verified, &number),
+            Call::Place(prepaid) => trade::order::place(tx, &verified, prepaid),
+            Call::QueryByNumber(number) => trade::order::query(tx, &verified, &number),
+            Call::QueryById(id) => trade::order::query_by_id(tx, &verified, &id),
+            Call::Close(number) => trade::order::close(tx, &verified, &number),
             Call::Certificates => certificates(&verified),
             Call::TradeBill => trade::bills::offer(tx, &verified),
             Call::Download => trade::bills::download(tx, &verified),

@@ -8,7 +8,8 @@ use mingfen::kernel::calendar::BusinessDay;
 use mingfen::kernel::digest::Digest;
 use mingfen::protocol::crypto::sha1_hex;
 use mingfen::protocol::wechat::errors::{ErrorBody, WechatCode};
-use mingfen::protocol::wechat::shapes::{NativeRequest, OrderOwner};
+use mingfen::protocol::wechat::order::{OrderRequest, Prepaid};
+use mingfen::protocol::wechat::shapes::OrderOwner;
 use mingfen::protocol::wechat::sign::{AnswerKey, Authorization, SERIAL, Signer, Stamp, StampFault};
 use serde_json::json;
 use std::net::{IpAddr, TcpListener};
@@ -33,7 +34,7 @@ fn client_by(base: &str, limits: Limits, clock: Clock) -> Client {
     Client::new(Guarded::new(limits, true).unwrap(), clock, settings).unwrap()
 }
 
-fn order() -> NativeRequest {
+fn order() -> OrderRequest {
     serde_json::from_value(json!({
         "sp_appid": "wx1", "sp_mchid": "1900000001", "sub_mchid": "191001", "description": "商品",
         "out_trade_no": "DEMO01", "notify_url": "https://platform.example/notify/SANDBOX/wechat",
@@ -56,8 +57,8 @@ fn view(out_trade_no: &str) -> String {
 
 async fn native_answered(act: Act) -> Answer<String> {
     let institution = Institution::playing(|_| vec![act]);
-    match client(&institution.base).native(&order()).await {
-        Answer::Known(answer) => Answer::Known(answer.code_url),
+    match client(&institution.base).place(Prepaid::Native, &order()).await {
+        Answer::Known(answer) => Answer::Known(answer),
         Answer::Refused { status, code, message } => Answer::Refused { status, code, message },
         Answer::Busy => Answer::Busy,
         Answer::Unknown(why) => Answer::Unknown(why),
@@ -75,7 +76,7 @@ async fn a_request_is_signed_over_the_bytes_that_go_out() {
     });
     let client = client(&institution.base);
     assert!(
-        matches!(client.native(&order()).await, Answer::Known(answer) if answer.code_url == "weixin://1")
+        matches!(client.place(Prepaid::Native, &order()).await, Answer::Known(answer) if answer == "weixin://1")
     );
     let Answer::Known(found) = client.query("DEMO01", &owner()).await else { panic!("no view") };
     assert_eq!(found.body, view("DEMO01").into_bytes());
@@ -133,7 +134,7 @@ async fn a_lost_answer_and_a_refused_connection_are_unknown() {
     assert_eq!(native_answered(Act::Raw(whole[..whole.len() - 1].to_vec())).await, lost, "cut short");
     assert_eq!(native_answered(Act::Raw(b"no http\r\n\r\n".to_vec())).await, lost);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let answer = client(&format!("http://{closed}")).native(&order()).await;
+    let answer = client(&format!("http://{closed}")).place(Prepaid::Native, &order()).await;
     assert_eq!(answer, Answer::Unknown(Why::Send(SendFault::Connection)));
 }
 
@@ -141,7 +142,7 @@ async fn a_lost_answer_and_a_refused_connection_are_unknown() {
 async fn an_institution_that_keeps_silent_times_out_once_and_is_not_asked_again() {
     let institution = Institution::playing(|_| vec![Act::Silent, Act::Silent]);
     let limits = Limits { total: Duration::from_millis(200), ..Limits::default() };
-    let answer = client_within(&institution.base, limits).native(&order()).await;
+    let answer = client_within(&institution.base, limits).place(Prepaid::Native, &order()).await;
     assert_eq!(answer, Answer::Unknown(Why::Send(SendFault::Timeout)));
     assert_eq!(institution.requests().len(), 1);
 }
@@ -182,8 +183,11 @@ async fn redirects_are_not_followed_and_long_answers_are_not_read() {
         vec![Act::Raw(raw(302, &elsewhere, "")), Act::Raw(signed(200, &" ".repeat(2000)))]
     });
     let client = client_within(&institution.base, Limits { body: 1999, ..Limits::default() });
-    assert_eq!(client.native(&order()).await, Answer::Unknown(Why::Server(302)));
-    assert_eq!(client.native(&order()).await, Answer::Unknown(Why::Send(SendFault::TooLarge)));
+    assert_eq!(client.place(Prepaid::Native, &order()).await, Answer::Unknown(Why::Server(302)));
+    assert_eq!(
+        client.place(Prepaid::Native, &order()).await,
+        Answer::Unknown(Why::Send(SendFault::TooLarge))
+    );
     assert_eq!(institution.requests().len(), 2);
 }
 
@@ -371,7 +375,10 @@ async fn freshness_is_judged_by_the_clock_handed_in() {
     let clock = Clock::system();
     clock.advance(3600);
     let late = client_by(&institution.base, Limits::default(), clock);
-    assert_eq!(late.native(&order()).await, Answer::Unknown(Why::Unbelievable(StampFault::Stale)));
+    assert_eq!(
+        late.place(Prepaid::Native, &order()).await,
+        Answer::Unknown(Why::Unbelievable(StampFault::Stale))
+    );
     let sent = header(&institution.requests()[0], "authorization").unwrap();
     assert!(Authorization::parse(&sent).unwrap().timestamp > Clock::system().instant().get() + 3000);
 }

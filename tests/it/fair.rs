@@ -10,6 +10,7 @@ use mingfen::channels::http::{Guarded, Limits};
 use mingfen::db::columns::CredentialId;
 use mingfen::merchants::credentials::AnswerMode;
 use mingfen::outbox::{self, About, NewNote};
+use mingfen::protocol::language::Language;
 use mingfen::protocol::wechat::notification::ApiV3Key;
 use mingfen::protocol::wechat::sign::Signer;
 use mingfen::tasks::Jobs;
@@ -57,8 +58,10 @@ async fn two_merchants() -> (Shop, About, [CredentialId; 2]) {
 
 fn add(shop: &Shop, about: About, credential_id: CredentialId, urls: &[String]) {
     let created_at = shop.app.clock.now();
-    let notes: Vec<NewNote<'_>> =
-        urls.iter().map(|url| NewNote { about, url, credential_id, created_at }).collect();
+    let notes: Vec<NewNote<'_>> = urls
+        .iter()
+        .map(|url| NewNote { about, url, credential_id, language: Language::WechatPartner, created_at })
+        .collect();
     shop.app.db.write_blocking(|tx| outbox::add(tx, &notes)).unwrap();
 }
 

@@ -180,7 +180,7 @@ async fn crowded() -> Shop {
         "INSERT INTO order_event (order_id, at, kind) \
          SELECT id, created_at, 'CREATED' FROM pay_order ORDER BY id"
             .to_owned(),
-        "INSERT INTO order_event (order_id, at, kind, reason, code_url) SELECT id, created_at + 1, \
+        "INSERT INTO order_event (order_id, at, kind, reason, prepay) SELECT id, created_at + 1, \
          CASE id WHEN 2 THEN 'UNKNOWN' ELSE 'PAYING' END, CASE id WHEN 2 THEN 'NO_ANSWER' END, \
          CASE WHEN id <> 2 THEN 'x' END FROM pay_order WHERE id > 1 ORDER BY id"
             .to_owned(),

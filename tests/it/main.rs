@@ -76,4 +76,5 @@ mod runtime_role;
 
 mod journeys;
 mod pages;
+mod products;
 mod walk;

@@ -9,6 +9,7 @@ use mingfen::kernel::digest::Digest;
 use mingfen::kernel::money::Fen;
 use mingfen::merchants;
 use mingfen::orders::{self, Outcome, PaymentFact, Standing};
+use mingfen::protocol::language::Language;
 
 use crate::support::fact::paid_in_full;
 use crate::support::shop::{Shop, set_up, sub_merchant};
@@ -55,6 +56,7 @@ async fn stored(
             content_sha256: Digest::ZERO,
             channel: ChannelName::Wechat,
             product: Product::NATIVE,
+            language: Language::WechatPartner,
             tags: Tags::default(),
             parties: Parties::default(),
             amount: Fen::new(amount),

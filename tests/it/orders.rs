@@ -10,6 +10,7 @@ use mingfen::kernel::state::OrderState;
 use mingfen::merchants;
 use mingfen::orders::{self, Cause, Cursor, Event, EventReason, Filter, OrderPage, Request};
 use mingfen::people::Scope;
+use mingfen::protocol::language::Language;
 
 use crate::support::fact::paid_in_full;
 use crate::support::shop::Shop;
@@ -27,6 +28,7 @@ async fn order(shop: &Shop, merchant: &str, number: &str, at: &str) -> (String, 
             order_prefix: "SB".to_owned(),
             channel: ChannelName::Wechat,
             product: Product::NATIVE,
+            language: Language::WechatPartner,
             out_trade_no: number,
             content_sha256: Digest::ZERO,
             tags: Tags::default(),

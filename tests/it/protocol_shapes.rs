@@ -4,7 +4,8 @@ use mingfen::kernel::channel::Product;
 use mingfen::kernel::money::Fen;
 use mingfen::protocol::wechat::attach::{self, AttachFault, Declared};
 use mingfen::protocol::wechat::errors::{ErrorBody, WechatCode};
-use mingfen::protocol::wechat::shapes::{NativeRequest, OrderView, TradeState};
+use mingfen::protocol::wechat::order::{OrderRequest, Prepaid};
+use mingfen::protocol::wechat::shapes::{OrderView, TradeState};
 use mingfen::protocol::wechat::{product_of, trade_type_of};
 use serde_json::{Value, json};
 
@@ -24,8 +25,8 @@ fn native() -> Value {
 fn a_native_request_within_bounds_passes_and_what_is_documented_stays() {
     let mut body = native();
     body["undocumented"] = json!("x");
-    let request: NativeRequest = serde_json::from_value(body).unwrap();
-    assert_eq!(request.check(moment()), Ok(()));
+    let request: OrderRequest = serde_json::from_value(body).unwrap();
+    assert_eq!(request.check(Prepaid::Native, moment()), Ok(()));
     assert_eq!(request.amount.total, Fen::new(100));
     // Of what we do not know nothing stays; of the rest everything.
     assert_eq!(serde_json::to_value(&request).unwrap(), native());
@@ -75,8 +76,8 @@ fn every_field_of_a_native_request_out_of_bounds_is_named() {
             body[optional] = json!(null);
         }
         *body.pointer_mut(pointer).unwrap() = value.clone();
-        let request: NativeRequest = serde_json::from_value(body).unwrap();
-        assert_eq!(request.check(moment()).unwrap_err().field, field, "{pointer} = {value}");
+        let request: OrderRequest = serde_json::from_value(body).unwrap();
+        assert_eq!(request.check(Prepaid::Native, moment()).unwrap_err().field, field, "{pointer} = {value}");
     }
 }
 
@@ -85,10 +86,10 @@ fn amounts_that_are_not_whole_numbers_are_no_requests_at_all() {
     for total in ["1.5", "1.0", "1e2", "\"100\"", "null", "true", "9223372036854775808"] {
         let body = native().to_string().replace("\"total\":100", &format!("\"total\":{total}"));
         assert!(body.contains(total));
-        assert!(serde_json::from_str::<NativeRequest>(&body).is_err(), "{total}");
+        assert!(serde_json::from_str::<OrderRequest>(&body).is_err(), "{total}");
     }
     let twice = native().to_string().replace("\"total\":100", "\"total\":100,\"total\":1");
-    assert!(serde_json::from_str::<NativeRequest>(&twice).is_err());
+    assert!(serde_json::from_str::<OrderRequest>(&twice).is_err());
 }
 
 #[test]

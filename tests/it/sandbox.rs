@@ -22,7 +22,7 @@ async fn without_a_fault_an_order_is_sent_once_paid_and_told_once() {
     let pair = Pair::open().await;
     let before = pair.facts().await;
     let order_no = pair.placed("ORDER-1").await;
-    let placed = before.plus(&PLACED, &[("native", 1)]);
+    let placed = before.plus(&PLACED, &[("place", 1)]);
     assert_eq!(pair.facts().await, placed);
     pair.sandbox.pay(&order_no).await;
     assert_eq!(pair.sandbox.deliver().await, json!({"due": 1, "sent": 1, "done": 1}));
@@ -35,7 +35,7 @@ async fn without_a_fault_an_order_is_sent_once_paid_and_told_once() {
 async fn delay_a_payment_that_overtakes_the_answer_to_its_order_stays() {
     let pair = Pair::open().await;
     let before = pair.facts().await;
-    pair.sandbox.fault("delay", "native", 1).await;
+    pair.sandbox.fault("delay", "place", 1).await;
     let overtaking = async {
         let order_no = eventually("the order reaches the institution", async || {
             pair.sandbox.order_numbers().await.pop()
@@ -50,7 +50,7 @@ async fn delay_a_payment_that_overtakes_the_answer_to_its_order_stays() {
     assert_ne!(answer.status, 500, "the order is known to be paid");
     pair.assert_recorded_as_it_was("ORDER-1").await;
     // One request, and no event that would bring the order back to waiting.
-    let expected = before.plus(&[("pay_order", 1), ("order_event", 1)], &[("native", 1)]).plus(&PAID, &[]);
+    let expected = before.plus(&[("pay_order", 1), ("order_event", 1)], &[("place", 1)]).plus(&PAID, &[]);
     assert_eq!(pair.facts().await, expected);
 }
 
@@ -58,24 +58,24 @@ async fn delay_a_payment_that_overtakes_the_answer_to_its_order_stays() {
 async fn timeout_leaves_the_order_unknown_and_it_is_sent_again_only_after_asking() {
     let pair = Pair::open_impatient().await;
     let before = pair.facts().await;
-    pair.sandbox.fault("timeout", "native", 1).await;
+    pair.sandbox.fault("timeout", "place", 1).await;
     assert_eq!(pair.place("ORDER-1").await.refusal(), system_error());
     assert_eq!(pair.shop.state("ORDER-1").await, "UNKNOWN");
     assert_eq!(pair.sandbox.order_numbers().await, Vec::<String>::new());
-    let unknown = before.plus(&PLACED, &[("native", 1)]);
+    let unknown = before.plus(&PLACED, &[("place", 1)]);
     assert_eq!(pair.facts().await, unknown);
     assert_eq!(pair.resolve().await, 1);
     assert_eq!(pair.shop.state("ORDER-1").await, "PAYING");
     let order_no = pair.shop.order_no("ORDER-1").await;
     assert_eq!(pair.sandbox.order_numbers().await, [order_no]);
-    assert_eq!(pair.facts().await, unknown.plus(&[("order_event", 1)], &[("query", 1), ("native", 1)]));
+    assert_eq!(pair.facts().await, unknown.plus(&[("order_event", 1)], &[("query", 1), ("place", 1)]));
 }
 
 #[actix_web::test]
 async fn lost_answer_of_an_order_that_was_paid_is_found_by_asking_and_never_sent_again() {
     let pair = Pair::open().await;
     let before = pair.facts().await;
-    pair.sandbox.fault("lost_answer", "native", 1).await;
+    pair.sandbox.fault("lost_answer", "place", 1).await;
     assert_eq!(pair.place("ORDER-1").await.refusal(), system_error());
     assert_eq!(pair.shop.state("ORDER-1").await, "UNKNOWN");
     let order_no = pair.shop.order_no("ORDER-1").await;
@@ -89,7 +89,7 @@ async fn lost_answer_of_an_order_that_was_paid_is_found_by_asking_and_never_sent
     assert_eq!(pair.resolve().await, 1);
     pair.assert_recorded_as_it_was("ORDER-1").await;
     assert_eq!(pair.shop.detail("ORDER-1").await.evidence.unwrap().kind, RawKind::QueryAnswer);
-    let paid = before.plus(&PLACED, &[("native", 1), ("query", 1)]).plus(&PAID, &[]).plus(&ASKED, &[]);
+    let paid = before.plus(&PLACED, &[("place", 1), ("query", 1)]).plus(&PAID, &[]).plus(&ASKED, &[]);
     assert_eq!(pair.facts().await, paid);
     // The notification that was on its way all the time changes nothing any more.
     assert_eq!(pair.sandbox.deliver().await["done"], 1);
@@ -148,15 +148,15 @@ async fn reordered_notifications_are_each_stored_with_their_own_time_and_number(
 async fn server_error_is_no_failure_of_the_order_and_the_merchants_repetition_goes_on() {
     let pair = Pair::open().await;
     let before = pair.facts().await;
-    pair.sandbox.fault("server_error", "native", 1).await;
+    pair.sandbox.fault("server_error", "place", 1).await;
     assert_eq!(pair.place("ORDER-1").await.refusal(), system_error());
     assert_eq!(pair.shop.state("ORDER-1").await, "UNKNOWN");
     let order_no = pair.shop.order_no("ORDER-1").await;
     assert_eq!(pair.placed("ORDER-1").await, order_no);
     assert_eq!(pair.shop.state("ORDER-1").await, "PAYING");
     assert_eq!(pair.sandbox.order_numbers().await, std::slice::from_ref(&order_no));
-    assert_eq!(pair.sandbox.requests("native", &order_no).await, 2, "both under one number");
-    let expected = before.plus(&PLACED, &[("native", 2), ("query", 1)]).plus(&[("order_event", 1)], &[]);
+    assert_eq!(pair.sandbox.requests("place", &order_no).await, 2, "both under one number");
+    let expected = before.plus(&PLACED, &[("place", 2), ("query", 1)]).plus(&[("order_event", 1)], &[]);
     assert_eq!(pair.facts().await, expected);
 }
 
@@ -164,12 +164,12 @@ async fn server_error_is_no_failure_of_the_order_and_the_merchants_repetition_go
 async fn too_many_requests_is_passed_on_and_the_same_order_goes_through_later() {
     let pair = Pair::open().await;
     let before = pair.facts().await;
-    pair.sandbox.fault("too_many_requests", "native", 1).await;
+    pair.sandbox.fault("too_many_requests", "place", 1).await;
     assert_eq!(pair.place("ORDER-1").await.refusal(), (429, "FREQUENCY_LIMITED".to_owned()));
     let order_no = pair.placed("ORDER-1").await;
     assert_eq!(pair.sandbox.order_numbers().await, std::slice::from_ref(&order_no));
-    assert_eq!(pair.sandbox.requests("native", &order_no).await, 2, "both under one number");
-    let expected = before.plus(&PLACED, &[("native", 2), ("query", 1)]).plus(&[("order_event", 1)], &[]);
+    assert_eq!(pair.sandbox.requests("place", &order_no).await, 2, "both under one number");
+    let expected = before.plus(&PLACED, &[("place", 2), ("query", 1)]).plus(&[("order_event", 1)], &[]);
     assert_eq!(pair.facts().await, expected);
     // While it lasts a query is not believed to say anything, either.
     pair.sandbox.fault("too_many_requests", "query", 1).await;
@@ -182,11 +182,11 @@ async fn too_many_requests_is_passed_on_and_the_same_order_goes_through_later() 
 async fn bad_signature_on_an_answer_is_not_believed_whatever_it_says() {
     let pair = Pair::open().await;
     let before = pair.facts().await;
-    pair.sandbox.fault("bad_signature", "native", 1).await;
+    pair.sandbox.fault("bad_signature", "place", 1).await;
     let answer = pair.place("ORDER-1").await;
     assert_eq!(answer.refusal(), system_error());
     assert_eq!(pair.shop.state("ORDER-1").await, "UNKNOWN");
-    let unknown = before.plus(&PLACED, &[("native", 1)]);
+    let unknown = before.plus(&PLACED, &[("place", 1)]);
     assert_eq!(pair.facts().await, unknown);
 
     // A query that tells of the payment, badly signed: still unknown, nothing stored of it.
@@ -243,7 +243,7 @@ async fn a_killed_institution_leaves_the_platform_serving_and_no_order_is_lost()
     let numbers = [pair.shop.order_no("ORDER-2").await, pair.shop.order_no("ORDER-3").await];
     assert_eq!(pair.resolve().await, 2);
     for order_no in &numbers {
-        assert_eq!(pair.sandbox.requests("native", order_no).await, 1);
+        assert_eq!(pair.sandbox.requests("place", order_no).await, 1);
         pair.sandbox.pay(order_no).await;
     }
     assert_eq!(pair.sandbox.deliver().await, json!({"due": 3, "sent": 3, "done": 3}));

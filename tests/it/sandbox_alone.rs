@@ -18,7 +18,8 @@ use mingfen::kernel::proposal::{Proposal, SplDraft, propose, write_spl};
 use mingfen::protocol::crypto::{PrivateKey, base64};
 use mingfen::protocol::wechat::certificates;
 use mingfen::protocol::wechat::notification::ApiV3Key;
-use mingfen::protocol::wechat::shapes::{NativeRequest, OrderOwner, TradeState};
+use mingfen::protocol::wechat::order::{OrderRequest, Prepaid};
+use mingfen::protocol::wechat::shapes::{OrderOwner, TradeState};
 use mingfen::protocol::wechat::sign::{AnswerKey, Authorization, SERIAL, Signer, Stamp};
 use mingfen::sandbox::Registration;
 use reqwest::Method;
@@ -99,7 +100,7 @@ impl ByHand {
         Self { sandbox, clock, client, signer, apiv3_key, file_key, sub_mchid, _dir: dir }
     }
 
-    fn order(&self, number: &str, total: i64) -> NativeRequest {
+    fn order(&self, number: &str, total: i64) -> OrderRequest {
         serde_json::from_value(json!({
             "sp_appid": "wx1", "sp_mchid": SP_MCHID, "sub_mchid": self.sub_mchid, "description": "商品 one",
             "out_trade_no": number, "notify_url": "http://127.0.0.1:9/notify/SANDBOX/wechat",
@@ -113,7 +114,10 @@ impl ByHand {
     }
 
     async fn paid(&self, number: &str, total: i64) -> Value {
-        assert!(matches!(self.client.native(&self.order(number, total)).await, Answer::Known(_)));
+        assert!(matches!(
+            self.client.place(Prepaid::Native, &self.order(number, total)).await,
+            Answer::Known(_)
+        ));
         self.sandbox.pay(number).await
     }
 
@@ -204,10 +208,10 @@ fn signed_by(key: &mingfen::protocol::crypto::PublicKey, file: &Path) -> bool {
 #[actix_web::test]
 async fn an_order_is_placed_once_and_its_payment_told_alike_by_query_bill_and_bil() {
     let platform = ByHand::start().await;
-    let first = platform.client.native(&platform.order("DEMO-0001", 12_345)).await;
+    let first = platform.client.place(Prepaid::Native, &platform.order("DEMO-0001", 12_345)).await;
     assert!(matches!(first, Answer::Known(_)), "{first:?}");
-    assert_eq!(platform.client.native(&platform.order("DEMO-0001", 12_345)).await, first);
-    let other = platform.client.native(&platform.order("DEMO-0001", 12_346)).await;
+    assert_eq!(platform.client.place(Prepaid::Native, &platform.order("DEMO-0001", 12_345)).await, first);
+    let other = platform.client.place(Prepaid::Native, &platform.order("DEMO-0001", 12_346)).await;
     assert!(matches!(&other, Answer::Refused { code, .. } if code == "OUT_TRADE_NO_USED"), "{other:?}");
     assert_eq!(platform.state("DEMO-0001").await, TradeState::NotPay);
 
@@ -389,18 +393,20 @@ async fn a_notification_is_delivered_again_on_the_documented_schedule_and_then_g
 #[actix_web::test]
 async fn a_person_pays_on_a_page_without_scripts() {
     let platform = ByHand::start().await;
-    let Answer::Known(placed) = platform.client.native(&platform.order("DEMO-0001", 12_345)).await else {
+    let Answer::Known(placed) =
+        platform.client.place(Prepaid::Native, &platform.order("DEMO-0001", 12_345)).await
+    else {
         panic!("not placed")
     };
     let browser = reqwest::Client::new();
-    let page = browser.get(&placed.code_url).send().await.unwrap();
+    let page = browser.get(&placed).send().await.unwrap();
     assert!(page.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
     let html = page.text().await.unwrap();
     assert!(
         html.contains("支付 ¥123.45") && html.contains("商品 one") && !html.contains("<script"),
         "{html}"
     );
-    let paid = browser.post(&placed.code_url).send().await.unwrap().text().await.unwrap();
+    let paid = browser.post(&placed).send().await.unwrap().text().await.unwrap();
     assert!(paid.contains("支付成功") && !paid.contains("<button"), "{paid}");
     assert_eq!(platform.state("DEMO-0001").await, TradeState::Success);
     let unknown = format!("{}/sandbox/cashier/unknown", platform.sandbox.base_url());

@@ -4,6 +4,7 @@ use serde_json::json;
 use super::super::h1::store::order_no;
 use super::super::http::made;
 use super::super::world::{CALLER_SERIAL, SP_APPID, SP_MCHID, World, merchant};
+use crate::protocol::wechat::order::Prepaid;
 use crate::protocol::wechat::shapes;
 use crate::protocol::wechat::sign::{Authorization, Signer};
 
@@ -21,7 +22,7 @@ pub(super) fn placements(
             "notify_url": "https://merchant.example/notify", "attach": "own",
             "goods_tag": "mingfen:food;agent=agent:A1", "amount": {"total": 12_345, "currency": "CNY"},
         });
-        request(world, "POST", shapes::NATIVE_PATH, &serde_json::to_vec(&body)?)
+        request(world, "POST", &Prepaid::Native.path(), &serde_json::to_vec(&body)?)
     })
 }
 

@@ -47,8 +47,8 @@ pub(in crate::bench) fn place(
          WHERE n + 1 < {count})"
     );
     let events = format!(
-        "INSERT INTO order_event (order_id, at, kind, code_url) SELECT id, {now}, kind, code_url FROM pay_order \
-         CROSS JOIN (SELECT 'CREATED' AS kind, NULL AS code_url UNION ALL SELECT 'PAYING', 'weixin://wxpay/load') k WHERE order_no LIKE 'BN{prefix}%'"
+        "INSERT INTO order_event (order_id, at, kind, prepay) SELECT id, {now}, kind, prepay FROM pay_order \
+         CROSS JOIN (SELECT 'CREATED' AS kind, NULL AS prepay UNION ALL SELECT 'PAYING', 'weixin://wxpay/load') k WHERE order_no LIKE 'BN{prefix}%'"
     );
     world.app.db.write_blocking(|tx| {
         let first: i64 =

@@ -115,10 +115,10 @@ impl Fill {
         let span = self.now.saturating_sub(start);
         let (tenant, institution, credential) = (self.tenant, self.institution, self.credential);
         let x = format!("(CAST(i AS DOUBLE PRECISION) / {orders})");
-        let event = |kind: &str, after: i64, (reason, code_url): (&str, &str), which: &str| {
+        let event = |kind: &str, after: i64, (reason, prepay): (&str, &str), which: &str| {
             format!(
-                "INSERT INTO order_event (order_id, at, kind, reason, code_url) SELECT o.id, o.created_at + {after}, '{kind}', \
-                 {reason}, {code_url} FROM pay_order o WHERE {below} AND {which} ORDER BY o.id"
+                "INSERT INTO order_event (order_id, at, kind, reason, prepay) SELECT o.id, o.created_at + {after}, '{kind}', \
+                 {reason}, {prepay} FROM pay_order o WHERE {below} AND {which} ORDER BY o.id"
             )
         };
         let mut all = vec![

@@ -5,6 +5,7 @@
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::fs::File;
 use std::time::Duration;
 use thiserror::Error;
@@ -17,14 +18,16 @@ use crate::kernel::calendar::BusinessDay;
 use crate::kernel::text;
 use crate::protocol::json;
 use crate::protocol::wechat::errors::{ErrorBody, WechatCode};
-use crate::protocol::wechat::shapes::{
-    self, NativeAnswer, NativeRequest, OrderOwner, OrderView, TradeBillAnswer,
-};
+use crate::protocol::wechat::order::{OrderRequest, Prepaid};
+use crate::protocol::wechat::shapes::{self, OrderOwner, OrderView, TradeBillAnswer};
 use crate::protocol::wechat::sign::{AnswerKey, Authorization, SERIAL, Signer, Stamp};
 
 /// Bounds of a bill download; its rows are limited again when it is read.
 const BILL: Limits =
     Limits { connect: Duration::from_secs(3), total: Duration::from_secs(3600), body: 8 << 30 };
+
+/// The longest thing that a wallet is called up with, in bytes.
+const PREPAY: usize = 1024;
 
 /// A signed answer that proves something: to be kept raw.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,10 +92,16 @@ impl Client {
         Ok(Self { http, clock, base, signer, answer_keys })
     }
 
-    /// Places a native order. `request.out_trade_no` is our `order_no` and stays the same at every retry.
-    pub async fn native(&self, request: &NativeRequest) -> Answer<NativeAnswer> {
+    /// Places an order, and gives what the payer's wallet is called up with. `request.out_trade_no` is our `order_no` and
+    /// stays the same at every retry.
+    pub async fn place(&self, prepaid: Prepaid, request: &OrderRequest) -> Answer<String> {
         let Ok(body) = serde_json::to_vec(request) else { return Answer::Unknown(Why::Shape) };
-        self.call(Method::POST, shapes::NATIVE_PATH, body).await.and_then(|received| read(&received))
+        let answer = self.call(Method::POST, &prepaid.path(), body).await;
+        answer.and_then(|received| read::<Map<String, Value>>(&received)).and_then(|answer| {
+            let prepay = answer.get(prepaid.answer_key()).and_then(Value::as_str);
+            let usable = prepay.filter(|text| (1..=PREPAY).contains(&text.len()) && text::is_plain(text));
+            usable.map_or(Answer::Unknown(Why::Shape), |text| Answer::Known(text.to_owned()))
+        })
     }
 
     /// Asks for an order by our number. The answer is evidence of a payment.

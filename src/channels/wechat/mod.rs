@@ -17,7 +17,6 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::institutions::{ChannelKeys, ChannelProfile, Institution};
 use crate::kernel::calendar::Instant;
-use crate::kernel::channel::Product;
 use crate::kernel::text;
 use crate::protocol::json;
 use crate::protocol::wechat::CNY;
@@ -26,9 +25,8 @@ use crate::protocol::wechat::bill::{Reader, may_begin, unpacked};
 use crate::protocol::wechat::carried::Carried;
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::notification::{self, ApiV3Key, Envelope, TRANSACTION_SUCCESS};
-use crate::protocol::wechat::shapes::{
-    NativeRequest, OrderOwner, OrderView, RequestAmount, SettleInfo, TradeState,
-};
+use crate::protocol::wechat::order::{OrderRequest, Prepaid, RequestAmount, SettleInfo};
+use crate::protocol::wechat::shapes::{OrderOwner, OrderView, TradeState};
 use crate::protocol::wechat::sign::{AnswerKey, Signer, Stamp};
 
 /// The kind under which a trade bill is recorded.
@@ -72,13 +70,12 @@ impl Channel {
     }
 
     pub(super) async fn place(&self, order: &Payable<'_>) -> Answer<Placing> {
-        let request = match self.native_request(order) {
-            Ok(request) => request,
+        let (prepaid, request) = match self.request(order) {
+            Ok(made) => made,
             Err(why) => return Answer::Unknown(why),
         };
-        match self.client.native(&request).await {
-            Answer::Known(answer) if !text::is_plain(&answer.code_url) => Answer::Unknown(Why::Shape),
-            Answer::Known(answer) => Answer::Known(Placing::CodeUrl(answer.code_url)),
+        match self.client.place(prepaid, &request).await {
+            Answer::Known(prepay) => Answer::Known(Placing::Payable(prepay)),
             Answer::Refused { status: 401 | 403, code, message } => {
                 Answer::Known(Placing::Barred { code, words: message })
             }
@@ -89,10 +86,9 @@ impl Channel {
     }
 
     /// The order in the institution's numbers, tags and parties as its attach (`files.md`).
-    fn native_request(&self, order: &Payable<'_>) -> Result<NativeRequest, Why> {
-        if *order.product != Product::NATIVE {
-            return Err(Why::Unwritable(format!("product {}", order.product)));
-        }
+    fn request(&self, order: &Payable<'_>) -> Result<(Prepaid, OrderRequest), Why> {
+        let prepaid = Prepaid::of(order.product.as_str());
+        let prepaid = prepaid.ok_or_else(|| Why::Unwritable(format!("product {}", order.product)))?;
         let declared = Declared { tags: order.tags.to_list(), parties: order.parties.to_map() };
         let attach = attach::join(&declared, "").map_err(|fault| Why::Unwritable(fault.to_string()))?;
         let carried = match order.carried {
@@ -101,7 +97,7 @@ impl Channel {
             }
             None => Carried::default(),
         };
-        Ok(NativeRequest {
+        let request = OrderRequest {
             sp_appid: self.profile.sp_appid.clone(),
             sp_mchid: self.profile.sp_mchid.clone(),
             sub_appid: carried.sub_appid,
@@ -117,8 +113,10 @@ impl Channel {
             support_fapiao: carried.support_fapiao,
             limit_pay: carried.limit_pay,
             scene_info: carried.scene_info,
+            payer: carried.payer,
             detail: carried.detail,
-        })
+        };
+        Ok((prepaid, request))
     }
 
     pub(super) async fn query(&self, order_no: &str, merchant_no: &str) -> Answer<Queried> {

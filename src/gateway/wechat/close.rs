@@ -9,7 +9,6 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::orders::{self, Closed};
 use crate::protocol::wechat::errors::WechatCode;
-use crate::protocol::wechat::shapes::OrderOwner;
 
 /// Closes an unpaid order; doing it again is fine.
 pub async fn close(
@@ -18,8 +17,7 @@ pub async fn close(
     signed: Signed,
 ) -> Result<HttpResponse, Fault> {
     let content = signed.content.as_ref().map_err(Fault::no_json)?;
-    let asked: OrderOwner = content.read()?;
-    let merchant = owner::merchant(&signed, &asked)?;
+    let merchant = owner::merchant(&signed, &owner::in_body(content, signed.language)?)?;
     let (nonce, whose) = (signed.nonce.clone(), merchant.clone());
     let find = move |tx: &mut Tx<'_>| {
         nonce.must_be_fresh(tx)?;

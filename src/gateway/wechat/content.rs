@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::fault::Fault;
 use crate::kernel::digest::Digest;
 use crate::protocol::json;
+use crate::protocol::wechat::direct;
 
 /// A document in which no key stands twice: of two values nobody knows which one was meant.
 #[derive(Clone, Debug)]
@@ -25,6 +26,11 @@ impl Content {
     /// The same for the same content, whatever the order of its keys or its spaces.
     pub fn digest(&self) -> Digest {
         Digest::of(self.0.to_string().as_bytes())
+    }
+
+    /// What a merchant asks for itself, as a platform would ask for it.
+    pub fn of_direct(&self, sub_mchid: &str) -> Self {
+        Self(direct::to_partner(self.0.clone(), sub_mchid))
     }
 
     /// As the shape `T`; the fault names the field.

@@ -4,6 +4,8 @@ use actix_web::{HttpResponse, ResponseError};
 
 use crate::db::DbError;
 use crate::error::{Code, Error};
+use crate::protocol::language::Language;
+use crate::protocol::wechat::direct;
 use crate::protocol::wechat::errors::{ErrorBody, WechatCode};
 use crate::protocol::wechat::shapes::FieldFault;
 
@@ -43,6 +45,22 @@ impl Fault {
     /// 401: who calls is not proven. `why` is a word for the trace that it leaves.
     pub fn sign(why: &'static str, message: impl Into<String>) -> Self {
         Self { unsigned: Some(why), ..Self::new(WechatCode::SignError, message) }
+    }
+
+    /// 404: no such call.
+    pub fn unknown() -> Self {
+        Self::new(WechatCode::ResourceNotExists, "没有这个接口，请核对请求方法与路径")
+    }
+
+    /// The same, its field named as the caller names it.
+    #[must_use]
+    pub fn in_words_of(mut self, language: Language) -> Self {
+        if let (Language::WechatDirect, Some(detail)) = (language, &self.body.detail) {
+            let field = detail.field.trim_start_matches('/').replace('/', ".");
+            let body = ErrorBody::parameter_in(&detail.location, &direct::name_of(&field), &detail.issue);
+            self.body = Box::new(body);
+        }
+        self
     }
 
     /// Why who calls is not proven, where this refuses that.

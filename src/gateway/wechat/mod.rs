@@ -1,4 +1,4 @@
-//! WeChat Pay APIv3, partner mode, as a merchant's stock SDK speaks it; and the institutions' notifications.
+//! WeChat Pay APIv3 as a merchant's stock SDK speaks it, of a platform for its merchants or of one for itself; and the institutions' notifications.
 //!
 //! A handler reads, checks and gives one command. Who calls is settled by [`signed::Signed`] before it runs,
 //! the answer is signed by [`answer::sign_answer`] after it.
@@ -7,9 +7,9 @@ mod certificates;
 mod close;
 mod content;
 mod fault;
-mod native;
 mod notify;
 mod owner;
+mod place;
 mod query;
 mod signed;
 
@@ -51,10 +51,14 @@ macro_rules! addresses {
 }
 
 addresses! {
-    POST "/v3/pay/partner/transactions/native" => native::native;
+    POST "/v3/pay/partner/transactions/{product}" => place::place;
+    POST "/v3/pay/transactions/{product}" => place::place;
     GET  "/v3/pay/partner/transactions/id/{number}" => query::by_transaction_id;
     GET  "/v3/pay/partner/transactions/out-trade-no/{number}" => query::by_out_trade_no;
     POST "/v3/pay/partner/transactions/out-trade-no/{number}/close" => close::close;
+    GET  "/v3/pay/transactions/id/{number}" => query::by_transaction_id;
+    GET  "/v3/pay/transactions/out-trade-no/{number}" => query::by_out_trade_no;
+    POST "/v3/pay/transactions/out-trade-no/{number}/close" => close::close;
     GET  "/v3/certificates" => certificates::certificates;
     POST "/notify/{institution}/wechat" => notify::notify;
 }
@@ -102,5 +106,5 @@ pub fn body_refused(path: &str, status: StatusCode) -> Option<HttpResponse> {
 }
 
 async fn unknown() -> Result<HttpResponse, Fault> {
-    Err(Fault::new(WechatCode::ResourceNotExists, "没有这个接口，请核对请求方法与路径"))
+    Err(Fault::unknown())
 }

@@ -59,7 +59,8 @@ async fn answer(
         None => Ok(None),
     };
     let (signed, found) = admit(request, claim, look).await?;
-    let merchant = owner::merchant(&signed, &owner::in_query(request.query_string())?)?;
+    let owner = owner::in_query(request.query_string(), signed.language)?;
+    let merchant = owner::merchant(&signed, &owner)?;
     let mut known = found.ok_or(Error::NotFound)?;
     if !known.is_settled() {
         Fault::unless(app.asking.may(&known.order, app.clock.now()))?;
@@ -68,6 +69,7 @@ async fn answer(
             orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
         known = orders::refresh(&outside, known).await?.ok_or_else(Fault::system)?;
     }
-    let view = order_view(&known, &merchant, &signed.credential.sp_mchid, &signed.credential.sp_appid);
+    let numbers = (signed.credential.sp_mchid.as_str(), signed.credential.sp_appid.as_str());
+    let view = order_view(&known, &merchant, numbers, signed.language)?;
     Ok(HttpResponse::Ok().content_type(JSON).json(view))
 }

@@ -18,6 +18,8 @@ use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Credential;
 use crate::merchants::nonces::Nonce;
 use crate::merchants::{self, Asked, Known, SubMerchant};
+use crate::protocol::language::Language;
+use crate::protocol::wechat::direct::DIRECT;
 use crate::protocol::wechat::sign::{Authorization, is_fresh};
 use crate::rules;
 
@@ -27,6 +29,8 @@ pub struct Signed {
     pub credential: Arc<Credential>,
     /// To be spent in the transaction of what the request changes; a GET changes nothing.
     pub nonce: Nonce,
+    /// In which form of the protocol it asks.
+    pub language: Language,
     /// Its body as JSON.
     pub content: serde_json::Result<Content>,
     /// The sub-merchant that it names, whosever that is.
@@ -87,15 +91,11 @@ pub async fn admit<T: Send + 'static>(
     let app = request.app_data::<web::Data<App>>().cloned().ok_or_else(Fault::system)?;
     let content = Content::parse(&body);
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    let named = match (changes, &content) {
-        (true, Ok(content)) => content.text("sub_mchid").map(str::to_owned),
-        (true, Err(_)) => None,
-        (false, _) => owner::in_query(request.query_string()).ok().map(|owner| owner.sub_mchid),
-    };
+    let language = language(request.path());
     let asked = Asked {
         sp_mchid: authorization.mchid.clone(),
         serial: authorization.serial.clone(),
-        merchant: named.filter(|number| owner::is_number(number)).unwrap_or_default(),
+        merchant: owner::named(changes, content.as_ref().ok(), request.query_string(), language),
         channel: ChannelName::Wechat,
         at: app.clock.now(),
     };
@@ -116,7 +116,12 @@ pub async fn admit<T: Send + 'static>(
     let approved = if changes { approved(&app, &known).await? } else { None };
     let nonce = Nonce::of(credential.id, authorization);
     let Known { merchant, channel, .. } = known;
-    Ok((Signed { credential, nonce, content, merchant, approved, channel }, found))
+    Ok((Signed { credential, nonce, language, content, merchant, approved, channel }, found))
+}
+
+/// A merchant asks for itself where it uses the paths of one.
+fn language(path: &str) -> Language {
+    if path.starts_with(DIRECT) { Language::WechatDirect } else { Language::WechatPartner }
 }
 
 /// The bundle of the merchant's institution; it is read only where no request has read it yet.

@@ -261,6 +261,7 @@ fn note(order: &Order, now: i64) -> NewNote<'_> {
         about: About::OrderPaid(order.id),
         url: &order.notify_url,
         credential_id: order.credential_id,
+        language: order.language,
         created_at: now,
     }
 }

@@ -2,7 +2,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::shapes::{FieldFault, NativeRequest, fits_bill, is_number};
+use super::order::OrderRequest;
+use super::shapes::{FieldFault, Payer, fits_bill, is_number};
 use mingfen_kernel::text;
 
 /// What of a merchant's request goes to the channel as it came, at every retry.
@@ -21,12 +22,14 @@ pub struct Carried {
     pub scene_info: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer: Option<Payer>,
 }
 
 impl Carried {
     /// Of a request whose `goods_tag` is the channel's own, or without it.
     #[must_use]
-    pub fn of(request: &NativeRequest, goods_tag: Option<String>) -> Self {
+    pub fn of(request: &OrderRequest, goods_tag: Option<String>) -> Self {
         Self {
             sub_appid: request.sub_appid.clone(),
             goods_tag,
@@ -34,6 +37,7 @@ impl Carried {
             limit_pay: request.limit_pay.clone(),
             scene_info: request.scene_info.clone(),
             detail: request.detail.clone(),
+            payer: request.payer.clone(),
         }
     }
 

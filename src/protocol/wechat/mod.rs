@@ -6,9 +6,13 @@ pub mod carried;
 #[cfg(feature = "messages")]
 pub mod certificates;
 #[cfg(feature = "messages")]
+pub mod direct;
+#[cfg(feature = "messages")]
 pub mod errors;
 #[cfg(feature = "messages")]
 pub mod notification;
+#[cfg(feature = "messages")]
+pub mod order;
 #[cfg(feature = "messages")]
 pub mod shapes;
 #[cfg(feature = "messages")]

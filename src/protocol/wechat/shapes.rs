@@ -4,15 +4,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::CNY;
-use super::attach::Declared;
-use super::carried::Carried;
 use mingfen_kernel::calendar::Instant;
 use mingfen_kernel::money::Fen;
 use mingfen_kernel::text;
 
-/// Path of the native order call.
-pub const NATIVE_PATH: &str = "/v3/pay/partner/transactions/native";
 /// Path of the platform certificates.
 pub const CERTIFICATES_PATH: &str = "/v3/certificates";
 /// Path of the request for a day's trade bill.
@@ -24,73 +19,6 @@ pub fn order_path(out_trade_no: &str) -> String {
     format!("/v3/pay/partner/transactions/out-trade-no/{out_trade_no}")
 }
 
-/// `amount` of a native order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequestAmount {
-    /// Fen.
-    pub total: Fen,
-    /// `CNY` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub currency: Option<String>,
-}
-
-/// `settle_info` of a native order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SettleInfo {
-    /// Whether the payment is to be held for splitting.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profit_sharing: Option<bool>,
-    /// Marketing money of the platform in fen, which there is none of yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subsidy_amount: Option<i64>,
-}
-
-/// Body of `POST /v3/pay/partner/transactions/native`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NativeRequest {
-    /// The platform merchant's application.
-    pub sp_appid: String,
-    /// The platform merchant.
-    pub sp_mchid: String,
-    /// The sub-merchant's application.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sub_appid: Option<String>,
-    /// The sub-merchant.
-    pub sub_mchid: String,
-    /// What the payer sees, 1 to 127 characters.
-    pub description: String,
-    /// The caller's number.
-    pub out_trade_no: String,
-    /// Where the caller wants to be notified.
-    pub notify_url: String,
-    /// Last moment to pay, RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_expire: Option<String>,
-    /// Comes back unchanged in answers and notifications, at most 128 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attach: Option<String>,
-    /// Mark of the order for the channel's coupons; at our gateway also the declaration of tags and parties (`attach.rs`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub goods_tag: Option<String>,
-    /// How much.
-    pub amount: RequestAmount,
-    /// Whether it will be split.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settle_info: Option<SettleInfo>,
-    /// Whether the payer may ask for an invoice.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub support_fapiao: Option<bool>,
-    /// Ways of paying that are not allowed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit_pay: Option<Vec<String>>,
-    /// Where and from which device the payer pays.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scene_info: Option<Value>,
-    /// Which goods, for coupons.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<Value>,
-}
-
 /// A parameter that is out of bounds: for `PARAM_ERROR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldFault {
@@ -98,50 +26,6 @@ pub struct FieldFault {
     pub field: &'static str,
     /// What it must be.
     pub issue: &'static str,
-}
-
-impl NativeRequest {
-    /// Checks the documented bounds of every field (`channels.md` 1.4). Whether merchants exist, and whether
-    /// `notify_url` may be called, is the receiver's business.
-    pub fn check(&self, now: Instant) -> Result<(), FieldFault> {
-        let fault = |field, issue| Err(FieldFault { field, issue });
-        if !is_out_trade_no(&self.out_trade_no) {
-            return fault("out_trade_no", "6 to 32 characters of 0-9 A-Z a-z _ - | *");
-        }
-        if !(1..=127).contains(&self.description.chars().count()) || !fits_bill(&self.description) {
-            return fault("description", "1 to 127 characters, none of control, invisible, or a backtick");
-        }
-        if self.amount.total <= Fen::ZERO || self.amount.total > Fen::MAX {
-            return fault("amount.total", "whole fen, from 1 to 1000000000000");
-        }
-        if self.amount.currency.as_deref().is_some_and(|c| c != CNY) {
-            return fault("amount.currency", "CNY");
-        }
-        if !is_notify_url(&self.notify_url) {
-            return fault("notify_url", "an absolute http(s) URL of at most 255 characters, without query");
-        }
-        if self.attach.as_deref().is_some_and(|a| a.len() > super::attach::MAX || !fits_bill(a)) {
-            return fault("attach", "at most 128 bytes, no character of control, invisible, or a backtick");
-        }
-        if self.settle_info.as_ref().and_then(|info| info.subsidy_amount).is_some_and(|fen| fen != 0) {
-            return fault("settle_info.subsidy_amount", "0: no marketing money is taken yet");
-        }
-        match self.time_expire.as_deref().map(rfc3339) {
-            Some(None) => return fault("time_expire", "RFC 3339, as yyyy-MM-ddTHH:mm:ss+08:00"),
-            Some(Some(until)) if until <= now => return fault("time_expire", "a moment still to come"),
-            Some(Some(_)) | None => {}
-        }
-        for (field, value) in
-            [("sp_appid", &self.sp_appid), ("sp_mchid", &self.sp_mchid), ("sub_mchid", &self.sub_mchid)]
-        {
-            if !is_number(value) {
-                return fault(field, "1 to 32 printable characters");
-            }
-        }
-        // A declaration has bounds of its own.
-        let ours = |tag: &String| matches!(Declared::of_goods_tag(tag), Ok(Some(_)) | Err(_));
-        Carried::of(self, self.goods_tag.clone().filter(|tag| !ours(tag))).check()
-    }
 }
 
 /// Merchants, applications, words of the channel.
@@ -172,30 +56,9 @@ pub fn is_out_trade_no(text: &str) -> bool {
     (6..=32).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"_-|*".contains(&c))
 }
 
-fn is_notify_url(text: &str) -> bool {
-    text.len() <= 255
-        && text::is_plain(text)
-        && !text.contains(char::is_whitespace)
-        && url::Url::parse(text).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.query().is_none()
-                && url.fragment().is_none()
-                && url.username().is_empty()
-                && url.password().is_none()
-        })
-}
-
 /// A backtick begins a value in the institution's bill: one inside a value would make the day unreadable.
 pub(super) fn fits_bill(text: &str) -> bool {
     text::is_plain(text) && !text.contains('`')
-}
-
-/// Answer of the native order call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NativeAnswer {
-    /// What the payer's application scans.
-    pub code_url: String,
 }
 
 /// Whose order: body of the close call, query parameters of both query calls.

@@ -1,7 +1,7 @@
 //! The institution's own bills of a business day: BIL (`files.md`) and the channel's trade bill (`channels.md` 1.8),
 //! from the same payments, and never changed once told.
 use super::store::{self, Bill, Payment, Trade};
-use super::{BANK, CHANNEL, OPENID, PRODUCT, TRADE_TYPE, pay};
+use super::{BANK, CHANNEL, OPENID, pay};
 use crate::kernel::bill::{BillOrder, BillRow};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::file::bil::{BilHeader, BilWriter};
@@ -11,7 +11,8 @@ use crate::kernel::split::OrderFacts;
 use crate::protocol::crypto::sha1_hex;
 use crate::protocol::wechat::bill::{Entry, Settled, Writer};
 use crate::protocol::wechat::errors::WechatCode;
-use crate::protocol::wechat::shapes::{NativeRequest, TradeBillAnswer};
+use crate::protocol::wechat::order::OrderRequest;
+use crate::protocol::wechat::shapes::{Payer, TradeBillAnswer};
 use crate::sandbox::store::Tx;
 use crate::sandbox::v3::{Answer, DOWNLOAD_PATH, Verified};
 use crate::sandbox::{Sandbox, SandboxError};
@@ -91,7 +92,7 @@ fn order(trade: &Trade, payment: &Payment) -> Result<BillOrder, SandboxError> {
             inst_order_no: payment.transaction_id.clone(),
             merchant: trade.merchant.clone(),
             channel: CHANNEL.to_owned(),
-            product: PRODUCT.to_owned(),
+            product: trade.product.clone(),
             tags: field::tags(&trade.tags).ok_or_else(broken)?,
             parties: field::parties(&trade.parties).ok_or_else(broken)?,
             paid_at: pay::instant(payment.paid_at),
@@ -160,7 +161,7 @@ fn trade_bill(tx: &mut Tx<'_>, day: BusinessDay) -> Result<Option<Vec<u8>>, Sand
 }
 
 fn write(writer: &mut Writer<Vec<u8>>, trade: &Trade, payment: &Payment) -> Result<(), SandboxError> {
-    let request: NativeRequest = serde_json::from_str(&trade.body)?;
+    let request: OrderRequest = serde_json::from_str(&trade.body)?;
     // A ppm is the ten thousandth part of a per cent.
     let rate = format!("{}.{:04}%", payment.rate_ppm / 10_000, payment.rate_ppm % 10_000);
     writer.write(&Entry {
@@ -170,8 +171,8 @@ fn write(writer: &mut Writer<Vec<u8>>, trade: &Trade, payment: &Payment) -> Resu
         sub_mchid: &request.sub_mchid,
         inst_order_no: &payment.transaction_id,
         order_no: &trade.out_trade_no,
-        openid: OPENID,
-        trade_type: TRADE_TYPE,
+        openid: request.payer.as_ref().and_then(openid).unwrap_or(OPENID),
+        trade_type: &trade.trade_type().unwrap_or_default(),
         bank: BANK,
         description: &request.description,
         attach: request.attach.as_deref().unwrap_or_default(),
@@ -180,4 +181,8 @@ fn write(writer: &mut Writer<Vec<u8>>, trade: &Trade, payment: &Payment) -> Resu
         settled: Settled::Paid { paid: Fen::new(payment.paid) },
     })?;
     Ok(())
+}
+
+fn openid(payer: &Payer) -> Option<&str> {
+    payer.sp_openid.as_deref().or(payer.sub_openid.as_deref())
 }

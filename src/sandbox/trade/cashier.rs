@@ -6,7 +6,8 @@ use askama::Template;
 use super::pay::Pay;
 use super::store;
 use crate::kernel::money::Fen;
-use crate::protocol::wechat::shapes::{NativeRequest, TradeState};
+use crate::protocol::wechat::order::OrderRequest;
+use crate::protocol::wechat::shapes::TradeState;
 use crate::sandbox::{Sandbox, SandboxError, front};
 
 #[derive(Template)]
@@ -49,7 +50,7 @@ async fn page(sandbox: &Sandbox, code: String) -> Result<HttpResponse, SandboxEr
     };
     let found = sandbox.0.store.run(work).await?;
     let (trade, payment) = found.ok_or_else(|| SandboxError::NotFound("no such code_url".to_owned()))?;
-    let request: NativeRequest = serde_json::from_str(&trade.body)?;
+    let request: OrderRequest = serde_json::from_str(&trade.body)?;
     let state = super::state(&trade, payment.as_ref(), now);
     let page = Cashier {
         institution: sandbox.0.settings.institution.clone(),

@@ -1,23 +1,21 @@
 //! What the institution does with payments: take orders, let them be paid, tell the platform, bill the day.
 pub(super) mod bills;
 pub(super) mod cashier;
-pub(super) mod native;
 pub(super) mod notify;
+pub(super) mod order;
 pub(super) mod pay;
 pub(super) mod store;
 
 use crate::kernel::money::Fen;
 use crate::protocol::wechat::CNY;
-use crate::protocol::wechat::shapes::{NativeRequest, OrderAmount, OrderView, Payer, Promotion, TradeState};
+use crate::protocol::wechat::order::OrderRequest;
+use crate::protocol::wechat::shapes::{OrderAmount, OrderView, Payer, Promotion, TradeState};
 
 use super::SandboxError;
 use store::{Coupon, Payment, Trade};
 
 /// The channel of every order of the sandbox.
 const CHANNEL: &str = "wechat";
-/// The product of every order of the sandbox, and its trade type.
-const PRODUCT: &str = "native";
-const TRADE_TYPE: &str = "NATIVE";
 /// The sandbox has one payer.
 const OPENID: &str = "o0sandbox-payer";
 const BANK: &str = "OTHERS";
@@ -40,7 +38,7 @@ fn view(
     coupon: Option<&Coupon>,
     now: i64,
 ) -> Result<OrderView, SandboxError> {
-    let request: NativeRequest = serde_json::from_str(&trade.body)?;
+    let request: OrderRequest = serde_json::from_str(&trade.body)?;
     let state = state(trade, payment, now);
     let description = if state == TradeState::Success {
         "支付成功"
@@ -56,16 +54,21 @@ fn view(
         sub_mchid: request.sub_mchid,
         out_trade_no: request.out_trade_no,
         transaction_id: payment.map(|payment| payment.transaction_id.clone()),
-        trade_type: payment.map(|_| TRADE_TYPE.to_owned()),
+        trade_type: payment.and_then(|_| trade.trade_type()),
         trade_state: state,
         trade_state_desc: description.to_owned(),
         bank_type: payment.map(|_| BANK.to_owned()),
         attach: request.attach,
         success_time: payment.map(|payment| pay::instant(payment.paid_at).to_cst()),
-        payer: payment.map(|_| Payer { sp_openid: Some(OPENID.to_owned()), sub_openid: None }),
+        payer: payment.map(|_| request.payer.unwrap_or_else(payer)),
         promotion_detail: payment.and(coupon).map(promotions).filter(|all| !all.is_empty()),
         amount: Some(amount(trade, payment, coupon)),
     })
+}
+
+/// Who pays an order that is for nobody in particular.
+fn payer() -> Payer {
+    Payer { sp_openid: Some(OPENID.to_owned()), sub_openid: None }
 }
 
 fn amount(trade: &Trade, payment: Option<&Payment>, coupon: Option<&Coupon>) -> OrderAmount {

@@ -8,7 +8,7 @@ use super::{pay, view};
 use crate::kernel::calendar::Instant;
 use crate::protocol::crypto::random_nonce;
 use crate::protocol::wechat::notification::{Event, TRANSACTION_SUCCESS, seal};
-use crate::protocol::wechat::shapes::NativeRequest;
+use crate::protocol::wechat::order::OrderRequest;
 use crate::protocol::wechat::sign::Stamp;
 use crate::sandbox::faults::Fault;
 use crate::sandbox::platform::Platform;
@@ -108,7 +108,7 @@ impl Sandbox {
         let found = move |tx: &mut Tx<'_>| Ok((store::trade(tx, &number)?, store::coupon(tx, &number)?));
         let (found, coupon) = self.0.store.run(found).await?;
         let (trade, payment) = found.ok_or_else(|| SandboxError::NotFound("no such order".to_owned()))?;
-        let request: NativeRequest = serde_json::from_str(&trade.body)?;
+        let request: OrderRequest = serde_json::from_str(&trade.body)?;
         let plain =
             serde_json::to_vec(&view(&trade, payment.as_ref(), coupon.as_ref(), delivery.created_at)?)?;
         let event = Event {

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::store::{self, Coupon, NewPayment, Trade};
-use super::{CHANNEL, PRODUCT, notify};
+use super::{CHANNEL, notify};
 use crate::kernel::calendar::Instant;
 use crate::kernel::money::Fen;
 use crate::kernel::rate::Ppm;
@@ -11,13 +11,19 @@ use crate::protocol::wechat::shapes::TradeState;
 use crate::sandbox::store::Tx;
 use crate::sandbox::{Sandbox, SandboxError};
 
-/// A payment to make: the order by its code_url or by its number.
+/// What a prepay_id begins with.
+pub(super) const PREPAY_ID: &str = "wx";
+
+/// A payment to make: the order by what the payer's wallet is called up with, or by its number.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::sandbox) struct Pay {
-    /// What the payer scanned.
-    #[serde(default)]
+    /// What the payer scanned, or the address that was opened.
+    #[serde(default, alias = "h5_url")]
     pub code_url: Option<String>,
+    /// By what another application called the wallet up.
+    #[serde(default)]
+    pub prepay_id: Option<String>,
     /// The number that the platform sent.
     #[serde(default)]
     pub out_trade_no: Option<String>,
@@ -98,15 +104,13 @@ fn make(sandbox: &Sandbox, tx: &mut Tx<'_>, pay: &Pay) -> Result<Paid, SandboxEr
 }
 
 fn number(tx: &mut Tx<'_>, pay: &Pay) -> Result<String, SandboxError> {
-    match (&pay.out_trade_no, &pay.code_url) {
-        (Some(number), None) => Ok(number.clone()),
-        (None, Some(url)) => {
-            let code = url.rsplit('/').next().unwrap_or_default();
-            store::number_of_code(tx, code)?
-                .ok_or_else(|| SandboxError::NotFound("no such code_url".to_owned()))
-        }
-        _ => Err(SandboxError::Refused("give either code_url or out_trade_no".to_owned())),
-    }
+    let code = match (&pay.out_trade_no, &pay.code_url, &pay.prepay_id) {
+        (Some(number), None, None) => return Ok(number.clone()),
+        (None, Some(url), None) => url.rsplit('/').next().unwrap_or_default(),
+        (None, None, Some(id)) => id.strip_prefix(PREPAY_ID).unwrap_or_default(),
+        _ => return Err(SandboxError::Refused("give one of code_url, prepay_id, out_trade_no".to_owned())),
+    };
+    store::number_of_code(tx, code)?.ok_or_else(|| SandboxError::NotFound("no such order to pay".to_owned()))
 }
 
 fn moment(pay: &Pay, now: Instant) -> Result<Instant, SandboxError> {
@@ -131,7 +135,7 @@ fn write(
     if paid <= Fen::ZERO || paid > Fen::MAX {
         return Err(SandboxError::Refused("amount must be 1 to 10^12 fen".to_owned()));
     }
-    let rate = contract_rate(sandbox, &trade.merchant)?;
+    let rate = contract_rate(sandbox, &trade.merchant, &trade.product)?;
     let fee = rate.half_up_of(paid).ok_or_else(|| SandboxError::Internal("fee overflows".to_owned()))?;
     let day = at.business_day();
     let currency = pay.currency.clone().unwrap_or_else(|| CNY.to_owned());
@@ -156,9 +160,10 @@ fn write(
     )
 }
 
-fn contract_rate(sandbox: &Sandbox, merchant: &str) -> Result<Ppm, SandboxError> {
-    let rate = sandbox.bundle().and_then(|bundle| bundle.fee_rate(merchant, CHANNEL, PRODUCT));
+/// What the merchant's contract takes of a payment.
+pub(super) fn contract_rate(sandbox: &Sandbox, merchant: &str, product: &str) -> Result<Ppm, SandboxError> {
+    let rate = sandbox.bundle().and_then(|bundle| bundle.fee_rate(merchant, CHANNEL, product));
     rate.ok_or_else(|| {
-        SandboxError::Refused(format!("merchant {merchant} has no contract for {CHANNEL}/{PRODUCT}"))
+        SandboxError::Refused(format!("merchant {merchant} has no contract for {CHANNEL}/{product}"))
     })
 }

@@ -4,6 +4,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use serde::Serialize;
 
+use crate::kernel::channel::Product;
+use crate::protocol::wechat::trade_type_of;
 use crate::sandbox::SandboxError;
 use crate::sandbox::store::{Tx, bill, coupon, delivery, payment, trade};
 
@@ -20,12 +22,21 @@ pub(in crate::sandbox) struct Trade {
     pub merchant: String,
     pub tags: String,
     pub parties: String,
+    /// How it is to be paid.
+    pub product: String,
     /// Fen.
     pub total: i64,
     /// Unix seconds.
     pub created_at: i64,
     pub expires_at: Option<i64>,
     pub closed_at: Option<i64>,
+}
+
+impl Trade {
+    /// Its product as the channel names it.
+    pub fn trade_type(&self) -> Option<String> {
+        Product::parse(&self.product).map(|product| trade_type_of(&product))
+    }
 }
 
 /// A payment that happened.

@@ -44,8 +44,21 @@ pub fn issue(
     app: &App,
     institution: &Institution,
     institution_id: InstitutionId,
+    named: (&str, &str),
+    merchants: &[(&str, &str, Value)],
+) {
+    let fees = json!({"wechat/native": 3800, "wechat/jsapi": 3800, "wechat/app": 3800, "wechat/h5": 3800});
+    issue_with(app, institution, institution_id, named, merchants, &fees);
+}
+
+/// [`issue`] under other contracts.
+pub fn issue_with(
+    app: &App,
+    institution: &Institution,
+    institution_id: InstitutionId,
     (name, issued_at): (&str, &str),
     merchants: &[(&str, &str, Value)],
+    fees: &Value,
 ) {
     let rule = market_standard();
     let digest = rule::parse(&rule.to_string()).unwrap().digest().to_string();
@@ -54,7 +67,7 @@ pub fn issue(
         .map(|(merchant, number, end)| {
             json!({
                 "merchant": merchant, "inst_merchant_no": number, "agreement_no": "A1",
-                "active": [[ALWAYS, end]], "fees": {"wechat/native": 3800},
+                "active": [[ALWAYS, end]], "fees": fees,
                 "max_ratio_ppm": 300000, "min_settle": 1, "cycle": "D1",
             })
         })

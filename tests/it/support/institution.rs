@@ -11,7 +11,8 @@ use mingfen::protocol::crypto::{PrivateKey, sha1_hex};
 use mingfen::protocol::wechat::CNY;
 use mingfen::protocol::wechat::errors::{ErrorBody, WechatCode};
 use mingfen::protocol::wechat::notification::{self, ApiV3Key, Event, TRANSACTION_SUCCESS};
-use mingfen::protocol::wechat::shapes::{NativeAnswer, NativeRequest, OrderAmount, OrderView, TradeState};
+use mingfen::protocol::wechat::order::OrderRequest;
+use mingfen::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
 use mingfen::protocol::wechat::sign::Stamp;
 use serde_json::json;
 
@@ -44,7 +45,7 @@ pub enum Misbehave {
 /// What the institution knows of an order.
 #[derive(Debug, Clone)]
 pub struct Held {
-    pub request: NativeRequest,
+    pub request: OrderRequest,
     pub state: TradeState,
     pub transaction_id: Option<String>,
     pub paid: Option<Fen>,
@@ -277,7 +278,7 @@ pub fn view(held: &Held) -> OrderView {
 }
 
 async fn native(this: web::Data<Institution>, body: web::Bytes) -> HttpResponse {
-    let request: NativeRequest = serde_json::from_slice(&body).unwrap();
+    let request: OrderRequest = serde_json::from_slice(&body).unwrap();
     let how = this.begin("native", &request.out_trade_no);
     let code_url = format!("weixin://wxpay/bizpayurl?pr={}", request.out_trade_no);
     if works(how) {
@@ -290,7 +291,7 @@ async fn native(this: web::Data<Institution>, body: web::Bytes) -> HttpResponse 
             paid_at: None,
         });
     }
-    this.answer(how, 200, serde_json::to_vec(&NativeAnswer { code_url }).unwrap()).await
+    this.answer(how, 200, json!({"code_url": code_url}).to_string().into_bytes()).await
 }
 
 async fn query(this: web::Data<Institution>, request: HttpRequest) -> HttpResponse {

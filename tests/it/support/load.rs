@@ -14,6 +14,7 @@ use mingfen::kernel::money::Fen;
 use mingfen::merchants;
 use mingfen::merchants::credentials;
 use mingfen::orders;
+use mingfen::protocol::language::Language;
 use mingfen::protocol::wechat::CNY;
 use mingfen::protocol::wechat::shapes::{OrderAmount, OrderView, TradeState};
 
@@ -52,6 +53,7 @@ impl Load {
                     order_prefix: "SB".to_owned(),
                     channel: ChannelName::Wechat,
                     product: Product::NATIVE,
+                    language: Language::WechatPartner,
                     out_trade_no: format!("LOAD-{n}"),
                     content_sha256: Digest::ZERO,
                     tags: Tags::default(),

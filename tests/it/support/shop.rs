@@ -23,6 +23,7 @@ use mingfen::merchants::tenants;
 use mingfen::orders::{self, Detail};
 use mingfen::people::{Actor, Scope};
 use mingfen::protocol::crypto::PrivateKey;
+use mingfen::protocol::language::Language;
 use mingfen::protocol::wechat::notification::ApiV3Key;
 use mingfen::protocol::wechat::sign::{AnswerKey, Authorization, SERIAL, Signer, Stamp};
 use mingfen::web::site;
@@ -480,6 +481,7 @@ impl Shop {
                 order_prefix: "SB".to_owned(),
                 channel: ChannelName::Wechat,
                 product: Product::NATIVE,
+                language: Language::WechatPartner,
                 out_trade_no: number,
                 content_sha256: Digest::ZERO,
                 tags: Tags::default(),

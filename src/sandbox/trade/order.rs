@@ -1,28 +1,41 @@
 //! Placing, querying and closing orders (`channels.md` 1.3).
+use serde_json::json;
+
 use super::store::{self, Payment, Trade};
-use super::view;
+use super::{pay, view};
 use crate::kernel::calendar::Instant;
 use crate::kernel::text;
 use crate::protocol::crypto::random_nonce;
 use crate::protocol::json;
 use crate::protocol::wechat::attach;
 use crate::protocol::wechat::errors::WechatCode;
-use crate::protocol::wechat::shapes::{NativeAnswer, NativeRequest, OrderOwner, TradeState};
+use crate::protocol::wechat::order::{OrderRequest, Prepaid};
+use crate::protocol::wechat::shapes::{OrderOwner, TradeState};
 use crate::sandbox::store::Tx;
 use crate::sandbox::v3::{Answer, Verified};
 use crate::sandbox::{Sandbox, SandboxError};
 
 /// Places an order: the same number with the same content gives the same answer, with other content it is refused.
-pub(in crate::sandbox) fn place(tx: &mut Tx<'_>, call: &Verified<'_>) -> Result<Answer, SandboxError> {
-    let request: NativeRequest = json::from_slice(call.body)
+pub(in crate::sandbox) fn place(
+    tx: &mut Tx<'_>,
+    call: &Verified<'_>,
+    prepaid: Prepaid,
+) -> Result<Answer, SandboxError> {
+    let request: OrderRequest = json::from_slice(call.body)
         .map_err(|error| SandboxError::wechat(WechatCode::ParamError, error.to_string()))?;
     let body = serde_json::to_string(&request)?;
     let now = call.sandbox.now();
     if let Some((trade, payment)) = store::trade(tx, &request.out_trade_no)? {
-        return repeated(call, &trade, payment.as_ref(), &body, now);
+        if trade.body != body || trade.product != prepaid.word() {
+            let why = "商户订单号重复,参数与原请求不一致";
+            return Err(SandboxError::wechat(WechatCode::OutTradeNoUsed, why));
+        }
+        return repeated(call, prepaid, &trade, payment.as_ref());
     }
-    request.check(now).map_err(|fault| SandboxError::parameter(fault.field, fault.issue))?;
+    request.check(prepaid, now).map_err(|fault| SandboxError::parameter(fault.field, fault.issue))?;
     let merchant = check_parties(call, &request, now)?;
+    pay::contract_rate(call.sandbox, &merchant, prepaid.word())
+        .map_err(|_| SandboxError::wechat(WechatCode::NoAuth, "特约商户未开通该产品"))?;
     let (declared, _) = attach::cut(request.attach.as_deref().unwrap_or_default())
         .map_err(|fault| SandboxError::parameter("attach", &fault.to_string()))?;
     let trade = Trade {
@@ -32,36 +45,42 @@ pub(in crate::sandbox) fn place(tx: &mut Tx<'_>, call: &Verified<'_>) -> Result<
         merchant,
         tags: declared.tags_text(),
         parties: declared.parties_text(),
+        product: prepaid.word().to_owned(),
         total: request.amount.total.get(),
         created_at: now.get(),
         expires_at: request.time_expire.as_deref().and_then(Instant::parse).map(Instant::get),
         closed_at: None,
     };
     store::insert_trade(tx, &trade)?;
-    Answer::json(&NativeAnswer { code_url: code_url(call.sandbox, &trade.code) })
+    payable(call.sandbox, prepaid, &trade.code)
+}
+
+/// What the payer's wallet is called up with: an address, or for the wallet's own bridge the code as an id.
+fn payable(sandbox: &Sandbox, prepaid: Prepaid, code: &str) -> Result<Answer, SandboxError> {
+    let prepay = match prepaid {
+        Prepaid::Native | Prepaid::H5 => code_url(sandbox, code),
+        Prepaid::Jsapi | Prepaid::App => format!("{}{code}", pay::PREPAY_ID),
+    };
+    Answer::json(&json!({prepaid.answer_key(): prepay}))
 }
 
 fn repeated(
     call: &Verified<'_>,
+    prepaid: Prepaid,
     trade: &Trade,
     payment: Option<&Payment>,
-    body: &str,
-    now: Instant,
 ) -> Result<Answer, SandboxError> {
-    if trade.body != body {
-        return Err(SandboxError::wechat(WechatCode::OutTradeNoUsed, "商户订单号重复,参数与原请求不一致"));
-    }
     if payment.is_some() {
         return Err(SandboxError::wechat(WechatCode::InvalidRequest, "该订单已支付"));
     }
-    if super::state(trade, payment, now.get()) != TradeState::NotPay {
+    if super::state(trade, payment, call.sandbox.now().get()) != TradeState::NotPay {
         return Err(SandboxError::wechat(WechatCode::OrderClosed, "订单已关闭"));
     }
-    Answer::json(&NativeAnswer { code_url: code_url(call.sandbox, &trade.code) })
+    payable(call.sandbox, prepaid, &trade.code)
 }
 
 /// Whether the order is the platform's and its sub-merchant may trade; gives the platform's number of it.
-fn check_parties(call: &Verified<'_>, request: &NativeRequest, now: Instant) -> Result<String, SandboxError> {
+fn check_parties(call: &Verified<'_>, request: &OrderRequest, now: Instant) -> Result<String, SandboxError> {
     let registered = &call.platform.registration;
     if request.sp_mchid != registered.sp_mchid || request.sp_appid != registered.sp_appid {
         return Err(SandboxError::wechat(WechatCode::AppidMchidNotMatch, "sp_mchid与sp_appid不匹配"));
@@ -144,7 +163,7 @@ fn owned(
     owner: &OrderOwner,
 ) -> Result<(Trade, Option<Payment>), SandboxError> {
     let (trade, payment) = store::trade(tx, out_trade_no)?.ok_or_else(not_exist)?;
-    let request: NativeRequest = serde_json::from_str(&trade.body)?;
+    let request: OrderRequest = serde_json::from_str(&trade.body)?;
     if owner.sp_mchid != call.platform.registration.sp_mchid || owner.sub_mchid != request.sub_mchid {
         return Err(not_exist());
     }

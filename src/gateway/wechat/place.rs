@@ -1,38 +1,55 @@
-//! `POST /v3/pay/partner/transactions/native`: a QR code order.
+//! `POST /v3/pay/{partner/,}transactions/{native,jsapi,app,h5}`: an order that is paid afterwards.
 use actix_web::{HttpResponse, web};
+use serde_json::json;
 use url::{Host, Url};
 
 use super::JSON;
+use super::content::Content;
 use super::fault::Fault;
-use super::owner;
+use super::owner::{self, Owner};
 use super::signed::Signed;
 use crate::app::App;
 use crate::channels::address;
 use crate::error::Error;
 use crate::kernel::calendar::Instant;
-use crate::kernel::channel::Product;
+use crate::kernel::channel::ChannelName;
 use crate::kernel::declared::{Parties, Tags};
 use crate::merchants::SubMerchant;
 use crate::orders::{self, Cause, EventReason, Placed, Request};
+use crate::protocol::language::Language;
 use crate::protocol::wechat::attach::{self, AttachFault, Declared};
 use crate::protocol::wechat::carried::Carried;
 use crate::protocol::wechat::errors::WechatCode;
-use crate::protocol::wechat::shapes::{self, NativeAnswer, NativeRequest, OrderOwner};
+use crate::protocol::wechat::order::{OrderRequest, Prepaid};
+use crate::protocol::wechat::shapes::{self, OrderOwner};
 
-/// Places an order and answers its code_url; the same request again answers the same.
-pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse, Fault> {
+/// Places an order and answers what the payer's wallet is called up with; the same request again answers the same.
+pub async fn place(
+    app: web::Data<App>,
+    product: web::Path<String>,
+    signed: Signed,
+) -> Result<HttpResponse, Fault> {
+    let prepaid = Prepaid::of(&product).ok_or_else(Fault::unknown)?;
+    let placed = take(&app, prepaid, &signed).await.map_err(|fault| fault.in_words_of(signed.language))?;
+    answer(prepaid, placed)
+}
+
+async fn take(app: &App, prepaid: Prepaid, signed: &Signed) -> Result<Placed, Fault> {
     let content = signed.content.as_ref().map_err(Fault::no_json)?;
-    let asked: NativeRequest = content.read()?;
-    asked.check(app.clock.instant())?;
-    check_notify_url(&app, &asked.notify_url)?;
+    let (asked, owner) = asked(signed, content)?;
+    asked.check(prepaid, app.clock.instant())?;
+    check_notify_url(app, &asked.notify_url)?;
     let (tags, parties, mark) = declared(asked.goods_tag.as_deref())?;
     let carried = carried(&asked, mark)?;
-    let owner = OrderOwner { sp_mchid: asked.sp_mchid.clone(), sub_mchid: asked.sub_mchid.clone() };
-    let merchant = owner::merchant(&signed, &owner)?;
+    let merchant = owner::merchant(signed, &owner)?;
     if asked.sp_appid != signed.credential.sp_appid {
-        return Err(Fault::new(WechatCode::AppidMchidNotMatch, "sp_appid 与 sp_mchid 不匹配，请核对应用号"));
+        let why = match signed.language {
+            Language::WechatPartner => "sp_appid 与 sp_mchid 不匹配，请核对应用号",
+            Language::WechatDirect => "appid 与 mchid 不匹配，请核对应用号",
+        };
+        return Err(Fault::new(WechatCode::AppidMchidNotMatch, why));
     }
-    may_trade(&signed, &merchant, app.clock.instant())?;
+    may_trade(signed, &merchant, prepaid, app.clock.instant())?;
     let channel = app.channel_of_version(merchant.institution_id, signed.channel).await?;
     let request = Request {
         platform_merchant_id: signed.credential.platform_merchant_id,
@@ -40,7 +57,8 @@ pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse,
         merchant,
         order_prefix: channel.institution().order_prefix.clone(),
         channel: channel.name(),
-        product: Product::NATIVE,
+        product: prepaid.product(),
+        language: signed.language,
         out_trade_no: asked.out_trade_no,
         content_sha256: content.digest(),
         tags,
@@ -53,13 +71,31 @@ pub async fn native(app: web::Data<App>, signed: Signed) -> Result<HttpResponse,
         time_expire: asked.time_expire.as_deref().and_then(shapes::rfc3339),
     };
     let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
-    answer(orders::place(&outside, request, signed.nonce).await?)
+    Ok(orders::place(&outside, request, signed.nonce.clone()).await?)
 }
 
-fn answer(placed: Placed) -> Result<HttpResponse, Fault> {
+/// What is asked for, as a platform asks, and by whom.
+fn asked(signed: &Signed, content: &Content) -> Result<(OrderRequest, Owner), Fault> {
+    match signed.language {
+        Language::WechatPartner => {
+            let asked: OrderRequest = content.read()?;
+            let (sp_mchid, sub_mchid) = (asked.sp_mchid.clone(), asked.sub_mchid.clone());
+            Ok((asked, Owner::Partner(OrderOwner { sp_mchid, sub_mchid })))
+        }
+        Language::WechatDirect => {
+            // Where the tenant has not one merchant alone, its owner is refused for that afterwards.
+            let only = signed.merchant.as_ref().map_or("-", |merchant| &merchant.merchant);
+            let asked: OrderRequest = content.of_direct(only).read()?;
+            let owner = Owner::Direct(asked.sp_mchid.clone());
+            Ok((asked, owner))
+        }
+    }
+}
+
+fn answer(prepaid: Prepaid, placed: Placed) -> Result<HttpResponse, Fault> {
     match placed {
-        Placed::CodeUrl(code_url) => {
-            Ok(HttpResponse::Ok().content_type(JSON).json(NativeAnswer { code_url }))
+        Placed::Payable(prepay) => {
+            Ok(HttpResponse::Ok().content_type(JSON).json(json!({prepaid.answer_key(): prepay})))
         }
         Placed::Paid => Err(Fault::new(WechatCode::InvalidRequest, "该订单已支付，请查询订单")),
         Placed::Closed(cause) => Err(Fault::new(
@@ -110,7 +146,7 @@ fn declared(goods_tag: Option<&str>) -> Result<(Tags, Parties, Option<String>), 
 }
 
 /// What goes to the channel as it came, as it is stored.
-fn carried(asked: &NativeRequest, mark: Option<String>) -> Result<Option<String>, Fault> {
+fn carried(asked: &OrderRequest, mark: Option<String>) -> Result<Option<String>, Fault> {
     let carried = Carried::of(asked, mark);
     let text = serde_json::to_string(&carried).map_err(Error::internal)?;
     Ok(Some(text).filter(|_| carried != Carried::default()))
@@ -139,13 +175,19 @@ fn check_notify_url(app: &App, url: &str) -> Result<(), Fault> {
     }
 }
 
-/// Whether the institution's approvals in force let the merchant trade.
-fn may_trade(signed: &Signed, merchant: &SubMerchant, now: Instant) -> Result<(), Fault> {
-    let approved = signed.approved.as_ref().and_then(|bundle| bundle.merchant_at(&merchant.merchant, now));
-    match approved {
-        Some(approved) if approved.inst_merchant_no == merchant.inst_merchant_no => Ok(()),
-        Some(_) | None => {
-            Err(Fault::new(WechatCode::NoAuth, "该特约商户未获机构批准或已暂停交易，请联系机构"))
-        }
+/// Whether the institution's approvals in force let the merchant trade, and be paid in this way.
+fn may_trade(signed: &Signed, merchant: &SubMerchant, prepaid: Prepaid, now: Instant) -> Result<(), Fault> {
+    let refused = |why: &str| Err(Fault::new(WechatCode::NoAuth, why));
+    let Some(bundle) = &signed.approved else {
+        return refused("该特约商户未获机构批准或已暂停交易，请联系机构");
+    };
+    match bundle.merchant_at(&merchant.merchant, now) {
+        Some(approved) if approved.inst_merchant_no == merchant.inst_merchant_no => {}
+        Some(_) | None => return refused("该特约商户未获机构批准或已暂停交易，请联系机构"),
+    }
+    let channel = ChannelName::Wechat.as_str();
+    match bundle.fee_rate(&merchant.merchant, channel, prepaid.word()) {
+        Some(_) => Ok(()),
+        None => refused("机构未批准该特约商户使用这种支付方式，请联系机构"),
     }
 }
