@@ -132,13 +132,22 @@ async fn a_number_stands_for_one_product_and_one_that_the_institution_did_not_ap
     assert_eq!(other.refusal(), (400, "OUT_TRADE_NO_USED".to_owned()));
 
     let shop = Shop::open().await;
-    let (named, merchants) = (
-        ("APR_SANDBOX_DEMO_20260102_0001.json", "2026-01-02T00:00:00+08:00"),
-        [("M1001", "190001", Value::Null)],
-    );
-    let contracts = json!({"wechat/app": 3800});
+    shop::sub_merchant(&shop.app, shop.institution_id, "M1010", shop.tenant_id, "190010");
+    let merchants = [
+        ("M1001", "190001", Value::Null),
+        ("M2001", "190002", Value::Null),
+        ("M1009", "190009", json!("2026-01-01T00:00:01+08:00")),
+        ("M1010", "190010", Value::Null),
+    ];
+    let contracts = |merchant: &str| match merchant {
+        "M1010" => json!({"wechat/app": 3800}),
+        _ => bundle::every_product(),
+    };
+    let named = ("APR_SANDBOX_DEMO_20260102_0001.json", "2026-01-02T00:00:00+08:00");
     bundle::issue_with(&shop.app, &shop.institution, shop.institution_id, named, &merchants, &contracts);
-    let refused = post(&shop, &format!("{PARTNER}/native"), &shop.order("ORDER-2")).await;
+    let mut order = shop.order("ORDER-2");
+    order["sub_mchid"] = json!("M1010");
+    let refused = post(&shop, &format!("{PARTNER}/native"), &order).await;
     assert_eq!(refused.refusal(), (403, "NO_AUTH".to_owned()));
     assert_eq!(shop.rows().await["pay_order"], 0);
 }

@@ -47,18 +47,22 @@ pub fn issue(
     named: (&str, &str),
     merchants: &[(&str, &str, Value)],
 ) {
-    let fees = json!({"wechat/native": 3800, "wechat/jsapi": 3800, "wechat/app": 3800, "wechat/h5": 3800});
-    issue_with(app, institution, institution_id, named, merchants, &fees);
+    issue_with(app, institution, institution_id, named, merchants, &|_| every_product());
 }
 
-/// [`issue`] under other contracts.
+/// Contracts of a merchant that may sell everything.
+pub fn every_product() -> Value {
+    json!({"wechat/native": 3800, "wechat/jsapi": 3800, "wechat/app": 3800, "wechat/h5": 3800})
+}
+
+/// [`issue`] where each merchant has contracts of its own.
 pub fn issue_with(
     app: &App,
     institution: &Institution,
     institution_id: InstitutionId,
     (name, issued_at): (&str, &str),
     merchants: &[(&str, &str, Value)],
-    fees: &Value,
+    fees: &dyn Fn(&str) -> Value,
 ) {
     let rule = market_standard();
     let digest = rule::parse(&rule.to_string()).unwrap().digest().to_string();
@@ -67,7 +71,7 @@ pub fn issue_with(
         .map(|(merchant, number, end)| {
             json!({
                 "merchant": merchant, "inst_merchant_no": number, "agreement_no": "A1",
-                "active": [[ALWAYS, end]], "fees": fees,
+                "active": [[ALWAYS, end]], "fees": fees(merchant),
                 "max_ratio_ppm": 300000, "min_settle": 1, "cycle": "D1",
             })
         })
