@@ -61,10 +61,10 @@ pub struct App {
     channels: Arc<Mutex<Channels>>,
 }
 
-/// Opened channels by their institutions' keys, and those by their codes.
+/// Opened channels by their institutions' keys and names, and those keys by the institutions' codes.
 #[derive(Default)]
 struct Channels {
-    opened: HashMap<InstitutionId, Opened>,
+    opened: HashMap<(InstitutionId, ChannelName), Opened>,
     codes: HashMap<String, InstitutionId>,
 }
 
@@ -192,12 +192,10 @@ impl App {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The channel of an institution. Its keys are unwrapped once a version: each use looks first whether they still
-    /// count.
-    pub async fn channel(&self, institution: InstitutionId) -> Result<Channel, Error> {
-        let (master, at, name) = (self.master_key.clone(), self.clock.now(), ChannelName::Wechat);
-        let id = institution;
-        let known = self.opened(institution, at);
+    /// A channel of an institution. Its keys are unwrapped once a version: each use looks first whether they still count.
+    pub async fn channel(&self, institution: InstitutionId, name: ChannelName) -> Result<Channel, Error> {
+        let (master, at, id) = (self.master_key.clone(), self.clock.now(), institution);
+        let known = self.opened((institution, name), at);
         let version = known.as_ref().map(|opened| opened.version);
         let read = move |tx: &mut Tx<'_>| {
             if version == Some(institutions::version(tx, id, name)?) {
@@ -214,7 +212,7 @@ impl App {
         };
         if keys.answer_keys.is_empty() {
             let why =
-                format!("no key that signs the answers of {} counts now: enter one", institution_row.code);
+                format!("no key that signs {name} answers of {} counts now: enter one", institution_row.code);
             return Err(Error::refused(Code::InstitutionInvalid, why));
         }
         let (until, version) = (keys.until, profile.version);
@@ -222,30 +220,30 @@ impl App {
             Channel::open(institution_row, profile, keys, &self.http, &self.clock, &self.config.public_url)?;
         let mut channels = self.channels();
         channels.codes.insert(channel.institution().code.clone(), institution);
-        channels.opened.insert(institution, Opened { channel: channel.clone(), version, until });
+        channels.opened.insert((institution, name), Opened { channel: channel.clone(), version, until });
         Ok(channel)
     }
 
     /// [`App::channel`] where its version was just read.
     pub async fn channel_of_version(
         &self,
-        institution: InstitutionId,
+        (institution, name): (InstitutionId, ChannelName),
         version: Option<i64>,
     ) -> Result<Channel, Error> {
-        match self.opened(institution, self.clock.now()) {
+        match self.opened((institution, name), self.clock.now()) {
             Some(opened) if Some(opened.version) == version => Ok(opened.channel),
-            Some(_) | None => self.channel(institution).await,
+            Some(_) | None => self.channel(institution, name).await,
         }
     }
 
     /// A channel as it was opened last, while its keys count.
-    fn opened(&self, institution: InstitutionId, at: i64) -> Option<Opened> {
-        let known = self.channels().opened.get(&institution).cloned();
+    fn opened(&self, of: (InstitutionId, ChannelName), at: i64) -> Option<Opened> {
+        let known = self.channels().opened.get(&of).cloned();
         known.filter(|opened| institutions::counts(opened.until, at))
     }
 
-    /// The channel of an institution by its code.
-    pub async fn channel_of(&self, code: &str) -> Result<Channel, Error> {
+    /// A channel of an institution by its code.
+    pub async fn channel_of(&self, code: &str, name: ChannelName) -> Result<Channel, Error> {
         let known = self.channels().codes.get(code).copied();
         let institution = match known {
             Some(id) => id,
@@ -254,7 +252,7 @@ impl App {
                 self.db.read(move |tx| Ok(institutions::by_code(tx, &code)?.id)).await?
             }
         };
-        self.channel(institution).await
+        self.channel(institution, name).await
     }
 
     /// What publishing for an institution needs.

@@ -98,7 +98,7 @@ async fn ask(app: &App, open: Vec<Order>) -> usize {
 
 /// Asks the institution about one order; whether it is paid or closed now.
 pub async fn about(app: &App, order: Order) -> Result<bool, Error> {
-    let channel = app.channel(order.institution_id).await?;
+    let channel = app.channel(order.institution_id, order.channel).await?;
     let outside = Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
     orders::follow_up(&outside, order).await
 }

@@ -85,7 +85,7 @@ async fn page(
 async fn resolve(app: &App, order: Order) -> bool {
     let order_no = order.order_no.clone();
     let outcome = async {
-        let channel = app.channel(order.institution_id).await?;
+        let channel = app.channel(order.institution_id, order.channel).await?;
         let outside = Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
         orders::resolve(&outside, order).await
     };

@@ -14,6 +14,7 @@ use crate::error::{Code, Error};
 use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, Folder};
 use crate::institutions::Institution;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::channel::ChannelName;
 use crate::people::Actor;
 use crate::settlement::{self, Who};
 use crate::splits::{self, Cutting};
@@ -118,7 +119,7 @@ async fn of_day(app: &App, institution: InstitutionId, day: BusinessDay) -> Resu
         .await?;
     let mut made = 0_usize;
     if cut != Cut::No {
-        let channel = app.channel(institution).await?;
+        let channel = app.channel(institution, ChannelName::Wechat).await?;
         if cut == Cut::Yes || differs(app, &channel, &desk, day).await? {
             let Some(files) = cut_day(app, &desk, &channel, day).await? else { return Ok(0) };
             made = files;

@@ -75,7 +75,10 @@ async fn what_is_open_is_asked_about_before_its_day_is_cut() {
     world.sandbox("POST", "/sandbox/pay", &pay).await.unwrap();
     let (id, day, before) = (world.institution, app.clock.today(), played.database.raw().count("payment"));
     app.clock.set(day.next().start().plus(10 * 3_600 + 300));
-    let (desk, channel) = (app.desk(id).await.unwrap(), app.channel(id).await.unwrap());
+    let (desk, channel) = (
+        app.desk(id).await.unwrap(),
+        app.channel(id, mingfen::kernel::channel::ChannelName::Wechat).await.unwrap(),
+    );
     let cut =
         async |day| tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &Actor::shell()).await;
     // What cannot be cut is no reason to ask.

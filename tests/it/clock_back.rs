@@ -57,8 +57,10 @@ async fn no_file_is_dated_before_the_one_that_it_follows() {
     let demo = FinishedDay::new(20).await;
     let world = &demo.world;
     let (app, day) = (&world.app, demo.day());
-    let (desk, channel) =
-        (app.desk(world.institution).await.unwrap(), app.channel(world.institution).await.unwrap());
+    let (desk, channel) = (
+        app.desk(world.institution).await.unwrap(),
+        app.channel(world.institution, mingfen::kernel::channel::ChannelName::Wechat).await.unwrap(),
+    );
     let (second, third) = (day.next(), day.next().next());
     let at = |hour: i64| third.next().start().plus(hour * 3600);
     let bill = async |day: mingfen::kernel::calendar::BusinessDay| {

@@ -185,7 +185,7 @@ impl Platform {
 
     async fn cut(&self, most: u32) -> Result<CutReport, Error> {
         let desk = self.app.desk(self.id).await?;
-        let channel = self.app.channel(self.id).await?;
+        let channel = self.app.channel(self.id, mingfen::kernel::channel::ChannelName::Wechat).await?;
         let cutting = Cutting { most, ..Cutting::default() };
         splits::cut(&self.app.db, &self.app.clock, &desk, &channel, day(), &cutting).await
     }
@@ -545,7 +545,8 @@ async fn a_cut_that_is_stopped_publishes_nothing_and_the_next_one_finishes_it() 
     for kind in Kind::all() {
         let platform = Platform::new(kind, &orders).await;
         let desk = platform.app.desk(platform.id).await.unwrap();
-        let client = platform.app.channel(platform.id).await.unwrap();
+        let client =
+            platform.app.channel(platform.id, mingfen::kernel::channel::ChannelName::Wechat).await.unwrap();
         // Somebody wants it to stop when its first file is written: it stops at the next batch.
         let stop = Arc::new(AtomicBool::new(false));
         let wanted = Arc::clone(&stop);
@@ -576,7 +577,7 @@ async fn a_cut_is_stopped_through_its_task_and_not_begun_again_by_itself() {
         let platform = Platform::new(kind, &orders).await;
         let app = &platform.app;
         let desk = app.desk(platform.id).await.unwrap();
-        let client = app.channel(platform.id).await.unwrap();
+        let client = app.channel(platform.id, mingfen::kernel::channel::ChannelName::Wechat).await.unwrap();
         // The task is looked at once a second: the first file waits for that.
         let db = app.db.clone();
         let watch = Arc::new(move |progress| {

@@ -36,7 +36,7 @@ use crate::support::shop::believe_files_of;
 async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {
     let app = &f.world.app;
     let desk = app.desk(f.world.institution).await?;
-    let channel = app.channel(f.world.institution).await?;
+    let channel = app.channel(f.world.institution, mingfen::kernel::channel::ChannelName::Wechat).await?;
     splits::cut(&app.db, &app.clock, &desk, &channel, day, &Cutting::default()).await
 }
 

@@ -120,7 +120,7 @@ fn a_history_that_hides_a_day_is_refused() {
 async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {
     let app = &f.world.app;
     let desk = app.desk(f.world.institution).await?;
-    let channel = app.channel(f.world.institution).await?;
+    let channel = app.channel(f.world.institution, mingfen::kernel::channel::ChannelName::Wechat).await?;
     splits::cut(&app.db, &app.clock, &desk, &channel, day, &Cutting::default()).await
 }
 
@@ -214,7 +214,7 @@ async fn one_failed_bill_request_keeps_later_days_waiting_and_heals_by_itself() 
 async fn cut_regardless(f: &FinishedDay, day: BusinessDay) {
     let app = &f.world.app;
     let (desk, institution) = (app.desk(f.world.institution).await.unwrap(), f.world.institution);
-    let channel = app.channel(institution).await.unwrap();
+    let channel = app.channel(institution, mingfen::kernel::channel::ChannelName::Wechat).await.unwrap();
     let fetched = reconciliation::fetch(&channel, &desk, day).await.unwrap();
     let (at, now) = (app.clock.instant(), app.clock.now());
     let bill = app

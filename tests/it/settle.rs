@@ -101,7 +101,11 @@ impl<'a> Hand<'a> {
     pub async fn cut(&self, day: BusinessDay) -> ExchangedFile {
         self.f.world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
         let desk = self.app.desk(self.f.world.institution).await.unwrap();
-        let channel = self.app.channel(self.f.world.institution).await.unwrap();
+        let channel = self
+            .app
+            .channel(self.f.world.institution, mingfen::kernel::channel::ChannelName::Wechat)
+            .await
+            .unwrap();
         let report =
             splits::cut(&self.app.db, &self.app.clock, &desk, &channel, day, &splits::Cutting::default())
                 .await

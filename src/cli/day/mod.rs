@@ -19,6 +19,7 @@ use crate::error::{Code, Error};
 use crate::exchange::ExchangedFile;
 use crate::institutions;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::channel::ChannelName;
 use crate::kernel::file::MAX_ORDERS;
 use crate::people::Actor;
 use crate::settlement;
@@ -140,7 +141,7 @@ async fn step(app: &App, step: &Step) -> Result<(String, bool), Error> {
     let text = match step {
         Step::Repair { dry_run, .. } => return repair::repair(app, &desk, *dry_run, json).await,
         Step::Cut { day: Day { date, .. }, most } => {
-            let channel = app.channel(found.id).await?;
+            let channel = app.channel(found.id, ChannelName::Wechat).await?;
             let quiet = Cutting { most: *most, ..Cutting::default() };
             let cutting = if json { quiet } else { Cutting { watch: Arc::new(show), ..quiet } };
             let report = cut_as_task(app, &desk, &channel, *date, cutting, &Actor::shell()).await?;

@@ -7,6 +7,7 @@ use super::{owner, query};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
+use crate::kernel::channel::ChannelName;
 use crate::orders::{self, Closed};
 use crate::protocol::wechat::errors::WechatCode;
 
@@ -25,7 +26,8 @@ pub async fn close(
     };
     let found = app.db.look(find).await?;
     Fault::unless(found.is_settled() || app.asking.may(&found.order, app.clock.now()))?;
-    let channel = app.channel_of_version(merchant.institution_id, signed.channel).await?;
+    let channel =
+        app.channel_of_version((merchant.institution_id, ChannelName::Wechat), signed.channel).await?;
     let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
     match orders::close(&outside, found, Some(signed.nonce)).await? {
         Closed::Done => Ok(HttpResponse::NoContent().finish()),

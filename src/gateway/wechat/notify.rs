@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::channels::NoticeFault;
 use crate::db::DbError;
 use crate::error::{Code, Error};
+use crate::kernel::channel::ChannelName;
 use crate::orders::{Outcome, PaymentFact};
 use crate::people::security::SecurityKind;
 
@@ -78,7 +79,7 @@ async fn take(app: &App, request: &HttpRequest, code: &str, body: web::Payload) 
     if code.contains(char::is_control) {
         return Err(Error::NotFound.into());
     }
-    let channel = app.channel_of(code).await?;
+    let channel = app.channel_of(code, ChannelName::Wechat).await?;
     let long = |_| Refusal { status: StatusCode::PAYLOAD_TOO_LARGE, why: "the body is too long" };
     let short = |_| Refusal { status: StatusCode::BAD_REQUEST, why: "the body did not come whole" };
     let body = body.to_bytes_limited(BODY_MAX).await.map_err(long)?.map_err(short)?;

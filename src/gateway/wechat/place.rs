@@ -50,7 +50,8 @@ async fn take(app: &App, prepaid: Prepaid, signed: &Signed) -> Result<Placed, Fa
         return Err(Fault::new(WechatCode::AppidMchidNotMatch, why));
     }
     may_trade(signed, &merchant, prepaid, app.clock.instant())?;
-    let channel = app.channel_of_version(merchant.institution_id, signed.channel).await?;
+    let channel =
+        app.channel_of_version((merchant.institution_id, ChannelName::Wechat), signed.channel).await?;
     let request = Request {
         platform_merchant_id: signed.credential.platform_merchant_id,
         credential_id: signed.credential.id,

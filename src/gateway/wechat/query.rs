@@ -8,6 +8,7 @@ use super::signed::{Claim, admit};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
+use crate::kernel::channel::ChannelName;
 use crate::merchants::SubMerchant;
 use crate::notices::wechat::order_view;
 use crate::orders::{self, Standing};
@@ -64,7 +65,8 @@ async fn answer(
     let mut known = found.ok_or(Error::NotFound)?;
     if !known.is_settled() {
         Fault::unless(app.asking.may(&known.order, app.clock.now()))?;
-        let channel = app.channel_of_version(merchant.institution_id, signed.channel).await?;
+        let channel =
+            app.channel_of_version((merchant.institution_id, ChannelName::Wechat), signed.channel).await?;
         let outside =
             orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
         known = orders::refresh(&outside, known).await?.ok_or_else(Fault::system)?;
