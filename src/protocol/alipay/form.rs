@@ -135,7 +135,7 @@ fn read_pair(pair: &[u8]) -> Result<(String, Vec<u8>), FormFault> {
 }
 
 /// `+` and `%20` are blanks; decoded once.
-fn decoded(text: &[u8]) -> Result<Vec<u8>, FormFault> {
+pub(super) fn decoded(text: &[u8]) -> Result<Vec<u8>, FormFault> {
     let (mut plain, mut rest) = (Vec::with_capacity(text.len()), text.iter());
     while let Some(byte) = rest.next() {
         match byte {

@@ -1,8 +1,11 @@
 //! Alipay OpenAPI: what is signed, sent and billed, in `gateway.do` and in its REST form (`channels.md`, section 2).
 pub mod charset;
 pub mod errors;
+pub mod fields;
 pub mod form;
+pub mod passback;
 pub mod request;
+pub mod shapes;
 
 use mingfen_kernel::calendar::Instant;
 use mingfen_kernel::text_enum;
