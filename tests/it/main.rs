@@ -17,6 +17,7 @@ mod kernel_refund;
 mod kernel_rule;
 mod kernel_split;
 mod kernel_verify;
+mod protocol_alipay_answer;
 mod protocol_alipay_in;
 mod protocol_alipay_shapes;
 mod protocol_bill;
