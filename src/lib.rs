@@ -5,7 +5,7 @@
 //! that the compiler keeps them pure.
 //!
 //!  1. `kernel` the trusted kernel, what an institution audits: money, rules, splits, files, their recomputation
-//!  2. `protocol` codecs of the outside world: WeChat Pay APIv3, keys and signatures
+//!  2. `protocol` codecs of the outside world: WeChat Pay APIv3, Alipay OpenAPI, keys and signatures
 //!  3. `verify` the institution's own program: recomputes a day from files
 //!  4. `db` both databases, transactions, schema; nothing of the business
 //!  5. `outbox` what goes out: rows that any room below writes in its own transaction

@@ -1,4 +1,6 @@
 //! Pure codecs of the outside world: no business, no database, no network. Knows the kernel only.
+#[cfg(feature = "messages")]
+pub mod alipay;
 pub mod coding;
 #[cfg(feature = "signatures")]
 pub mod crypto;

@@ -71,7 +71,8 @@ fn is_plain_object(value: &Value) -> bool {
     value.is_object() && is_plain(value)
 }
 
-fn is_plain(value: &Value) -> bool {
+/// Whether no text of it holds a control or invisible character.
+pub(crate) fn is_plain(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
         Value::String(text) => text::is_plain(text),
