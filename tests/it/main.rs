@@ -20,6 +20,7 @@ mod kernel_verify;
 mod protocol_alipay_answer;
 mod protocol_alipay_in;
 mod protocol_alipay_shapes;
+mod protocol_alipay_told;
 mod protocol_bill;
 mod protocol_shapes;
 mod protocol_wechat;

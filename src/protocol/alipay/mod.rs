@@ -5,8 +5,10 @@ pub mod charset;
 pub mod errors;
 pub mod fields;
 pub mod form;
+pub mod notification;
 pub mod passback;
 pub mod request;
+pub mod rest;
 pub mod shapes;
 
 use mingfen_kernel::calendar::Instant;
