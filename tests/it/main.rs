@@ -19,6 +19,7 @@ mod kernel_split;
 mod kernel_verify;
 mod protocol_alipay_answer;
 mod protocol_alipay_in;
+mod protocol_alipay_out;
 mod protocol_alipay_shapes;
 mod protocol_alipay_told;
 mod protocol_bill;
