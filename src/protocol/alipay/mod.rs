@@ -1,12 +1,16 @@
 //! Alipay OpenAPI: what is signed, sent and billed, in `gateway.do` and in its REST form (`channels.md`, section 2).
 pub mod answer;
 pub mod answers;
+pub mod calls;
+pub mod certificates;
 pub mod charset;
 pub mod errors;
 pub mod fields;
 pub mod form;
+pub mod notification;
 pub mod passback;
 pub mod request;
+pub mod rest;
 pub mod shapes;
 
 use mingfen_kernel::calendar::Instant;

@@ -18,8 +18,6 @@ pub struct Order {
     pub total: Fen,
     /// What the payer sees, 1 to 256 characters.
     pub subject: String,
-    /// More of it, at most 128 characters.
-    pub body: Option<String>,
     /// Last moment to pay.
     pub expires_at: Option<Instant>,
     /// The seller that the caller names.
@@ -91,7 +89,6 @@ impl Order {
             out_trade_no,
             total: fields.amount("total_amount")?,
             subject: fields.need("subject", 256)?,
-            body: fields.text("body", 128)?,
             expires_at: expiry(&mut fields, now)?,
             seller_id: fields.text("seller_id", 32)?,
             merchant,
@@ -141,8 +138,6 @@ pub struct Pay {
     pub order: Order,
     /// 10 to 64 letters and digits.
     pub auth_code: String,
-    /// How the code was shown, `bar_code`.
-    pub scene: Option<String>,
 }
 
 impl Pay {
@@ -153,8 +148,7 @@ impl Pay {
         if auth_code.len() < 10 || !auth_code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(FieldFault { field: "auth_code", issue: "10 to 64 letters and digits" });
         }
-        let scene = fields.text("scene", 32)?;
-        Ok(Self { order: Order::of(fields, now)?, auth_code, scene })
+        Ok(Self { order: Order::of(fields, now)?, auth_code })
     }
 }
 
