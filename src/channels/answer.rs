@@ -2,6 +2,7 @@
 use thiserror::Error;
 
 use super::http::SendFault;
+use crate::protocol::alipay::answer::AnswerFault;
 use crate::protocol::crypto::CryptoError;
 use crate::protocol::wechat::sign::{HeaderFault, StampFault};
 
@@ -52,6 +53,9 @@ pub enum Why {
     /// The answer's signature does not hold.
     #[error("answer not believed: {0}")]
     Unbelievable(#[from] StampFault),
+    /// The same of an answer in Alipay's form.
+    #[error("answer not believed: {0}")]
+    NotSigned(#[from] AnswerFault),
     /// Signed, but not of the documented shape, or about something else than was asked.
     #[error("the answer is not the documented one")]
     Shape,

@@ -4,6 +4,7 @@
 //! gives ([`Payable`], [`Placing`], [`Queried`], [`Closing`], [`Notice`], [`ReadBill`]). One more language is one more
 //! variant of [`Channel`].
 pub mod address;
+pub mod alipay;
 mod answer;
 mod bill;
 pub mod http;
@@ -33,6 +34,8 @@ use crate::protocol::wechat::notification::ApiV3Key;
 pub enum Channel {
     /// WeChat Pay APIv3, partner mode.
     Wechat(wechat::Channel),
+    /// Alipay's gateway.do.
+    Alipay(alipay::Channel),
 }
 
 impl Channel {
@@ -45,13 +48,21 @@ impl Channel {
         clock: &Clock,
         public_url: &str,
     ) -> Result<Self, Error> {
-        wechat::Channel::open(institution, profile, keys, http, clock, public_url).map(Self::Wechat)
+        match profile.name {
+            ChannelName::Wechat => {
+                wechat::Channel::open(institution, profile, keys, http, clock, public_url).map(Self::Wechat)
+            }
+            ChannelName::Alipay => {
+                alipay::Channel::open(institution, profile, keys, http, clock, public_url).map(Self::Alipay)
+            }
+        }
     }
 
     /// Whose it is.
     pub fn institution(&self) -> &Institution {
         match self {
             Self::Wechat(channel) => &channel.institution,
+            Self::Alipay(channel) => &channel.institution,
         }
     }
 
@@ -59,6 +70,7 @@ impl Channel {
     pub const fn name(&self) -> ChannelName {
         match self {
             Self::Wechat(_) => ChannelName::Wechat,
+            Self::Alipay(_) => ChannelName::Alipay,
         }
     }
 
@@ -66,6 +78,7 @@ impl Channel {
     pub async fn place(&self, order: &Payable<'_>) -> Answer<Placing> {
         match self {
             Self::Wechat(channel) => channel.place(order).await,
+            Self::Alipay(channel) => channel.place(order).await,
         }
     }
 
@@ -73,6 +86,7 @@ impl Channel {
     pub async fn query(&self, order_no: &str, merchant_no: &str) -> Answer<Queried> {
         match self {
             Self::Wechat(channel) => channel.query(order_no, merchant_no).await,
+            Self::Alipay(channel) => channel.query(order_no).await,
         }
     }
 
@@ -80,6 +94,7 @@ impl Channel {
     pub async fn close(&self, order_no: &str, merchant_no: &str) -> Answer<Closing> {
         match self {
             Self::Wechat(channel) => channel.close(order_no, merchant_no).await,
+            Self::Alipay(channel) => channel.close(order_no).await,
         }
     }
 
@@ -87,6 +102,7 @@ impl Channel {
     pub async fn fetch_bill(&self, day: BusinessDay, file: File) -> Answer<Billed> {
         match self {
             Self::Wechat(channel) => channel.client.trade_bill(day, file).await,
+            Self::Alipay(channel) => channel.fetch_bill(day, file).await,
         }
     }
 
@@ -94,6 +110,7 @@ impl Channel {
     pub const fn bill_kind(&self) -> DocumentKind {
         match self {
             Self::Wechat(_) => wechat::BILL_KIND,
+            Self::Alipay(_) => alipay::BILL_KIND,
         }
     }
 
@@ -101,6 +118,7 @@ impl Channel {
     pub fn may_be_bill(&self, begins: &[u8]) -> bool {
         match self {
             Self::Wechat(_) => wechat::may_be_bill(begins),
+            Self::Alipay(_) => alipay::may_be_bill(begins),
         }
     }
 
@@ -113,6 +131,9 @@ impl Channel {
     ) -> Result<Box<dyn ReadBill + 'a>, String> {
         match self {
             Self::Wechat(_) => wechat::read_bill(source, merchant),
+            Self::Alipay(_) => {
+                Err("it names neither merchants nor tags: the institution's own bill is needed".to_owned())
+            }
         }
     }
 
@@ -124,6 +145,7 @@ impl Channel {
     ) -> Result<Notice, NoticeFault> {
         match self {
             Self::Wechat(channel) => channel.notice(header, body),
+            Self::Alipay(channel) => channel.notice(body),
         }
     }
 }
@@ -133,7 +155,6 @@ impl Channel {
 pub fn reopen(channel: &ChannelProfile, keys: &[ApiV3Key], kind: RawKind, body: &[u8]) -> Option<Statement> {
     match channel.name {
         ChannelName::Wechat => wechat::reopen(channel, keys, kind, body),
-        // None is spoken with yet.
-        ChannelName::Alipay => None,
+        ChannelName::Alipay => alipay::reopen(channel, kind, body),
     }
 }

@@ -71,12 +71,12 @@ pub struct Statement {
     pub order_no: String,
     /// The institution's number.
     pub inst_order_no: String,
-    /// The institution's number of the merchant that was paid.
-    pub merchant_no: String,
+    /// The institution's number of the merchant that was paid, where the channel says it.
+    pub merchant_no: Option<String>,
     /// Whether it names our own numbers there as those that took the payment.
     pub names_us: bool,
-    /// How it was paid.
-    pub product: Product,
+    /// How it was paid, where the channel says it.
+    pub product: Option<Product>,
     /// What was ordered and what the payer paid of it.
     pub sums: Sums,
     /// What the merchant is owed of it, in fen: all but what nobody pays.

@@ -46,7 +46,8 @@ pub(super) fn breaks(tx: &mut Tx<'_>, desk: &Desk, platform: &[PublicKey]) -> Re
                 | DocumentKind::Bil
                 | DocumentKind::Rtn
                 | DocumentKind::Ret
-                | DocumentKind::Wxbill => None,
+                | DocumentKind::Wxbill
+                | DocumentKind::Alibill => None,
             };
             breaks.extend(found.map(|why| format!("{}: {why}", file.name)));
         }
@@ -98,7 +99,7 @@ fn on_disk(desk: &Desk, file: &ExchangedFile, keys: &[PublicKey]) -> Result<Opti
     if digest != file.sha256 {
         return Ok(Some("its bytes on disk are not those that were recorded"));
     }
-    if file.kind == DocumentKind::Wxbill {
+    if matches!(file.kind, DocumentKind::Wxbill | DocumentKind::Alibill) {
         return Ok(None);
     }
     if !exchange::is_published(&dir, &file.name) {

@@ -20,6 +20,8 @@ text_enum! {
         Ret = "RET",
         /// The bill that WeChat's channel gives.
         Wxbill = "WXBILL",
+        /// The bill that Alipay's channel gives.
+        Alibill = "ALIBILL",
     }
 }
 

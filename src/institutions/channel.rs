@@ -131,7 +131,8 @@ fn check(new: &NewChannel<'_>) -> Result<(), Error> {
     }
     match (new.name, new.language) {
         (ChannelName::Wechat, ChannelLanguage::WechatV3) => Ok(()),
-        (ChannelName::Alipay, ChannelLanguage::AlipayOpenapi | ChannelLanguage::AlipayV3) => {
+        (ChannelName::Alipay, ChannelLanguage::AlipayOpenapi) => Ok(()),
+        (ChannelName::Alipay, ChannelLanguage::AlipayV3) => {
             Err(invalid(format!("language: {} is not spoken by this version yet", new.language)))
         }
         (ChannelName::Wechat | ChannelName::Alipay, _) => {

@@ -108,6 +108,7 @@ impl From<Why> for Cause {
             Why::Send(SendFault::TooLarge | SendFault::Disk(_))
             | Why::Unsigned(_)
             | Why::Unbelievable(_)
+            | Why::NotSigned(_)
             | Why::Shape
             | Why::BillHash => EventReason::NotBelieved,
             Why::Send(SendFault::Address(_)) | Why::Key(_) | Why::Unwritable(_) => EventReason::NotSent,
@@ -118,6 +119,7 @@ impl From<Why> for Cause {
             Why::Send(_)
             | Why::Unsigned(_)
             | Why::Unbelievable(_)
+            | Why::NotSigned(_)
             | Why::Shape
             | Why::BillHash
             | Why::Key(_)

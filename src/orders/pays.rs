@@ -78,8 +78,8 @@ impl<'a> Awaits<'a> {
         let tests = [
             (said.order_no == self.order_no, Apart::Unknown),
             (self.institution_id == institution && self.channel == channel && said.names_us, Apart::Platform),
-            (said.merchant_no == self.merchant_no, Apart::Merchant),
-            (said.product == *self.product, Apart::Product),
+            (said.merchant_no.as_deref().is_none_or(|no| no == self.merchant_no), Apart::Merchant),
+            (said.product.as_ref().is_none_or(|product| product == self.product), Apart::Product),
             (sums.currency == CNY, Apart::Currency),
             (sums.total == self.amount, Apart::Amount),
             (

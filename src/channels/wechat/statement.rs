@@ -25,9 +25,9 @@ pub(super) fn statement(view: OrderView, profile: &ChannelProfile) -> Option<Sta
         // A number of ours has nothing hidden; any other is only shown.
         order_no: text::cleaned(&view.out_trade_no).chars().take(64).collect(),
         inst_order_no: view.transaction_id.filter(|no| text::is_inst_order_no(no))?,
-        merchant_no: view.sub_mchid,
+        merchant_no: Some(view.sub_mchid),
         names_us: view.sp_mchid == profile.sp_mchid && view.sp_appid == profile.sp_appid,
-        product: product_of(&view.trade_type?)?,
+        product: Some(product_of(&view.trade_type?)?),
         paid: settled(amount.total, promotions),
         sums: sums(amount, promotions),
         paid_at: rfc3339(&view.success_time?)?,

@@ -157,7 +157,7 @@ fn facts(fact: &PaymentFact, awaited: &Awaited) -> OrderFacts {
         inst_order_no: fact.said.inst_order_no.clone(),
         merchant: awaited.merchant.merchant.clone(),
         channel: fact.channel.to_string(),
-        product: fact.said.product.to_string(),
+        product: fact.said.product.as_ref().unwrap_or(&awaited.order.product).to_string(),
         tags: awaited.order.tags.to_list(),
         parties: awaited.order.parties.to_map(),
         paid_at: fact.said.paid_at,

@@ -206,7 +206,7 @@ bulk_rows! {
 impl<'a> PaymentRow<'a> {
     pub(super) fn of(
         fact: &'a PaymentFact,
-        order: &Order,
+        order: &'a Order,
         preview: Option<&'a Preview>,
         raw: &'a RawRef,
         entry_id: Option<EntryId>,
@@ -219,7 +219,7 @@ impl<'a> PaymentRow<'a> {
             sub_merchant_id: order.sub_merchant_id,
             platform_merchant_id: order.platform_merchant_id,
             channel: As(fact.channel),
-            product: fact.said.product.as_str(),
+            product: fact.said.product.as_ref().unwrap_or(&order.product).as_str(),
             paid: As(fact.said.paid),
             paid_at: clock::micros(fact.said.paid_at),
             received_at: fact.raw.received_at,

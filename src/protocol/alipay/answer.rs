@@ -196,6 +196,25 @@ pub enum Said<T> {
     Unknown,
 }
 
+impl<T> Said<T> {
+    /// The same of what is made of what it says.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Said<U> {
+        match self {
+            Self::Known(value) => Said::Known(make(value)),
+            Self::Waiting => Said::Waiting,
+            Self::Refused { code, head } => Said::Refused { code, head },
+            Self::Busy => Said::Busy,
+            Self::Unknown => Said::Unknown,
+        }
+    }
+}
+
+/// What an answer said that was believed and kept before.
+pub fn open_kept<T: for<'de> Deserialize<'de> + Serialize>(method: &str, body: &[u8]) -> Option<T> {
+    let body = crate::json::parse(body).ok()?;
+    crate::json::read(body.get(name_of(Some(method)))?).ok()
+}
+
 /// Reads the answer of a call of ours, which is UTF-8: its signature over the bytes as they came, then what it says.
 pub fn open<T: for<'de> Deserialize<'de> + Serialize>(
     keys: &[AnswerKey],

@@ -124,6 +124,11 @@ pub fn open(keys: &[AnswerKey], body: &[u8]) -> Result<Notification, Notificatio
     read(&form)
 }
 
+/// Reads one that was believed and kept before.
+pub fn read_kept(body: &[u8]) -> Result<Notification, NotificationFault> {
+    read(&Form::parse(b"", body)?)
+}
+
 fn read(form: &Form) -> Result<Notification, NotificationFault> {
     let fault = NotificationFault::Parameter;
     let charset = form.get("charset").and_then(|name| std::str::from_utf8(name).ok()).unwrap_or("utf-8");

@@ -1,5 +1,7 @@
 //! What callers ask for: `biz_content` of each call (`channels.md` 2.2). Whether merchants exist, and whether the caller
 //! may do this, is the receiver's business.
+use serde::{Deserialize, Serialize};
+
 use super::fields::{Carried, FieldFault, Fields};
 use super::{passback, time};
 use crate::wechat::attach::Declared;
@@ -35,7 +37,7 @@ pub struct Order {
 }
 
 /// A payer as `create` names one: `buyer_id`, or `buyer_open_id` of the application `op_app_id`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payer {
     /// The payer's number in the wallet.
     pub buyer_id: Option<String>,

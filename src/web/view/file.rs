@@ -107,7 +107,7 @@ fn view_of(
     FileView {
         anchor: format!("f{}", file.id),
         name: file.name.clone(),
-        signed: file.kind != DocumentKind::Wxbill,
+        signed: !matches!(file.kind, DocumentKind::Wxbill | DocumentKind::Alibill),
         icon: match file.direction {
             Direction::Out => "file-text",
             Direction::In => "inbox",
@@ -148,7 +148,7 @@ fn brief(lang: Lang, file: &ExchangedFile) -> String {
         DocumentKind::Stl => Brief::Settlement(day, orders, total),
         DocumentKind::Apr => Brief::Approvals(day),
         DocumentKind::Ret => Brief::Result(day),
-        DocumentKind::Bil | DocumentKind::Wxbill => Brief::Bill(day, orders, total),
+        DocumentKind::Bil | DocumentKind::Wxbill | DocumentKind::Alibill => Brief::Bill(day, orders, total),
     };
     brief.say(lang)
 }
