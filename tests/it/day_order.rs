@@ -4,7 +4,7 @@ use mingfen::cli::demo::verify_all;
 use mingfen::error::{Code, Error};
 use mingfen::exchange::{self, DocumentKind, ExchangedFile, Incoming};
 use mingfen::kernel::calendar::BusinessDay;
-use mingfen::kernel::chain::{Chain, Link, Place};
+use mingfen::kernel::chain::{Beginning, Chain, Link, Place};
 use mingfen::kernel::digest::Digest;
 use mingfen::kernel::file::{FileKind, FileName};
 use mingfen::kernel::state::FileState;
@@ -54,8 +54,13 @@ fn chain(history: &[Filed]) -> Vec<Link> {
 
 /// What `verify` of a day says of the chain when it is given all of it; the first day is given `--first`.
 fn broken(history: &[Filed], day: u32) -> Vec<String> {
+    let first = Beginning::Here { since: Some(day_of(1)) };
+    broken_from(history, day, if day == 1 { first } else { Beginning::Earlier })
+}
+
+fn broken_from(history: &[Filed], day: u32, beginning: Beginning) -> Vec<String> {
     let links = chain(history);
-    let breaks = Chain::new(day_of(day), &links, day == 1).breaks();
+    let breaks = Chain::new(day_of(day), &links, beginning).breaks();
     breaks.into_iter().map(|found| format!("{}: {}; {}", found.name, found.expected, found.found)).collect()
 }
 
@@ -113,8 +118,40 @@ fn a_history_that_hides_a_day_is_refused() {
         let mut links = chain(history);
         let at = links.len() - 2;
         links[at].place = Place::Void { prev: Some(Digest::of(b"not given")) };
-        assert_eq!(Chain::new(day_of(3), &links, false).breaks().is_empty(), sound, "{history:?}");
+        assert_eq!(Chain::new(day_of(3), &links, Beginning::Earlier).breaks().is_empty(), sound, "{history:?}");
     }
+}
+
+#[test]
+fn a_chain_that_is_said_to_begin_on_a_day_hides_none_before_it() {
+    let histories: [(&str, &[Filed], u32); 5] = [
+        ("the first day of all is hidden behind its void file", &[(1, 1, VOID), (2, 1, ACCEPTED)], 2),
+        ("and behind that of a later one", &[(1, 1, VOID), (9, 1, VOID), (2, 1, ACCEPTED)], 2),
+        ("it lies further back", &[(1, 1, VOID), (3, 1, ACCEPTED)], 3),
+        ("it was accepted", &[(1, 1, ACCEPTED), (3, 1, ACCEPTED)], 3),
+        ("it was accepted behind a void one", &[(9, 1, VOID), (1, 1, ACCEPTED), (3, 1, ACCEPTED)], 3),
+    ];
+    for (what, history, day) in histories {
+        for since in [Some(day_of(1)), None] {
+            let found = broken_from(history, day, Beginning::Here { since });
+            assert!(matches!(&found[..], [one] if one.contains("SPL_SANDBOX_DEMO_20260601_0001.txt")), "{what}: {found:?}");
+        }
+    }
+    // Before there was a bundle no day is cut: a void file of such a day is a mistyped one, if that bundle was the first.
+    let mistyped: &[Filed] = &[(1, 1, VOID), (2, 1, VOID), (2, 2, ACCEPTED)];
+    let links = chain(mistyped);
+    for (since, sound) in [(Some(day_of(2)), true), (Some(day_of(1)), false), (None, false)] {
+        let chain = Chain::new(day_of(2), &links, Beginning::Here { since });
+        assert_eq!(chain.breaks().is_empty(), sound, "{since:?}: {:?}", chain.breaks());
+        let open = chain.open_questions();
+        assert!(matches!(&open[..], [one] if one.contains("_20260601_0001.txt, which is void, is older")), "{open:?}");
+    }
+    // What a void file names may be anything: where it is not given, nobody can look behind it.
+    let mut links = chain(&[(1, 1, VOID), (1, 2, ACCEPTED)]);
+    links[0].place = Place::Void { prev: Some(Digest::of(b"not given")) };
+    let chain = Chain::new(day_of(1), &links, Beginning::Here { since: Some(day_of(1)) });
+    assert_eq!(chain.breaks(), []);
+    assert!(chain.open_questions()[0].contains("whether anything was told before"), "{:?}", chain.open_questions());
 }
 
 async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {
