@@ -85,6 +85,18 @@ impl Dir {
         Ok(missing_is_none(found)?.map(|stat| FileType::from_raw_mode(stat.st_mode)))
     }
 
+    /// What this name stands for now; `None` where nothing has it.
+    pub fn stamp(&self, name: &str) -> io::Result<Option<Stamp>> {
+        let Some(at) = missing_is_none(self.open())? else { return Ok(None) };
+        let found = statat(&at, plain_name(name)?, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from);
+        Ok(missing_is_none(found)?.map(|stat| {
+            let whole = [i128::from(stat.st_ino), i128::from(stat.st_size)];
+            let written = [i128::from(stat.st_mtime), i128::from(stat.st_mtime_nsec)];
+            let changed = [i128::from(stat.st_ctime), i128::from(stat.st_ctime_nsec)];
+            Stamp([whole, written, changed])
+        }))
+    }
+
     /// Opens a plain file to be read; whatever else has the name is refused with [`is_not_plain`].
     pub fn read(&self, name: &str) -> io::Result<File> {
         let at = self.open()?;
@@ -148,6 +160,11 @@ impl Dir {
         Ok(at)
     }
 }
+
+/// Which file a name stands for, how long it is, and when it was written and changed last: whatever is done to the file,
+/// its stamp is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp([[i128; 2]; 3]);
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 

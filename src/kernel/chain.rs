@@ -116,13 +116,17 @@ impl<'a> Chain<'a> {
         let is_early = |before: &&Link| before.is_void() && before.name.day < self.day;
         let early = self.walk(link).filter(is_early).map(|void| {
             let name = &void.name;
-            format!("whether the given bundles begin with the very first of all: {name}, which is void, is older")
+            format!(
+                "whether the given bundles begin with the very first of all: {name}, which is void, is older"
+            )
         });
         let mut questions: Vec<String> = early.collect();
         let last = self.walk(link).last().filter(|last| last.is_void() && last.prev() != Some(Digest::ZERO));
         questions.extend(last.map(|last| {
             let name = &last.name;
-            format!("whether anything was told before {name}, which is void and names a file that is not given")
+            format!(
+                "whether anything was told before {name}, which is void and names a file that is not given"
+            )
         }));
         questions
     }
@@ -180,7 +184,9 @@ impl<'a> Chain<'a> {
         match (self.beginning, link.name.seq) {
             (Beginning::Here { .. }, 1) => None,
             (Beginning::Here { .. }, _) => broken("64 zeros only in a 0001"),
-            (Beginning::Earlier, _) => broken("the digest of the file before (--first if this is the very first)"),
+            (Beginning::Earlier, _) => {
+                broken("the digest of the file before (--first if this is the very first)")
+            }
         }
     }
 

@@ -118,7 +118,11 @@ fn a_history_that_hides_a_day_is_refused() {
         let mut links = chain(history);
         let at = links.len() - 2;
         links[at].place = Place::Void { prev: Some(Digest::of(b"not given")) };
-        assert_eq!(Chain::new(day_of(3), &links, Beginning::Earlier).breaks().is_empty(), sound, "{history:?}");
+        assert_eq!(
+            Chain::new(day_of(3), &links, Beginning::Earlier).breaks().is_empty(),
+            sound,
+            "{history:?}"
+        );
     }
 }
 
@@ -134,7 +138,10 @@ fn a_chain_that_is_said_to_begin_on_a_day_hides_none_before_it() {
     for (what, history, day) in histories {
         for since in [Some(day_of(1)), None] {
             let found = broken_from(history, day, Beginning::Here { since });
-            assert!(matches!(&found[..], [one] if one.contains("SPL_SANDBOX_DEMO_20260601_0001.txt")), "{what}: {found:?}");
+            assert!(
+                matches!(&found[..], [one] if one.contains("SPL_SANDBOX_DEMO_20260601_0001.txt")),
+                "{what}: {found:?}"
+            );
         }
     }
     // Before there was a bundle no day is cut: a void file of such a day is a mistyped one, if that bundle was the first.
@@ -144,14 +151,21 @@ fn a_chain_that_is_said_to_begin_on_a_day_hides_none_before_it() {
         let chain = Chain::new(day_of(2), &links, Beginning::Here { since });
         assert_eq!(chain.breaks().is_empty(), sound, "{since:?}: {:?}", chain.breaks());
         let open = chain.open_questions();
-        assert!(matches!(&open[..], [one] if one.contains("_20260601_0001.txt, which is void, is older")), "{open:?}");
+        assert!(
+            matches!(&open[..], [one] if one.contains("_20260601_0001.txt, which is void, is older")),
+            "{open:?}"
+        );
     }
     // What a void file names may be anything: where it is not given, nobody can look behind it.
     let mut links = chain(&[(1, 1, VOID), (1, 2, ACCEPTED)]);
     links[0].place = Place::Void { prev: Some(Digest::of(b"not given")) };
     let chain = Chain::new(day_of(1), &links, Beginning::Here { since: Some(day_of(1)) });
     assert_eq!(chain.breaks(), []);
-    assert!(chain.open_questions()[0].contains("whether anything was told before"), "{:?}", chain.open_questions());
+    assert!(
+        chain.open_questions()[0].contains("whether anything was told before"),
+        "{:?}",
+        chain.open_questions()
+    );
 }
 
 async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {

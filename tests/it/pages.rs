@@ -180,6 +180,32 @@ async fn an_upload_is_judged_before_its_file_is_read() {
 }
 
 #[actix_web::test]
+async fn an_upload_is_read_before_anybody_waits_for_its_write() {
+    let played = FinishedDay::new(1).await;
+    let mut maker = acting(&played, "INST_MAKER").await;
+    maker.get("/institution").await;
+    let own = maker.csrf.clone();
+    let db = played.world.app.db.clone();
+    let (begun, is_begun) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let writer = std::thread::spawn(move || {
+        db.write_blocking(|_| {
+            begun.send(()).unwrap();
+            ended.recv().ok();
+            Ok(())
+        })
+    });
+    is_begun.recv().unwrap();
+    let file = b"H|SSF1|RET".as_slice();
+    let upload = maker.upload("/institution/files", &own, "SPL.txt.first.ret", file, b"no base64!");
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(3), upload).await;
+    drop(end);
+    writer.join().unwrap().unwrap();
+    assert_eq!(answer.expect("it was told without waiting for the writer").status, 400);
+    played.stop().await;
+}
+
+#[actix_web::test]
 async fn an_institution_has_two_uploads_on_their_way_and_a_third_is_told_to_wait() {
     let played = FinishedDay::new(1).await;
     let mut maker = acting(&played, "INST_MAKER").await;

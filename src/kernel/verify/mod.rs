@@ -123,8 +123,7 @@ pub fn verify_within(
         links.extend(earlier::void(&mut run, &bundles, &results, &mut judge, given)?);
     }
     judge.silent(&mut run.report);
-    let beginning =
-        if first { Beginning::Here { since: bundles.oldest_day() } } else { Beginning::Earlier };
+    let beginning = if first { Beginning::Here { since: bundles.oldest_day() } } else { Beginning::Earlier };
     run.chain(&Chain::new(day, &links, beginning));
     Ok(run.close())
 }

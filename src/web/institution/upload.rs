@@ -79,9 +79,12 @@ pub(in crate::web) async fn take(
     proven(&visitor, &mut form).await?;
     let data_dir = app.config.data_dir.clone();
     let sent = Sent::read(&mut form, data_dir.clone()).await?;
+    // Read and digested before anybody waits for this write.
+    let read = tokio::task::spawn_blocking(move || sent.incoming().map(|incoming| (incoming, turn)));
+    let (incoming, turn) = read.await.map_err(Error::internal)??;
     let (actor, now) = (visitor.actor(), app.clock.now());
     let command = move |tx: &mut Tx<'_>| {
-        let received = inbox::upload(tx, &data_dir, id, &sent.incoming()?, &actor, now);
+        let received = inbox::upload(tx, &data_dir, id, &incoming, &actor, now);
         // Until here the bytes are held, whether or not somebody waits for the answer.
         drop(turn);
         received
