@@ -179,7 +179,7 @@ async fn a_request_counts_once_its_copy_is_answered_the_same_and_its_nonce_serve
     assert_eq!(shop.app.guard.count(SecurityKind::RequestUnsigned), 1);
     // When the nonce is forgotten, the timestamp is too old.
     shop.app.clock.advance(12 * 60);
-    tasks::forget_nonces(&shop.app).await.unwrap();
+    tasks::forget(&shop.app).await.unwrap();
     let answer = shop.send(post(NATIVE, &body, authorization)).await;
     assert_eq!(answer.refusal(), (401, "SIGN_ERROR".to_owned()));
     assert_eq!(shop.rows().await, before);

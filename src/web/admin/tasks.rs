@@ -162,7 +162,7 @@ fn job_words(w: &Words, job: JobName) -> &'static str {
         JobName::Ask => said.does_ask,
         JobName::Import => said.does_import,
         JobName::Ledger => said.does_ledger,
-        JobName::Nonces => said.does_nonces,
+        JobName::Forget => said.does_forget,
         JobName::Tasks => said.does_tasks,
     }
 }
