@@ -3,6 +3,7 @@
 //! Whoever begins some work takes a turn first and drops it at the end. A party whose work hangs keeps its own turns and
 //! nobody else's, and the round that began the work need not wait for it.
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub struct Turns(Arc<Taken>);
 struct Taken {
     of: Mutex<HashMap<String, usize>>,
     given_back: Notify,
+    closing: AtomicBool,
 }
 
 /// Whose turn something is, and how many of those there are at a time.
@@ -97,6 +99,16 @@ impl Turns {
             }
         }
         failed.map_or(Ok(done), Err)
+    }
+
+    /// From now on work that can be left for later is left.
+    pub fn close(&self) {
+        self.0.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this process is about to end.
+    pub fn are_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Relaxed)
     }
 
     /// Waits until no turn is taken, but not for longer than `patience`; whether all are over.

@@ -2,6 +2,7 @@
 //! they are paid or closed; and all that are open before their day is cut (`channels.md` 3).
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
@@ -9,10 +10,11 @@ use futures_util::{FutureExt, StreamExt, stream};
 use super::jobs::JobName;
 use super::rounds;
 use super::store;
+use super::work::{TaskPhase, Watch};
 use crate::app::App;
 use crate::clock::micros;
 use crate::db::columns::{InstitutionId, OrderId};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::institutions::Institution;
 use crate::kernel::calendar::BusinessDay;
 use crate::orders::{self, Open, Order, Outside};
@@ -29,6 +31,8 @@ const MOST: i64 = 1_000;
 const CONCURRENCY: usize = 8;
 /// How long before a cut its day's orders are asked about at most: the bill comes all the same.
 const BEFORE_CUT: Duration = Duration::from_secs(120);
+/// Between two looks whether that must end.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Asks about every order that has come of an age since the last run; how many are paid or closed now. An institution that
 /// does not answer is waited for no longer than this.
@@ -54,8 +58,17 @@ async fn come_of_age(app: &App, institution: InstitutionId, since: i64, now: i64
 }
 
 /// Asks about every order of an institution that is still open and may have been paid by the end of a day. What could not
-/// be asked is no reason not to cut: what only the bill tells is a difference.
-pub(super) async fn before_cut(app: &App, institution: InstitutionId, day: BusinessDay) {
+/// be asked is no reason not to cut: what only the bill tells is a difference. Once is enough: while the bill keeps the
+/// cut waiting, they are asked about as they come of age. An error where there shall be no cut now.
+pub(super) async fn before_cut(
+    app: &App,
+    institution: InstitutionId,
+    day: BusinessDay,
+    watch: &Watch,
+) -> Result<(), Error> {
+    if watch.before.is_some_and(|phase| phase != TaskPhase::Begun) {
+        return Ok(());
+    }
     let oldest = AGES.last().copied().unwrap_or_default();
     let placed = micros(day.start().plus(-oldest))..micros(day.next().start());
     let asked = async {
@@ -67,10 +80,28 @@ pub(super) async fn before_cut(app: &App, institution: InstitutionId, day: Busin
             ask(app, page).await;
         }
     };
-    match tokio::time::timeout(BEFORE_CUT, asked).await {
+    let asked = tokio::select! {
+        asked = tokio::time::timeout(BEFORE_CUT, asked) => asked,
+        code = must_end(app, watch) => return Err(Error::refused(code, format!("{day}: before its cut"))),
+    };
+    match asked {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%day, %error, "open orders could not be asked about before the cut"),
         Err(_) => tracing::warn!(%day, "not every open order could be asked about before the cut"),
+    }
+    Ok(())
+}
+
+/// Returns when somebody stops the task, or when the process is about to end.
+async fn must_end(app: &App, watch: &Watch) -> Code {
+    loop {
+        if watch.stop.load(Ordering::Relaxed) {
+            return Code::TaskCancelled;
+        }
+        if app.turns.are_closing() {
+            return Code::TaskAbandoned;
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

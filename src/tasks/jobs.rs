@@ -138,6 +138,7 @@ impl Jobs {
     /// Lets every loop finish what it has begun, then returns; after 20 seconds even so.
     pub async fn stop(self) {
         self.stop.send_replace(true);
+        self.turns.close();
         let until = Instant::now() + GRACE;
         for running in self.loops {
             match timeout_at(until, running).await {

@@ -1,16 +1,22 @@
 //! Nobody is lost whose notification never came: orders are asked about by themselves, before their day is cut, and from
 //! the difference that the bill shows.
+use std::time::Duration;
+
 use actix_web::web::Data;
 use mingfen::app::App;
-use mingfen::cli::demo::open_order;
+use mingfen::cli::demo::{World, open_order};
+use mingfen::error::{Code, Error};
+use mingfen::exchange::{self, DocumentKind, ExchangedFile};
+use mingfen::kernel::calendar::BusinessDay;
 use mingfen::people::{Actor, Role, Scope};
 use mingfen::splits::Cutting;
-use mingfen::tasks::{self, JobName};
+use mingfen::tasks::{self, JobName, TaskPhase, TaskState};
 use serde_json::json;
 
 use crate::support::PASSWORD;
 use crate::support::acting::Acting;
 use crate::support::finished_day::FinishedDay;
+use crate::support::sandbox_process::eventually;
 use crate::support::shop::Shop;
 
 /// Asks about what has come of an age.
@@ -85,6 +91,89 @@ async fn what_is_open_is_asked_about_before_its_day_is_cut() {
     let report = cut(day).await.unwrap();
     assert_eq!((played.database.raw().count("payment"), report.differences), (before + 1, 0));
     played.stop().await;
+}
+
+#[actix_web::test]
+async fn while_the_bill_is_late_nobody_is_asked_about_again_but_as_they_come_of_age() {
+    let played = FinishedDay::new(2).await;
+    let (world, app) = (&played.world, &played.world.app);
+    let code_url = open_order(world).await.unwrap();
+    let (day, payments) = (app.clock.today(), || played.database.raw().count("payment"));
+    app.clock.set(day.next().start().plus(10 * 3_600 + 300));
+    for fault in
+        [json!({"fault": "server_error", "on": "bill"}), json!({"fault": "lost_answer", "on": "query"})]
+    {
+        world.sandbox("POST", "/sandbox/faults", &fault).await.unwrap();
+    }
+    let before = payments();
+    let pay = json!({"code_url": code_url, "notify": false});
+    world.sandbox("POST", "/sandbox/pay", &pay).await.unwrap();
+    assert_eq!((tasks::daily_round(app).await.unwrap(), payments()), (0, before));
+    assert!(struck(world, "lost_answer").await > 0, "it was asked about");
+    world.sandbox("DELETE", "/sandbox/faults?fault=lost_answer", &json!(null)).await.unwrap();
+    for _ in 0..3 {
+        app.clock.advance(60);
+        assert_eq!((tasks::daily_round(app).await.unwrap(), payments()), (0, before));
+    }
+    let state = Data::new(App::clone(app));
+    assert_eq!(tasks::run_job(&state, JobName::Ask).await.unwrap(), Some(1));
+    assert_eq!(payments(), before + 1);
+    played.stop().await;
+}
+
+/// How often a fault of the sandbox struck.
+async fn struck(world: &World, fault: &str) -> u64 {
+    let listed = world.sandbox("GET", "/sandbox/faults", &json!(null)).await.unwrap();
+    let listed: serde_json::Value = serde_json::from_value(listed).unwrap();
+    let all = listed.as_array().unwrap_or_else(|| panic!("{listed}"));
+    let of_it = all.iter().filter(|switch| switch["fault"] == fault);
+    of_it.map(|switch| switch["struck"].as_u64().unwrap()).sum()
+}
+
+#[actix_web::test]
+async fn asking_before_a_cut_ends_when_somebody_stops_it_or_the_process_ends() {
+    let played = FinishedDay::new(1).await;
+    let (world, app) = (&played.world, &played.world.app);
+    open_order(world).await.unwrap();
+    let day = app.clock.today();
+    app.clock.set(day.next().start().plus(10 * 3_600 + 300));
+    let (desk, channel) =
+        (app.desk(world.institution).await.unwrap(), app.channel(world.institution).await.unwrap());
+    let newest = || app.db.read_blocking(|tx| tasks::newest(tx, 1)).unwrap().remove(0);
+    let fault = json!({"fault": "timeout", "on": "query"});
+    world.sandbox("POST", "/sandbox/faults", &fault).await.unwrap();
+    let cancel = || {
+        let id = newest().id;
+        app.db.write_blocking(|tx| tasks::cancel(tx, id, &Actor::shell(), 1)).unwrap();
+    };
+    let (close, actor) = (|| app.turns.close(), Actor::system());
+    let ways: [(&dyn Fn(), Code, TaskState); 2] = [
+        (&cancel, Code::TaskCancelled, TaskState::Cancelled),
+        (&close, Code::TaskAbandoned, TaskState::Failed),
+    ];
+    for (already, (end, code, state)) in ways.into_iter().enumerate() {
+        let cut = tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &actor);
+        let ended = async {
+            let asks = async || (struck(world, "timeout").await > already as u64).then_some(());
+            eventually("it asks", asks).await;
+            assert_eq!((newest().state, newest().phase), (TaskState::Running, TaskPhase::Begun));
+            end();
+        };
+        let (cut, ()) = tokio::time::timeout(Duration::from_secs(8), futures_util::future::join(cut, ended))
+            .await
+            .unwrap();
+        let error = cut.map(|report| report.made).unwrap_err();
+        assert!(matches!(&error, Error::Refused { code: told, .. } if *told == code), "{error}");
+        assert_eq!((newest().state, newest().phase), (state, TaskPhase::Begun));
+    }
+    assert!(exchange_of(&played, day).is_empty(), "and nothing was cut");
+    played.stop().await;
+}
+
+fn exchange_of(played: &FinishedDay, day: BusinessDay) -> Vec<ExchangedFile> {
+    let institution = played.world.institution;
+    let read = |tx: &mut mingfen::db::Tx<'_>| exchange::of_day(tx, institution, DocumentKind::Spl, day);
+    played.world.app.db.read_blocking(read).unwrap()
 }
 
 #[actix_web::test]
