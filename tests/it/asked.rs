@@ -10,7 +10,7 @@ use mingfen::exchange::{self, DocumentKind, ExchangedFile};
 use mingfen::kernel::calendar::BusinessDay;
 use mingfen::people::{Actor, Role, Scope};
 use mingfen::splits::Cutting;
-use mingfen::tasks::{self, JobName, TaskPhase, TaskState};
+use mingfen::tasks::{self, JobName, Jobs, Task, TaskPhase, TaskState};
 use serde_json::json;
 
 use crate::support::PASSWORD;
@@ -130,47 +130,69 @@ async fn struck(world: &World, fault: &str) -> u64 {
     of_it.map(|switch| switch["struck"].as_u64().unwrap()).sum()
 }
 
-#[actix_web::test]
-async fn asking_before_a_cut_ends_when_somebody_stops_it_or_the_process_ends() {
+/// A day that is due, with an order that is open, of an institution that answers no query.
+async fn nobody_answers() -> (FinishedDay, BusinessDay) {
     let played = FinishedDay::new(1).await;
     let (world, app) = (&played.world, &played.world.app);
     open_order(world).await.unwrap();
     let day = app.clock.today();
     app.clock.set(day.next().start().plus(10 * 3_600 + 300));
-    let (desk, channel) =
-        (app.desk(world.institution).await.unwrap(), app.channel(world.institution).await.unwrap());
-    let newest = || app.db.read_blocking(|tx| tasks::newest(tx, 1)).unwrap().remove(0);
     let fault = json!({"fault": "timeout", "on": "query"});
     world.sandbox("POST", "/sandbox/faults", &fault).await.unwrap();
-    let cancel = || {
-        let id = newest().id;
+    (played, day)
+}
+
+/// The newest task, once it is at work and has begun to ask.
+async fn asks(played: &FinishedDay) -> Task {
+    let begun = async || {
+        let task = newest(played).filter(|task| task.state == TaskState::Running);
+        task.filter(|task| task.phase == TaskPhase::Begun)
+    };
+    let task = eventually("a cut begins", begun).await;
+    eventually("it asks", async || (struck(&played.world, "timeout").await > 0).then_some(())).await;
+    task
+}
+
+fn newest(played: &FinishedDay) -> Option<Task> {
+    played.world.app.db.read_blocking(|tx| tasks::newest(tx, 1)).unwrap().pop()
+}
+
+#[actix_web::test]
+async fn asking_before_a_cut_ends_when_somebody_stops_it() {
+    let (played, day) = nobody_answers().await;
+    let (world, app) = (&played.world, &played.world.app);
+    let (desk, channel) =
+        (app.desk(world.institution).await.unwrap(), app.channel(world.institution).await.unwrap());
+    let actor = Actor::system();
+    let cut = tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &actor);
+    let cancel = async {
+        let id = asks(&played).await.id;
         app.db.write_blocking(|tx| tasks::cancel(tx, id, &Actor::shell(), 1)).unwrap();
     };
-    let (close, actor) = (|| app.turns.close(), Actor::system());
-    let ways: [(&dyn Fn(), Code, TaskState); 2] = [
-        (&cancel, Code::TaskCancelled, TaskState::Cancelled),
-        (&close, Code::TaskAbandoned, TaskState::Failed),
-    ];
-    for (already, (end, code, state)) in ways.into_iter().enumerate() {
-        let cut = tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &actor);
-        let ended = async {
-            let asks = async || (struck(world, "timeout").await > already as u64).then_some(());
-            eventually("it asks", asks).await;
-            assert_eq!((newest().state, newest().phase), (TaskState::Running, TaskPhase::Begun));
-            end();
-        };
-        let (cut, ()) = tokio::time::timeout(Duration::from_secs(8), futures_util::future::join(cut, ended))
-            .await
-            .unwrap();
-        let error = cut.map(|report| report.made).unwrap_err();
-        assert!(matches!(&error, Error::Refused { code: told, .. } if *told == code), "{error}");
-        assert_eq!((newest().state, newest().phase), (state, TaskPhase::Begun));
-    }
-    assert!(exchange_of(&played, day).is_empty(), "and nothing was cut");
+    let both = futures_util::future::join(cut, cancel);
+    let (cut, ()) = tokio::time::timeout(Duration::from_secs(8), both).await.unwrap();
+    let error = cut.map(|report| report.made).unwrap_err();
+    assert!(matches!(error, Error::Refused { code: Code::TaskCancelled, .. }), "{error}");
+    let task = newest(&played).unwrap();
+    assert_eq!((task.state, task.phase), (TaskState::Cancelled, TaskPhase::Begun));
+    assert!(spls(&played, day).is_empty(), "and nothing was cut");
     played.stop().await;
 }
 
-fn exchange_of(played: &FinishedDay, day: BusinessDay) -> Vec<ExchangedFile> {
+#[actix_web::test]
+async fn asking_before_a_cut_ends_with_its_process_and_is_left_to_the_next_start() {
+    let (played, day) = nobody_answers().await;
+    let jobs = Jobs::start(&Data::new(App::clone(&played.world.app)));
+    asks(&played).await;
+    jobs.stop().await;
+    let task = newest(&played).unwrap();
+    let ended = (task.state, task.phase, task.error_code.as_deref());
+    assert_eq!(ended, (TaskState::Failed, TaskPhase::Begun, Some("TSK-102")));
+    assert!(spls(&played, day).is_empty(), "and nothing was cut");
+    played.stop().await;
+}
+
+fn spls(played: &FinishedDay, day: BusinessDay) -> Vec<ExchangedFile> {
     let institution = played.world.institution;
     let read = |tx: &mut mingfen::db::Tx<'_>| exchange::of_day(tx, institution, DocumentKind::Spl, day);
     played.world.app.db.read_blocking(read).unwrap()
