@@ -143,6 +143,30 @@ async fn a_backup_holds_the_recorded_bytes_and_no_file_from_elsewhere() {
     played.stop().await;
 }
 
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn what_is_made_is_its_owners_alone_and_nothing_is_written_over_unasked() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join("a").join("b").join(name);
+    disk::private_dir(&root.path().join("a").join("b")).unwrap();
+    assert_eq!((mode(&root.path().join("a")), mode(&root.path().join("a").join("b"))), (0o700, 0o700));
+
+    use std::io::Write;
+    disk::create_private(&at("new")).unwrap().write_all(b"first").unwrap();
+    assert_eq!(disk::create_private(&at("new")).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+    disk::ensure_private(&at("new")).unwrap();
+    disk::ensure_private(&at("empty")).unwrap();
+    disk::write_private(&at("over"), b"a long text").unwrap();
+    fs::set_permissions(at("over"), fs::Permissions::from_mode(0o644)).unwrap();
+    disk::write_private(&at("over"), b"short").unwrap();
+    for (name, text) in [("new", "first"), ("empty", ""), ("over", "short")] {
+        assert_eq!((mode(&at(name)), fs::read_to_string(at(name)).unwrap()), (0o600, text.to_owned()));
+    }
+}
+
 #[test]
 fn a_folder_is_walked_to_through_folders_and_holds_plain_files() {
     let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -156,8 +180,7 @@ fn a_folder_is_walked_to_through_folders_and_holds_plain_files() {
     assert_eq!(dir.bytes("a", 10).unwrap(), b"0123456789");
     assert_eq!(dir.bytes("a", 9).unwrap_err().kind(), std::io::ErrorKind::FileTooLarge);
     assert!(dir.create("a").is_err(), "made anew or not at all");
-    let made = fs::metadata(dir.path().join("a")).unwrap().permissions().mode();
-    assert_eq!(made & 0o777, 0o600);
+    assert_eq!(mode(&dir.path().join("a")), 0o600);
 
     fs::write(elsewhere.path().join("secret"), "secret").unwrap();
     symlink(elsewhere.path().join("secret"), dir.path().join("link")).unwrap();

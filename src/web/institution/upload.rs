@@ -1,8 +1,7 @@
 //! Takes a result or an approvals bundle that the institution's user sends, with its signature. Who may not send one, or
 //! holds no token of the session, has nothing read of the file; one that is read goes to disk.
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use actix_multipart::{Field, Multipart};
@@ -13,6 +12,7 @@ use futures_util::TryStreamExt;
 
 use crate::app::App;
 use crate::db::Tx;
+use crate::disk;
 use crate::error::Error;
 use crate::exchange::Incoming;
 use crate::inbox::{self, Received};
@@ -156,7 +156,7 @@ async fn text(mut field: Field) -> Result<String, Fault> {
 /// A long part, piece by piece.
 async fn to_disk(mut field: Field, folder: PathBuf) -> Result<File, Fault> {
     let made = move || {
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        disk::private_dir(&folder)?;
         tempfile::tempfile_in(&folder)
     };
     let mut file = blocking(made).await?;
