@@ -1,5 +1,5 @@
 //! Security events: who was refused what, and from where, at whichever door. One line in the log each (target
-//! `mingfen::security`), a count of each kind, and a row a day for all that is equal.
+//! `mingfen::security`), and a row a day for all that is equal.
 //!
 //! Refusing must stay cheap: events are held for a moment and written together, whoever floods us is counted, and what
 //! is held and what is kept is bounded. Nothing that was typed or sent is kept, only names that we know ourselves.
@@ -92,12 +92,18 @@ impl Times {
 
 /// Takes events down. One per process; cheap to clone.
 #[derive(Clone, Default)]
-pub struct Guard(Arc<Mutex<Held>>);
+pub struct Guard(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    held: Mutex<Held>,
+    /// Held by whoever writes: when one has written, nothing noted before is on its way still.
+    writing: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Held {
     events: BTreeMap<SecurityEvent, Times>,
-    counts: BTreeMap<SecurityKind, u64>,
     /// Somebody is about to write what is held.
     is_due: bool,
 }
@@ -108,8 +114,6 @@ impl Guard {
         let SecurityEvent { kind, who, origin, what } = &event;
         tracing::warn!(target: "mingfen::security", kind = kind.as_str(), who, origin, what, "refused");
         let mut held = self.held();
-        let count = held.counts.entry(*kind).or_default();
-        *count = count.saturating_add(1);
         held.add(event, Times { times: 1, first_at: now, last_at: now });
         let Ok(runtime) = Handle::try_current() else { return };
         if !std::mem::replace(&mut held.is_due, true) {
@@ -123,13 +127,10 @@ impl Guard {
         }
     }
 
-    /// How many events of a kind this process has seen.
-    pub fn count(&self, kind: SecurityKind) -> u64 {
-        self.held().counts.get(&kind).copied().unwrap_or_default()
-    }
-
-    /// Writes what is held. On an error it is held on, and written with the next event.
+    /// Writes what is held, and waits for what somebody else is writing. On an error it is held on, and written with the
+    /// next event.
     pub async fn write(&self, db: &Db) -> Result<(), Error> {
+        let _alone = self.0.writing.lock().await;
         let events = {
             let mut held = self.held();
             held.is_due = false;
@@ -148,7 +149,7 @@ impl Guard {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
