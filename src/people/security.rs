@@ -20,7 +20,8 @@ use crate::kernel::text_enum;
 const WRITTEN_AFTER: Duration = Duration::from_secs(1);
 /// Different events that are held until then; more of a kind count as one.
 const MOST_HELD: usize = 1_000;
-/// Different events that a day keeps; more of a kind count as one.
+/// Different events that a day keeps. More of a kind count as one that names nobody, so that a day has at most a row
+/// more for each kind.
 const MOST_A_DAY: i64 = 10_000;
 /// Days that they are kept.
 const KEPT_DAYS: i64 = 180;
@@ -166,6 +167,7 @@ impl Held {
 
 /// Adds events to the days on which they happened last.
 fn keep(tx: &mut Tx<'_>, events: &BTreeMap<SecurityEvent, Times>) -> Result<(), Error> {
+    store::alone(tx)?;
     let mut rows = BTreeMap::new();
     for (event, times) in events {
         let day = clock::instant(times.last_at).business_day();

@@ -360,6 +360,40 @@ async fn a_flood_of_events_is_counted_but_bounded_and_old_ones_are_forgotten() {
     assert_eq!((forget(180), forget(181)), (0, 10_000));
 }
 
+#[actix_web::test]
+async fn a_full_day_gets_one_more_row_a_kind_however_many_processes_write() {
+    let app = TestApp::new();
+    let mut raw = app.raw();
+    let (day, seq) = (
+        app.clock.today().to_i32(),
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9900)",
+    );
+    raw.execute(&format!(
+        "INSERT INTO security_event {seq} SELECT {day}, 'form.forged', 'user:u' || i, '', '', 1, 1, 1 FROM n"
+    ))
+    .unwrap();
+    let processes = [(); 4].map(|()| security::Guard::default());
+    for _ in 0..2 {
+        for (n, guard) in (0_u32..).zip(&processes) {
+            for (m, kind) in (0_u32..).zip(SecurityKind::ALL) {
+                for from in 0..100 {
+                    let ip = IpAddr::from((n << 16 | m << 8 | from).to_be_bytes()).to_string();
+                    let event = SecurityEvent::new(*kind, String::new(), &ip, "x");
+                    guard.note(&app.db, app.clock.now(), event);
+                }
+            }
+        }
+        let written = join_all(processes.iter().map(|guard| guard.write(&app.db))).await;
+        written.into_iter().for_each(Result::unwrap);
+    }
+    let kinds = i64::try_from(SecurityKind::ALL.len()).unwrap();
+    assert_eq!((kinds, raw.count("security_event")), (7, 10_007));
+    let times = raw.number("SELECT CAST(SUM(times) AS BIGINT) AS v FROM security_event");
+    assert_eq!(times, 9_900 + 2 * 4 * kinds * 100, "none is left uncounted");
+    let nameless = "SELECT count(*) AS v FROM security_event WHERE who = '' AND origin = ''";
+    assert_eq!(raw.number(nameless), kinds);
+}
+
 #[test]
 fn a_reset_is_noted_and_only_the_new_password_is_known() {
     let app = TestApp::new();
