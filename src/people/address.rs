@@ -1,42 +1,29 @@
 //! Where a request comes from: the one answer for throttles, sessions, the audit trail and the log.
 //!
-//! Only a proxy of our own may say for whom it asks. Its header grows at the right end: the first address from there that
+//! Only a proxy of our own may say for whom it asks, and only in the header that it writes: another one may have come
+//! from the client and been passed on. Its header grows at the right end: the first address from there that
 //! is none of our proxies is the client's, and what stands left of it is the client's own tale.
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
-/// The values of a request's `X-Forwarded-For` and `Forwarded` headers, each in the order of its lines.
-#[derive(Clone, Debug, Default)]
-pub struct Told<'a> {
-    /// `X-Forwarded-For`.
-    pub x_forwarded_for: Vec<&'a str>,
-    /// `Forwarded` (RFC 7239).
-    pub forwarded: Vec<&'a str>,
-}
+use crate::config::ProxyHeader;
 
-/// The client's address: the peer's own, unless that is one of `trusted`.
-pub fn client(peer: IpAddr, told: &Told<'_>, trusted: &[IpNet]) -> IpAddr {
-    let peer = peer.to_canonical();
-    let follow = |hops: Vec<Option<IpAddr>>| {
-        let mut at = peer;
-        for hop in hops.into_iter().rev() {
-            match hop.filter(|_| is_ours(at, trusted)) {
-                Some(before) => at = before,
-                None => break,
-            }
-        }
-        at
+/// The client's address: the peer's own, unless that is one of `trusted`. Then `header` tells it, the one that our proxies
+/// write; `told` are its values in the order of its lines.
+pub fn client(peer: IpAddr, header: ProxyHeader, told: &[&str], trusted: &[IpNet]) -> IpAddr {
+    let mut at = peer.to_canonical();
+    let hops = match header {
+        ProxyHeader::XForwardedFor => plain_hops(told),
+        ProxyHeader::Forwarded => forwarded_hops(told),
     };
-    let lists = [plain_hops(&told.x_forwarded_for), forwarded_hops(&told.forwarded)];
-    let mut ends = lists.into_iter().filter(|hops| !hops.is_empty()).map(follow);
-    match (ends.next(), ends.next()) {
-        (Some(only), None) => only,
-        (Some(one), Some(other)) if one == other => one,
-        // A proxy writes one of them and may pass the other on as the client wrote it: which one is the proxy's cannot
-        // be told, so that nothing behind it is known.
-        (_, _) => peer,
+    for hop in hops.into_iter().rev() {
+        match hop.filter(|_| is_ours(at, trusted)) {
+            Some(before) => at = before,
+            None => break,
+        }
     }
+    at
 }
 
 /// Whether an address is one of our own proxies'.

@@ -2,8 +2,9 @@
 use std::net::IpAddr;
 
 use futures_util::future::join_all;
+use mingfen::config::ProxyHeader;
 use mingfen::error::Error;
-use mingfen::people::address::{Told, client, network};
+use mingfen::people::address::{client, network};
 use mingfen::people::login::{Browser, Denied, Doorkeeper};
 use mingfen::people::security::{SecurityEvent, SecurityKind};
 use mingfen::people::{Actor, Role, Scope, audit, device, password, security, throttle, users};
@@ -18,31 +19,32 @@ const WRONG: &str = "wrong password";
 #[test]
 fn only_our_own_proxies_say_for_whom_they_ask() {
     let trusted = ["10.0.0.0/8", "2001:db8:f::/48"].map(|net| net.parse().unwrap());
-    let of = |peer: &str, x_forwarded_for: &[&str], forwarded: &[&str]| {
-        let told = Told { x_forwarded_for: x_forwarded_for.to_vec(), forwarded: forwarded.to_vec() };
-        client(peer.parse::<IpAddr>().unwrap(), &told, &trusted).to_string()
+    let told_in = |header: ProxyHeader, peer: &str, told: &[&str]| {
+        client(peer.parse::<IpAddr>().unwrap(), header, told, &trusted).to_string()
     };
+    let of = |peer: &str, told: &[&str]| told_in(ProxyHeader::XForwardedFor, peer, told);
+    let forwarded = |peer: &str, told: &[&str]| told_in(ProxyHeader::Forwarded, peer, told);
     // Nobody else is believed.
-    assert_eq!(of("203.0.113.7", &["198.51.100.1"], &["for=198.51.100.1"]), "203.0.113.7");
-    assert_eq!(of("10.0.0.1", &[], &[]), "10.0.0.1");
-    assert_eq!(of("10.0.0.1", &["198.51.100.1"], &[]), "198.51.100.1");
-    assert_eq!(of("::ffff:10.0.0.1", &["::ffff:198.51.100.1"], &[]), "198.51.100.1");
+    assert_eq!(of("203.0.113.7", &["198.51.100.1"]), "203.0.113.7");
+    assert_eq!(forwarded("203.0.113.7", &["for=198.51.100.1"]), "203.0.113.7");
+    assert_eq!(of("10.0.0.1", &[]), "10.0.0.1");
+    assert_eq!(of("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+    assert_eq!(of("::ffff:10.0.0.1", &["::ffff:198.51.100.1"]), "198.51.100.1");
     // What the client wrote itself stands left of what our proxies add.
-    assert_eq!(of("10.0.0.1", &["192.0.2.9, 198.51.100.1, 10.0.0.2"], &[]), "198.51.100.1");
-    assert_eq!(of("10.0.0.1", &["192.0.2.9", "198.51.100.1"], &[]), "198.51.100.1");
-    assert_eq!(of("10.0.0.1", &["10.0.0.3, 10.0.0.2"], &[]), "10.0.0.3");
+    assert_eq!(of("10.0.0.1", &["192.0.2.9, 198.51.100.1, 10.0.0.2"]), "198.51.100.1");
+    assert_eq!(of("10.0.0.1", &["192.0.2.9", "198.51.100.1"]), "198.51.100.1");
+    assert_eq!(of("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
     // Where it stops being an address, the last one that is known counts.
-    assert_eq!(of("10.0.0.1", &["198.51.100.1, unknown, 10.0.0.2"], &[]), "10.0.0.2");
-    assert_eq!(of("10.0.0.1", &[""], &[]), "10.0.0.1");
+    assert_eq!(of("10.0.0.1", &["198.51.100.1, unknown, 10.0.0.2"]), "10.0.0.2");
+    assert_eq!(of("10.0.0.1", &[""]), "10.0.0.1");
     // As proxies write them.
-    assert_eq!(of("10.0.0.1", &["198.51.100.1:4711"], &[]), "198.51.100.1");
-    assert_eq!(of("10.0.0.1", &["[2001:db8::1]:4711"], &[]), "2001:db8::1");
-    assert_eq!(of("2001:db8:f::1", &[], &["for=\"[2001:db8::1]\";proto=https"]), "2001:db8::1");
-    assert_eq!(of("10.0.0.1", &[], &["For=192.0.2.9, by=10.0.0.1; for=198.51.100.1"]), "198.51.100.1");
-    assert_eq!(of("10.0.0.1", &[], &["for=_hidden"]), "10.0.0.1");
-    // One of the two may be the client's own: where they differ, neither is believed.
-    assert_eq!(of("10.0.0.1", &["198.51.100.1"], &["for=192.0.2.9"]), "10.0.0.1");
-    assert_eq!(of("10.0.0.1", &["198.51.100.1"], &["for=198.51.100.1"]), "198.51.100.1");
+    assert_eq!(of("10.0.0.1", &["198.51.100.1:4711"]), "198.51.100.1");
+    assert_eq!(of("10.0.0.1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+    assert_eq!(forwarded("2001:db8:f::1", &["for=\"[2001:db8::1]\";proto=https"]), "2001:db8::1");
+    assert_eq!(forwarded("10.0.0.1", &["For=192.0.2.9, by=10.0.0.1; for=198.51.100.1"]), "198.51.100.1");
+    assert_eq!(forwarded("10.0.0.1", &["for=_hidden"]), "10.0.0.1");
+    // What the client wrote itself stands left here too, quoted to no end or not.
+    assert_eq!(forwarded("10.0.0.1", &["for=\"192.0.2.9, for=198.51.100.1"]), "198.51.100.1");
 
     assert_eq!(network("198.51.100.1"), "198.51.100.1");
     assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
@@ -72,6 +74,25 @@ async fn behind_a_proxy_of_ours_every_user_has_an_address_of_his_own() {
     let mut raw = site.raw();
     assert_eq!(raw.texts("SELECT ip AS v FROM session"), ["203.0.113.8"]);
     assert_eq!(raw.texts("SELECT ip AS v FROM audit WHERE action = 'user.login'"), ["203.0.113.8"]);
+
+    // The other header is the client's own: it hides nobody and makes nobody somebody else.
+    let forged = |from: &'static str| [("x-forwarded-for", "203.0.113.9"), ("forwarded", from)];
+    for from in ["for=192.0.2.1", "for=192.0.2.2", "for=192.0.2.3"] {
+        let fields = [("login", "nobody"), ("password", WRONG)];
+        assert_eq!(site.anon().post_from("/login", &fields, &forged(from)).await.status, 401);
+    }
+    let fields = [("login", "nobody"), ("password", WRONG)];
+    let plain = [("x-forwarded-for", "203.0.113.9")];
+    assert_eq!(site.anon().post_from("/login", &fields, &plain).await.status, 429, "all came from there");
+    let site = Site::of(TestApp::configured(|config| {
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        config.proxy_header = ProxyHeader::Forwarded;
+    }))
+    .await;
+    site.user("admin", Role::Admin, Scope::Platform);
+    let fields = [("login", "admin"), ("password", PASSWORD)];
+    assert_eq!(site.anon().post_from("/login", &fields, &forged("for=192.0.2.1")).await.status, 303);
+    assert_eq!(site.raw().texts("SELECT ip AS v FROM session"), ["192.0.2.1"]);
 
     // Without it the header is anybody's tale: all are the proxy.
     let site = Site::of(settings(&[])).await;
