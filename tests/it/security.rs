@@ -2,6 +2,8 @@
 use std::net::IpAddr;
 
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use mingfen::config::ProxyHeader;
 use mingfen::error::Error;
 use mingfen::people::address::{client, network};
@@ -253,17 +255,49 @@ async fn who_finds_the_queue_of_passwords_full_is_told_at_once_and_known_devices
     let door = door(&app, 1_000_000);
     let known = device::mark(&app.master_key, "admin", None).unwrap();
     let names: Vec<String> = (0..40).map(|n| format!("guess{n}")).collect();
-    // Each takes its place, or finds none, before any of them goes on.
-    let guesses = join_all(names.iter().map(|name| attempt(&app, &door, name, ("10.0.0.1", WRONG), None)));
-    let honest =
-        join_all((0..9).map(|_| attempt(&app, &door, "admin", ("10.0.0.2", PASSWORD), Some(&known))));
-    let (guesses, honest) = tokio::join!(guesses, honest);
-    let count = |of: &[(&str, i64)], what: (&str, i64)| of.iter().filter(|found| **found == what).count();
-    assert_eq!((count(&guesses, ("AUT-101", 0)), count(&guesses, ("AUT-112", 5))), (24, 16));
-    assert_eq!((count(&honest, ("in", 0)), count(&honest, ("AUT-112", 5))), (8, 1));
+    let (app, door, known) = (&app, &door, known.as_str());
+    let guess = async |name: &str| (false, attempt(app, door, name, ("10.0.0.1", WRONG), None).await);
+    let honest = async || (true, attempt(app, door, "admin", ("10.0.0.2", PASSWORD), Some(known)).await);
+    let guesses = names.iter().map(|name| guess(name).boxed_local());
+    let all = guesses.chain((0..9).map(|_| honest().boxed_local()));
+    let mut all: FuturesUnordered<_> = all.collect();
+    // While nothing can be written nobody who has a place goes on, and whoever finds none is told so.
+    let written = app.without_writes();
+    let busy: Vec<_> = all.by_ref().take(17).collect().await;
+    drop(written);
+    let entered: Vec<_> = all.collect().await;
+    let count = |of: &[(bool, (&str, i64))], what| of.iter().filter(|found| **found == what).count();
+    assert_eq!(count(&busy, (false, ("AUT-112", 5))), 16);
+    assert_eq!(count(&busy, (true, ("AUT-112", 5))), 1);
+    assert_eq!(count(&entered, (false, ("AUT-101", 0))), 24);
+    assert_eq!(count(&entered, (true, ("in", 0))), 8);
     assert_eq!(app.refusals(SecurityKind::LoginHeldBack).await, 17);
     // When they are done there is room again.
-    assert_eq!(attempt(&app, &door, "admin", ("10.0.0.2", PASSWORD), None).await, ("in", 0));
+    assert_eq!(attempt(app, door, "admin", ("10.0.0.2", PASSWORD), None).await, ("in", 0));
+}
+
+#[actix_web::test]
+async fn whoever_has_to_wait_takes_nobodys_place_and_nothing_is_written_of_it() {
+    let app = TestApp::new();
+    app.user("admin", Role::Admin, Scope::Platform);
+    app.user("other", Role::Admin, Scope::Platform);
+    let door = door(&app, 2);
+    for _ in 0..2 {
+        assert_eq!(attempt(&app, &door, "admin", ("10.0.0.1", WRONG), None).await.0, "AUT-101");
+    }
+    let rows = app.raw().texts("SELECT key || ahead || last_at AS v FROM login_attempt ORDER BY key");
+    let held_back = || join_all((0..40).map(|_| attempt(&app, &door, "admin", ("10.0.0.1", PASSWORD), None)));
+    let written = app.without_writes();
+    let patience = std::time::Duration::from_secs(60);
+    let answers = tokio::time::timeout(patience, held_back()).await.expect("they wait to be written");
+    assert!(answers.iter().all(|(code, _)| *code == "AUT-102"), "{answers:?}");
+    drop(written);
+    let after = app.raw().texts("SELECT key || ahead || last_at AS v FROM login_attempt ORDER BY key");
+    assert_eq!(after, rows);
+    let honest = attempt(&app, &door, "other", ("10.0.0.2", PASSWORD), None);
+    let (answers, entered) = tokio::join!(held_back(), honest);
+    assert!(answers.iter().all(|(code, _)| *code == "AUT-102"), "{answers:?}");
+    assert_eq!(entered, ("in", 0));
 }
 
 #[test]

@@ -100,6 +100,17 @@ impl TestApp {
         self.database.raw()
     }
 
+    /// No attempt at a login is written while this lives, on SQLite nothing at all; reading goes on.
+    pub fn without_writes(&self) -> database::Raw {
+        let mut raw = self.raw();
+        let held = match &raw {
+            database::Raw::Sqlite(_) => "BEGIN IMMEDIATE",
+            database::Raw::Pg(_) => "BEGIN; LOCK TABLE login_attempt IN EXCLUSIVE MODE",
+        };
+        raw.execute(held).unwrap();
+        raw
+    }
+
     /// How many security events of a kind there were.
     pub async fn refusals(&self, kind: SecurityKind) -> i64 {
         self.guard.write(&self.db).await.unwrap();
