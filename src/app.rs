@@ -12,7 +12,7 @@ use crate::db::columns::InstitutionId;
 use crate::db::{Create, Db, DbError, Lane, Leases, OpenError, Tx};
 use crate::error::{Code, Error};
 use crate::exchange::{Desk, Folder};
-use crate::inbox::{Taken, Uploads};
+use crate::inbox::Taken;
 use crate::institutions::{self, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
@@ -55,8 +55,6 @@ pub struct App {
     pub turns: Turns,
     /// Files of the institutions' folders that are recorded.
     pub taken: Taken,
-    /// Uploads that are on their way.
-    pub uploads: Uploads,
     keys: Arc<Mutex<Arc<PlatformKeys>>>,
     channels: Arc<Mutex<Channels>>,
 }
@@ -131,7 +129,6 @@ impl App {
             waits,
             turns: Turns::default(),
             taken: Taken::default(),
-            uploads: Uploads::default(),
             channels,
         })
     }
