@@ -152,8 +152,56 @@ async fn an_institution_that_hangs_delays_the_orders_of_no_other() {
     let paying = async || (shop.state("ORDER-WELL").await == "PAYING").then_some(());
     eventually("the other institution is asked", paying).await;
     assert!(!asking.is_finished(), "the one hangs still");
-    assert_eq!(shop.app.turns.at_work("resolve of OTHER"), 1);
+    let merchant = shop.app.raw().number("SELECT id AS v FROM sub_merchant WHERE merchant = 'M5001'");
+    assert_eq!(shop.app.turns.at_work(&format!("resolve of OTHER for merchant {merchant}")), 1);
     asking.abort();
+}
+
+#[actix_web::test]
+async fn a_merchant_whose_orders_hang_delays_those_of_no_other_at_its_institution() {
+    let mut shop = Shop::open().await;
+    patient(&mut shop);
+    sub_merchant(&shop.app, shop.institution_id, "M5001", shop.tenant_id, "190005");
+    shop.institution.hang_for("190005");
+    let well = std::mem::replace(&mut shop.sub_mchid, "M5001".to_owned());
+    // More than are read at a time, and all older than the other's.
+    for n in 0..220 {
+        shop.left_behind(&format!("HANGS-{n}")).await;
+    }
+    shop.sub_mchid = well;
+    shop.left_behind("WELL-1").await;
+    shop.app.clock.advance(61);
+    let mut rounds = Vec::new();
+    for (order, next) in [("WELL-1", Some("WELL-2")), ("WELL-2", None)] {
+        let app = shop.app.clone();
+        rounds.push(tokio::spawn(async move { tasks::resolve(&app).await }));
+        let paying = async || (shop.state(order).await == "PAYING").then_some(());
+        eventually(order, paying).await;
+        assert!(!rounds[0].is_finished(), "the one hangs still");
+        // A later round begins none of the one anew, and finds what is new of the other.
+        if let Some(next) = next {
+            shop.left_behind(next).await;
+            shop.app.clock.advance(61);
+        }
+    }
+    let calls = shop.institution.calls();
+    let placed = calls.iter().filter(|call| call.starts_with("native")).count();
+    assert!((3..=2 + 4).contains(&placed), "two are answered, and four of the one hang: {calls:?}");
+    rounds.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[actix_web::test]
+async fn whoever_came_first_has_the_next_turn_of_a_line() {
+    let turns = Turns::default();
+    let line = || turns.line(("at one institution".to_owned(), 1));
+    let first = line().acquire_owned().await.unwrap();
+    let mut second = Box::pin(line().acquire_owned());
+    assert!((&mut second).now_or_never().is_none());
+    drop(first);
+    // Another round asks for the same line and has to wait in it.
+    assert!(line().try_acquire_owned().is_err());
+    drop(second.await.unwrap());
+    drop(line().try_acquire_owned().unwrap());
 }
 
 #[actix_web::test]

@@ -58,6 +58,7 @@ struct Inner {
     next_id: u64,
     bill: Vec<u8>,
     bill_takes: Duration,
+    hangs_for: Option<String>,
 }
 
 /// The running institution.
@@ -95,6 +96,7 @@ impl Institution {
                 next_id: 1,
                 bill: Vec::new(),
                 bill_takes: Duration::ZERO,
+                hangs_for: None,
             })),
         };
         let state = web::Data::new(institution.clone());
@@ -124,6 +126,11 @@ impl Institution {
     /// From now on its bill is ready only so long after it was asked for.
     pub fn bill_takes(&self, time: Duration) {
         self.inner.lock().unwrap().bill_takes = time;
+    }
+
+    /// From now on new orders of this merchant of its are never answered.
+    pub fn hang_for(&self, merchant: &str) {
+        self.inner.lock().unwrap().hangs_for = Some(merchant.to_owned());
     }
 
     pub fn misbehave(&self, how: Misbehave) {
@@ -279,6 +286,10 @@ pub fn view(held: &Held) -> OrderView {
 async fn native(this: web::Data<Institution>, body: web::Bytes) -> HttpResponse {
     let request: NativeRequest = serde_json::from_slice(&body).unwrap();
     let how = this.begin("native", &request.out_trade_no);
+    let hangs = this.inner.lock().unwrap().hangs_for.as_ref() == Some(&request.sub_mchid);
+    if hangs {
+        std::future::pending::<()>().await;
+    }
     let code_url = format!("weixin://wxpay/bizpayurl?pr={}", request.out_trade_no);
     if works(how) {
         let mut inner = this.inner.lock().unwrap();
