@@ -1,25 +1,17 @@
 //! Leaves `UNKNOWN`: orders whose answer never came back are asked for at their institution.
 //! Each merchant has turns of its own: however many orders of one hang, another's is asked for beside them.
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt, stream};
-use tokio::sync::Semaphore;
+use futures_util::FutureExt;
 
 use super::jobs::JobName;
-use super::rounds::TO_THE_END;
+use super::rounds::{Asked, TO_THE_END};
 use crate::app::App;
-use crate::db::columns::{InstitutionId, MerchantId, OrderId};
+use crate::db::columns::{InstitutionId, OrderId};
 use crate::error::Error;
 use crate::institutions;
 use crate::orders::{self, Order, Outside, Stuck};
-use crate::turns::Part;
 
-/// Orders of an institution asked for at the same time.
-const CONCURRENCY: usize = 8;
-/// Those of one merchant among them.
-const OF_MERCHANT: usize = 4;
 /// Orders read at a time.
 const PAGE: i64 = 200;
 /// How far back orders are looked for, in microseconds: seven days. Older ones are the bill's business.
@@ -45,38 +37,20 @@ pub(super) async fn round(app: &App, job: JobName, patience: Duration) -> Result
     let created_reach = if job == JobName::LeftBehind { REACH } else { WINDOW };
     let mut parts = Vec::new();
     for institution in app.db.read(institutions::all).await? {
-        for (merchant, orders) in hanging(app, institution.id, created_reach).await? {
-            let share = (format!("{} of {} for merchant {merchant}", job.as_str(), institution.code), 1);
-            let line = app.turns.line((format!("orders resolved at {}", institution.code), CONCURRENCY));
-            parts.push(Part { share, work: one_by_one(app.clone(), orders, line).boxed() });
-        }
+        let hanging = hanging(app, institution.id, created_reach).await?;
+        parts.extend(hanging.parts(app, job, &institution, |app, id| resolve(app, id).boxed()));
     }
     app.turns.round(parts, patience).await
 }
 
-/// The orders of an institution that hang, by their merchants.
-async fn hanging(
-    app: &App,
-    institution: InstitutionId,
-    created_reach: i64,
-) -> Result<BTreeMap<MerchantId, Vec<OrderId>>, Error> {
-    let (mut after, mut found) = (OrderId::new(0), BTreeMap::<_, Vec<_>>::new());
+async fn hanging(app: &App, institution: InstitutionId, created_reach: i64) -> Result<Asked, Error> {
+    let (mut after, mut found) = (OrderId::new(0), Asked::default());
     loop {
         let page = page(app, institution, created_reach, after).await?;
         let Some(last) = page.last() else { return Ok(found) };
         after = last.id;
-        for order in page {
-            found.entry(order.sub_merchant_id).or_default().push(order.id);
-        }
+        found.add(page);
     }
-}
-
-/// A merchant's orders, some at the same time, each when the institution has a turn for it; how many are settled.
-async fn one_by_one(app: App, orders: Vec<OrderId>, line: Arc<Semaphore>) -> Result<usize, Error> {
-    let turns = stream::iter(orders).then(|id| Arc::clone(&line).acquire_owned().map(move |turn| (turn, id)));
-    let asked = turns.map(|(turn, id)| resolve(&app, id).inspect(move |_| drop(turn)));
-    let settled = asked.buffer_unordered(OF_MERCHANT).filter(|is_settled| std::future::ready(*is_settled));
-    Ok(settled.count().await)
 }
 
 async fn page(
@@ -97,8 +71,7 @@ async fn page(
     app.db.read(move |tx| orders::unresolved(tx, &stuck)).await
 }
 
-/// One order that cannot be settled must not keep the others from it.
-async fn resolve(app: &App, id: OrderId) -> bool {
+async fn resolve(app: App, id: OrderId) -> bool {
     let outcome = async {
         // It may have waited for long.
         let known = app

@@ -128,9 +128,16 @@ impl Institution {
         self.inner.lock().unwrap().bill_takes = time;
     }
 
-    /// From now on new orders of this merchant of its are never answered.
+    /// From now on new orders of this merchant of its, and questions about old ones, are never answered.
     pub fn hang_for(&self, merchant: &str) {
         self.inner.lock().unwrap().hangs_for = Some(merchant.to_owned());
+    }
+
+    async fn hang(&self, merchant: &str) {
+        let hangs = self.inner.lock().unwrap().hangs_for.as_deref() == Some(merchant);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
     }
 
     pub fn misbehave(&self, how: Misbehave) {
@@ -286,10 +293,7 @@ pub fn view(held: &Held) -> OrderView {
 async fn native(this: web::Data<Institution>, body: web::Bytes) -> HttpResponse {
     let request: NativeRequest = serde_json::from_slice(&body).unwrap();
     let how = this.begin("native", &request.out_trade_no);
-    let hangs = this.inner.lock().unwrap().hangs_for.as_ref() == Some(&request.sub_mchid);
-    if hangs {
-        std::future::pending::<()>().await;
-    }
+    this.hang(&request.sub_mchid).await;
     let code_url = format!("weixin://wxpay/bizpayurl?pr={}", request.out_trade_no);
     if works(how) {
         let mut inner = this.inner.lock().unwrap();
@@ -307,6 +311,9 @@ async fn native(this: web::Data<Institution>, body: web::Bytes) -> HttpResponse 
 async fn query(this: web::Data<Institution>, request: HttpRequest) -> HttpResponse {
     let order_no = request.match_info().get("no").unwrap().to_owned();
     let how = this.begin("query", &order_no);
+    let merchant = url::form_urlencoded::parse(request.query_string().as_bytes());
+    let merchant = merchant.into_owned().find(|(name, _)| name == "sub_mchid").unwrap().1;
+    this.hang(&merchant).await;
     match this.held(&order_no) {
         Some(held) => this.answer(how, 200, serde_json::to_vec(&view(&held)).unwrap()).await,
         None => this.answer(how, 404, refusal(WechatCode::OrderNotExist)).await,
