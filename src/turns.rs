@@ -4,11 +4,11 @@
 //! nobody else's, and the round that began the work need not wait for it.
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -23,6 +23,7 @@ struct Taken {
     of: Mutex<HashMap<String, usize>>,
     given_back: Notify,
     closing: AtomicBool,
+    lines: Mutex<HashMap<String, Weak<Semaphore>>>,
 }
 
 /// Whose turn something is, and how many of those there are at a time.
@@ -56,6 +57,19 @@ impl Turns {
             *at_work = at_work.saturating_add(1);
         }
         Ok(Turn { turns: self.clone(), shares: shares.iter().map(|(name, _)| name.clone()).collect() })
+    }
+
+    /// The line before a share, for whoever waits for a turn of it: who came first is first. All who ask for it while
+    /// anybody holds it stand in the same one.
+    pub fn line(&self, (name, most): Share) -> Arc<Semaphore> {
+        let mut lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|_, line| line.strong_count() > 0);
+        if let Some(line) = lines.get(&name).and_then(Weak::upgrade) {
+            return line;
+        }
+        let line = Arc::new(Semaphore::new(most));
+        lines.insert(name, Arc::downgrade(&line));
+        line
     }
 
     /// How many of a share are taken.

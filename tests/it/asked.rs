@@ -5,9 +5,11 @@ use std::time::Duration;
 use actix_web::web::Data;
 use mingfen::app::App;
 use mingfen::cli::demo::{World, open_order};
+use mingfen::db::columns::{MerchantId, OrderId};
 use mingfen::error::{Code, Error};
 use mingfen::exchange::{self, DocumentKind, ExchangedFile};
-use mingfen::kernel::calendar::BusinessDay;
+use mingfen::kernel::calendar::{BusinessDay, Instant};
+use mingfen::orders::Order;
 use mingfen::people::{Actor, Role, Scope};
 use mingfen::splits::Cutting;
 use mingfen::tasks::{self, JobName, Jobs, Task, TaskPhase, TaskState};
@@ -17,7 +19,7 @@ use crate::support::PASSWORD;
 use crate::support::acting::Acting;
 use crate::support::finished_day::FinishedDay;
 use crate::support::sandbox_process::eventually;
-use crate::support::shop::Shop;
+use crate::support::shop::{Shop, sub_merchant};
 
 /// Asks about what has come of an age.
 async fn ask(shop: &Shop) -> usize {
@@ -59,6 +61,50 @@ async fn an_open_order_is_asked_about_ever_more_seldom_and_closed_when_its_time_
     assert_eq!(minutes, [1, 3, 10, 30, 60, 121]);
     assert_eq!(shop.state("ORDER-1").await, "CLOSED");
     assert!(shop.institution.calls().iter().any(|call| call.starts_with("close")));
+}
+
+#[actix_web::test]
+async fn a_merchant_that_asks_without_end_is_told_to_slow_down_and_no_other() {
+    let mut shop = Shop::open().await;
+    shop.placed("ORDER-1").await;
+    shop.placed("ORDER-2").await;
+    sub_merchant(&shop.app, shop.institution_id, "M5001", shop.tenant_id, "190005");
+    let first = std::mem::replace(&mut shop.sub_mchid, "M5001".to_owned());
+    shop.left_behind("OTHERS-1").await;
+    let other = std::mem::replace(&mut shop.sub_mchid, first);
+    let order = shop.detail("ORDER-1").await.standing.order;
+    let asking = shop.app.asking.clone();
+    // A whole minute lies ahead.
+    let next_minute = || {
+        let minute = shop.app.clock.instant().get().div_euclid(60);
+        shop.app.clock.set(Instant::new((minute + 1) * 60));
+    };
+    let slow_down = (429, "FREQUENCY_LIMITED".to_owned());
+
+    next_minute();
+    assert!((1..60).all(|_| asking.may(&order, shop.app.clock.now())));
+    assert_eq!(shop.query("ORDER-1").await.status, 200);
+    let before = asked(&shop);
+    assert_eq!(shop.query("ORDER-1").await.refusal(), slow_down);
+    assert_eq!(shop.close("ORDER-1").await.refusal(), slow_down);
+    assert_eq!(asked(&shop), before, "the institution is spared");
+    assert_eq!(shop.query("ORDER-2").await.status, 200);
+
+    next_minute();
+    let of = |id: i64| Order { id: OrderId::new(1_000 + id), ..order.clone() };
+    assert!((1..3_000).all(|id| asking.may(&of(id), shop.app.clock.now())));
+    assert_eq!(shop.query("ORDER-1").await.status, 200);
+    let before = asked(&shop);
+    assert_eq!(shop.query("ORDER-2").await.refusal(), slow_down);
+    assert_eq!(asked(&shop), before);
+    shop.sub_mchid = other;
+    assert_eq!(shop.query("OTHERS-1").await.status, 200);
+
+    // What is refused leaves nothing behind, however much it is: held is no more than was asked.
+    let refused = of(3_000);
+    assert!((0..60).all(|_| !asking.may(&refused, shop.app.clock.now())));
+    let anew = Order { sub_merchant_id: MerchantId::new(99), ..refused };
+    assert!(asking.may(&anew, shop.app.clock.now()));
 }
 
 #[actix_web::test]

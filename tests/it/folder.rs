@@ -13,7 +13,6 @@ use mingfen::exchange::Folder;
 use mingfen::inbox::{self, Intake};
 use mingfen::institutions;
 use mingfen::people::Role;
-use mingfen::people::security::SecurityKind;
 
 use rustix::fs::inotify;
 
@@ -51,9 +50,7 @@ async fn a_pipe_and_links_are_refused_and_keep_nobody_waiting() {
         assert!(note.contains(&format!("{name} is no plain file of this folder")), "{note}");
     }
     assert!(!planted.exists());
-    let guard = &shop.app.guard;
-    assert_eq!(guard.count(SecurityKind::ImportRefused), 2);
-    guard.write(&shop.app.db).await.unwrap();
+    shop.app.guard.write(&shop.app.db).await.unwrap();
     let seen = shop.app.raw().texts(
         "SELECT kind || ' ' || who || ' ' || origin || ' ' || what || ' ' || times AS v FROM security_event",
     );
@@ -125,12 +122,18 @@ async fn a_copy_under_another_name_is_read_once_and_again_when_it_changes() {
     assert!(fs::read_to_string(&note).unwrap().contains("is not base64"));
 }
 
+/// How often a file was refused, as the record has it.
+async fn refused(shop: &Shop) -> usize {
+    shop.app.guard.write(&shop.app.db).await.unwrap();
+    let times = "SELECT CAST(times AS TEXT) AS v FROM security_event WHERE kind = 'IMPORT_REFUSED'";
+    shop.app.raw().texts(times).iter().map(|times| times.parse::<usize>().unwrap()).sum()
+}
+
 #[actix_web::test]
 async fn a_refusal_is_one_event_whatever_becomes_of_its_note() {
     let shop = Shop::open().await;
     let folder = Folder::new(&shop.app.config.data_dir, "SANDBOX");
     let inbox = folder.inbox().path();
-    let refused = || shop.app.guard.count(SecurityKind::ImportRefused);
     // Its `.sig` fits, its `.refused` does not; the last letter of the note that does would be half of one.
     for (at, long) in
         [format!("{}.txt", "A".repeat(247)), format!("B{}.txt", "明".repeat(82))].iter().enumerate()
@@ -139,7 +142,7 @@ async fn a_refusal_is_one_event_whatever_becomes_of_its_note() {
         for _ in 0..3 {
             assert_eq!(import(&shop).await, 0);
         }
-        assert_eq!(usize::try_from(refused()).unwrap(), at + 1, "{long}");
+        assert_eq!(refused(&shop).await, at + 1, "{long}");
         let names = folder.inbox().names().unwrap();
         let note =
             names.iter().find(|name| name.starts_with(&long[..1]) && name.ends_with(".refused")).unwrap();
@@ -158,10 +161,10 @@ async fn a_refusal_is_one_event_whatever_becomes_of_its_note() {
     for _ in 0..3 {
         assert!(!take().await.unwrap());
     }
-    assert_eq!(refused(), 3);
+    assert_eq!(refused(&shop).await, 3);
     fs::write(inbox.join("C.txt"), "other junk").unwrap();
     assert!(!take().await.unwrap());
-    assert_eq!(refused(), 4);
+    assert_eq!(refused(&shop).await, 4);
 }
 
 /// Lays a link to a secret in the place of a file.
@@ -252,6 +255,30 @@ async fn a_backup_holds_the_recorded_bytes_and_no_file_from_elsewhere() {
     played.stop().await;
 }
 
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn what_is_made_is_its_owners_alone_and_nothing_is_written_over_unasked() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join("a").join("b").join(name);
+    disk::private_dir(&root.path().join("a").join("b")).unwrap();
+    assert_eq!((mode(&root.path().join("a")), mode(&root.path().join("a").join("b"))), (0o700, 0o700));
+
+    use std::io::Write;
+    disk::create_private(&at("new")).unwrap().write_all(b"first").unwrap();
+    assert_eq!(disk::create_private(&at("new")).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+    disk::ensure_private(&at("new")).unwrap();
+    disk::ensure_private(&at("empty")).unwrap();
+    disk::write_private(&at("over"), b"a long text").unwrap();
+    fs::set_permissions(at("over"), fs::Permissions::from_mode(0o644)).unwrap();
+    disk::write_private(&at("over"), b"short").unwrap();
+    for (name, text) in [("new", "first"), ("empty", ""), ("over", "short")] {
+        assert_eq!((mode(&at(name)), fs::read_to_string(at(name)).unwrap()), (0o600, text.to_owned()));
+    }
+}
+
 #[test]
 fn a_folder_is_walked_to_through_folders_and_holds_plain_files() {
     let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -265,8 +292,7 @@ fn a_folder_is_walked_to_through_folders_and_holds_plain_files() {
     assert_eq!(dir.bytes("a", 10).unwrap(), b"0123456789");
     assert_eq!(dir.bytes("a", 9).unwrap_err().kind(), std::io::ErrorKind::FileTooLarge);
     assert!(dir.create("a").is_err(), "made anew or not at all");
-    let made = fs::metadata(dir.path().join("a")).unwrap().permissions().mode();
-    assert_eq!(made & 0o777, 0o600);
+    assert_eq!(mode(&dir.path().join("a")), 0o600);
 
     fs::write(elsewhere.path().join("secret"), "secret").unwrap();
     symlink(elsewhere.path().join("secret"), dir.path().join("link")).unwrap();
