@@ -8,7 +8,7 @@ use crate::support::acting::Acting;
 use crate::support::receiver::Receiver;
 use crate::support::shop::Shop;
 
-async fn acting(shop: &Shop, login: &str, role: Role, scope: Scope) -> Acting {
+pub async fn acting(shop: &Shop, login: &str, role: Role, scope: Scope) -> Acting {
     shop.app.user(login, role, scope);
     let mut acting = Acting::at(&shop.base_url);
     assert_eq!(acting.log_in(login, PASSWORD).await.status, 303);
