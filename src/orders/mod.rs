@@ -28,7 +28,7 @@ pub use list::{
     Untold, detail, list, paid_on, totals, untold, untold_count,
 };
 pub use open_store::{Open, Stuck, awaiting, unresolved};
-pub use pays::{Apart, Awaits};
+pub use pays::{Apart, Awaits, Stated};
 pub use place::{Placed, Request, create, place};
 pub use store::{Order, Payment, RawRef, by_id, by_inst_order_no, by_order_no, by_out_trade_no, newest};
 

@@ -17,7 +17,7 @@ use crate::kernel::channel::ChannelName;
 use crate::kernel::money::Fen;
 use crate::kernel::split::OrderFacts;
 use crate::ledger;
-use crate::orders::pays::{Apart, Awaits};
+use crate::orders::pays::{Apart, Awaits, Stated};
 use crate::orders::{Cause, Event, EventReason, Order, RawRef};
 use crate::outbox::{self, About, NewNote};
 use crate::rules::{self, Preview};
@@ -119,7 +119,7 @@ fn pays<'a>(
 ) -> Result<&'a Awaited, Apart> {
     let named = named.ok_or(Apart::Unknown)?;
     let awaits = Awaits::of(&named.order, &named.merchant);
-    awaits.paid_by((fact.institution_id, fact.channel), &fact.said)?;
+    awaits.paid_by(&Stated::of((fact.institution_id, fact.channel), &fact.said))?;
     // Told last: a second payment is one that would have paid the order.
     if named.is_paid || !paid_now.insert(named.order.id) { Err(Apart::Second) } else { Ok(named) }
 }

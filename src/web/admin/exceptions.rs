@@ -102,6 +102,9 @@ pub(in crate::web) async fn ask(
 fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
     let said = w.exceptions;
     let (kind, why, todo) = match found.difference.kind {
+        DifferenceKind::Long if found.difference.ours.is_some() => {
+            (said.long, said.long_differs_why, said.long_differs_todo)
+        }
         DifferenceKind::Long => (said.long, said.long_why, said.long_todo),
         DifferenceKind::Short => (said.short, said.short_why, said.short_todo),
         DifferenceKind::Amount => (said.amount, said.amount_why, said.amount_todo),
@@ -121,9 +124,13 @@ fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
     }
 }
 
-/// What one side has: `paid=` stands for an amount, everything else is told as it is.
+/// What one side has: `paid=` and `ordered=` stand for amounts, everything else is told as it is.
 fn side(said: Option<&str>) -> String {
     let Some(said) = said else { return "—".to_owned() };
-    let fen = said.strip_prefix("paid=").and_then(|fen| fen.parse().ok());
-    fen.map_or_else(|| said.to_owned(), |fen| Yuan(Fen::new(fen)).to_string())
+    let part = |part: &str| {
+        let fen = part.strip_prefix("paid=").or_else(|| part.strip_prefix("ordered="));
+        let fen = fen.and_then(|fen| fen.parse().ok());
+        fen.map_or_else(|| part.to_owned(), |fen| Yuan(Fen::new(fen)).to_string())
+    };
+    said.split(' ').map(part).collect::<Vec<_>>().join(" ")
 }

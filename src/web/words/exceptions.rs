@@ -29,6 +29,8 @@ super::texts! {
     long: "长款", "Long";
     long_why: "机构账单有，平台没有", "in the bill, not with us";
     long_todo: "已按机构账单分账。向机构查询可补记这笔付款，补记后此差异自行消除；单号不是平台的，请机构说明。", "Split as the bill says. Asking the institution enters the payment, and this closes by itself; of a number that is not ours, ask what it is.";
+    long_differs_why: "机构账单有，但不是订单所要求的付款", "in the bill, and not what its order asks for";
+    long_differs_todo: "已按机构账单分账；对商户仍是未支付。核对所列不同之处：我方设置有误则更正后补记，否则请机构说明。", "Split as the bill says; to its merchant it is not paid. Look at what differs: if our setting is wrong, put it right and enter it; else have the institution explain.";
     ask: "向机构查询并补记", "Ask and enter it";
     apart: "对不上订单的付款", "Payments that pay no order";
     apart_hint: "机构已签名确认，凭证已留存；商户看到的仍是未支付", "Signed by the institution and kept as evidence; to the merchant it is not paid";
