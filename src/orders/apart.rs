@@ -86,7 +86,7 @@ impl Again<'_> {
         let kept = self.db.write(move |tx| {
             let kept = apart_store::message(tx, &key)?.ok_or(Error::NotFound)?;
             if kept.is_ended {
-                return Err(ended(&key));
+                return Err(ended());
             }
             let profile = institutions::channel(tx, key.institution, key.channel)?;
             let mut keys = institutions::evidence_keys(tx, &master, key.institution)?;
@@ -132,11 +132,11 @@ pub fn end_apart(
     }
     let kept = apart_store::message(tx, key)?.ok_or(Error::NotFound)?;
     if kept.is_ended {
-        return Err(ended(key));
+        return Err(ended());
     }
     let said = Ended { how, words: words.to_owned(), actor: actor.name.clone(), at: now };
     apart_store::end(tx, key, &said).map_err(|error| match error.is_duplicate() {
-        true => ended(key),
+        true => ended(),
         false => error,
     })?;
     let (object, after) = (key.object(), json!({"how": how.as_str(), "words": words}));
@@ -148,6 +148,6 @@ pub fn end_apart(
     )
 }
 
-fn ended(key: &ApartKey) -> Error {
-    Error::refused(Code::ApartEnded, key.inst_order_no.clone())
+fn ended() -> Error {
+    Error::refused(Code::ApartEnded, "")
 }

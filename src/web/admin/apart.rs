@@ -100,11 +100,10 @@ pub(in crate::web) async fn again(
     let Pressed(visitor) = pressed?;
     let place = place.into_inner();
     let key = app.db.read(move |tx| key(tx, &place)).await?;
-    let number = key.inst_order_no.clone();
     let again = Again { db: &app.db, clock: &app.clock, intake: &app.intake, master: &app.master_key };
     match again.try_again(key, visitor.actor()).await? {
         true => Ok(back()),
-        false => Err(Error::refused(Code::ApartStill, number).into()),
+        false => Err(Error::refused(Code::ApartStill, "").into()),
     }
 }
 

@@ -112,7 +112,7 @@ pub async fn show(
         money: money(lang, &detail, &shown),
         no_split_next,
         facts: facts(&s, &detail),
-        notice: detail.delivery.as_ref().map(|delivery| notice::view(s.w, delivery, manages)),
+        notice: detail.delivery.as_ref().map(|delivery| notice::view(lang, delivery, manages)),
         timeline: timeline(lang, &detail, &shown),
         older_events: detail.older_events,
         split: shown.split,
