@@ -221,10 +221,8 @@ fn why(lang: Lang, task: &Task) -> Option<String> {
         (None, "") => None,
         (None, detail) => Some(detail.to_owned()),
         (Some(code), detail) => {
-            let why = match detail {
-                "" => Refusal::Why(*code),
-                detail => Refusal::WhyExactly(*code, detail),
-            };
+            let why =
+                if detail.is_empty() { Refusal::Why(*code) } else { Refusal::WhyExactly(*code, detail) };
             Some(format!("{} {}", code.id(), why.say(lang)))
         }
     }
