@@ -119,7 +119,7 @@ fn channel_bill(orders: &[BillOrder]) -> Vec<u8> {
             attach: if facts.inst_order_no.starts_with(STRANGER) { "Tea, table 7" } else { ";;" },
             fee: facts.fee,
             rate: "0.00%",
-            settled: Settled::Paid { paid: facts.paid },
+            settled: Settled::Paid { paid: facts.paid, ordered: facts.paid },
         };
         writer.write(&entry).unwrap();
     }

@@ -34,6 +34,7 @@ mod tidy;
 mod together;
 
 mod admission;
+mod apart;
 mod asked;
 mod delivery;
 mod door;

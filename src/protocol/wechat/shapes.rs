@@ -96,46 +96,56 @@ pub struct NativeRequest {
 pub struct FieldFault {
     /// Place in the body, `amount.total`.
     pub field: &'static str,
-    /// What it must be.
+    /// What it must be, in the language of the protocol's messages.
     pub issue: &'static str,
 }
 
 impl NativeRequest {
+    /// The same with each optional text that is empty left out: some callers write every field that they know.
+    #[must_use]
+    pub fn without_empty(mut self) -> Self {
+        let Self { sub_appid, goods_tag, time_expire, amount, .. } = &mut self;
+        for text in [sub_appid, goods_tag, time_expire, &mut amount.currency] {
+            *text = text.take().filter(|text| !text.is_empty());
+        }
+        self
+    }
+
     /// Checks the documented bounds of every field (`channels.md` 1.4). Whether merchants exist, and whether
     /// `notify_url` may be called, is the receiver's business.
     pub fn check(&self, now: Instant) -> Result<(), FieldFault> {
         let fault = |field, issue| Err(FieldFault { field, issue });
         if !is_out_trade_no(&self.out_trade_no) {
-            return fault("out_trade_no", "6 to 32 characters of 0-9 A-Z a-z _ - | *");
+            return fault("out_trade_no", "须为 6 至 32 个字符，仅限 0-9 A-Z a-z _ - | *");
         }
         if !(1..=127).contains(&self.description.chars().count()) || !fits_bill(&self.description) {
-            return fault("description", "1 to 127 characters, none of control, invisible, or a backtick");
+            return fault("description", "须为 1 至 127 个字符，不得含控制字符、不可见字符或反引号");
         }
         if self.amount.total <= Fen::ZERO || self.amount.total > Fen::MAX {
-            return fault("amount.total", "whole fen, from 1 to 1000000000000");
+            return fault("amount.total", "须为整数分，1 至 1000000000000");
         }
         if self.amount.currency.as_deref().is_some_and(|c| c != CNY) {
-            return fault("amount.currency", "CNY");
+            return fault("amount.currency", "仅支持 CNY");
         }
         if !is_notify_url(&self.notify_url) {
-            return fault("notify_url", "an absolute http(s) URL of at most 255 characters, without query");
+            return fault("notify_url", "须为不超过 255 个字符的 http(s) 绝对地址，不得带查询串");
         }
         if self.attach.as_deref().is_some_and(|a| a.len() > super::attach::MAX || !fits_bill(a)) {
-            return fault("attach", "at most 128 bytes, no character of control, invisible, or a backtick");
+            return fault("attach", "不超过 128 字节，不得含控制字符、不可见字符或反引号");
         }
         if self.settle_info.as_ref().and_then(|info| info.subsidy_amount).is_some_and(|fen| fen != 0) {
-            return fault("settle_info.subsidy_amount", "0: no marketing money is taken yet");
+            return fault("settle_info.subsidy_amount", "须为 0：暂不支持营销补贴");
         }
         match self.time_expire.as_deref().map(rfc3339) {
-            Some(None) => return fault("time_expire", "RFC 3339, as yyyy-MM-ddTHH:mm:ss+08:00"),
-            Some(Some(until)) if until <= now => return fault("time_expire", "a moment still to come"),
+            Some(None) => return fault("time_expire", "须为 RFC 3339 格式，如 yyyy-MM-ddTHH:mm:ss+08:00"),
+            Some(Some(until)) if until <= now => return fault("time_expire", "须晚于当前时间"),
             Some(Some(_)) | None => {}
         }
         for (field, value) in
             [("sp_appid", &self.sp_appid), ("sp_mchid", &self.sp_mchid), ("sub_mchid", &self.sub_mchid)]
         {
             if !is_number(value) {
-                return fault(field, "1 to 32 printable characters");
+                return fault(field, "须为 1 至 32 个可见 ASCII 字符");
             }
         }
         // A declaration has bounds of its own.

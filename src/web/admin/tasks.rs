@@ -221,9 +221,9 @@ fn why(lang: Lang, task: &Task) -> Option<String> {
         (None, "") => None,
         (None, detail) => Some(detail.to_owned()),
         (Some(code), detail) => {
-            let sentence = Refusal::Why(*code).say(lang);
-            let rest = if detail.is_empty() { String::new() } else { format!(" · {detail}") };
-            Some(format!("{} {sentence}{rest}", code.id()))
+            let why =
+                if detail.is_empty() { Refusal::Why(*code) } else { Refusal::WhyExactly(*code, detail) };
+            Some(format!("{} {}", code.id(), why.say(lang)))
         }
     }
 }
