@@ -13,6 +13,7 @@ use mingfen::exchange::Folder;
 use mingfen::inbox::{self, Intake};
 use mingfen::institutions;
 use mingfen::people::Role;
+use mingfen::people::security::SecurityKind;
 
 use rustix::fs::inotify;
 
@@ -122,13 +123,6 @@ async fn a_copy_under_another_name_is_read_once_and_again_when_it_changes() {
     assert!(fs::read_to_string(&note).unwrap().contains("is not base64"));
 }
 
-/// How often a file was refused, as the record has it.
-async fn refused(shop: &Shop) -> usize {
-    shop.app.guard.write(&shop.app.db).await.unwrap();
-    let times = "SELECT CAST(times AS TEXT) AS v FROM security_event WHERE kind = 'IMPORT_REFUSED'";
-    shop.app.raw().texts(times).iter().map(|times| times.parse::<usize>().unwrap()).sum()
-}
-
 #[actix_web::test]
 async fn a_refusal_is_one_event_whatever_becomes_of_its_note() {
     let shop = Shop::open().await;
@@ -142,7 +136,11 @@ async fn a_refusal_is_one_event_whatever_becomes_of_its_note() {
         for _ in 0..3 {
             assert_eq!(import(&shop).await, 0);
         }
-        assert_eq!(refused(&shop).await, at + 1, "{long}");
+        assert_eq!(
+            shop.app.refusals(SecurityKind::ImportRefused).await,
+            i64::try_from(at + 1).unwrap(),
+            "{long}"
+        );
         let names = folder.inbox().names().unwrap();
         let note =
             names.iter().find(|name| name.starts_with(&long[..1]) && name.ends_with(".refused")).unwrap();
@@ -161,10 +159,10 @@ async fn a_refusal_is_one_event_whatever_becomes_of_its_note() {
     for _ in 0..3 {
         assert!(!take().await.unwrap());
     }
-    assert_eq!(refused(&shop).await, 3);
+    assert_eq!(shop.app.refusals(SecurityKind::ImportRefused).await, 3);
     fs::write(inbox.join("C.txt"), "other junk").unwrap();
     assert!(!take().await.unwrap());
-    assert_eq!(refused(&shop).await, 4);
+    assert_eq!(shop.app.refusals(SecurityKind::ImportRefused).await, 4);
 }
 
 /// Lays a link to a secret in the place of a file.
