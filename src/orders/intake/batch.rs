@@ -92,7 +92,7 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
                     }
                     Err(_) => Outcome::Known,
                 },
-                outcome => outcome,
+                other @ (Outcome::Stored | Outcome::Orphan | Outcome::Conflict) => other,
             },
             (None, _) => {
                 let outcome = match pays(named, fact, &mut paid_now) {
