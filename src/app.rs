@@ -12,12 +12,12 @@ use crate::db::columns::InstitutionId;
 use crate::db::{Create, Db, DbError, Lane, Leases, OpenError, Tx};
 use crate::error::{Code, Error};
 use crate::exchange::{Desk, Folder};
-use crate::inbox::{Taken, Uploads};
+use crate::inbox::Taken;
 use crate::institutions::{self, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
 use crate::orders::{Asking, Intake, Pace};
-use crate::people::address::{self, Told};
+use crate::people::address;
 use crate::people::login::Doorkeeper;
 use crate::people::security::{Guard, SecurityEvent, SecurityKind};
 use crate::protocol::crypto::MasterKey;
@@ -55,8 +55,6 @@ pub struct App {
     pub turns: Turns,
     /// Files of the institutions' folders that are recorded.
     pub taken: Taken,
-    /// Uploads that are on their way.
-    pub uploads: Uploads,
     keys: Arc<Mutex<Arc<PlatformKeys>>>,
     channels: Arc<Mutex<Channels>>,
 }
@@ -131,7 +129,6 @@ impl App {
             waits,
             turns: Turns::default(),
             taken: Taken::default(),
-            uploads: Uploads::default(),
             channels,
         })
     }
@@ -145,14 +142,11 @@ impl App {
     /// The address of the client that a request comes from, as everything notes and counts it; empty where it came by no
     /// network.
     pub fn client(&self, request: &HttpRequest) -> String {
-        let lines = |name: &str| {
-            let values = request.headers().get_all(name);
-            values.map(|value| value.to_str().unwrap_or_default()).collect()
-        };
-        let told = Told { x_forwarded_for: lines("x-forwarded-for"), forwarded: lines("forwarded") };
-        let trusted = &self.config.trusted_proxies;
-        let peer = request.peer_addr();
-        peer.map(|peer| address::client(peer.ip(), &told, trusted).to_string()).unwrap_or_default()
+        let Some(peer) = request.peer_addr() else { return String::new() };
+        let (header, trusted) = (self.config.proxy_header, &self.config.trusted_proxies);
+        let lines = request.headers().get_all(header.name());
+        let told: Vec<&str> = lines.map(|line| line.to_str().unwrap_or_default()).collect();
+        address::client(peer.ip(), header, &told, trusted).to_string()
     }
 
     /// Takes a security event down: somebody was refused something by this request.

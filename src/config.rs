@@ -42,8 +42,30 @@ pub struct Config {
     pub connections_per_address: u32,
     /// Login attempts per minute that one login name may make from one address; the address itself five times as many.
     pub login_attempts_per_minute: u32,
-    /// Our own proxies, as networks (`10.0.0.0/8`): only from them `X-Forwarded-For` and `Forwarded` count.
+    /// Our own proxies, as networks (`10.0.0.0/8`): only from them `proxy_header` counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// In which header our proxies write for whom they ask; another one is never read.
+    pub proxy_header: ProxyHeader,
+}
+
+/// The header by which a proxy says for whom it asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl ProxyHeader {
+    /// Its name, in small letters.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ProxyHeader::XForwardedFor => "x-forwarded-for",
+            ProxyHeader::Forwarded => "forwarded",
+        }
+    }
 }
 
 /// How log lines look.
@@ -90,6 +112,7 @@ impl Default for Config {
             connections_per_address: 256,
             login_attempts_per_minute: 10,
             trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::XForwardedFor,
         }
     }
 }

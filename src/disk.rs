@@ -85,6 +85,18 @@ impl Dir {
         Ok(missing_is_none(found)?.map(|stat| FileType::from_raw_mode(stat.st_mode)))
     }
 
+    /// What this name stands for now; `None` where nothing has it.
+    pub fn stamp(&self, name: &str) -> io::Result<Option<Stamp>> {
+        let Some(at) = missing_is_none(self.open())? else { return Ok(None) };
+        let found = statat(&at, plain_name(name)?, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from);
+        Ok(missing_is_none(found)?.map(|stat| {
+            let whole = [i128::from(stat.st_ino), i128::from(stat.st_size)];
+            let written = [i128::from(stat.st_mtime), i128::from(stat.st_mtime_nsec)];
+            let changed = [i128::from(stat.st_ctime), i128::from(stat.st_ctime_nsec)];
+            Stamp([whole, written, changed])
+        }))
+    }
+
     /// Opens a plain file to be read; whatever else has the name is refused with [`is_not_plain`].
     pub fn read(&self, name: &str) -> io::Result<File> {
         let at = self.open()?;
@@ -149,6 +161,11 @@ impl Dir {
     }
 }
 
+/// Which file a name stands for, how long it is, and when it was written and changed last: whatever is done to the file,
+/// its stamp is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp([[i128; 2]; 3]);
+
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 fn open_root(root: &Path) -> io::Result<OwnedFd> {
@@ -194,6 +211,16 @@ fn missing_is_none<T>(found: io::Result<T>) -> io::Result<Option<T>> {
 /// Makes a folder and what leads there, for its owner alone; what is there already stays as it is.
 pub fn private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Makes a file that was not there, to be written by its owner alone.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Makes an empty file for its owner alone where none is; what is there already stays as it is.
+pub fn ensure_private(path: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
 }
 
 /// Writes a file for its owner alone, over what was in it.

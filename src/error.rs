@@ -133,13 +133,20 @@ codes! {
     // orders
     OutTradeNoUsed = "ORD-101", 409, "商户订单号已用于其他内容的订单" / "the number stands for an order with other content",
         "请更换商户订单号后重新下单" / "place the order under another out_trade_no";
+    ApartEnded = "ORD-102", 409, "这笔付款已处理完毕" / "this payment came to its end already",
+        "无需再处理，请刷新页面查看处理情况" / "nothing is left to do: load the page again to see how";
+    ApartStill = "ORD-103", 409, "这笔付款仍与它的订单对不上" / "this payment still does not pay its order",
+        "请先更正所示原因对应的设置，或登记线下处理情况" / "put right what the page names as the reason first, or note what was done elsewhere";
+    ApartWords = "ORD-104", 400, "处理情况没有写清楚" / "what was done is not said",
+        "请写明凭据，最多 200 字；归属其他订单时填写平台订单号" /
+        "say it in at most 200 characters; of a payment that belongs to another order give our number of that order";
     // files of an institution
     FileSignature = "FIL-101", 400, "文件签名缺失或不正确" / "the file's signature is missing or wrong",
         "请用登记的机构文件密钥重新签名后再提交" / "sign it with the institution's registered file key and send it again";
     FileDigest = "FIL-102", 400, "文件摘要与内容不符" / "the file's digest does not match its bytes",
         "文件可能被截断，请重新传送完整文件" / "it may be cut short: send the whole file again";
     FileTotals = "FIL-103", 400, "文件的笔数或金额合计不符" / "the file's counts or totals do not fit its lines",
-        "请机构核对后以新文件名重新出具" / "ask the institution to make it again";
+        "请核对后以下一个序号重新出具" / "check it and make it again under the next number";
     FileParty = "FIL-104", 400, "文件不属于该机构与平台" / "the file is not between this institution and this platform",
         "请检查文件名与文件头中的机构与平台代码" / "check the codes in its name and header";
     FileDuplicate = "FIL-105", 409, "同名文件已导入且内容不同" / "another file was imported under this name",
@@ -147,16 +154,16 @@ codes! {
     FileFormat = "FIL-106", 400, "文件格式不正确" / "the file is malformed",
         "请按所示位置修正：ASCII 或约定编码、LF 换行、每行不超过 1024 字节" /
         "correct the place that is named: ASCII or the agreed encoding, LF, lines of at most 1,024 bytes";
-    BundleOlder = "FIL-107", 409, "审批包不比生效中的更新" / "the bundle is not newer than the one in force",
-        "请机构重新签发一个更新的审批包" / "ask the institution to issue a newer one";
-    BundleContradicts = "FIL-108", 409, "审批包改变了过去的审批" / "the bundle changes what was approved before",
-        "审批只能新增或终止，请机构更正后重新签发" / "approvals only gain entries or ends: ask the institution to issue it again";
-    ResultUnknownFile = "FIL-109", 404, "回执对应的文件不存在" / "the result answers a file that was never published",
-        "请核对回执文件名" / "check the result's name";
-    ResultOutOfTurn = "FIL-110", 409, "回执的次序不正确" / "the result does not come in its turn",
-        "请先提交受理回执，再按序号提交处理结果" / "send the FIRST, then the FINAL ones by number";
-    ResultContradicts = "FIL-111", 409, "回执与所答文件不符" / "the result does not fit the file that it answers",
-        "请机构核对行号、金额与先后状态后重新出具" / "ask the institution to check numbers, amounts and states";
+    BundleOlder = "FIL-107", 409, "批准文件不比生效中的更新" / "the bundle is not newer than the one in force",
+        "请签发一个更新的批准文件" / "issue a newer one";
+    BundleContradicts = "FIL-108", 409, "批准文件改变了过去的批准" / "the bundle changes what was approved before",
+        "批准只能新增或终止，请更正后重新签发" / "approvals only gain entries or ends: correct it and issue it again";
+    ResultUnknownFile = "FIL-109", 404, "回盘对应的文件不存在" / "the result answers a file that was never published",
+        "请核对回盘文件名" / "check the result's name";
+    ResultOutOfTurn = "FIL-110", 409, "回盘的次序不正确" / "the result does not come in its turn",
+        "请先提交受理回盘，再按序号提交处理结果" / "send the FIRST, then the FINAL ones by number";
+    ResultContradicts = "FIL-111", 409, "回盘与所答文件不符" / "the result does not fit the file that it answers",
+        "请核对行号、金额与先后状态后重新出具" / "check numbers, amounts and states, and make it again";
     // the day
     DayNotOver = "DAY-101", 409, "该业务日尚未结束" / "the business day is not over",
         "请在日终后再切日" / "cut it when it is over";
@@ -164,8 +171,8 @@ codes! {
         "请稍后重试；切日可安全重复执行" / "try again later: the cut is safe to repeat";
     BillUnusable = "DAY-103", 422, "机构账单不可用" / "the institution's bill is unusable",
         "请把所示问题告知机构并重新获取账单" / "tell the institution what is named and fetch it again";
-    NoBundle = "DAY-104", 409, "机构尚未签发审批包" / "there is no approvals bundle in force",
-        "请先导入机构签发的审批包" / "import the institution's bundle first";
+    NoBundle = "DAY-104", 409, "机构尚未签发批准文件" / "there is no approvals bundle in force",
+        "请先导入机构签发的批准文件" / "import the institution's bundle first";
     DayBusy = "DAY-105", 409, "另一进程正在处理该机构的业务日" / "another process is at work on this institution's days",
         "请等它完成后再试" / "try again when it has finished";
     ClockBehind = "DAY-106", 409, "系统时钟早于上一个已发布文件" / "the clock stands before the file that was published last",
@@ -184,6 +191,6 @@ codes! {
         "请先补齐所列事项再结算" / "what is named must happen first";
     SettledLater = "SET-102", 409, "其后的业务日已结算" / "a later day has been settled",
         "其迟到文件会进入下一个结算文件" / "its late files go into the next settlement";
-    ReceiverUnknown = "SET-103", 409, "接收方不在审批包中" / "a receiver is not in the bundle",
-        "请机构在审批包中补登该接收方" / "ask the institution to add it to its bundle";
+    ReceiverUnknown = "SET-103", 409, "接收方不在批准文件中" / "a receiver is not in the bundle",
+        "请机构在批准文件中补登该接收方" / "ask the institution to add it to its bundle";
 }

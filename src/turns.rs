@@ -3,11 +3,12 @@
 //! Whoever begins some work takes a turn first and drops it at the end. A party whose work hangs keeps its own turns and
 //! nobody else's, and the round that began the work need not wait for it.
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -21,6 +22,8 @@ pub struct Turns(Arc<Taken>);
 struct Taken {
     of: Mutex<HashMap<String, usize>>,
     given_back: Notify,
+    closing: AtomicBool,
+    lines: Mutex<HashMap<String, Weak<Semaphore>>>,
 }
 
 /// Whose turn something is, and how many of those there are at a time.
@@ -54,6 +57,19 @@ impl Turns {
             *at_work = at_work.saturating_add(1);
         }
         Ok(Turn { turns: self.clone(), shares: shares.iter().map(|(name, _)| name.clone()).collect() })
+    }
+
+    /// The line before a share, for whoever waits for a turn of it: who came first is first. All who ask for it while
+    /// anybody holds it stand in the same one.
+    pub fn line(&self, (name, most): Share) -> Arc<Semaphore> {
+        let mut lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|_, line| line.strong_count() > 0);
+        if let Some(line) = lines.get(&name).and_then(Weak::upgrade) {
+            return line;
+        }
+        let line = Arc::new(Semaphore::new(most));
+        lines.insert(name, Arc::downgrade(&line));
+        line
     }
 
     /// How many of a share are taken.
@@ -97,6 +113,16 @@ impl Turns {
             }
         }
         failed.map_or(Ok(done), Err)
+    }
+
+    /// From now on work that can be left for later is left.
+    pub fn close(&self) {
+        self.0.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this process is about to end.
+    pub fn are_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Relaxed)
     }
 
     /// Waits until no turn is taken, but not for longer than `patience`; whether all are over.

@@ -22,7 +22,7 @@ pub fn import(
     let name = exchange::own_name(institution, incoming, FileKind::Apr)?;
     let key = (Purpose::Approvals, now);
     let Some(digest) = exchange::admit(tx, institution, incoming, key)? else { return Ok(Imported::Again) };
-    let bundle = parse_bundle(&incoming.name, &incoming.bytes)?;
+    let bundle = parse_bundle(&incoming.name, incoming.bytes())?;
     if bundle.institution != institution.code || bundle.platform != institution.platform_code {
         let detail =
             format!("E_INST: {} speaks of {} and {}", incoming.name, bundle.institution, bundle.platform);
@@ -49,7 +49,7 @@ pub fn import(
         ..exchange::incoming_file(institution, incoming, &name, &digest, now)
     };
     let file = exchange::record(tx, &new)?;
-    store::add_bundle(tx, &file, issued_at, &incoming.bytes)?;
+    store::add_bundle(tx, &file, issued_at, incoming.bytes())?;
     Ok(Imported::New((file, bundle)))
 }
 

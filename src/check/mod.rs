@@ -15,6 +15,7 @@ use crate::exchange::{self, Desk, Folder};
 use crate::institutions::{self, ChannelProfile, EvidenceKeys, PlatformKeys};
 use crate::kernel::digest::Digest;
 use crate::ledger;
+use crate::orders::Stated;
 use crate::splits;
 
 /// Rows that are looked at in one query.
@@ -127,7 +128,7 @@ fn is_proven(
                         && Some(&stated.particulars) == payment.particulars.as_ref()
                         && payment
                             .awaits(institution)
-                            .paid_by((institution, payment.channel), &stated)
+                            .paid_by(&Stated::of((institution, payment.channel), &stated))
                             .is_ok()
                 }
             }

@@ -13,10 +13,10 @@ use crate::kernel::file::FileKind;
 use crate::kernel::file::ret::RetStatus;
 use crate::kernel::money::Fen;
 use crate::ledger::{self, Account};
-use crate::orders::{Awaits, EventKind};
+use crate::orders::{ApartEnd, Awaits, EventKind};
 
 /// Tables whose rows never change; the database refuses it by triggers.
-const APPEND_ONLY: [&str; 25] = [
+const APPEND_ONLY: [&str; 26] = [
     "audit",
     "exchanged_file",
     "file_result",
@@ -29,6 +29,7 @@ const APPEND_ONLY: [&str; 25] = [
     "payment_key",
     "payment",
     "orphan_payment",
+    "orphan_end",
     "bill",
     "difference",
     "day_cut",
@@ -45,7 +46,7 @@ const APPEND_ONLY: [&str; 25] = [
 ];
 
 /// Statements that must find nothing: what is broken, and a query that names each broken object in column `v`.
-const MUST_FIND_NOTHING: [(&str, &str); 14] = [
+const MUST_FIND_NOTHING: [(&str, &str); 15] = [
     ("a payment is not the one of its number", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN payment_key k ON k.inst_order_no = p.inst_order_no AND k.institution_id = p.institution_id
         AND k.channel = p.channel
@@ -54,6 +55,13 @@ const MUST_FIND_NOTHING: [(&str, &str); 14] = [
       LEFT JOIN payment p ON p.business_date = k.business_date AND p.order_id = k.order_id
       WHERE p.order_id IS NULL OR p.inst_order_no <> k.inst_order_no OR p.institution_id <> k.institution_id
          OR p.channel <> k.channel"),
+    ("a payment that was kept apart is taken and not said to be, or said to be and not taken", "SELECT o.inst_order_no AS v
+      FROM orphan_payment o
+      LEFT JOIN orphan_end e ON e.inst_order_no = o.inst_order_no AND e.institution_id = o.institution_id
+        AND e.channel = o.channel AND e.how = '{entered}'
+      LEFT JOIN payment_key k ON k.inst_order_no = o.inst_order_no AND k.institution_id = o.institution_id
+        AND k.channel = o.channel
+      WHERE (e.at IS NULL) <> (k.order_id IS NULL)"),
     ("a payment has no raw evidence", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN raw_message r ON r.business_date = p.raw_business_date AND r.sha256 = p.raw_sha256
       WHERE r.sha256 IS NULL"),
@@ -115,6 +123,7 @@ fn spelt(query: &str) -> String {
     let words = [
         ("{receivable}", Account::ChannelReceivable.as_str()),
         ("{differs}", EventKind::AmountDiffers.as_str()),
+        ("{entered}", ApartEnd::Entered.as_str()),
         ("{paid}", ledger::Kind::Paid.as_str()),
         ("{success}", RetStatus::Success.as_str()),
         ("{spl}", FileKind::Spl.as_str()),

@@ -1,7 +1,6 @@
 //! `mingfen backup`: everything that a restore needs but the master key, in one file, taken while others go on.
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,7 +8,7 @@ use anyhow::{Context, ensure};
 
 use super::settings::{Settings, say};
 use crate::db::{Create, Db};
-use crate::disk::Dir;
+use crate::disk::{self, Dir};
 use crate::exchange::{self, ExchangedFile, Folder};
 use crate::institutions;
 
@@ -82,8 +81,7 @@ fn copy_database(db: &Db, copy: &Path) -> anyhow::Result<()> {
 }
 
 pub(super) fn private(path: &Path) -> anyhow::Result<File> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.with_context(|| format!("{} cannot be made", path.display()))
+    disk::create_private(path).with_context(|| format!("{} cannot be made", path.display()))
 }
 
 /// What went into the archive.

@@ -1,6 +1,5 @@
 //! `mingfen credential new | rotate | revoke`: API credentials from the shell.
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,6 +9,7 @@ use super::settings::{Settings, say};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::db::columns::TenantId;
+use crate::disk;
 use crate::error::{Code, Error};
 use crate::institutions::{PlatformKey, PlatformKeys};
 use crate::merchants::credentials::{self, AnswerMode, NewCredential};
@@ -213,17 +213,13 @@ impl Pair {
     /// Before the database: a credential whose private key is nowhere would be of no use.
     fn save(&self) -> anyhow::Result<()> {
         if let Some(folder) = self.key_file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.with_context(|| format!("{} cannot be made: check --out", folder.display()))?;
+            disk::private_dir(folder)
+                .with_context(|| format!("{} cannot be made: check --out", folder.display()))?;
         }
         let files =
             [(&self.key_file, self.key.to_pem()?), (&self.certificate_file, self.certificate.pem.clone())];
         for (file, pem) in files {
-            let mut made = std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(file)
+            let mut made = disk::create_private(file)
                 .with_context(|| format!("{} cannot be made: check --out", file.display()))?;
             made.write_all(pem.as_bytes())?;
             made.sync_all()?;

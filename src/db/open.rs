@@ -187,11 +187,10 @@ fn file_uri(path: &Path) -> String {
 }
 
 fn create_private_file(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         crate::disk::private_dir(parent)?;
     }
-    std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+    crate::disk::ensure_private(path)
 }
 
 /// Everything between `//` and `@` of a URL is a secret or a name: neither belongs in a message.

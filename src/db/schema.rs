@@ -391,6 +391,18 @@ table! {
 }
 
 table! {
+    orphan_end (inst_order_no, institution_id, channel) {
+        inst_order_no -> Text,
+        institution_id -> BigInt,
+        channel -> Text,
+        how -> Text,
+        words -> Text,
+        actor -> Text,
+        at -> BigInt,
+    }
+}
+
+table! {
     outbox (id) {
         id -> BigInt,
         subject_id -> BigInt,
@@ -708,6 +720,7 @@ allow_tables_to_appear_in_same_query!(
     payment_key,
     payment,
     orphan_payment,
+    orphan_end,
     outbox,
     job_lease,
     job_run,

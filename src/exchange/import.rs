@@ -25,9 +25,10 @@ pub struct Incoming {
     /// File name, without folder.
     pub name: String,
     /// Its bytes.
-    pub bytes: Vec<u8>,
+    bytes: Vec<u8>,
     /// The signature, decoded.
     pub signature: Vec<u8>,
+    digest: Digest,
 }
 
 /// What an import did.
@@ -45,12 +46,24 @@ impl Incoming {
         let signature = parse_signature(signature).ok_or_else(|| {
             Error::refused(Code::FileSignature, format!("E_SIGN: {name}.sig is not base64 of a signature"))
         })?;
-        Ok(Self { name: name.to_owned(), bytes, signature })
+        Ok(Self::signed(name, bytes, signature))
+    }
+
+    /// A file and its signature, decoded. Its digest is computed here, once: not within a transaction, since a long file
+    /// would keep every other writer waiting.
+    pub fn signed(name: &str, bytes: Vec<u8>, signature: Vec<u8>) -> Self {
+        let digest = Digest::of(&bytes);
+        Self { name: name.to_owned(), bytes, signature, digest }
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// SHA-256 of the bytes.
-    pub fn digest(&self) -> Digest {
-        Digest::of(&self.bytes)
+    pub const fn digest(&self) -> Digest {
+        self.digest
     }
 }
 

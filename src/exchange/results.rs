@@ -108,7 +108,7 @@ fn read(institution: &Institution, incoming: &Incoming) -> Result<(RetHeader, Ve
         ResultEncoding::Ascii => RetEncoding::Utf8,
     };
     let broken = |e| unreadable(&incoming.name, e);
-    let mut reader = RetReader::new(incoming.bytes.as_slice(), encoding).map_err(broken)?;
+    let mut reader = RetReader::new(incoming.bytes(), encoding).map_err(broken)?;
     let header = reader.header().clone();
     let mut lines = Vec::new();
     while let Some(line) = reader.next_line().map_err(broken)? {

@@ -2,27 +2,47 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use super::{Received, take_in};
+use super::taken::Look;
+use super::{Received, Taken, take_in};
 use crate::db::Db;
 use crate::disk::Dir;
 use crate::error::Error;
 use crate::exchange::{self, Folder};
 use crate::institutions::Institution;
+use crate::kernel::digest::Digest;
 use crate::kernel::file::{ResultName, Stage};
 use crate::people::security::{Guard, SecurityEvent, SecurityKind};
 
 /// Beside a refused file, why it was: it is not looked at again until this note is removed.
 const REFUSED: &str = "refused";
+/// Bytes of the longest name that a file may have.
+const NAME_MAX: usize = 255;
 
-/// Takes one file in; whether it was new. A refusal is noted beside the file; any other failure is tried again.
+/// What taking files in rests on.
+pub struct Intake<'a> {
+    /// Where they are recorded.
+    pub db: &'a Db,
+    /// Who is told of refusals.
+    pub guard: &'a Guard,
+    /// What is known of the files already.
+    pub taken: &'a Taken,
+}
+
+/// Takes one file in; whether it was new. A refusal is noted beside the file; any other failure is tried again. What came
+/// before under another name, and what was refused where no note can be written, is left alone until it changes.
 pub async fn take(
-    db: &Db,
-    guard: &Guard,
+    Intake { db, guard, taken }: &Intake<'_>,
     institution: &Institution,
     folder: &Folder,
     name: &str,
     now: i64,
 ) -> Result<bool, Error> {
+    // Looked at before it is read: one that changes meanwhile is read again.
+    let wanted = name.to_owned();
+    let look = on_disk(folder, move |folder| look(&folder.inbox(), &wanted)).await?;
+    if taken.is_left(institution.id, name, &look) {
+        return Ok(false);
+    }
     if let Some(before) = predecessor(name) {
         let (id, before) = (institution.id, [before]);
         if db.read(move |tx| exchange::known(tx, id, &before)).await?.is_empty() {
@@ -40,20 +60,44 @@ pub async fn take(
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(Received::Again) => Ok(false),
+        Ok(Received::Again) => {
+            taken.leave(institution.id, name, look);
+            Ok(false)
+        }
         Ok(Received::Approvals | Received::Bill | Received::Result(_)) => Ok(true),
         Err(Error::Refused { code, detail }) => {
             tracing::warn!(name, code = code.id(), detail, "a file of the institution was refused");
             let who = format!("institution:{}", institution.code);
             guard.note(db, now, SecurityEvent::new(SecurityKind::ImportRefused, who, "", code.id()));
             let note = format!("{} {}: {detail}\n{}\n", code.id(), code.sentence_en(), code.advice_en());
-            let beside = format!("{name}.{REFUSED}");
-            on_disk(folder, move |folder| Ok(folder.inbox().create(&beside)?.write_all(note.as_bytes())?))
-                .await?;
+            let beside = note_name(name);
+            let noted = on_disk(folder, move |folder| {
+                Ok(folder.inbox().create(&beside)?.write_all(note.as_bytes())?)
+            });
+            if let Err(error) = noted.await {
+                tracing::warn!(name, %error, "no note could be laid beside it, it is left alone until it changes");
+                taken.leave(institution.id, name, look);
+            }
             Ok(false)
         }
         Err(error) => Err(error),
     }
+}
+
+/// A file and its signature as they lie there now. Blocks.
+fn look(inbox: &Dir, name: &str) -> Result<Look, Error> {
+    Ok([inbox.stamp(name)?, inbox.stamp(&format!("{name}.sig"))?])
+}
+
+/// The name of the note beside a refused file. Where the file's own name leaves no room, its end is the digest's.
+fn note_name(name: &str) -> String {
+    let note = format!("{name}.{REFUSED}");
+    if note.len() <= NAME_MAX {
+        return note;
+    }
+    let ending = format!("~{}.{REFUSED}", Digest::of(name.as_bytes()));
+    let room = NAME_MAX.saturating_sub(ending.len());
+    format!("{}{ending}", name.get(..name.floor_char_boundary(room)).unwrap_or_default())
 }
 
 /// The result that must have been taken in before this one: FIRST before the FINAL ones, these in their order.
@@ -73,9 +117,7 @@ pub fn names(inbox: &Dir, known: impl Fn(&str) -> bool) -> Result<Vec<String>, E
     let lying: HashSet<String> = inbox.names()?.into_iter().collect();
     let is_complete = |name: &&str| {
         // Without its bytes or its signature a file is not complete yet, whatever its `.ok` says.
-        lying.contains(*name)
-            && lying.contains(&format!("{name}.sig"))
-            && !lying.contains(&format!("{name}.{REFUSED}"))
+        lying.contains(*name) && lying.contains(&format!("{name}.sig")) && !lying.contains(&note_name(name))
     };
     let said = lying.iter().filter_map(|name| name.strip_suffix(".ok"));
     let mut names: Vec<String> =

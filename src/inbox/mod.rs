@@ -3,12 +3,10 @@
 mod folder;
 mod taken;
 mod upload;
-mod uploads;
 
-pub use folder::{names, on_disk, take};
-pub use taken::Taken;
+pub use folder::{Intake, names, on_disk, take};
+pub use taken::{Look, Taken};
 pub use upload::upload;
-pub use uploads::Uploads;
 
 use std::collections::BTreeMap;
 

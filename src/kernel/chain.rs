@@ -66,19 +66,32 @@ pub struct Break {
     pub found: String,
 }
 
+/// Where the chain begins, as far as the institution says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beginning {
+    /// Before this day.
+    Earlier,
+    /// On this day: nothing was told of an earlier one (`--first`).
+    Here {
+        /// The day of the oldest given bundle: nothing of the days before it can be hidden, since no day is cut that
+        /// was over before there was a bundle. `None` = none could be read.
+        since: Option<BusinessDay>,
+    },
+}
+
 /// All links that were given for one business day: the day's own files, void ones included, and earlier ones.
 pub struct Chain<'a> {
     day: BusinessDay,
     links: &'a [Link],
     by_digest: HashMap<Digest, &'a Link>,
-    first: bool,
+    beginning: Beginning,
 }
 
 impl<'a> Chain<'a> {
-    /// The chain around `day`; `first` = the very first file of the chain may be among the given ones.
-    pub fn new(day: BusinessDay, links: &'a [Link], first: bool) -> Self {
+    /// The chain around `day`.
+    pub fn new(day: BusinessDay, links: &'a [Link], beginning: Beginning) -> Self {
         let by_digest = links.iter().map(|link| (link.digest, link)).collect();
-        Self { day, links, by_digest, first }
+        Self { day, links, by_digest, beginning }
     }
 
     /// Every break, V04.
@@ -91,9 +104,35 @@ impl<'a> Chain<'a> {
             breaks.extend(self.order_of_publication(link));
             breaks.extend(self.time(link, created_at));
         }
-        let counting = self.own().filter(|link| !link.is_void());
-        breaks.extend(counting.min_by_key(|link| link.name.seq).and_then(|link| self.day_before(link)));
+        breaks.extend(self.first_that_counts().and_then(|link| self.day_before(link)));
         breaks
+    }
+
+    /// What these files cannot show of a chain that begins here: each is for the institution to know.
+    pub fn open_questions(&self) -> Vec<String> {
+        let (Beginning::Here { .. }, Some(link)) = (self.beginning, self.first_that_counts()) else {
+            return Vec::new();
+        };
+        let is_early = |before: &&Link| before.is_void() && before.name.day < self.day;
+        let early = self.walk(link).filter(is_early).map(|void| {
+            let name = &void.name;
+            format!(
+                "whether the given bundles begin with the very first of all: {name}, which is void, is older"
+            )
+        });
+        let mut questions: Vec<String> = early.collect();
+        let last = self.walk(link).last().filter(|last| last.is_void() && last.prev() != Some(Digest::ZERO));
+        questions.extend(last.map(|last| {
+            let name = &last.name;
+            format!(
+                "whether anything was told before {name}, which is void and names a file that is not given"
+            )
+        }));
+        questions
+    }
+
+    fn first_that_counts(&self) -> Option<&'a Link> {
+        self.own().filter(|link| !link.is_void()).min_by_key(|link| link.name.seq)
     }
 
     fn own(&self) -> impl Iterator<Item = &'a Link> {
@@ -142,10 +181,12 @@ impl<'a> Chain<'a> {
                 broken("the prev of a given, answered file (--previous, --void)")
             };
         }
-        match (self.first, link.name.seq) {
-            (true, 1) => None,
-            (true, _) => broken("64 zeros only in a 0001"),
-            (false, _) => broken("the digest of the file before (--first if this is the very first)"),
+        match (self.beginning, link.name.seq) {
+            (Beginning::Here { .. }, 1) => None,
+            (Beginning::Here { .. }, _) => broken("64 zeros only in a 0001"),
+            (Beginning::Earlier, _) => {
+                broken("the digest of the file before (--first if this is the very first)")
+            }
         }
     }
 
@@ -179,7 +220,8 @@ impl<'a> Chain<'a> {
     }
 
     /// Walking back from the day's first file that counts, one of the day before is met and none of a later day: no day
-    /// is hidden, also not behind void files, and none was put in after a later one.
+    /// is hidden, also not behind void files, and none was put in after a later one. Where the chain begins on this day,
+    /// nothing of an earlier one is met at all.
     fn day_before(&self, link: &'a Link) -> Option<Break> {
         let yesterday = self.day.prev();
         let broken = |found: String| {
@@ -197,13 +239,31 @@ impl<'a> Chain<'a> {
                 return broken(before.name.to_string());
             }
         }
-        let is_sound = if last.is_void() {
+        let is_sound = match self.beginning {
+            Beginning::Here { since } => return self.told_before(link, since),
             // What it names may be anything: then it is enough that the day before was given.
-            self.first || self.links.iter().any(is_yesterdays)
-        } else {
+            Beginning::Earlier if last.is_void() => self.links.iter().any(is_yesterdays),
             // Whether the day's own file may be the very first, `predecessor` has told.
-            last == link && last.prev() == Some(Digest::ZERO)
+            Beginning::Earlier => last == link && last.prev() == Some(Digest::ZERO),
         };
         if is_sound { None } else { broken(format!("no file before {}", last.name)) }
+    }
+
+    /// A file of an earlier day, where the chain should begin on this one: an accepted one, or a void one whose day may
+    /// be hidden.
+    fn told_before(&self, link: &'a Link, since: Option<BusinessDay>) -> Option<Break> {
+        let hides_nothing = |day: BusinessDay| since.is_some_and(|since| day < since);
+        let is_earlier = |before: &&Link| {
+            before.name.day < self.day && !(before.is_void() && hides_nothing(before.name.day))
+        };
+        let before = self.walk(link).find(is_earlier)?;
+        let (name, day) = (&before.name, self.day);
+        let found = if before.is_void() {
+            format!("{name}, which is void: its day is told in no accepted file")
+        } else {
+            name.to_string()
+        };
+        let expected = format!("with --first no file of a day before {day} (the chain begins on that day)");
+        Some(Break { name: link.name.clone(), expected, found })
     }
 }

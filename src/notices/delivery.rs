@@ -11,6 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::task::JoinHandle;
 
+use super::failure::answered;
 use super::{render, schedule};
 use crate::app::App;
 use crate::db::Tx;
@@ -160,6 +161,6 @@ async fn send(app: &App, note: &Due) -> Result<(), String> {
     let answer = app.http.send(outgoing).await.map_err(|fault| fault.to_string())?;
     match answer.status {
         200 | 204 => Ok(()),
-        status => Err(format!("answered {status}")),
+        status => Err(answered(status)),
     }
 }

@@ -1,8 +1,10 @@
 //! Who is told what: delivery of what the outbox holds, each note in the language of whoever is told.
 mod delivery;
+mod failure;
 pub mod wechat;
 
 pub use delivery::{round, run_once as deliver};
+pub use failure::Failure;
 
 use serde_json::json;
 

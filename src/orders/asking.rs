@@ -17,7 +17,8 @@ const MINUTE: i64 = 60 * 1_000_000;
 #[derive(Clone, Default)]
 pub struct Asking(Arc<Mutex<Counted>>);
 
-/// No more entries than questions of a minute.
+/// Questions that were put in the present minute. What was refused leaves nothing: of one merchant no more orders are
+/// held than it may put questions.
 #[derive(Default)]
 struct Counted {
     minute: i64,
@@ -26,20 +27,20 @@ struct Counted {
 }
 
 impl Asking {
-    /// Counts a question about an order, at `now` in unix microseconds; whether it may be put to the institution.
+    /// Counts a question about an order that may be put, at `now` in unix microseconds; whether it may be put to the institution.
     pub fn may(&self, order: &Order, now: i64) -> bool {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let minute = now.div_euclid(MINUTE);
         if counted.minute != minute {
             *counted = Counted { minute, ..Counted::default() };
         }
-        let of_order = counted.orders.entry(order.id).or_default();
-        *of_order = of_order.saturating_add(1);
-        if *of_order > OF_ORDER {
+        let of_order = counted.orders.get(&order.id).copied().unwrap_or_default();
+        let of_merchant = counted.merchants.get(&order.sub_merchant_id).copied().unwrap_or_default();
+        if of_order >= OF_ORDER || of_merchant >= OF_MERCHANT {
             return false;
         }
-        let of_merchant = counted.merchants.entry(order.sub_merchant_id).or_default();
-        *of_merchant = of_merchant.saturating_add(1);
-        *of_merchant <= OF_MERCHANT
+        counted.orders.insert(order.id, of_order.saturating_add(1));
+        counted.merchants.insert(order.sub_merchant_id, of_merchant.saturating_add(1));
+        true
     }
 }

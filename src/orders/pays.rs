@@ -1,10 +1,11 @@
-//! Whether a statement of an institution pays an order: asked here alone, by notification, query and `check` alike
+//! Whether what an institution states pays an order: asked here alone, by notification, query, bill and `check` alike
 //! (`channels.md` 3).
 use std::ops::Range;
 
 use super::Order;
 use crate::channels::{CNY, Statement};
 use crate::db::columns::InstitutionId;
+use crate::kernel::calendar::Instant;
 use crate::kernel::channel::{ChannelName, Product};
 use crate::kernel::money::Fen;
 use crate::kernel::text_enum;
@@ -48,10 +49,59 @@ pub struct Awaits<'a> {
     pub channel: ChannelName,
     /// How it is to be paid.
     pub product: &'a Product,
-    /// The institution's number of the merchant.
+    /// Who is paid, in the number that is stated: the institution's, in a bill ours.
     pub merchant_no: &'a str,
     /// In fen.
     pub amount: Fen,
+}
+
+/// What an institution states of a payment, in a message or in a row of its bill.
+#[derive(Debug, Clone, Copy)]
+pub struct Stated<'a> {
+    /// Our number.
+    pub order_no: &'a str,
+    /// Who states it.
+    pub institution_id: InstitutionId,
+    /// In which channel.
+    pub channel: &'a str,
+    /// Whether our own numbers there took the payment.
+    pub names_us: bool,
+    /// Who was paid, where it is said.
+    pub merchant_no: Option<&'a str>,
+    /// How, where it is said.
+    pub product: Option<&'a str>,
+    /// Three letters.
+    pub currency: &'a str,
+    /// What was ordered.
+    pub total: Fen,
+    /// What the payer paid of it, where it is said.
+    pub payer_total: Option<Fen>,
+    /// What promotions came to; none where one of them cannot be understood.
+    pub promotions: Option<Fen>,
+    /// What the merchant is owed of it.
+    pub paid: Fen,
+    /// When it was paid.
+    pub paid_at: Instant,
+}
+
+impl<'a> Stated<'a> {
+    /// What a message of an institution's channel states.
+    pub fn of((institution_id, channel): (InstitutionId, ChannelName), said: &'a Statement) -> Self {
+        Self {
+            order_no: &said.order_no,
+            institution_id,
+            channel: channel.as_str(),
+            names_us: said.names_us,
+            merchant_no: said.merchant_no.as_deref(),
+            product: said.product.as_ref().map(Product::as_str),
+            currency: &said.sums.currency,
+            total: said.sums.total,
+            payer_total: said.sums.payer_total,
+            promotions: said.sums.promotions,
+            paid: said.paid,
+            paid_at: said.paid_at,
+        }
+    }
 }
 
 impl<'a> Awaits<'a> {
@@ -67,25 +117,19 @@ impl<'a> Awaits<'a> {
         }
     }
 
-    /// Whether what an institution states in a channel pays the order; the error is the first thing in which it does not.
-    pub fn paid_by(
-        &self,
-        (institution, channel): (InstitutionId, ChannelName),
-        said: &Statement,
-    ) -> Result<(), Apart> {
-        let sums = &said.sums;
-        let unpaid = sums.payer_total.map_or(sums.promotions, |paid| sums.total.checked_sub(paid));
+    /// Whether what an institution states pays the order; the error is the first thing in which it does not.
+    pub fn paid_by(&self, said: &Stated<'_>) -> Result<(), Apart> {
+        let unpaid = said.payer_total.map_or(said.promotions, |paid| said.total.checked_sub(paid));
+        let is_here = self.institution_id == said.institution_id && self.channel.as_str() == said.channel;
+        let is_explained = said.promotions.is_some_and(|fen| fen >= Fen::ZERO) && said.promotions == unpaid;
         let tests = [
             (said.order_no == self.order_no, Apart::Unknown),
-            (self.institution_id == institution && self.channel == channel && said.names_us, Apart::Platform),
-            (said.merchant_no.as_deref().is_none_or(|no| no == self.merchant_no), Apart::Merchant),
-            (said.product.as_ref().is_none_or(|product| product == self.product), Apart::Product),
-            (sums.currency == CNY, Apart::Currency),
-            (sums.total == self.amount, Apart::Amount),
-            (
-                sums.promotions.is_some() && sums.promotions == unpaid && said.paid > Fen::ZERO,
-                Apart::Promotions,
-            ),
+            (is_here && said.names_us, Apart::Platform),
+            (said.merchant_no.is_none_or(|no| no == self.merchant_no), Apart::Merchant),
+            (said.product.is_none_or(|product| product == self.product.as_str()), Apart::Product),
+            (said.currency == CNY, Apart::Currency),
+            (said.total == self.amount, Apart::Amount),
+            (is_explained && said.paid > Fen::ZERO, Apart::Promotions),
             (YEARS.contains(&said.paid_at.get()), Apart::Time),
         ];
         match tests.into_iter().find(|(holds, _)| !holds) {

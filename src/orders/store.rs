@@ -4,6 +4,7 @@ use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 
+use super::apart::ApartEnd;
 use super::event::{Cause, Event, EventKind, EventReason};
 use super::pays::Apart;
 use crate::db::columns::words;
@@ -19,7 +20,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::state::OrderState;
 use crate::protocol::language::Language;
 
-words!(EventKind, EventReason, Apart);
+words!(EventKind, EventReason, Apart, ApartEnd);
 
 /// The kinds of events that are states.
 pub(super) const STATES: [As<EventKind>; 4] =

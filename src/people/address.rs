@@ -1,53 +1,50 @@
 //! Where a request comes from: the one answer for throttles, sessions, the audit trail and the log.
 //!
-//! Only a proxy of our own may say for whom it asks. Its header grows at the right end: the first address from there that
+//! Only a proxy of our own may say for whom it asks, and only in the header that it writes: another one may have come
+//! from the client and been passed on. Its header grows at the right end: the first address from there that
 //! is none of our proxies is the client's, and what stands left of it is the client's own tale.
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::IpNet;
 
-/// An IPv6 subscriber has at least this much to choose addresses from, in bits of the prefix.
-const SUBSCRIBER: u8 = 64;
+use crate::config::ProxyHeader;
 
-/// The values of a request's `X-Forwarded-For` and `Forwarded` headers, each in the order of its lines.
-#[derive(Clone, Debug, Default)]
-pub struct Told<'a> {
-    /// `X-Forwarded-For`.
-    pub x_forwarded_for: Vec<&'a str>,
-    /// `Forwarded` (RFC 7239).
-    pub forwarded: Vec<&'a str>,
+/// The client's address: the peer's own, unless that is one of `trusted`. Then `header` tells it, the one that our proxies
+/// write; `told` are its values in the order of its lines.
+pub fn client(peer: IpAddr, header: ProxyHeader, told: &[&str], trusted: &[IpNet]) -> IpAddr {
+    let mut at = peer.to_canonical();
+    let hops = match header {
+        ProxyHeader::XForwardedFor => plain_hops(told),
+        ProxyHeader::Forwarded => forwarded_hops(told),
+    };
+    for hop in hops.into_iter().rev() {
+        match hop.filter(|_| is_ours(at, trusted)) {
+            Some(before) => at = before,
+            None => break,
+        }
+    }
+    at
 }
 
-/// The client's address: the peer's own, unless that is one of `trusted`.
-pub fn client(peer: IpAddr, told: &Told<'_>, trusted: &[IpNet]) -> IpAddr {
-    let peer = peer.to_canonical();
-    let is_ours = |ip: IpAddr| trusted.iter().any(|net| net.contains(&ip));
-    let follow = |hops: Vec<Option<IpAddr>>| {
-        let mut at = peer;
-        for hop in hops.into_iter().rev() {
-            match hop.filter(|_| is_ours(at)) {
-                Some(before) => at = before,
-                None => break,
-            }
-        }
-        at
-    };
-    let lists = [plain_hops(&told.x_forwarded_for), forwarded_hops(&told.forwarded)];
-    let mut ends = lists.into_iter().filter(|hops| !hops.is_empty()).map(follow);
-    match (ends.next(), ends.next()) {
-        (Some(only), None) => only,
-        (Some(one), Some(other)) if one == other => one,
-        // A proxy writes one of them and may pass the other on as the client wrote it: which one is the proxy's cannot
-        // be told, so that nothing behind it is known.
-        (_, _) => peer,
+/// Whether an address is one of our own proxies'.
+pub fn is_ours(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|net| net.contains(&address))
+}
+
+/// Whom an address stands for: an IPv4 address, or the first address of an IPv6 subscriber's /64, who else would have
+/// 2⁶⁴ addresses to come from.
+pub fn subscriber(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
-/// What stands for a client where attempts are counted: an IPv4 address, or the network of an IPv6 subscriber, who else
-/// would have 2⁶⁴ addresses to come from. Text that is no address stands for itself.
+/// What stands for a client where attempts are counted: its [`subscriber`], of IPv6 as a network. Text that is no address
+/// stands for itself.
 pub fn network(address: &str) -> String {
-    match address.parse() {
-        Ok(IpAddr::V6(ip)) => Ipv6Net::new_assert(ip, SUBSCRIBER).trunc().to_string(),
+    match address.parse().map(subscriber) {
+        Ok(IpAddr::V6(first)) => format!("{first}/64"),
         Ok(IpAddr::V4(_)) | Err(_) => address.to_owned(),
     }
 }

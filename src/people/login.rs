@@ -49,6 +49,12 @@ impl From<Denied> for Error {
     }
 }
 
+/// Where so many microseconds must pass first.
+fn too_often(wait: i64) -> Denied {
+    let seconds = wait.saturating_add(999_999) / 1_000_000;
+    Denied { error: Error::refused(Code::LoginTooOften, ""), retry_after: Some(seconds) }
+}
+
 /// Lets users in. One per process; cheap to clone.
 #[derive(Clone)]
 pub struct Doorkeeper {
@@ -84,8 +90,9 @@ impl Doorkeeper {
         if let Err(Denied { error: Error::Refused { code, .. }, .. }) = &outcome {
             let is_wrong = *code == Code::LoginWrong;
             let kind = if is_wrong { SecurityKind::LoginFailed } else { SecurityKind::LoginHeldBack };
-            // What was typed there may be anything, a password too: only a name that we know is kept.
-            let known = self.hash_of(db, login).await?.is_some();
+            // What was typed there may be anything, a password too: only a name that we know is kept. A full queue is
+            // nobody's in particular, and must not cost a look.
+            let known = *code != Code::LoginBusy && self.hash_of(db, login).await?.is_some();
             let who = if known { format!("user:{login}") } else { String::new() };
             self.guard.note(db, clock.now(), SecurityEvent::new(kind, who, &client, code.id()));
         }
@@ -101,16 +108,20 @@ impl Doorkeeper {
         browser: Browser,
     ) -> Result<(Token, Principal), Denied> {
         let device = browser.device.as_deref().and_then(|mark| device::of(&self.master, login, mark));
-        let Some(place) = self.workers.place(device.is_some()) else {
+        let (now, is_known) = (clock.now(), device.is_some());
+        let limits = throttle::limits(&self.master, self.per_minute, (login, &browser.ip), device);
+        // Who has to wait costs a look, and neither a write nor a place that somebody else could have.
+        let looked_at = limits.clone();
+        let wait = db.read(move |tx| throttle::wait(tx, now, &looked_at)).await?;
+        if wait > 0 {
+            return Err(too_often(wait));
+        }
+        let Some(place) = self.workers.place(is_known) else {
             return Err(Denied { error: Error::refused(Code::LoginBusy, ""), retry_after: Some(BUSY) });
         };
-        let now = clock.now();
-        let limits = throttle::limits(&self.master, self.per_minute, (login, &browser.ip), device);
         let counted = limits.clone();
         if let Err(wait) = db.write(move |tx| throttle::admit(tx, now, &counted)).await? {
-            let error = Error::refused(Code::LoginTooOften, "");
-            let seconds = wait.saturating_add(999_999) / 1_000_000;
-            return Err(Denied { error, retry_after: Some(seconds) });
+            return Err(too_often(wait));
         }
         let wrong = || Error::refused(Code::LoginWrong, "");
         let stored = self.hash_of(db, login).await?;

@@ -1,5 +1,5 @@
 //! Security events: who was refused what, and from where, at whichever door. One line in the log each (target
-//! `mingfen::security`), a count of each kind, and a row a day for all that is equal.
+//! `mingfen::security`), and a row a day for all that is equal.
 //!
 //! Refusing must stay cheap: events are held for a moment and written together, whoever floods us is counted, and what
 //! is held and what is kept is bounded. Nothing that was typed or sent is kept, only names that we know ourselves.
@@ -20,7 +20,8 @@ use crate::kernel::text_enum;
 const WRITTEN_AFTER: Duration = Duration::from_secs(1);
 /// Different events that are held until then; more of a kind count as one.
 const MOST_HELD: usize = 1_000;
-/// Different events that a day keeps; more of a kind count as one.
+/// Different events that a day keeps. More of a kind count as one that names nobody, so that a day has at most a row
+/// more for each kind.
 const MOST_A_DAY: i64 = 10_000;
 /// Days that they are kept.
 const KEPT_DAYS: i64 = 180;
@@ -92,12 +93,18 @@ impl Times {
 
 /// Takes events down. One per process; cheap to clone.
 #[derive(Clone, Default)]
-pub struct Guard(Arc<Mutex<Held>>);
+pub struct Guard(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    held: Mutex<Held>,
+    /// Held by whoever writes: when one has written, nothing noted before is on its way still.
+    writing: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Held {
     events: BTreeMap<SecurityEvent, Times>,
-    counts: BTreeMap<SecurityKind, u64>,
     /// Somebody is about to write what is held.
     is_due: bool,
 }
@@ -108,8 +115,6 @@ impl Guard {
         let SecurityEvent { kind, who, origin, what } = &event;
         tracing::warn!(target: "mingfen::security", kind = kind.as_str(), who, origin, what, "refused");
         let mut held = self.held();
-        let count = held.counts.entry(*kind).or_default();
-        *count = count.saturating_add(1);
         held.add(event, Times { times: 1, first_at: now, last_at: now });
         let Ok(runtime) = Handle::try_current() else { return };
         if !std::mem::replace(&mut held.is_due, true) {
@@ -123,13 +128,10 @@ impl Guard {
         }
     }
 
-    /// How many events of a kind this process has seen.
-    pub fn count(&self, kind: SecurityKind) -> u64 {
-        self.held().counts.get(&kind).copied().unwrap_or_default()
-    }
-
-    /// Writes what is held. On an error it is held on, and written with the next event.
+    /// Writes what is held, and waits for what somebody else is writing. On an error it is held on, and written with the
+    /// next event.
     pub async fn write(&self, db: &Db) -> Result<(), Error> {
+        let _alone = self.0.writing.lock().await;
         let events = {
             let mut held = self.held();
             held.is_due = false;
@@ -148,7 +150,7 @@ impl Guard {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -165,6 +167,7 @@ impl Held {
 
 /// Adds events to the days on which they happened last.
 fn keep(tx: &mut Tx<'_>, events: &BTreeMap<SecurityEvent, Times>) -> Result<(), Error> {
+    store::alone(tx)?;
     let mut rows = BTreeMap::new();
     for (event, times) in events {
         let day = clock::instant(times.last_at).business_day();

@@ -1,5 +1,6 @@
 //! Queries of security events.
 use diesel::prelude::*;
+use diesel::sql_query;
 use diesel::upsert::excluded;
 
 use super::security::{SecurityEvent, SecurityKind, SecurityRow, Times};
@@ -10,6 +11,16 @@ use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
 
 words!(SecurityKind);
+
+/// Until the transaction ends nobody else adds events: two processes that count a day at the same time would both find
+/// room in it. SQLite has one writer.
+pub(super) fn alone(tx: &mut Tx<'_>) -> Result<(), Error> {
+    if let Conn::Pg(conn) = tx.conn() {
+        // 7411 and 7412 are the ledger's and the cut's.
+        sql_query("SELECT pg_advisory_xact_lock(7413, 0)").execute(conn)?;
+    }
+    Ok(())
+}
 
 /// How many different events a day has.
 pub(super) fn rows_of(tx: &mut Tx<'_>, day: BusinessDay) -> Result<i64, Error> {

@@ -66,7 +66,7 @@ pub async fn find(db: &Db, clock: &Clock, cookie: &str) -> Result<Session, Error
     let token_sha256 = digest_of(cookie);
     let key = token_sha256.clone();
     let found = db.read(move |tx| store::session(tx, &key)).await?;
-    let ended = || Error::refused(Code::SessionEnded, "log in again");
+    let ended = || Error::refused(Code::SessionEnded, "");
     let (principal, last_seen_at, expires_at) = found.ok_or_else(ended)?;
     let idle = now.saturating_sub(last_seen_at);
     // Seen well after now: the clock was set back, and nobody knows how long ago that was.

@@ -4,6 +4,8 @@
 //! a login has some failures free, an hour forgives one, and each further one makes it wait longer: so that guessing
 //! from many addresses is slow, and nobody is shut out for good. A browser in which the login succeeded before
 //! ([`super::device`]) is counted alone: whoever guesses elsewhere does not keep it out.
+use std::collections::HashMap;
+
 use super::{address, throttle_store as store};
 use crate::db::Tx;
 use crate::error::Error;
@@ -79,21 +81,33 @@ pub(super) fn limits(
     limits
 }
 
+/// How many microseconds must pass before another attempt; none or less: it is allowed now. Counts nothing.
+pub(super) fn wait(tx: &mut Tx<'_>, now: i64, limits: &[Limit]) -> Result<i64, Error> {
+    let known = store::known(tx, &keys(limits))?;
+    Ok(longest(limits, &known, now))
+}
+
 /// Counts an attempt under all its limits; or none of it, and how many microseconds must pass first.
 pub(super) fn admit(tx: &mut Tx<'_>, now: i64, limits: &[Limit]) -> Result<Result<(), i64>, Error> {
-    let keys: Vec<&str> = limits.iter().map(|limit| limit.key.as_str()).collect();
-    let known = store::locked(tx, &keys)?;
-    let of = |limit: &Limit| limit.sane(known.get(&limit.key).copied().unwrap_or_default(), now);
-    let wait = limits.iter().map(|limit| limit.pace.wait(of(limit), now)).max().unwrap_or_default();
+    let known = store::locked(tx, &keys(limits))?;
+    let wait = longest(limits, &known, now);
     if wait > 0 {
         return Ok(Err(wait));
     }
     for limit in limits {
         let most = now.saturating_add(limit.pace.most());
-        let ahead = of(limit).ahead.saturating_add(limit.pace.cost()).min(most);
+        let ahead = limit.of(&known, now).ahead.saturating_add(limit.pace.cost()).min(most);
         store::put(tx, &limit.key, Counted { ahead, last_at: now })?;
     }
     Ok(Ok(()))
+}
+
+fn keys(limits: &[Limit]) -> Vec<&str> {
+    limits.iter().map(|limit| limit.key.as_str()).collect()
+}
+
+fn longest(limits: &[Limit], known: &HashMap<String, Counted>, now: i64) -> i64 {
+    limits.iter().map(|limit| limit.pace.wait(limit.of(known, now), now)).max().unwrap_or_default()
 }
 
 /// Takes back what an attempt counted as a failure: it was none.
@@ -108,6 +122,10 @@ pub fn forget(tx: &mut Tx<'_>, now: i64) -> Result<usize, Error> {
 }
 
 impl Limit {
+    fn of(&self, known: &HashMap<String, Counted>, now: i64) -> Counted {
+        self.sane(known.get(&self.key).copied().unwrap_or_default(), now)
+    }
+
     /// A row as it may be believed: what is over, or further ahead than it can come, starts anew. The clock was set back.
     fn sane(&self, counted: Counted, now: i64) -> Counted {
         let fresh = Counted { ahead: now, last_at: 0 };

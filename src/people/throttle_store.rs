@@ -9,33 +9,35 @@ use crate::db::schema::login_attempt;
 use crate::db::{Conn, Tx};
 use crate::error::Error;
 
+const ALL: (login_attempt::key, login_attempt::ahead, login_attempt::last_at) =
+    (login_attempt::key, login_attempt::ahead, login_attempt::last_at);
+
+/// The rows of these keys.
+pub(super) fn known(tx: &mut Tx<'_>, keys: &[&str]) -> Result<HashMap<String, Counted>, Error> {
+    let rows = login_attempt::table.filter(login_attempt::key.eq_any(keys));
+    Ok(by_key(rows.select(ALL).load(tx.conn())?))
+}
+
+fn by_key(rows: Vec<(String, i64, i64)>) -> HashMap<String, Counted> {
+    rows.into_iter().map(|(key, ahead, last_at)| (key, Counted { ahead, last_at })).collect()
+}
+
 /// The rows of these keys, held back from everybody else until the transaction ends. Keys must be sorted.
 pub(super) fn locked(tx: &mut Tx<'_>, keys: &[&str]) -> Result<HashMap<String, Counted>, Error> {
-    let all = (login_attempt::key, login_attempt::ahead, login_attempt::last_at);
-    let rows: Vec<(String, i64, i64)> = match tx.conn() {
+    let Conn::Pg(conn) = tx.conn() else {
         // One writer at a time anyway.
-        Conn::Sqlite(conn) => {
-            login_attempt::table.filter(login_attempt::key.eq_any(keys)).select(all).load(conn)?
-        }
-        Conn::Pg(conn) => {
-            // A row that is not there cannot be held.
-            let fresh = keys.iter().map(|key| {
-                (
-                    login_attempt::key.eq(*key),
-                    login_attempt::ahead.eq(0_i64),
-                    login_attempt::last_at.eq(0_i64),
-                )
-            });
-            diesel::insert_into(login_attempt::table)
-                .values(fresh.collect::<Vec<_>>())
-                .on_conflict_do_nothing()
-                .execute(conn)?;
-            let found =
-                login_attempt::table.filter(login_attempt::key.eq_any(keys)).order(login_attempt::key);
-            found.select(all).for_update().load(conn)?
-        }
+        return known(tx, keys);
     };
-    Ok(rows.into_iter().map(|(key, ahead, last_at)| (key, Counted { ahead, last_at })).collect())
+    // A row that is not there cannot be held.
+    let fresh = keys.iter().map(|key| {
+        (login_attempt::key.eq(*key), login_attempt::ahead.eq(0_i64), login_attempt::last_at.eq(0_i64))
+    });
+    diesel::insert_into(login_attempt::table)
+        .values(fresh.collect::<Vec<_>>())
+        .on_conflict_do_nothing()
+        .execute(conn)?;
+    let found = login_attempt::table.filter(login_attempt::key.eq_any(keys)).order(login_attempt::key);
+    Ok(by_key(found.select(ALL).for_update().load(conn)?))
 }
 
 pub(super) fn put(tx: &mut Tx<'_>, key: &str, counted: Counted) -> Result<(), Error> {

@@ -23,10 +23,15 @@ pub fn read<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, Error> 
 
 /// Whether what was read of a value stands there as it is documented: objects as objects.
 pub fn fits(value: &Value, shape: &impl Serialize) -> Result<(), Error> {
-    if alike(value, &serde_json::to_value(shape)?) {
-        return Ok(());
+    match misfit(value, shape)? {
+        None => Ok(()),
+        Some(path) => Err(Error::custom(format!("a list stands where an object must: {path}"))),
     }
-    Err(Error::custom("a list stands where an object must"))
+}
+
+/// The first place, as `amount` or `detail.goods[0]`, where a list stands and an object must, of what was read.
+pub fn misfit(value: &Value, shape: &impl Serialize) -> Result<Option<String>, Error> {
+    Ok(unlike(value, &serde_json::to_value(shape)?, ""))
 }
 
 /// A text as the shape `T`.
@@ -58,16 +63,16 @@ fn colons(json: &[u8]) -> usize {
     colons
 }
 
-/// Whether objects were read from objects and lists from lists, wherever something was read.
-fn alike(written: &Value, read: &Value) -> bool {
+/// Where an object was not read from an object, or a list not from a list, first.
+fn unlike(written: &Value, read: &Value, path: &str) -> Option<String> {
     match (written, read) {
-        (Value::Object(written), Value::Object(read)) => {
-            read.iter().all(|(key, read)| written.get(key).is_none_or(|written| alike(written, read)))
-        }
-        (Value::Array(written), Value::Array(read)) => {
-            written.iter().zip(read).all(|(written, read)| alike(written, read))
-        }
-        (Value::Array(_), Value::Object(_)) => false,
-        _ => true,
+        (Value::Object(written), Value::Object(read)) => read.iter().find_map(|(key, read)| {
+            let dot = if path.is_empty() { "" } else { "." };
+            unlike(written.get(key)?, read, &format!("{path}{dot}{key}"))
+        }),
+        (Value::Array(written), Value::Array(read)) => (written.iter().zip(read).enumerate())
+            .find_map(|(at, (written, read))| unlike(written, read, &format!("{path}[{at}]"))),
+        (Value::Array(_), Value::Object(_)) => Some(path.to_owned()),
+        _ => None,
     }
 }

@@ -246,7 +246,7 @@ fn take_all(
 ) -> Result<(), Error> {
     while let Some(row) = bill.next_row().map_err(&broken)? {
         match row {
-            bill::BillRow::Order(order) => loader.take(tx, order)?,
+            bill::BillRow::Order(order) => loader.take(tx, order, bill.ordered())?,
             bill::BillRow::Refund(_) => {}
         }
     }

@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::bill::unusable;
 use super::order_store::{self, NewBilled, Sink};
-use super::{Ours, compare, store};
+use super::{Ours, Theirs, compare, store};
 use crate::clock;
 use crate::db::Tx;
 use crate::db::columns::{As, BillId, InstitutionId, MerchantId};
@@ -26,7 +26,7 @@ pub(super) struct Loader {
     adds: bool,
     merchants: HashMap<String, MerchantId>,
     sink: Sink,
-    batch: Vec<BillOrder>,
+    batch: Vec<Theirs>,
     orders: i64,
     total: Fen,
 }
@@ -54,7 +54,12 @@ impl Loader {
         })
     }
 
-    pub(super) fn take(&mut self, tx: &mut Tx<'_>, order: BillOrder) -> Result<(), Error> {
+    pub(super) fn take(
+        &mut self,
+        tx: &mut Tx<'_>,
+        order: BillOrder,
+        ordered: Option<Fen>,
+    ) -> Result<(), Error> {
         let facts = &order.facts;
         if facts.paid_at.business_day() != self.day {
             return Err(unusable(self.day, &format!("{} was paid on another day", facts.inst_order_no)));
@@ -64,7 +69,7 @@ impl Loader {
             .total
             .checked_add(facts.paid)
             .ok_or_else(|| unusable(self.day, "its total is beyond 64 bits"))?;
-        self.batch.push(order);
+        self.batch.push(Theirs { order, ordered });
         if self.batch.len() < BATCH { Ok(()) } else { self.flush(tx) }
     }
 
@@ -72,25 +77,31 @@ impl Loader {
         let mut batch = std::mem::take(&mut self.batch);
         let day = self.day;
         if self.adds {
-            let numbers: Vec<&str> = batch.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
+            let numbers: Vec<&str> =
+                batch.iter().map(|theirs| theirs.order.facts.inst_order_no.as_str()).collect();
             let known: HashSet<String> =
                 order_store::known(tx, self.institution, day, self.bill_id, &numbers)?.into_iter().collect();
-            batch.retain(|order| !known.contains(&order.facts.inst_order_no));
+            batch.retain(|theirs| !known.contains(&theirs.order.facts.inst_order_no));
         }
-        let numbers: Vec<&str> = batch.iter().map(|order| order.facts.inst_order_no.as_str()).collect();
+        let numbers: Vec<&str> =
+            batch.iter().map(|theirs| theirs.order.facts.inst_order_no.as_str()).collect();
         let ours = store::ours(tx, self.institution, &numbers)?;
         // Two channels may have given one number: a payment of the same channel comes first.
         let mut by_number: HashMap<&str, Vec<&Ours>> = HashMap::new();
         for one in &ours {
             by_number.entry(one.inst_order_no.as_str()).or_default().push(one);
         }
+        let unpaid = batch.iter().filter(|it| !by_number.contains_key(it.order.facts.inst_order_no.as_str()));
+        let unpaid: Vec<&str> = unpaid.map(|theirs| theirs.order.order_no.as_str()).collect();
+        let asked = store::asked(tx, self.institution, &unpaid)?;
         let (mut differences, mut rows) = (Vec::new(), Vec::with_capacity(batch.len()));
         for theirs in &batch {
-            let same = by_number.get(theirs.facts.inst_order_no.as_str()).map_or(&[][..], Vec::as_slice);
-            let of_channel = same.iter().find(|one| one.channel == theirs.facts.channel);
+            let facts = &theirs.order.facts;
+            let same = by_number.get(facts.inst_order_no.as_str()).map_or(&[][..], Vec::as_slice);
+            let of_channel = same.iter().find(|one| one.asked.channel.as_str() == facts.channel);
             let ours = of_channel.or(same.first()).copied();
-            differences.extend(compare(ours, theirs));
-            let mut row = self.row(theirs);
+            differences.extend(compare(ours, asked.get(&theirs.order.order_no), theirs));
+            let mut row = self.row(&theirs.order);
             if let Some(ours) = ours {
                 row.sub_merchant_id = Some(ours.sub_merchant_id);
                 row.preview_digest = ours.preview_digest.map(As);

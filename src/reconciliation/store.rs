@@ -5,12 +5,13 @@ use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use super::bill_store::KeptBill;
-use super::{Difference, DifferenceKind, Ours};
+use super::{Asked, Difference, DifferenceKind, Ours};
 use crate::db::columns::{As, InstitutionId, MerchantId, OrderId, words};
 use crate::db::schema::{bill_order, difference, enrolment, pay_order, payment, payment_key, sub_merchant};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::channel::{ChannelName, Product};
 use crate::kernel::declared::{Parties, Tags};
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
@@ -18,40 +19,81 @@ use crate::people::Scope;
 
 words!(DifferenceKind);
 
-type OursTuple =
-    (String, String, String, String, String, Tags, Parties, Fen, i64, Option<Digest>, MerchantId, OrderId);
+/// An order's number, whose channel carries it, its merchant, channel, product, amount.
+type AskedTuple = (String, InstitutionId, String, ChannelName, Product, Fen);
+type OursTuple = (AskedTuple, String, Tags, Parties, Fen, i64, Option<Digest>, MerchantId, OrderId);
+
+impl From<AskedTuple> for Asked {
+    fn from((order_no, institution_id, merchant, channel, product, amount): AskedTuple) -> Self {
+        Self { order_no, institution_id, merchant, channel, product, amount }
+    }
+}
 
 impl From<OursTuple> for Ours {
     fn from(row: OursTuple) -> Self {
-        let (
-            inst_order_no,
-            order_no,
-            merchant,
-            channel,
-            product,
-            tags,
-            parties,
-            paid,
-            paid_at,
-            preview,
-            sub,
-            order_id,
-        ) = row;
+        let (asked, inst_order_no, tags, parties, paid, paid_at, preview_digest, sub_merchant_id, order_id) =
+            row;
         Self {
+            asked: asked.into(),
             inst_order_no,
-            order_no,
-            merchant,
-            channel,
-            product,
             tags,
             parties,
             paid,
             paid_at,
-            preview_digest: preview,
-            sub_merchant_id: sub,
+            preview_digest,
+            sub_merchant_id,
             order_id,
         }
     }
+}
+
+/// The columns of [`AskedTuple`].
+macro_rules! asked {
+    () => {
+        (
+            pay_order::order_no,
+            pay_order::institution_id,
+            sub_merchant::merchant,
+            pay_order::channel,
+            pay_order::product,
+            pay_order::amount,
+        )
+    };
+}
+
+/// The columns of [`OursTuple`].
+macro_rules! ours {
+    () => {
+        (
+            asked!(),
+            payment::inst_order_no,
+            pay_order::tags,
+            pay_order::parties,
+            payment::paid,
+            payment::paid_at,
+            payment::preview_digest,
+            payment::sub_merchant_id,
+            payment::order_id,
+        )
+    };
+}
+
+/// What the orders of these numbers of ours ask for.
+pub(super) fn asked(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    numbers: &[&str],
+) -> Result<HashMap<String, Asked>, Error> {
+    if numbers.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<AskedTuple> = pay_order::table
+        .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
+        .filter(pay_order::order_no.eq_any(numbers))
+        .filter(pay_order::institution_id.eq(institution))
+        .select(asked!())
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| (row.0.clone(), row.into())).collect())
 }
 
 /// Our payments under these numbers of the institution, whatever day we have them on.
@@ -70,20 +112,7 @@ pub(super) fn ours(
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(payment::sub_merchant_id)))
         .filter(payment::institution_id.eq(institution))
         .filter(payment_key::inst_order_no.eq_any(numbers))
-        .select((
-            payment::inst_order_no,
-            pay_order::order_no,
-            sub_merchant::merchant,
-            payment::channel,
-            payment::product,
-            pay_order::tags,
-            pay_order::parties,
-            payment::paid,
-            payment::paid_at,
-            payment::preview_digest,
-            payment::sub_merchant_id,
-            payment::order_id,
-        ))
+        .select(ours!())
         .load(tx.conn())?;
     Ok(rows.into_iter().map(Ours::from).collect())
 }
@@ -125,20 +154,7 @@ pub(super) fn missing(
         .filter(not(exists(theirs)))
         .order(payment::order_id.asc())
         .limit(limit)
-        .select((
-            payment::inst_order_no,
-            pay_order::order_no,
-            sub_merchant::merchant,
-            payment::channel,
-            payment::product,
-            pay_order::tags,
-            pay_order::parties,
-            payment::paid,
-            payment::paid_at,
-            payment::preview_digest,
-            payment::sub_merchant_id,
-            payment::order_id,
-        ))
+        .select(ours!())
         .load(tx.conn())?;
     Ok(rows.into_iter().map(Ours::from).collect())
 }

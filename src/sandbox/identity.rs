@@ -1,12 +1,11 @@
 //! The institution's own keys: made on the first start, kept in its store, public halves written beside it.
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::exchange::private_file;
 use super::store::{self, Store, Tx};
 use super::{SandboxError, Settings};
+use crate::disk::write_private;
 use crate::kernel::calendar::Instant;
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{PrivateKey, random_bytes};
@@ -86,9 +85,8 @@ impl Identity {
 
     fn write_public(&self, settings: &Settings) -> Result<(), SandboxError> {
         let public = self.public(settings)?;
-        let write = |name: &str, text: &str| {
-            private_file(&Path::join(&settings.data, name))?.write_all(text.as_bytes())
-        };
+        let write =
+            |name: &str, text: &str| write_private(&Path::join(&settings.data, name), text.as_bytes());
         write("channel.crt.pem", &public.certificate)?;
         write("channel.pub.pem", &public.public_key)?;
         write("files.pub.pem", &public.file_public_key)?;

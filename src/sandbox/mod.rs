@@ -27,6 +27,7 @@ use actix_web::{App, HttpServer, web};
 use thiserror::Error;
 
 use crate::clock::Clock;
+use crate::disk::private_dir;
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::Instant;
 use crate::protocol::crypto::CryptoError;
@@ -123,7 +124,7 @@ pub struct Sandbox(Arc<Inner>);
 impl Sandbox {
     /// Opens the directory, making store and keys on the first start, and goes on from where it was.
     pub fn open(settings: Settings, clock: Clock) -> Result<Self, SandboxError> {
-        exchange::private_dir(&settings.data)?;
+        private_dir(&settings.data)?;
         let store = Store::open(&settings.data.join("sandbox.db"))?;
         let identity = Identity::open(&store, &settings)?;
         let registration = platform::load(&store)?;

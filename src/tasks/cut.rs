@@ -27,10 +27,6 @@ pub async fn cut_as_task(
 ) -> Result<CutReport, Error> {
     let code = &desk.institution.code;
     let id = desk.institution.id;
-    // What is refused anyway is no reason to ask the institution about hundreds of orders.
-    if app.db.read(move |tx| splits::in_turn(tx, id, day)).await.is_ok() {
-        super::ask::before_cut(app, id, day).await;
-    }
     let new = NewTask {
         kind: TaskKind::Cut,
         subject: cut_subject(code, day),
@@ -38,6 +34,11 @@ pub async fn cut_as_task(
         lease: day_lease(code),
     };
     work::run(app, new, async |watch| {
+        // What is refused anyway is no reason to ask the institution about hundreds of orders.
+        if app.db.read(move |tx| splits::in_turn(tx, id, day)).await.is_ok() {
+            super::ask::before_cut(app, id, day, &watch).await?;
+            watch.phase(TaskPhase::Bill);
+        }
         let (told, also) = (watch.clone(), Arc::clone(&cutting.watch));
         let tell = move |progress| {
             note(&told, progress);

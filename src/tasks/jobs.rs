@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::rounds::PATIENCE;
 use super::store::{self, JobRun};
-use super::{ask, forget_nonces, import, resolve, roll_up, schedule, work};
+use super::{ask, forget, import, resolve, roll_up, schedule, work};
 use crate::app::App;
 use crate::error::Error;
 use crate::kernel::text_enum;
@@ -45,7 +45,7 @@ text_enum! {
         /// Chains what was posted to the ledger.
         Ledger = "ledger",
         /// Forgets old request nonces, attempts to log in and security events.
-        Nonces = "nonces",
+        Forget = "forget",
         /// Marks tasks whose process is gone, and forgets those that ended long ago.
         Tasks = "tasks",
     }
@@ -94,7 +94,7 @@ pub const JOBS: [Job; 9] = [
     every(JobName::Ask, 60, RunBy::One, |app| Box::pin(async move { ask::round(&app, PATIENCE).await })),
     every(JobName::Import, 2, RunBy::One, |app| Box::pin(async move { import::round(&app, PATIENCE).await })),
     every(JobName::Ledger, 5, RunBy::One, |app| Box::pin(async move { roll_up(&app).await })),
-    every(JobName::Nonces, 60, RunBy::One, |app| Box::pin(async move { forget_nonces(&app).await })),
+    every(JobName::Forget, 60, RunBy::One, |app| Box::pin(async move { forget(&app).await })),
     every(JobName::Tasks, 60, RunBy::One, |app| Box::pin(async move { work::run_once(&app).await })),
 ];
 
@@ -138,6 +138,7 @@ impl Jobs {
     /// Lets every loop finish what it has begun, then returns; after 20 seconds even so.
     pub async fn stop(self) {
         self.stop.send_replace(true);
+        self.turns.close();
         let until = Instant::now() + GRACE;
         for running in self.loops {
             match timeout_at(until, running).await {

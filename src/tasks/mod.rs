@@ -32,14 +32,14 @@ pub use work::{
 
 /// Forgets request nonces that are too old to be replayed, attempts to log in that count no more, and security events of
 /// long ago; how many rows those were.
-pub async fn forget_nonces(app: &App) -> Result<usize, Error> {
+pub async fn forget(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
-    let forget = move |tx: &mut Tx<'_>| {
+    let purge = move |tx: &mut Tx<'_>| {
         let nonces = nonces::purge(tx, now)?;
         let people = throttle::forget(tx, now)?.saturating_add(security::forget(tx, now)?);
         Ok(nonces.saturating_add(people))
     };
-    app.db.write(forget).await
+    app.db.write(purge).await
 }
 
 /// Chains what was posted to the ledger; how many entries.

@@ -1,19 +1,17 @@
 //! Leaves `UNKNOWN`: orders whose answer never came back are asked for at their institution.
+//! Each merchant has turns of its own: however many orders of one hang, another's is asked for beside them.
 use std::time::Duration;
 
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 
 use super::jobs::JobName;
-use super::rounds::{self, TO_THE_END};
+use super::rounds::{Asked, TO_THE_END};
 use crate::app::App;
 use crate::db::columns::{InstitutionId, OrderId};
 use crate::error::Error;
-use crate::institutions::Institution;
+use crate::institutions;
 use crate::orders::{self, Order, Outside, Stuck};
 
-/// Orders of an institution asked for at the same time.
-const CONCURRENCY: usize = 8;
 /// Orders read at a time.
 const PAGE: i64 = 200;
 /// How far back orders are looked for, in microseconds: seven days. Older ones are the bill's business.
@@ -33,34 +31,26 @@ pub async fn after_start(app: &App) -> Result<usize, Error> {
     round(app, JobName::LeftBehind, TO_THE_END).await
 }
 
-/// Either of them, but an institution that does not answer is waited for no longer than this: its own orders are asked
-/// for on and on, and those of the others meanwhile.
+/// Either of them, but a merchant whose orders get no answer is waited for no longer than this: they are asked for on and
+/// on, and those of all others meanwhile.
 pub(super) async fn round(app: &App, job: JobName, patience: Duration) -> Result<usize, Error> {
     let created_reach = if job == JobName::LeftBehind { REACH } else { WINDOW };
-    let work =
-        move |app: App, institution: Institution| of_institution(app, institution.id, created_reach).boxed();
-    rounds::of_institutions(app, job, patience, work).await
+    let mut parts = Vec::new();
+    for institution in app.db.read(institutions::all).await? {
+        let hanging = hanging(app, institution.id, created_reach).await?;
+        parts.extend(hanging.parts(app, job, &institution, |app, id| resolve(app, id).boxed()));
+    }
+    app.turns.round(parts, patience).await
 }
 
-/// Page after page, so many orders at the same time; the next page does not wait for the slowest order of this one.
-async fn of_institution(app: App, institution: InstitutionId, created_reach: i64) -> Result<usize, Error> {
-    let (mut after, mut settled, mut asking) = (OrderId::new(0), 0_usize, FuturesUnordered::new());
-    let mut count = |done: bool| settled = settled.saturating_add(usize::from(done));
+async fn hanging(app: &App, institution: InstitutionId, created_reach: i64) -> Result<Asked, Error> {
+    let (mut after, mut found) = (OrderId::new(0), Asked::default());
     loop {
-        let page = page(&app, institution, created_reach, after).await?;
-        let Some(last) = page.last() else { break };
+        let page = page(app, institution, created_reach, after).await?;
+        let Some(last) = page.last() else { return Ok(found) };
         after = last.id;
-        for order in page {
-            if asking.len() >= CONCURRENCY {
-                asking.next().await.into_iter().for_each(&mut count);
-            }
-            asking.push(resolve(&app, order));
-        }
+        found.add(page);
     }
-    while let Some(done) = asking.next().await {
-        count(done);
-    }
-    Ok(settled)
 }
 
 async fn page(
@@ -81,16 +71,26 @@ async fn page(
     app.db.read(move |tx| orders::unresolved(tx, &stuck)).await
 }
 
-/// One order that cannot be settled must not keep the others from it.
-async fn resolve(app: &App, order: Order) -> bool {
-    let order_no = order.order_no.clone();
+async fn resolve(app: App, id: OrderId) -> bool {
     let outcome = async {
+        // It may have waited for long.
+        let known = app
+            .db
+            .read(move |tx| {
+                let order = orders::by_id(tx, id)?;
+                orders::standing(tx, order)
+            })
+            .await?;
+        if known.is_settled() {
+            return Ok(false);
+        }
+        let order = known.order;
         let channel = app.channel(order.institution_id, order.channel).await?;
         let outside = Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
         orders::resolve(&outside, order).await
     };
     outcome.await.unwrap_or_else(|error| {
-        tracing::error!(order_no, %error, "an order could not be resolved, it is tried again");
+        tracing::error!(order = %id, %error, "an order could not be resolved, it is tried again");
         false
     })
 }

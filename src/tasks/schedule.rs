@@ -155,6 +155,10 @@ async fn cut_day(
             tracing::info!(institution = desk.institution.code, %day, "its cut was stopped, as somebody wanted");
             Ok(None)
         }
+        Err(Error::Refused { code: Code::TaskAbandoned, detail }) => {
+            tracing::info!(detail, "a cut is left to the next start");
+            Ok(None)
+        }
         outcome => unless_waiting(outcome.map(|report| report.made)).map(Some),
     }
 }

@@ -74,7 +74,10 @@ pub(super) fn note_runs(tx: &mut Tx<'_>, run: &JobRun) -> Result<(), Error> {
 
 /// What is kept of every job that ever ran.
 pub fn job_runs(tx: &mut Tx<'_>) -> Result<Vec<JobRun>, Error> {
-    Ok(job_run::table.select(JobRun::as_select()).load(tx.conn())?)
+    // A process of another version may have jobs that this one does not know.
+    let known = JobName::ALL.iter().map(|job| job.as_str());
+    let runs = job_run::table.filter(job_run::job.eq_any(known));
+    Ok(runs.select(JobRun::as_select()).load(tx.conn())?)
 }
 
 /// A piece of work that takes its time.

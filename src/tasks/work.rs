@@ -87,6 +87,8 @@ pub struct NewTask {
 pub struct Watch {
     /// Set when the work is to stop.
     pub stop: Arc<AtomicBool>,
+    /// How far the last attempt of whoever asked for it came; none where this is the first.
+    pub before: Option<TaskPhase>,
     at: Arc<At>,
 }
 
@@ -99,10 +101,10 @@ struct At {
 }
 
 impl Watch {
-    fn new() -> Self {
+    fn new(before: Option<TaskPhase>) -> Self {
         let (phase, file) = (Mutex::new(TaskPhase::Begun), Mutex::new(None));
         let at = At { phase, done: AtomicI64::new(0), total: AtomicI64::new(-1), file };
-        Self { stop: Arc::default(), at: Arc::new(at) }
+        Self { stop: Arc::default(), before, at: Arc::new(at) }
     }
 
     /// What it is at now.
@@ -142,8 +144,8 @@ where
     let (now, me) = (app.clock.now(), holder.clone());
     let subject = new.subject.clone();
     let begun = app.db.write(move |tx| begin(tx, &new, &me, now)).await?;
-    let id = begun.ok_or_else(|| Error::refused(Code::TaskCancelled, subject))?;
-    let watch = Watch::new();
+    let (id, before) = begun.ok_or_else(|| Error::refused(Code::TaskCancelled, subject))?;
+    let watch = Watch::new(before);
     let _stops = StopsOnDrop(Arc::clone(&watch.stop));
     let outcome = tokio::select! {
         outcome = work(watch.clone()) => outcome,
@@ -199,7 +201,14 @@ fn told(error: &Error) -> String {
 /// waits has one row. Anything else is a row of its own.
 ///
 /// A leftover that somebody asked to stop has stopped: it is marked so, and not begun again behind their back.
-fn begin(tx: &mut Tx<'_>, new: &NewTask, holder: &str, now: i64) -> Result<Option<TaskId>, Error> {
+///
+/// Besides the row, how far the last attempt of whoever asks came.
+fn begin(
+    tx: &mut Tx<'_>,
+    new: &NewTask,
+    holder: &str,
+    now: i64,
+) -> Result<Option<(TaskId, Option<TaskPhase>)>, Error> {
     let has_stopped = store::stopped(tx, &new.lease, now)? > 0;
     let last = store::last_of(tx, new.kind, &new.subject)?;
     if has_stopped && last.as_ref().is_some_and(|task| task.state == TaskState::Cancelled) {
@@ -210,10 +219,12 @@ fn begin(tx: &mut Tx<'_>, new: &NewTask, holder: &str, now: i64) -> Result<Optio
         TaskState::Failed => task.asked_by == new.asked_by,
         TaskState::Done | TaskState::Cancelled => false,
     };
-    match last.filter(goes_on) {
-        Some(task) => store::again(tx, task.id, holder, now).map(|()| Some(task.id)),
-        None => store::add(tx, new, holder, now).map(Some),
-    }
+    let before = last.as_ref().filter(|task| task.asked_by == new.asked_by).map(|task| task.phase);
+    let id = match last.filter(goes_on) {
+        Some(task) => store::again(tx, task.id, holder, now).map(|()| task.id),
+        None => store::add(tx, new, holder, now),
+    };
+    Ok(Some((id?, before)))
 }
 
 /// Writes progress and looks whether the work is to stop, for as long as it lasts.

@@ -63,7 +63,8 @@ pub struct Args {
     /// The institution's signed results over --previous and --void files
     #[arg(long, num_args = 1.., value_name = "FILE")]
     results: Vec<PathBuf>,
-    /// The very first SPL of all is among the files
+    /// The chain begins on this day: nothing of an earlier one was published, but for void files of days before the
+    /// first bundle
     #[arg(long)]
     first: bool,
     /// The platform's public key for files

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, TcpListener};
+use std::net::{IpAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +19,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::site;
 use crate::app::App;
+use crate::people::address::{is_ours, subscriber};
 
 /// Descriptors that connections never take: the databases', the jobs' files and calls, logs.
 const RESERVE: u64 = 384;
@@ -90,14 +91,6 @@ fn enter(here: &Arc<Here>, stream: &dyn Any, data: &mut Extensions) {
     data.insert(caller);
 }
 
-/// Whom an address stands for: an IPv6 caller has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
 /// Closes a connection that holds its place and asks nothing, or takes its answer without an end.
 async fn watch(caller: Weak<Caller>) {
     let mut nap = QUIET;
@@ -141,9 +134,8 @@ pub(super) struct Caller {
 
 impl Caller {
     fn enter(here: &Arc<Here>, address: IpAddr, line: OwnedFd) -> Option<Self> {
-        let is_ours = here.proxies.iter().any(|proxy| proxy.contains(&address));
-        let most = if is_ours { u32::MAX } else { here.per_address };
-        let network = network(address);
+        let most = if is_ours(address, &here.proxies) { u32::MAX } else { here.per_address };
+        let network = subscriber(address);
         let mut counts = here.counts();
         let count = counts.entry(network).or_default();
         if *count >= most {

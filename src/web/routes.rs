@@ -44,6 +44,8 @@ addresses! {
     GET  "/admin/rules" => admin::rules::show;
     GET  "/admin/exceptions" => admin::exceptions::show;
     POST "/admin/exceptions/{order_no}/ask" => admin::exceptions::ask;
+    POST "/admin/apart/{institution}/{channel}/{number}/again" => admin::apart::again;
+    POST "/admin/apart/{institution}/{channel}/{number}/end" => admin::apart::end;
     GET  "/admin/files" => admin::files::show;
     GET  "/admin/files/{name}" => admin::file::get;
     GET  "/admin/tasks" => admin::tasks::show;

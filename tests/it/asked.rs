@@ -1,17 +1,25 @@
 //! Nobody is lost whose notification never came: orders are asked about by themselves, before their day is cut, and from
 //! the difference that the bill shows.
+use std::time::Duration;
+
 use actix_web::web::Data;
 use mingfen::app::App;
-use mingfen::cli::demo::open_order;
+use mingfen::cli::demo::{World, open_order};
+use mingfen::db::columns::{MerchantId, OrderId};
+use mingfen::error::{Code, Error};
+use mingfen::exchange::{self, DocumentKind, ExchangedFile};
+use mingfen::kernel::calendar::{BusinessDay, Instant};
+use mingfen::orders::Order;
 use mingfen::people::{Actor, Role, Scope};
 use mingfen::splits::Cutting;
-use mingfen::tasks::{self, JobName};
+use mingfen::tasks::{self, JobName, Jobs, Task, TaskPhase, TaskState};
 use serde_json::json;
 
 use crate::support::PASSWORD;
 use crate::support::acting::Acting;
 use crate::support::finished_day::FinishedDay;
-use crate::support::shop::Shop;
+use crate::support::sandbox_process::eventually;
+use crate::support::shop::{Shop, sub_merchant};
 
 /// Asks about what has come of an age.
 async fn ask(shop: &Shop) -> usize {
@@ -56,6 +64,50 @@ async fn an_open_order_is_asked_about_ever_more_seldom_and_closed_when_its_time_
 }
 
 #[actix_web::test]
+async fn a_merchant_that_asks_without_end_is_told_to_slow_down_and_no_other() {
+    let mut shop = Shop::open().await;
+    shop.placed("ORDER-1").await;
+    shop.placed("ORDER-2").await;
+    sub_merchant(&shop.app, shop.institution_id, "M5001", shop.tenant_id, "190005");
+    let first = std::mem::replace(&mut shop.sub_mchid, "M5001".to_owned());
+    shop.left_behind("OTHERS-1").await;
+    let other = std::mem::replace(&mut shop.sub_mchid, first);
+    let order = shop.detail("ORDER-1").await.standing.order;
+    let asking = shop.app.asking.clone();
+    // A whole minute lies ahead.
+    let next_minute = || {
+        let minute = shop.app.clock.instant().get().div_euclid(60);
+        shop.app.clock.set(Instant::new((minute + 1) * 60));
+    };
+    let slow_down = (429, "FREQUENCY_LIMITED".to_owned());
+
+    next_minute();
+    assert!((1..60).all(|_| asking.may(&order, shop.app.clock.now())));
+    assert_eq!(shop.query("ORDER-1").await.status, 200);
+    let before = asked(&shop);
+    assert_eq!(shop.query("ORDER-1").await.refusal(), slow_down);
+    assert_eq!(shop.close("ORDER-1").await.refusal(), slow_down);
+    assert_eq!(asked(&shop), before, "the institution is spared");
+    assert_eq!(shop.query("ORDER-2").await.status, 200);
+
+    next_minute();
+    let of = |id: i64| Order { id: OrderId::new(1_000 + id), ..order.clone() };
+    assert!((1..3_000).all(|id| asking.may(&of(id), shop.app.clock.now())));
+    assert_eq!(shop.query("ORDER-1").await.status, 200);
+    let before = asked(&shop);
+    assert_eq!(shop.query("ORDER-2").await.refusal(), slow_down);
+    assert_eq!(asked(&shop), before);
+    shop.sub_mchid = other;
+    assert_eq!(shop.query("OTHERS-1").await.status, 200);
+
+    // What is refused leaves nothing behind, however much it is: held is no more than was asked.
+    let refused = of(3_000);
+    assert!((0..60).all(|_| !asking.may(&refused, shop.app.clock.now())));
+    let anew = Order { sub_merchant_id: MerchantId::new(99), ..refused };
+    assert!(asking.may(&anew, shop.app.clock.now()));
+}
+
+#[actix_web::test]
 async fn whoever_did_not_run_for_hours_catches_up() {
     let shop = Shop::open().await;
     ask(&shop).await;
@@ -88,6 +140,111 @@ async fn what_is_open_is_asked_about_before_its_day_is_cut() {
     let report = cut(day).await.unwrap();
     assert_eq!((played.database.raw().count("payment"), report.differences), (before + 1, 0));
     played.stop().await;
+}
+
+#[actix_web::test]
+async fn while_the_bill_is_late_nobody_is_asked_about_again_but_as_they_come_of_age() {
+    let played = FinishedDay::new(2).await;
+    let (world, app) = (&played.world, &played.world.app);
+    let code_url = open_order(world).await.unwrap();
+    let (day, payments) = (app.clock.today(), || played.database.raw().count("payment"));
+    app.clock.set(day.next().start().plus(10 * 3_600 + 300));
+    for fault in
+        [json!({"fault": "server_error", "on": "bill"}), json!({"fault": "lost_answer", "on": "query"})]
+    {
+        world.sandbox("POST", "/sandbox/faults", &fault).await.unwrap();
+    }
+    let before = payments();
+    let pay = json!({"code_url": code_url, "notify": false});
+    world.sandbox("POST", "/sandbox/pay", &pay).await.unwrap();
+    assert_eq!((tasks::daily_round(app).await.unwrap(), payments()), (0, before));
+    assert!(struck(world, "lost_answer").await > 0, "it was asked about");
+    world.sandbox("DELETE", "/sandbox/faults?fault=lost_answer", &json!(null)).await.unwrap();
+    for _ in 0..3 {
+        app.clock.advance(60);
+        assert_eq!((tasks::daily_round(app).await.unwrap(), payments()), (0, before));
+    }
+    let state = Data::new(App::clone(app));
+    assert_eq!(tasks::run_job(&state, JobName::Ask).await.unwrap(), Some(1));
+    assert_eq!(payments(), before + 1);
+    played.stop().await;
+}
+
+/// How often a fault of the sandbox struck.
+async fn struck(world: &World, fault: &str) -> u64 {
+    let listed = world.sandbox("GET", "/sandbox/faults", &json!(null)).await.unwrap();
+    let listed: serde_json::Value = serde_json::from_value(listed).unwrap();
+    let all = listed.as_array().unwrap_or_else(|| panic!("{listed}"));
+    let of_it = all.iter().filter(|switch| switch["fault"] == fault);
+    of_it.map(|switch| switch["struck"].as_u64().unwrap()).sum()
+}
+
+/// A day that is due, with an order that is open, of an institution that answers no query.
+async fn nobody_answers() -> (FinishedDay, BusinessDay) {
+    let played = FinishedDay::new(1).await;
+    let (world, app) = (&played.world, &played.world.app);
+    open_order(world).await.unwrap();
+    let day = app.clock.today();
+    app.clock.set(day.next().start().plus(10 * 3_600 + 300));
+    let fault = json!({"fault": "timeout", "on": "query"});
+    world.sandbox("POST", "/sandbox/faults", &fault).await.unwrap();
+    (played, day)
+}
+
+/// The newest task, once it is at work and has begun to ask.
+async fn asks(played: &FinishedDay) -> Task {
+    let begun = async || {
+        let task = newest(played).filter(|task| task.state == TaskState::Running);
+        task.filter(|task| task.phase == TaskPhase::Begun)
+    };
+    let task = eventually("a cut begins", begun).await;
+    eventually("it asks", async || (struck(&played.world, "timeout").await > 0).then_some(())).await;
+    task
+}
+
+fn newest(played: &FinishedDay) -> Option<Task> {
+    played.world.app.db.read_blocking(|tx| tasks::newest(tx, 1)).unwrap().pop()
+}
+
+#[actix_web::test]
+async fn asking_before_a_cut_ends_when_somebody_stops_it() {
+    let (played, day) = nobody_answers().await;
+    let (world, app) = (&played.world, &played.world.app);
+    let (desk, channel) =
+        (app.desk(world.institution).await.unwrap(), app.channel(world.institution).await.unwrap());
+    let actor = Actor::system();
+    let cut = tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &actor);
+    let cancel = async {
+        let id = asks(&played).await.id;
+        app.db.write_blocking(|tx| tasks::cancel(tx, id, &Actor::shell(), 1)).unwrap();
+    };
+    let both = futures_util::future::join(cut, cancel);
+    let (cut, ()) = tokio::time::timeout(Duration::from_secs(8), both).await.unwrap();
+    let error = cut.map(|report| report.made).unwrap_err();
+    assert!(matches!(error, Error::Refused { code: Code::TaskCancelled, .. }), "{error}");
+    let task = newest(&played).unwrap();
+    assert_eq!((task.state, task.phase), (TaskState::Cancelled, TaskPhase::Begun));
+    assert!(spls(&played, day).is_empty(), "and nothing was cut");
+    played.stop().await;
+}
+
+#[actix_web::test]
+async fn asking_before_a_cut_ends_with_its_process_and_is_left_to_the_next_start() {
+    let (played, day) = nobody_answers().await;
+    let jobs = Jobs::start(&Data::new(App::clone(&played.world.app)));
+    asks(&played).await;
+    jobs.stop().await;
+    let task = newest(&played).unwrap();
+    let ended = (task.state, task.phase, task.error_code.as_deref());
+    assert_eq!(ended, (TaskState::Failed, TaskPhase::Begun, Some("TSK-102")));
+    assert!(spls(&played, day).is_empty(), "and nothing was cut");
+    played.stop().await;
+}
+
+fn spls(played: &FinishedDay, day: BusinessDay) -> Vec<ExchangedFile> {
+    let institution = played.world.institution;
+    let read = |tx: &mut mingfen::db::Tx<'_>| exchange::of_day(tx, institution, DocumentKind::Spl, day);
+    played.world.app.db.read_blocking(read).unwrap()
 }
 
 #[actix_web::test]

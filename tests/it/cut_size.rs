@@ -119,7 +119,7 @@ fn channel_bill(orders: &[BillOrder]) -> Vec<u8> {
             attach: if facts.inst_order_no.starts_with(STRANGER) { "Tea, table 7" } else { ";;" },
             fee: facts.fee,
             rate: "0.00%",
-            settled: Settled::Paid { paid: facts.paid },
+            settled: Settled::Paid { paid: facts.paid, ordered: facts.paid },
         };
         writer.write(&entry).unwrap();
     }
@@ -660,6 +660,39 @@ async fn a_cut_that_is_stopped_in_the_daily_round_ends_the_day_quietly() {
         newest().iter().filter(|task| task.subject.ends_with(DAY)).map(|task| task.state).collect();
     assert_eq!(of_day, [TaskState::Cancelled]);
     assert!(platform.spls().is_empty());
+}
+
+#[actix_web::test]
+async fn a_body_that_is_no_bill_is_fetched_again_by_the_next_round() {
+    let orders = orders(11, 20);
+    let right = channel_bill(&orders);
+    let wide: Vec<u8> = String::from_utf8_lossy(&right).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let page = b"<html><body>502 Bad Gateway</body></html>".to_vec();
+    let error = br#"{"code":"SYSTEM_ERROR","message":"busy"}"#.to_vec();
+    for (what, body) in [("empty", Vec::new()), ("HTML", page), ("UTF-16", wide), ("JSON", error)] {
+        let platform = Platform::new(Kind::of_this_run(), &orders).await;
+        platform.app.clock.set(Instant::parse(NOW).unwrap());
+        platform.institution.set_bill(body);
+        for _ in 0..2 {
+            assert_eq!(tasks::daily_round(&platform.app).await.unwrap(), 0, "{what}");
+        }
+        let subject = format!("SANDBOX {DAY}");
+        let why = platform.app.db.read_blocking(|tx| tasks::last_failure(tx, tasks::TaskKind::Cut, &subject));
+        let why = why.unwrap().unwrap();
+        assert!(why.contains("what came is"), "{what}: {why}");
+        let bills = || {
+            let lying = fs::read_dir(platform.files().join("taken")).unwrap();
+            let names = lying.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            names.filter(|name| name.contains("WXBILL")).collect::<Vec<_>>()
+        };
+        assert_eq!(bills(), Vec::<String>::new(), "{what}: nothing is kept of it");
+        platform.institution.set_bill(right.clone());
+        assert_eq!(tasks::daily_round(&platform.app).await.unwrap(), 1, "{what}");
+        assert_eq!(bills(), [format!("WXBILL_SANDBOX_DEMO_{DAY}_0001.csv")], "{what}");
+        let told: Vec<i64> = platform.spls().iter().map(|file| file.orders).collect();
+        assert_eq!(told, [20], "{what}");
+        platform.check();
+    }
 }
 
 #[actix_web::test]

@@ -45,6 +45,17 @@ fn a_list_stands_in_the_file_or_with_commas_in_the_environment() {
 }
 
 #[test]
+fn one_header_of_our_proxies_is_read_and_the_usual_one_unless_told() {
+    let header = |config: Config| config.proxy_header.name();
+    assert_eq!(header(load(None, &[]).unwrap()), "x-forwarded-for");
+    assert_eq!(header(load(Some("proxy_header = 'forwarded'"), &[]).unwrap()), "forwarded");
+    let variable = [("MINGFEN_PROXY_HEADER", "x-forwarded-for")];
+    assert_eq!(header(load(Some("proxy_header = 'forwarded'"), &variable).unwrap()), "x-forwarded-for");
+    let refused = load(Some("proxy_header = 'x-real-ip'"), &[]).unwrap_err();
+    insta::assert_snapshot!(refused, @"DIR/settings.toml: the setting `proxy_header` must be one of x-forwarded-for, forwarded");
+}
+
+#[test]
 fn a_setting_that_does_not_exist_or_fit_is_refused_by_name() {
     let refused = |toml, env: &[_]| load(toml, env).unwrap_err();
     insta::assert_snapshot!(refused(Some("lisen = 'x'"), &[]), @"DIR/settings.toml: there is no setting `lisen`: correct or remove it");

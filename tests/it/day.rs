@@ -216,7 +216,7 @@ impl Hand {
 
     fn signed(&self, name: &str, bytes: Vec<u8>) -> Incoming {
         let signature = self.key.sign_sha256(&bytes).unwrap();
-        Incoming { name: name.to_owned(), bytes, signature }
+        Incoming::signed(name, bytes, signature)
     }
 
     fn result(
@@ -475,7 +475,7 @@ async fn bad_files_of_the_institution_are_refused_with_what_to_do_and_change_not
         assert!(!found.advice_en().is_empty());
     }
     let mut foreign = hand.signed(&bil2, sound.clone().into_bytes());
-    foreign.signature = PrivateKey::generate().unwrap().sign_sha256(&foreign.bytes).unwrap();
+    foreign.signature = PrivateKey::generate().unwrap().sign_sha256(foreign.bytes()).unwrap();
     assert_eq!(code(receive(&app, institution, &foreign).unwrap_err()).0, Code::FileSignature);
     assert_eq!(rows(&mut raw), before);
     assert_eq!(receive(&app, institution, &hand.signed(&bil2, sound.into_bytes())).unwrap(), Received::Bill);
@@ -660,7 +660,7 @@ async fn the_same_bytes_come_again_with_a_sound_signature_and_their_answer_can_b
     let asked = hand.result(&spl, Stage::First, RetCode::Sign, &[]);
     let signature = mingfen::protocol::crypto::base64(&asked.signature);
     // It came by itself, under the name that the answer will have.
-    fs::write(f.inbox(&asked.name), &asked.bytes).unwrap();
+    fs::write(f.inbox(&asked.name), asked.bytes()).unwrap();
     fs::write(f.inbox(&format!("{}.sig", asked.name)), signature).unwrap();
     fs::write(f.inbox(&format!("{}.ok", asked.name)), b"").unwrap();
     assert_eq!(mingfen::tasks::import_files(&app).await.unwrap(), 1);
@@ -687,12 +687,12 @@ async fn the_same_bytes_come_again_with_a_sound_signature_and_their_answer_can_b
     assert_eq!(fs::read_to_string(&victim).unwrap(), "as it was");
     assert_eq!(state(&app, &spl), FileState::Accepted);
     // Both are kept, each under the name by which it is recorded, where the institution does not write.
-    assert_eq!(fs::read(f.taken(&accepted.name)).unwrap(), accepted.bytes);
+    assert_eq!(fs::read(f.taken(&accepted.name)).unwrap(), accepted.bytes());
     let asked_as = format!("{}@{}", asked.name, &asked.digest().to_string()[..16]);
-    assert_eq!(fs::read(f.taken(&asked_as)).unwrap(), asked.bytes);
+    assert_eq!(fs::read(f.taken(&asked_as)).unwrap(), asked.bytes());
     assert_eq!(
         fs::read(f.inbox(&asked.name)).unwrap(),
-        asked.bytes,
+        asked.bytes(),
         "nobody but the institution writes there"
     );
     assert_eq!(mingfen::tasks::import_files(&app).await.unwrap(), 0);

@@ -1,12 +1,9 @@
-//! Days are cut in order: eight histories before `verify`'s chain, and a platform that went wrong on its way back.
+//! Days are cut in order, and a platform that went wrong is on its way back.
 use mingfen::check;
 use mingfen::cli::demo::verify_all;
 use mingfen::error::{Code, Error};
 use mingfen::exchange::{self, DocumentKind, ExchangedFile, Incoming};
 use mingfen::kernel::calendar::BusinessDay;
-use mingfen::kernel::chain::{Chain, Link, Place};
-use mingfen::kernel::digest::Digest;
-use mingfen::kernel::file::{FileKind, FileName};
 use mingfen::kernel::state::FileState;
 use mingfen::splits::{self, Cutting};
 use mingfen::{inbox, institutions, reconciliation, settlement, tasks};
@@ -18,104 +15,6 @@ use crate::support::database::Kind;
 use crate::support::finished_day::FinishedDay;
 use crate::support::shell::Shell;
 use crate::support::shop::Shop;
-
-/// A file as it was published: its day, its seq, and whether the institution refused it.
-type Filed = (u32, u16, bool);
-
-const ACCEPTED: bool = false;
-const VOID: bool = true;
-
-fn day_of(n: u32) -> BusinessDay {
-    BusinessDay::parse(&format!("202606{n:02}")).unwrap()
-}
-
-fn digest(at: usize) -> Digest {
-    Digest::of(format!("file {at}").as_bytes())
-}
-
-/// The chain of these files, each naming the one published before it.
-fn chain(history: &[Filed]) -> Vec<Link> {
-    let end = day_of(28).start();
-    let link = |(at, (day, seq, void)): (usize, &Filed)| {
-        let prev = if at == 0 { Digest::ZERO } else { digest(at - 1) };
-        let name = FileName {
-            kind: FileKind::Spl,
-            inst: "SANDBOX".to_owned(),
-            plat: "DEMO".to_owned(),
-            day: day_of(*day),
-            seq: *seq,
-        };
-        let created_at = end.plus(i64::try_from(at).unwrap());
-        let place = if *void { Place::Void { prev: Some(prev) } } else { Place::Counts { prev, created_at } };
-        Link { name, digest: digest(at), place }
-    };
-    history.iter().enumerate().map(link).collect()
-}
-
-/// What `verify` of a day says of the chain when it is given all of it; the first day is given `--first`.
-fn broken(history: &[Filed], day: u32) -> Vec<String> {
-    let links = chain(history);
-    let breaks = Chain::new(day_of(day), &links, day == 1).breaks();
-    breaks.into_iter().map(|found| format!("{}: {}; {}", found.name, found.expected, found.found)).collect()
-}
-
-#[test]
-fn honest_histories_heal_by_the_next_files_alone() {
-    let histories: [(&str, &[Filed]); 8] = [
-        ("a later day first", &[(1, 1, ACCEPTED), (3, 1, VOID), (2, 1, ACCEPTED), (3, 2, ACCEPTED)]),
-        ("a mistyped day", &[(1, 1, ACCEPTED), (9, 1, VOID), (2, 1, ACCEPTED), (3, 1, ACCEPTED)]),
-        ("a mistyped day first of all", &[(9, 1, VOID), (1, 1, ACCEPTED), (2, 1, ACCEPTED)]),
-        ("a later file void", &[(1, 1, ACCEPTED), (2, 1, VOID), (1, 2, ACCEPTED), (2, 2, ACCEPTED)]),
-        ("a late seq", &[(1, 1, ACCEPTED), (2, 1, ACCEPTED), (1, 2, ACCEPTED), (3, 1, ACCEPTED)]),
-        ("the first file void", &[(1, 1, VOID), (1, 2, ACCEPTED), (2, 1, ACCEPTED)]),
-        (
-            "two days wrong",
-            &[(1, 1, ACCEPTED), (2, 1, VOID), (3, 1, VOID), (2, 2, ACCEPTED), (3, 2, ACCEPTED)],
-        ),
-        (
-            "two days wrong, the later one first",
-            &[(1, 1, ACCEPTED), (3, 1, VOID), (2, 1, VOID), (2, 2, ACCEPTED), (3, 2, ACCEPTED)],
-        ),
-    ];
-    for (what, history) in histories {
-        for day in [1, 2, 3].into_iter().filter(|day| history.iter().any(|(of, ..)| of == day)) {
-            assert_eq!(broken(history, day), Vec::<String>::new(), "{what}: verify of day {day}");
-        }
-    }
-}
-
-#[test]
-fn a_history_that_hides_a_day_is_refused() {
-    let histories: [(&str, &[Filed], u32); 6] = [
-        ("a day is left out", &[(1, 1, ACCEPTED), (3, 1, ACCEPTED)], 3),
-        ("and put in after a later one", &[(1, 1, ACCEPTED), (3, 1, ACCEPTED), (2, 1, ACCEPTED)], 2),
-        ("it is hidden behind its void file", &[(1, 1, ACCEPTED), (2, 1, VOID), (3, 1, ACCEPTED)], 3),
-        (
-            "behind void files of it and of its next day",
-            &[(1, 1, ACCEPTED), (2, 1, VOID), (3, 1, VOID), (3, 2, ACCEPTED)],
-            3,
-        ),
-        ("behind the void file of a mistyped day", &[(1, 1, ACCEPTED), (9, 1, VOID), (3, 1, ACCEPTED)], 3),
-        ("the first day of all is hidden behind its void file", &[(1, 1, VOID), (2, 1, ACCEPTED)], 2),
-    ];
-    for (what, history, day) in histories {
-        let found = broken(history, day);
-        assert!(
-            matches!(&found[..], [one] if one.contains("an accepted file of") && one.contains(&day_of(day).to_string())),
-            "{what}: {found:?}"
-        );
-    }
-    // Where a void file names one that is not given, the day before must still be among the given files.
-    for (history, sound) in [
-        (&[(1, 1, ACCEPTED), (2, 1, ACCEPTED), (3, 1, VOID), (3, 2, ACCEPTED)][..], true),
-        (&[(1, 1, ACCEPTED), (3, 1, VOID), (3, 2, ACCEPTED)], false),
-    ] {
-        let mut links = chain(history);
-        let at = links.len() - 2;
-        links[at].place = Place::Void { prev: Some(Digest::of(b"not given")) };
-        assert_eq!(Chain::new(day_of(3), &links, false).breaks().is_empty(), sound, "{history:?}");
-    }
-}
 
 async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Error> {
     let app = &f.world.app;
@@ -154,7 +53,7 @@ fn out_of_turn(error: Error) -> String {
 }
 
 /// Two days that are over and not cut; the morning after them.
-async fn two_days_due() -> (FinishedDay, [BusinessDay; 3]) {
+pub async fn two_days_due() -> (FinishedDay, [BusinessDay; 3]) {
     let f = FinishedDay::new(3).await;
     let first = f.world.app.clock.today();
     let later = first.next();
@@ -211,7 +110,7 @@ async fn one_failed_bill_request_keeps_later_days_waiting_and_heals_by_itself() 
 }
 
 /// Cuts a day whatever the order of days says, as earlier versions did.
-async fn cut_regardless(f: &FinishedDay, day: BusinessDay) {
+pub async fn cut_regardless(f: &FinishedDay, day: BusinessDay) {
     let app = &f.world.app;
     let (desk, institution) = (app.desk(f.world.institution).await.unwrap(), f.world.institution);
     let channel = app.channel(institution, mingfen::kernel::channel::ChannelName::Wechat).await.unwrap();

@@ -215,6 +215,32 @@ async fn one_address_has_so_many_connections_and_gets_a_place_back_when_one_ends
     server.stop(false).await;
 }
 
+#[actix_web::test]
+async fn whoever_takes_nothing_of_its_answers_does_not_keep_its_place() {
+    let page = Site::of(TestApp::new()).await.anon().get("/login").await.body;
+    let style = page.split('"').find(|text| text.ends_with("app.css")).unwrap();
+    let (_app, url, server) = behind_the_door(1).await;
+    // Many times what the system holds for somebody who does not read: the last answer is never written.
+    let mut takes_nothing = Wire::to(&url).await;
+    takes_nothing.send(&format!("GET {style} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(2_000)).await;
+    assert!(takes_nothing.head().await.starts_with("HTTP/1.1 200 "));
+    let place = async {
+        loop {
+            let mut wire = Wire::to(&url).await;
+            wire.send("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+            if wire.rest().await.starts_with("HTTP/1.1 200 ") {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(180);
+    tokio::time::timeout(patience, place).await.expect("the place is held still");
+    // It was there until now, and took nothing more.
+    drop(takes_nothing);
+    server.stop(false).await;
+}
+
 #[test]
 fn connections_leave_descriptors_for_the_work() {
     assert_eq!(door::room(4096, u64::MAX), 4096);

@@ -2,12 +2,17 @@
 //! stated, and what goes to the channel is what the merchant asked for.
 use mingfen::check::breaks;
 use mingfen::cli::demo::scenery;
+use mingfen::db::columns::InstitutionId;
+use mingfen::kernel::bill::BillOrder;
+use mingfen::kernel::calendar::Instant;
+use mingfen::kernel::channel::{ChannelName, Product};
 use mingfen::kernel::money::Fen;
+use mingfen::kernel::split::OrderFacts;
 use mingfen::kernel::text;
 use mingfen::orders::{self, Apart};
 use mingfen::protocol::wechat::notification;
 use mingfen::protocol::wechat::shapes::{OrderView, Payer, Promotion};
-use mingfen::reconciliation;
+use mingfen::reconciliation::{self, Asked, DifferenceKind, Theirs};
 use serde_json::{Value, json};
 
 use crate::settle::Hand;
@@ -138,6 +143,79 @@ async fn a_coupon_makes_no_difference_between_our_record_and_the_bill() {
 }
 
 #[actix_web::test]
+async fn what_only_the_bill_tells_is_held_against_the_order_that_it_names() {
+    let f = FinishedDay::new(4).await;
+    let (app, today) = (f.world.app.clone(), f.world.app.clock.today());
+    let mut sale = scenery::sale(&today.to_string(), 500);
+    let mut raw = f.database.raw();
+    // As ordered, with a coupon, another amount; nobody told us of any of them.
+    for (number, mut pay) in [
+        ("BILL0001", json!({})),
+        ("BILL0002", json!({"coupon_nocash": 50})),
+        ("BILL0003", json!({"amount": 7})),
+    ] {
+        sale.out_trade_no = number.to_owned();
+        (pay["code_url"], pay["notify"]) = (json!(f.world.shop.order(&sale).await.unwrap()), json!(false));
+        f.world.sandbox("POST", "/sandbox/pay", &pay).await.unwrap();
+    }
+    app.clock.set(today.next().start().plus(11 * 3_600));
+    Hand::over(&f).cut(today).await;
+    let long = "SELECT o.out_trade_no || ' ' || COALESCE(d.ours, '-') || ' ' || d.theirs AS v FROM difference d \
+                JOIN pay_order o ON o.order_no = d.order_no \
+                WHERE d.kind = 'LONG' AND o.out_trade_no LIKE 'BILL%' ORDER BY v";
+    let total = sale.total;
+    let [first, second, third] = [
+        format!("BILL0001 - paid={total}"),
+        format!("BILL0002 - paid={}", total - 50),
+        format!("BILL0003 ordered={total} paid=7 ordered=7"),
+    ];
+    assert_eq!(raw.texts(long), [first, second, third]);
+    f.stop().await;
+}
+
+#[test]
+fn a_row_of_the_bill_pays_an_order_by_the_same_rule_as_a_message() {
+    let asked = Asked {
+        order_no: "SB01".to_owned(),
+        institution_id: InstitutionId::new(1),
+        merchant: "M1001".to_owned(),
+        channel: ChannelName::Wechat,
+        product: Product::NATIVE,
+        amount: Fen::new(1_000),
+    };
+    let facts = OrderFacts {
+        inst_order_no: "4200000001".to_owned(),
+        merchant: "M1001".to_owned(),
+        channel: "wechat".to_owned(),
+        product: "native".to_owned(),
+        paid_at: Instant::parse("2026-11-25T12:00:00+08:00").unwrap(),
+        paid: Fen::new(1_000),
+        ..BillOrder::blank().facts
+    };
+    let as_ordered =
+        Theirs { order: BillOrder { facts, order_no: "SB01".to_owned() }, ordered: Some(Fen::new(1_000)) };
+    type Change = fn(&mut Theirs);
+    let cases: [(Option<&str>, Change); 9] = [
+        (None, |_| {}),
+        (None, |it| it.order.facts.paid = Fen::new(900)),
+        (None, |it| (it.order.facts.paid, it.ordered) = (Fen::new(900), None)),
+        (Some("ordered=1000"), |it| it.ordered = Some(Fen::new(900))),
+        (Some("ordered=1000"), |it| (it.order.facts.paid, it.ordered) = (Fen::new(1_001), None)),
+        (Some("merchant=M1001"), |it| it.order.facts.merchant = "M2001".to_owned()),
+        (Some("merchant=M1001"), |it| it.order.facts.merchant.clear()),
+        (Some("product=native"), |it| it.order.facts.product = "jsapi".to_owned()),
+        (Some("channel=wechat"), |it| it.order.facts.channel = "alipay".to_owned()),
+    ];
+    for (n, (ours, change)) in cases.into_iter().enumerate() {
+        let mut theirs = as_ordered.clone();
+        change(&mut theirs);
+        let found = reconciliation::compare(None, Some(&asked), &theirs);
+        assert_eq!(found.len(), 1, "{n}");
+        assert_eq!((found[0].kind, found[0].ours.as_deref()), (DifferenceKind::Long, ours), "{n}");
+    }
+}
+
+#[actix_web::test]
 async fn what_the_merchant_asked_for_goes_to_the_channel_as_it_came() {
     let shop = Shop::open().await;
     let carried = json!({
@@ -236,6 +314,8 @@ async fn every_refusal_names_the_field_that_is_wrong() {
         (json!({"out_trade_no": null}), "/out_trade_no"),
         (json!({"out_trade_no": 123_456_789}), "/out_trade_no"),
         (json!({"description": ["a"]}), "/description"),
+        (json!({"amount": [100, "CNY"]}), "/amount"),
+        (json!({"settle_info": [true]}), "/settle_info"),
         (json!({"limit_pay": "no_credit"}), "/limit_pay"),
         (json!({"limit_pay": ["no_credit", 1]}), "/limit_pay[1]"),
         (json!({"support_fapiao": "yes"}), "/support_fapiao"),
@@ -257,12 +337,23 @@ async fn every_refusal_names_the_field_that_is_wrong() {
         }
         let answer = shop.place(&changed).await;
         assert_eq!(answer.refusal(), (400, "PARAM_ERROR".to_owned()), "{change}");
-        assert_eq!(answer.json()["detail"]["field"], field, "{change}: {}", answer.json());
+        let told = answer.json();
+        assert_eq!(told["detail"]["field"], field, "{change}: {told}");
+        // In the language of the protocol, and without what was sent.
+        let issue = told["detail"]["issue"].as_str().unwrap();
+        assert!(!issue.is_ascii() && !issue.contains("expected"), "{change}: {told}");
     }
     let target = format!("/v3/pay/partner/transactions/out-trade-no/ORDER-1?sp_mchid={}", shop.sp_mchid());
     let answer = shop.call(reqwest::Method::GET, &target, b"").await;
     let detail = answer.json()["detail"].clone();
     assert_eq!((detail["field"].as_str(), detail["location"].as_str()), (Some("/sub_mchid"), Some("query")));
+    // What is empty is not there.
+    let mut empty = shop.order("ORDER-2");
+    for name in ["sub_appid", "goods_tag", "time_expire"] {
+        empty[name] = json!("");
+    }
+    empty["amount"]["currency"] = json!("");
+    assert_eq!(shop.place(&empty).await.status, 200);
     let mut fine = order.clone();
     fine["time_expire"] = json!("2099-12-01T10:00:00.000Z");
     assert_eq!(shop.place(&fine).await.status, 200);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use futures_util::FutureExt;
+use mingfen::app::App;
 use mingfen::channels::http::{Guarded, Limits};
 use mingfen::db::columns::CredentialId;
 use mingfen::merchants::credentials::AnswerMode;
@@ -13,7 +14,7 @@ use mingfen::outbox::{self, About, NewNote};
 use mingfen::protocol::language::Language;
 use mingfen::protocol::wechat::notification::ApiV3Key;
 use mingfen::protocol::wechat::sign::Signer;
-use mingfen::tasks::Jobs;
+use mingfen::tasks::{JobName, Jobs};
 use mingfen::turns::{Part, Turns};
 use mingfen::{notices, tasks};
 use serde_json::json;
@@ -128,7 +129,7 @@ async fn a_merchant_that_hangs_does_not_keep_a_process_from_ending() {
     let (shop, about, [hangs, _]) = two_merchants().await;
     let (_trap, url) = tarpit();
     add(&shop, about, hangs, &[format!("{url}/notify")]);
-    let jobs = Jobs::start(&Data::new(mingfen::app::App::clone(&shop.app)));
+    let jobs = Jobs::start(&Data::new(App::clone(&shop.app)));
     let begun = async || (shop.app.turns.at_work("notifications") == 1).then_some(());
     eventually("it is told", begun).await;
     tokio::time::timeout(Duration::from_secs(90), jobs.stop()).await.unwrap();
@@ -155,8 +156,79 @@ async fn an_institution_that_hangs_delays_the_orders_of_no_other() {
     let paying = async || (shop.state("ORDER-WELL").await == "PAYING").then_some(());
     eventually("the other institution is asked", paying).await;
     assert!(!asking.is_finished(), "the one hangs still");
-    assert_eq!(shop.app.turns.at_work("resolve of OTHER"), 1);
+    let merchant = shop.app.raw().number("SELECT id AS v FROM sub_merchant WHERE merchant = 'M5001'");
+    assert_eq!(shop.app.turns.at_work(&format!("resolve of OTHER for merchant {merchant}")), 1);
     asking.abort();
+}
+
+#[actix_web::test]
+async fn a_merchant_whose_orders_hang_delays_those_of_no_other_at_its_institution() {
+    let mut shop = Shop::open().await;
+    patient(&mut shop);
+    sub_merchant(&shop.app, shop.institution_id, "M5001", shop.tenant_id, "190005");
+    shop.institution.hang_for("190005");
+    let well = std::mem::replace(&mut shop.sub_mchid, "M5001".to_owned());
+    // More than are read at a time, and all older than the other's.
+    for n in 0..220 {
+        shop.left_behind(&format!("HANGS-{n}")).await;
+    }
+    shop.sub_mchid = well;
+    shop.left_behind("WELL-1").await;
+    shop.app.clock.advance(61);
+    let mut rounds = Vec::new();
+    for (order, next) in [("WELL-1", Some("WELL-2")), ("WELL-2", None)] {
+        let app = shop.app.clone();
+        rounds.push(tokio::spawn(async move { tasks::resolve(&app).await }));
+        let paying = async || (shop.state(order).await == "PAYING").then_some(());
+        eventually(order, paying).await;
+        assert!(!rounds[0].is_finished(), "the one hangs still");
+        // A later round begins none of the one anew, and finds what is new of the other.
+        if let Some(next) = next {
+            shop.left_behind(next).await;
+            shop.app.clock.advance(61);
+        }
+    }
+    let calls = shop.institution.calls();
+    let placed = calls.iter().filter(|call| call.starts_with("native")).count();
+    let asked = calls.len() - placed;
+    assert!(placed == 2 && (3..=2 + 4).contains(&asked), "four of the one hang: {calls:?}");
+    rounds.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[actix_web::test]
+async fn open_orders_of_a_merchant_that_hang_keep_no_other_from_being_asked_about() {
+    let mut shop = Shop::open().await;
+    patient(&mut shop);
+    sub_merchant(&shop.app, shop.institution_id, "M5001", shop.tenant_id, "190005");
+    let well = std::mem::replace(&mut shop.sub_mchid, "M5001".to_owned());
+    for n in 0..20 {
+        shop.left_behind(&format!("HANGS-{n}")).await;
+    }
+    shop.sub_mchid = well;
+    let order_no = shop.left_behind("WELL").await;
+    shop.app.clock.advance(61);
+    assert_eq!(tasks::resolve(&shop.app).await.unwrap(), 21);
+    drop(shop.institution.pay(&order_no));
+    shop.institution.hang_for("190005");
+    let state = Data::new(App::clone(&shop.app));
+    let asking = tokio::spawn(async move { tasks::run_job(&state, JobName::Ask).await });
+    let paid = async || (shop.state("WELL").await == "PAID").then_some(());
+    eventually("its payment is found", paid).await;
+    asking.abort();
+}
+
+#[actix_web::test]
+async fn whoever_came_first_has_the_next_turn_of_a_line() {
+    let turns = Turns::default();
+    let line = || turns.line(("at one institution".to_owned(), 1));
+    let first = line().acquire_owned().await.unwrap();
+    let mut second = Box::pin(line().acquire_owned());
+    assert!((&mut second).now_or_never().is_none());
+    drop(first);
+    // Another round asks for the same line and has to wait in it.
+    assert!(line().try_acquire_owned().is_err());
+    drop(second.await.unwrap());
+    drop(line().try_acquire_owned().unwrap());
 }
 
 #[actix_web::test]

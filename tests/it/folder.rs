@@ -1,5 +1,6 @@
 //! An institution's `in/`, which it writes as it likes: what is no plain file is refused and nobody waits for it, and
 //! what was taken in is served and archived from our own copy, with the recorded bytes or not at all.
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
@@ -9,8 +10,12 @@ use std::time::Duration;
 
 use mingfen::disk::{self, Dir};
 use mingfen::exchange::Folder;
+use mingfen::inbox::{self, Intake};
+use mingfen::institutions;
 use mingfen::people::Role;
 use mingfen::people::security::SecurityKind;
+
+use rustix::fs::inotify;
 
 use crate::support::acting::Acting;
 use crate::support::database::Kind;
@@ -46,13 +51,118 @@ async fn a_pipe_and_links_are_refused_and_keep_nobody_waiting() {
         assert!(note.contains(&format!("{name} is no plain file of this folder")), "{note}");
     }
     assert!(!planted.exists());
-    let guard = &shop.app.guard;
-    assert_eq!(guard.count(SecurityKind::ImportRefused), 2);
-    guard.write(&shop.app.db).await.unwrap();
+    shop.app.guard.write(&shop.app.db).await.unwrap();
     let seen = shop.app.raw().texts(
         "SELECT kind || ' ' || who || ' ' || origin || ' ' || what || ' ' || times AS v FROM security_event",
     );
     assert_eq!(seen, ["import.refused institution:SANDBOX  FIL-106 2"]);
+}
+
+/// Which files of a folder were opened since the last look.
+struct Opened(std::os::fd::OwnedFd);
+
+impl Opened {
+    fn of(folder: &Path) -> Self {
+        let watching = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+        inotify::add_watch(&watching, folder, inotify::WatchFlags::OPEN).unwrap();
+        Self(watching)
+    }
+
+    fn take(&self) -> BTreeSet<String> {
+        let mut room = [std::mem::MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(&self.0, &mut room);
+        let events = std::iter::from_fn(|| {
+            let event = reader.next().ok()?;
+            Some(event.file_name().map(|name| name.to_str().unwrap().to_owned()))
+        });
+        // Without a name it is the folder itself.
+        events.flatten().collect()
+    }
+}
+
+fn lay(inbox: &Path, name: &str, bytes: &[u8], signature: &str) {
+    for (end, bytes) in [("", bytes), (".sig", signature.as_bytes()), (".ok", b"")] {
+        fs::write(inbox.join(format!("{name}{end}")), bytes).unwrap();
+    }
+}
+
+async fn import(shop: &Shop) -> usize {
+    mingfen::tasks::import_files(&shop.app).await.unwrap()
+}
+
+#[actix_web::test]
+async fn a_copy_under_another_name_is_read_once_and_again_when_it_changes() {
+    let shop = Shop::open().await;
+    let inbox = Folder::new(&shop.app.config.data_dir, "SANDBOX").inbox().path();
+    let known = fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().path());
+    let known = known.into_iter().find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
+    let bytes = fs::read(&known).unwrap();
+    let signature = fs::read_to_string(format!("{}.sig", known.display())).unwrap();
+    let copy = "APR_SANDBOX_DEMO_20260102_0009.json";
+    lay(&inbox, copy, &bytes, &signature);
+    let opened = Opened::of(&inbox);
+    assert_eq!(import(&shop).await, 0);
+    assert!(opened.take().contains(copy));
+    for _ in 0..3 {
+        assert_eq!(import(&shop).await, 0);
+    }
+    assert_eq!(opened.take(), BTreeSet::new());
+    // Corrected: as long as before, but other bytes. Its note says that it was read.
+    let note = inbox.join(format!("{copy}.refused"));
+    let mut other = bytes.clone();
+    other[0] = b' ';
+    fs::write(inbox.join(copy), &other).unwrap();
+    assert_eq!(import(&shop).await, 0);
+    assert!(fs::read_to_string(&note).unwrap().contains("E_SIGN"));
+    // And once more, with another signature alone.
+    fs::write(inbox.join(copy), &bytes).unwrap();
+    fs::remove_file(&note).unwrap();
+    assert_eq!(import(&shop).await, 0);
+    fs::write(inbox.join(format!("{copy}.sig")), "no base64!").unwrap();
+    assert_eq!(import(&shop).await, 0);
+    assert!(fs::read_to_string(&note).unwrap().contains("is not base64"));
+}
+
+#[actix_web::test]
+async fn a_refusal_is_one_event_whatever_becomes_of_its_note() {
+    let shop = Shop::open().await;
+    let folder = Folder::new(&shop.app.config.data_dir, "SANDBOX");
+    let inbox = folder.inbox().path();
+    // Its `.sig` fits, its `.refused` does not; the last letter of the note that does would be half of one.
+    for (at, long) in
+        [format!("{}.txt", "A".repeat(247)), format!("B{}.txt", "明".repeat(82))].iter().enumerate()
+    {
+        lay(&inbox, long, b"junk", "QUFB");
+        for _ in 0..3 {
+            assert_eq!(import(&shop).await, 0);
+        }
+        assert_eq!(
+            shop.app.refusals(SecurityKind::ImportRefused).await,
+            i64::try_from(at + 1).unwrap(),
+            "{long}"
+        );
+        let names = folder.inbox().names().unwrap();
+        let note =
+            names.iter().find(|name| name.starts_with(&long[..1]) && name.ends_with(".refused")).unwrap();
+        assert!(
+            note.len() <= 255 && fs::read_to_string(inbox.join(note)).unwrap().contains("FIL-106"),
+            "{note}"
+        );
+    }
+    // Something came where its note should be, after the folder was looked through.
+    let app = &shop.app;
+    lay(&inbox, "C.txt", b"junk", "QUFB");
+    symlink("nowhere", inbox.join("C.txt.refused")).unwrap();
+    let institution = app.db.read_blocking(|tx| institutions::by_id(tx, shop.institution_id)).unwrap();
+    let intake = Intake { db: &app.db, guard: &app.guard, taken: &app.taken };
+    let take = || inbox::take(&intake, &institution, &folder, "C.txt", 1);
+    for _ in 0..3 {
+        assert!(!take().await.unwrap());
+    }
+    assert_eq!(shop.app.refusals(SecurityKind::ImportRefused).await, 3);
+    fs::write(inbox.join("C.txt"), "other junk").unwrap();
+    assert!(!take().await.unwrap());
+    assert_eq!(shop.app.refusals(SecurityKind::ImportRefused).await, 4);
 }
 
 /// Lays a link to a secret in the place of a file.
@@ -143,6 +253,30 @@ async fn a_backup_holds_the_recorded_bytes_and_no_file_from_elsewhere() {
     played.stop().await;
 }
 
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn what_is_made_is_its_owners_alone_and_nothing_is_written_over_unasked() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join("a").join("b").join(name);
+    disk::private_dir(&root.path().join("a").join("b")).unwrap();
+    assert_eq!((mode(&root.path().join("a")), mode(&root.path().join("a").join("b"))), (0o700, 0o700));
+
+    use std::io::Write;
+    disk::create_private(&at("new")).unwrap().write_all(b"first").unwrap();
+    assert_eq!(disk::create_private(&at("new")).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+    disk::ensure_private(&at("new")).unwrap();
+    disk::ensure_private(&at("empty")).unwrap();
+    disk::write_private(&at("over"), b"a long text").unwrap();
+    fs::set_permissions(at("over"), fs::Permissions::from_mode(0o644)).unwrap();
+    disk::write_private(&at("over"), b"short").unwrap();
+    for (name, text) in [("new", "first"), ("empty", ""), ("over", "short")] {
+        assert_eq!((mode(&at(name)), fs::read_to_string(at(name)).unwrap()), (0o600, text.to_owned()));
+    }
+}
+
 #[test]
 fn a_folder_is_walked_to_through_folders_and_holds_plain_files() {
     let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -156,8 +290,7 @@ fn a_folder_is_walked_to_through_folders_and_holds_plain_files() {
     assert_eq!(dir.bytes("a", 10).unwrap(), b"0123456789");
     assert_eq!(dir.bytes("a", 9).unwrap_err().kind(), std::io::ErrorKind::FileTooLarge);
     assert!(dir.create("a").is_err(), "made anew or not at all");
-    let made = fs::metadata(dir.path().join("a")).unwrap().permissions().mode();
-    assert_eq!(made & 0o777, 0o600);
+    assert_eq!(mode(&dir.path().join("a")), 0o600);
 
     fs::write(elsewhere.path().join("secret"), "secret").unwrap();
     symlink(elsewhere.path().join("secret"), dir.path().join("link")).unwrap();

@@ -143,8 +143,7 @@ async fn every_fault_of_a_signature_is_refused_and_nothing_is_stored() {
     assert_eq!(shop.rows().await, before);
     assert!(shop.institution.calls().is_empty());
     // Each is one event, of a merchant only where its credential is known.
-    assert_eq!(shop.app.guard.count(SecurityKind::RequestUnsigned), 21);
-    shop.app.guard.write(&shop.app.db).await.unwrap();
+    assert_eq!(shop.app.refusals(SecurityKind::RequestUnsigned).await, 21);
     let seen = shop.app.raw().texts(
         "SELECT kind || ' ' || who || ' ' || what || ' ' || times AS v FROM security_event ORDER BY what",
     );
@@ -176,10 +175,10 @@ async fn a_request_counts_once_its_copy_is_answered_the_same_and_its_nonce_serve
     reused.signature = shop.signer.key.sign_sha256(&text).unwrap();
     let answer = shop.send(post(NATIVE, &other, reused.to_string())).await;
     assert_eq!(answer.refusal(), (401, "SIGN_ERROR".to_owned()));
-    assert_eq!(shop.app.guard.count(SecurityKind::RequestUnsigned), 1);
+    assert_eq!(shop.app.refusals(SecurityKind::RequestUnsigned).await, 1);
     // When the nonce is forgotten, the timestamp is too old.
     shop.app.clock.advance(12 * 60);
-    tasks::forget_nonces(&shop.app).await.unwrap();
+    tasks::forget(&shop.app).await.unwrap();
     let answer = shop.send(post(NATIVE, &body, authorization)).await;
     assert_eq!(answer.refusal(), (401, "SIGN_ERROR".to_owned()));
     assert_eq!(shop.rows().await, before);

@@ -85,8 +85,7 @@ async fn a_forged_notification_is_refused_and_nothing_is_stored() {
     assert_eq!(answer.status, 404);
     assert_eq!(shop.rows().await, before);
     assert_eq!(shop.notify(&good).await.status, 204);
-    assert_eq!(shop.app.guard.count(SecurityKind::NoticeUnsigned), 9);
-    shop.app.guard.write(&shop.app.db).await.unwrap();
+    assert_eq!(shop.app.refusals(SecurityKind::NoticeUnsigned).await, 9);
     let who = "SELECT DISTINCT kind || ' ' || who || ' ' || origin AS v FROM security_event";
     assert_eq!(shop.app.raw().texts(who), ["notice.unsigned institution:SANDBOX 127.0.0.1"]);
 }

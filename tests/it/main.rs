@@ -39,6 +39,7 @@ mod tidy;
 mod together;
 
 mod admission;
+mod apart;
 mod asked;
 mod delivery;
 mod door;
@@ -56,12 +57,14 @@ mod seam;
 mod serve;
 
 mod backup;
+mod bad_day;
 mod clock_back;
 mod corruption;
 mod cut_size;
 mod day;
 mod day_order;
 mod demo;
+mod histories;
 mod settle;
 mod standing;
 mod tasks;

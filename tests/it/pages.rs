@@ -1,6 +1,11 @@
 //! What protects the pages, and what each tenant sees of the others. Which page each role gets is in `walk.rs`.
+use mingfen::people::users::NewUser;
+use mingfen::people::{Actor, Role, Scope, password, users};
+
+use crate::support::PASSWORD;
 use crate::support::acting::{Acting, Page};
 use crate::support::finished_day::FinishedDay;
+use crate::support::sandbox_process::eventually;
 use crate::support::told::{Told, read_spl};
 use crate::support::wire::Wire;
 
@@ -180,14 +185,40 @@ async fn an_upload_is_judged_before_its_file_is_read() {
 }
 
 #[actix_web::test]
+async fn an_upload_is_read_before_anybody_waits_for_its_write() {
+    let played = FinishedDay::new(1).await;
+    let mut maker = acting(&played, "INST_MAKER").await;
+    maker.get("/institution").await;
+    let own = maker.csrf.clone();
+    let db = played.world.app.db.clone();
+    let (begun, is_begun) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let writer = std::thread::spawn(move || {
+        db.write_blocking(|_| {
+            begun.send(()).unwrap();
+            ended.recv().ok();
+            Ok(())
+        })
+    });
+    is_begun.recv().unwrap();
+    let file = b"H|SSF1|RET".as_slice();
+    let upload = maker.upload("/institution/files", &own, "SPL.txt.first.ret", file, b"no base64!");
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(3), upload).await;
+    drop(end);
+    writer.join().unwrap().unwrap();
+    assert_eq!(answer.expect("it was told without waiting for the writer").status, 400);
+    played.stop().await;
+}
+
+#[actix_web::test]
 async fn an_institution_has_two_uploads_on_their_way_and_a_third_is_told_to_wait() {
     let played = FinishedDay::new(1).await;
     let mut maker = acting(&played, "INST_MAKER").await;
     maker.get("/institution").await;
     let own = maker.csrf.clone();
-    let turns = &played.world.app.uploads;
-    let institution = played.world.institution;
-    let held = [turns.begin(institution), turns.begin(institution)].map(Option::unwrap);
+    let turns = &played.world.app.turns;
+    let of_institution = [(format!("uploads of institution {}", played.world.institution), 2)];
+    let held = [turns.take(&of_institution), turns.take(&of_institution)].map(Result::unwrap);
     let file = b"H|SSF1|RET".as_slice();
     let refused = maker.upload("/institution/files", &own, "SPL.txt.first.ret", file, b"AAAA").await;
     assert_eq!((refused.status, refused.header("retry-after")), (429, "5"));
@@ -198,5 +229,50 @@ async fn an_institution_has_two_uploads_on_their_way_and_a_third_is_told_to_wait
         let answer = maker.upload("/institution/files", &own, "SPL.txt.first.ret", file, b"AAAA").await;
         assert_eq!(answer.status, 400);
     }
+    played.stop().await;
+}
+
+#[actix_web::test]
+async fn slow_uploads_of_one_user_leave_the_turns_of_the_others() {
+    let played = FinishedDay::new(1).await;
+    let (app, url) = (&played.world.app, played.world.site_url.clone());
+    let mut maker = acting(&played, "INST_MAKER").await;
+    maker.get("/institution").await;
+    let own = maker.csrf.clone();
+    let hash = password::hash(PASSWORD).unwrap();
+    let scope = Scope::Institution(played.world.institution);
+    let second =
+        NewUser { login: "second", name: "second", role: Role::InstMaker, scope, password_hash: &hash };
+    app.db.write_blocking(|tx| users::add(tx, 1, &Actor::shell(), &second)).unwrap();
+    let mut other = Acting::at(&url);
+    assert_eq!(other.log_in("second", PASSWORD).await.status, 303);
+    other.get("/institution").await;
+    let theirs = other.csrf.clone();
+    let file = b"H|SSF1|RET".as_slice();
+    let send = async |of: &mut Acting, csrf: &str| {
+        of.upload("/institution/files", csrf, "SPL.txt.first.ret", file, b"AAAA").await.status
+    };
+
+    // Nothing is held for who has not shown the token yet.
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        let mut wire = Wire::to(&url).await;
+        wire.send(&begun(&maker, &[])).await;
+        silent.push(wire);
+    }
+    assert_eq!(send(&mut maker, &own).await, 400);
+    // One is on its way: the same user may send no other, and everybody else may.
+    let mut slow = Wire::to(&url).await;
+    slow.send(&begun(&maker, &[("_csrf", &own), ("file", "H")])).await;
+    let share = format!("uploads of institution {}", played.world.institution);
+    eventually("it has its turn", async || (app.turns.at_work(&share) == 1).then_some(())).await;
+    assert_eq!(send(&mut maker, &own).await, 429);
+    for _ in 0..3 {
+        assert_eq!(send(&mut other, &theirs).await, 400);
+    }
+    // It comes too slowly, and its turn is free again.
+    let said = slow.drip().await;
+    assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+    assert_eq!(send(&mut maker, &own).await, 400);
     played.stop().await;
 }

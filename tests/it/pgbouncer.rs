@@ -73,7 +73,7 @@ async fn a_whole_day_and_the_jobs_pass() {
     let app = &demo.world.app;
     assert_eq!(tasks::daily_round(app).await.unwrap(), 0);
     tasks::after_start(app).await.unwrap();
-    tasks::forget_nonces(app).await.unwrap();
+    tasks::forget(app).await.unwrap();
     let checked = app.clone();
     let breaks = tokio::task::spawn_blocking(move || check::breaks(&checked)).await.unwrap().unwrap();
     assert_eq!(breaks, Vec::<String>::new());

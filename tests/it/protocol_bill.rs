@@ -35,7 +35,7 @@ fn paid() -> Entry<'static> {
         attach: "vip;agent=agent:A1;mine, too",
         fee: Fen::new(38),
         rate: "0.38%",
-        settled: Settled::Paid { paid: Fen::new(10_000) },
+        settled: Settled::Paid { paid: Fen::new(10_000), ordered: Fen::new(10_000) },
     }
 }
 
@@ -238,7 +238,7 @@ fn a_row_without_our_form_is_a_payment_that_did_not_come_through_the_platform() 
 fn facts_out_of_bounds_make_a_bill_unusable_even_when_its_sums_fit() {
     let entry = |paid_fen: i64, fee: i64| Entry {
         fee: Fen::new(fee),
-        settled: Settled::Paid { paid: Fen::new(paid_fen) },
+        settled: Settled::Paid { paid: Fen::new(paid_fen), ordered: Fen::new(paid_fen) },
         ..paid()
     };
     assert!(read(written(&[entry(1, 1)]).as_bytes()).is_ok());
@@ -279,7 +279,7 @@ proptest! {
                 at: Instant::new(1_767_196_800 + second),
                 inst_order_no: number, trade_type: kind, attach, description: &order.6,
                 fee: Fen::new(paid_fen / 100 * i64::from(*percent)),
-                settled: Settled::Paid { paid: Fen::new(*paid_fen) },
+                settled: Settled::Paid { paid: Fen::new(*paid_fen), ordered: Fen::new(*paid_fen) },
                 ..paid()
             });
         }
@@ -292,7 +292,7 @@ proptest! {
         prop_assert_eq!(rows.len(), entries.len());
         for (at, (row, entry)) in rows.iter().zip(&entries).enumerate() {
             match (row, entry.settled) {
-                (BillRow::Order(order), Settled::Paid { paid }) => {
+                (BillRow::Order(order), Settled::Paid { paid, .. }) => {
                     prop_assert_eq!((order.facts.paid, order.facts.fee), (paid, entry.fee));
                     prop_assert_eq!(order.facts.paid_at, entry.at);
                     prop_assert_eq!(&order.facts.inst_order_no, entry.inst_order_no);

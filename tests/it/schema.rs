@@ -113,7 +113,7 @@ fn indexes_and_references(raw: &mut Raw) -> (Vec<String>, BTreeSet<String>) {
              ORDER BY c.relname::text COLLATE \"C\"",
             "SELECT r.relname || '.' || a.attname || ' ' || t.relname AS v FROM pg_constraint k \
              JOIN pg_class r ON r.oid = k.conrelid JOIN pg_class t ON t.oid = k.confrelid \
-             JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.conkey[1] WHERE k.contype = 'f'",
+             JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = ANY (k.conkey) WHERE k.contype = 'f'",
         ),
     };
     (raw.texts(indexes), raw.texts(references).into_iter().collect())

@@ -2,8 +2,11 @@
 use std::net::IpAddr;
 
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use mingfen::config::ProxyHeader;
 use mingfen::error::Error;
-use mingfen::people::address::{Told, client, network};
+use mingfen::people::address::{client, network};
 use mingfen::people::login::{Browser, Denied, Doorkeeper};
 use mingfen::people::security::{SecurityEvent, SecurityKind};
 use mingfen::people::{Actor, Role, Scope, audit, device, password, security, throttle, users};
@@ -18,31 +21,32 @@ const WRONG: &str = "wrong password";
 #[test]
 fn only_our_own_proxies_say_for_whom_they_ask() {
     let trusted = ["10.0.0.0/8", "2001:db8:f::/48"].map(|net| net.parse().unwrap());
-    let of = |peer: &str, x_forwarded_for: &[&str], forwarded: &[&str]| {
-        let told = Told { x_forwarded_for: x_forwarded_for.to_vec(), forwarded: forwarded.to_vec() };
-        client(peer.parse::<IpAddr>().unwrap(), &told, &trusted).to_string()
+    let told_in = |header: ProxyHeader, peer: &str, told: &[&str]| {
+        client(peer.parse::<IpAddr>().unwrap(), header, told, &trusted).to_string()
     };
+    let of = |peer: &str, told: &[&str]| told_in(ProxyHeader::XForwardedFor, peer, told);
+    let forwarded = |peer: &str, told: &[&str]| told_in(ProxyHeader::Forwarded, peer, told);
     // Nobody else is believed.
-    assert_eq!(of("203.0.113.7", &["198.51.100.1"], &["for=198.51.100.1"]), "203.0.113.7");
-    assert_eq!(of("10.0.0.1", &[], &[]), "10.0.0.1");
-    assert_eq!(of("10.0.0.1", &["198.51.100.1"], &[]), "198.51.100.1");
-    assert_eq!(of("::ffff:10.0.0.1", &["::ffff:198.51.100.1"], &[]), "198.51.100.1");
+    assert_eq!(of("203.0.113.7", &["198.51.100.1"]), "203.0.113.7");
+    assert_eq!(forwarded("203.0.113.7", &["for=198.51.100.1"]), "203.0.113.7");
+    assert_eq!(of("10.0.0.1", &[]), "10.0.0.1");
+    assert_eq!(of("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+    assert_eq!(of("::ffff:10.0.0.1", &["::ffff:198.51.100.1"]), "198.51.100.1");
     // What the client wrote itself stands left of what our proxies add.
-    assert_eq!(of("10.0.0.1", &["192.0.2.9, 198.51.100.1, 10.0.0.2"], &[]), "198.51.100.1");
-    assert_eq!(of("10.0.0.1", &["192.0.2.9", "198.51.100.1"], &[]), "198.51.100.1");
-    assert_eq!(of("10.0.0.1", &["10.0.0.3, 10.0.0.2"], &[]), "10.0.0.3");
+    assert_eq!(of("10.0.0.1", &["192.0.2.9, 198.51.100.1, 10.0.0.2"]), "198.51.100.1");
+    assert_eq!(of("10.0.0.1", &["192.0.2.9", "198.51.100.1"]), "198.51.100.1");
+    assert_eq!(of("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
     // Where it stops being an address, the last one that is known counts.
-    assert_eq!(of("10.0.0.1", &["198.51.100.1, unknown, 10.0.0.2"], &[]), "10.0.0.2");
-    assert_eq!(of("10.0.0.1", &[""], &[]), "10.0.0.1");
+    assert_eq!(of("10.0.0.1", &["198.51.100.1, unknown, 10.0.0.2"]), "10.0.0.2");
+    assert_eq!(of("10.0.0.1", &[""]), "10.0.0.1");
     // As proxies write them.
-    assert_eq!(of("10.0.0.1", &["198.51.100.1:4711"], &[]), "198.51.100.1");
-    assert_eq!(of("10.0.0.1", &["[2001:db8::1]:4711"], &[]), "2001:db8::1");
-    assert_eq!(of("2001:db8:f::1", &[], &["for=\"[2001:db8::1]\";proto=https"]), "2001:db8::1");
-    assert_eq!(of("10.0.0.1", &[], &["For=192.0.2.9, by=10.0.0.1; for=198.51.100.1"]), "198.51.100.1");
-    assert_eq!(of("10.0.0.1", &[], &["for=_hidden"]), "10.0.0.1");
-    // One of the two may be the client's own: where they differ, neither is believed.
-    assert_eq!(of("10.0.0.1", &["198.51.100.1"], &["for=192.0.2.9"]), "10.0.0.1");
-    assert_eq!(of("10.0.0.1", &["198.51.100.1"], &["for=198.51.100.1"]), "198.51.100.1");
+    assert_eq!(of("10.0.0.1", &["198.51.100.1:4711"]), "198.51.100.1");
+    assert_eq!(of("10.0.0.1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+    assert_eq!(forwarded("2001:db8:f::1", &["for=\"[2001:db8::1]\";proto=https"]), "2001:db8::1");
+    assert_eq!(forwarded("10.0.0.1", &["For=192.0.2.9, by=10.0.0.1; for=198.51.100.1"]), "198.51.100.1");
+    assert_eq!(forwarded("10.0.0.1", &["for=_hidden"]), "10.0.0.1");
+    // What the client wrote itself stands left here too, quoted to no end or not.
+    assert_eq!(forwarded("10.0.0.1", &["for=\"192.0.2.9, for=198.51.100.1"]), "198.51.100.1");
 
     assert_eq!(network("198.51.100.1"), "198.51.100.1");
     assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
@@ -72,6 +76,25 @@ async fn behind_a_proxy_of_ours_every_user_has_an_address_of_his_own() {
     let mut raw = site.raw();
     assert_eq!(raw.texts("SELECT ip AS v FROM session"), ["203.0.113.8"]);
     assert_eq!(raw.texts("SELECT ip AS v FROM audit WHERE action = 'user.login'"), ["203.0.113.8"]);
+
+    // The other header is the client's own: it hides nobody and makes nobody somebody else.
+    let forged = |from: &'static str| [("x-forwarded-for", "203.0.113.9"), ("forwarded", from)];
+    for from in ["for=192.0.2.1", "for=192.0.2.2", "for=192.0.2.3"] {
+        let fields = [("login", "nobody"), ("password", WRONG)];
+        assert_eq!(site.anon().post_from("/login", &fields, &forged(from)).await.status, 401);
+    }
+    let fields = [("login", "nobody"), ("password", WRONG)];
+    let plain = [("x-forwarded-for", "203.0.113.9")];
+    assert_eq!(site.anon().post_from("/login", &fields, &plain).await.status, 429, "all came from there");
+    let site = Site::of(TestApp::configured(|config| {
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        config.proxy_header = ProxyHeader::Forwarded;
+    }))
+    .await;
+    site.user("admin", Role::Admin, Scope::Platform);
+    let fields = [("login", "admin"), ("password", PASSWORD)];
+    assert_eq!(site.anon().post_from("/login", &fields, &forged("for=192.0.2.1")).await.status, 303);
+    assert_eq!(site.raw().texts("SELECT ip AS v FROM session"), ["192.0.2.1"]);
 
     // Without it the header is anybody's tale: all are the proxy.
     let site = Site::of(settings(&[])).await;
@@ -232,17 +255,49 @@ async fn who_finds_the_queue_of_passwords_full_is_told_at_once_and_known_devices
     let door = door(&app, 1_000_000);
     let known = device::mark(&app.master_key, "admin", None).unwrap();
     let names: Vec<String> = (0..40).map(|n| format!("guess{n}")).collect();
-    // Each takes its place, or finds none, before any of them goes on.
-    let guesses = join_all(names.iter().map(|name| attempt(&app, &door, name, ("10.0.0.1", WRONG), None)));
-    let honest =
-        join_all((0..9).map(|_| attempt(&app, &door, "admin", ("10.0.0.2", PASSWORD), Some(&known))));
-    let (guesses, honest) = tokio::join!(guesses, honest);
-    let count = |of: &[(&str, i64)], what: (&str, i64)| of.iter().filter(|found| **found == what).count();
-    assert_eq!((count(&guesses, ("AUT-101", 0)), count(&guesses, ("AUT-112", 5))), (24, 16));
-    assert_eq!((count(&honest, ("in", 0)), count(&honest, ("AUT-112", 5))), (8, 1));
-    assert_eq!(app.guard.count(SecurityKind::LoginHeldBack), 17);
+    let (app, door, known) = (&app, &door, known.as_str());
+    let guess = async |name: &str| (false, attempt(app, door, name, ("10.0.0.1", WRONG), None).await);
+    let honest = async || (true, attempt(app, door, "admin", ("10.0.0.2", PASSWORD), Some(known)).await);
+    let guesses = names.iter().map(|name| guess(name).boxed_local());
+    let all = guesses.chain((0..9).map(|_| honest().boxed_local()));
+    let mut all: FuturesUnordered<_> = all.collect();
+    // While nothing can be written nobody who has a place goes on, and whoever finds none is told so.
+    let written = app.without_writes();
+    let busy: Vec<_> = all.by_ref().take(17).collect().await;
+    drop(written);
+    let entered: Vec<_> = all.collect().await;
+    let count = |of: &[(bool, (&str, i64))], what| of.iter().filter(|found| **found == what).count();
+    assert_eq!(count(&busy, (false, ("AUT-112", 5))), 16);
+    assert_eq!(count(&busy, (true, ("AUT-112", 5))), 1);
+    assert_eq!(count(&entered, (false, ("AUT-101", 0))), 24);
+    assert_eq!(count(&entered, (true, ("in", 0))), 8);
+    assert_eq!(app.refusals(SecurityKind::LoginHeldBack).await, 17);
     // When they are done there is room again.
-    assert_eq!(attempt(&app, &door, "admin", ("10.0.0.2", PASSWORD), None).await, ("in", 0));
+    assert_eq!(attempt(app, door, "admin", ("10.0.0.2", PASSWORD), None).await, ("in", 0));
+}
+
+#[actix_web::test]
+async fn whoever_has_to_wait_takes_nobodys_place_and_nothing_is_written_of_it() {
+    let app = TestApp::new();
+    app.user("admin", Role::Admin, Scope::Platform);
+    app.user("other", Role::Admin, Scope::Platform);
+    let door = door(&app, 2);
+    for _ in 0..2 {
+        assert_eq!(attempt(&app, &door, "admin", ("10.0.0.1", WRONG), None).await.0, "AUT-101");
+    }
+    let rows = app.raw().texts("SELECT key || ahead || last_at AS v FROM login_attempt ORDER BY key");
+    let held_back = || join_all((0..40).map(|_| attempt(&app, &door, "admin", ("10.0.0.1", PASSWORD), None)));
+    let written = app.without_writes();
+    let patience = std::time::Duration::from_secs(60);
+    let answers = tokio::time::timeout(patience, held_back()).await.expect("they wait to be written");
+    assert!(answers.iter().all(|(code, _)| *code == "AUT-102"), "{answers:?}");
+    drop(written);
+    let after = app.raw().texts("SELECT key || ahead || last_at AS v FROM login_attempt ORDER BY key");
+    assert_eq!(after, rows);
+    let honest = attempt(&app, &door, "other", ("10.0.0.2", PASSWORD), None);
+    let (answers, entered) = tokio::join!(held_back(), honest);
+    assert!(answers.iter().all(|(code, _)| *code == "AUT-102"), "{answers:?}");
+    assert_eq!(entered, ("in", 0));
 }
 
 #[test]
@@ -303,8 +358,6 @@ async fn a_refusal_leaves_one_event_of_its_kind_and_equal_ones_are_counted() {
     {
         assert!(page.contains(said), "{said}: {page}");
     }
-    let counts = [SecurityKind::LoginFailed, SecurityKind::LoginHeldBack, SecurityKind::FormForged];
-    assert_eq!(counts.map(|kind| site.guard.count(kind)), [4, 1, 2]);
     // Written once; the next is added to it, also from another process.
     let again = SecurityEvent::new(SecurityKind::FormForged, String::new(), "127.0.0.1", "");
     let other = security::Guard::default();
@@ -360,6 +413,40 @@ async fn a_flood_of_events_is_counted_but_bounded_and_old_ones_are_forgotten() {
         app.db.write_blocking(|tx| security::forget(tx, now)).unwrap()
     };
     assert_eq!((forget(180), forget(181)), (0, 10_000));
+}
+
+#[actix_web::test]
+async fn a_full_day_gets_one_more_row_a_kind_however_many_processes_write() {
+    let app = TestApp::new();
+    let mut raw = app.raw();
+    let (day, seq) = (
+        app.clock.today().to_i32(),
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9900)",
+    );
+    raw.execute(&format!(
+        "INSERT INTO security_event {seq} SELECT {day}, 'form.forged', 'user:u' || i, '', '', 1, 1, 1 FROM n"
+    ))
+    .unwrap();
+    let processes = [(); 4].map(|()| security::Guard::default());
+    for _ in 0..2 {
+        for (n, guard) in (0_u32..).zip(&processes) {
+            for (m, kind) in (0_u32..).zip(SecurityKind::ALL) {
+                for from in 0..100 {
+                    let ip = IpAddr::from((n << 16 | m << 8 | from).to_be_bytes()).to_string();
+                    let event = SecurityEvent::new(*kind, String::new(), &ip, "x");
+                    guard.note(&app.db, app.clock.now(), event);
+                }
+            }
+        }
+        let written = join_all(processes.iter().map(|guard| guard.write(&app.db))).await;
+        written.into_iter().for_each(Result::unwrap);
+    }
+    let kinds = i64::try_from(SecurityKind::ALL.len()).unwrap();
+    assert_eq!((kinds, raw.count("security_event")), (7, 10_007));
+    let times = raw.number("SELECT CAST(SUM(times) AS BIGINT) AS v FROM security_event");
+    assert_eq!(times, 9_900 + 2 * 4 * kinds * 100, "none is left uncounted");
+    let nameless = "SELECT count(*) AS v FROM security_event WHERE who = '' AND origin = ''";
+    assert_eq!(raw.number(nameless), kinds);
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl<'a> Hand<'a> {
 
     fn signed(&self, name: &str, bytes: Vec<u8>) -> Incoming {
         let signature = self.key.sign_sha256(&bytes).unwrap();
-        Incoming { name: name.to_owned(), bytes, signature }
+        Incoming::signed(name, bytes, signature)
     }
 
     pub fn result(&self, file: &ExchangedFile, stage: Stage, code: RetCode, lines: &[Line]) -> Incoming {
@@ -254,7 +254,7 @@ async fn an_incomplete_file_and_a_result_before_its_turn_wait_and_a_bad_bill_kee
     let spl = hand.cut(day).await;
     let put = |incoming: &Incoming| {
         let signature = mingfen::protocol::crypto::base64(&incoming.signature);
-        fs::write(f.inbox(&incoming.name), &incoming.bytes).unwrap();
+        fs::write(f.inbox(&incoming.name), incoming.bytes()).unwrap();
         fs::write(f.inbox(&format!("{}.ok", incoming.name)), b"").unwrap();
         fs::write(f.inbox(&format!("{}.sig", incoming.name)), signature).unwrap();
     };

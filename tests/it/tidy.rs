@@ -131,7 +131,7 @@ fn may_import(from: &str, to: &str) -> bool {
         ("clock" | "config" | "disk" | "error" | "turns", to) => {
             SHARED.contains(&to) || number(to) <= number("db")
         }
-        ("sandbox", to) => to == "clock" || number(to) <= number("verify"),
+        ("sandbox", to) => matches!(to, "clock" | "disk") || number(to) <= number("verify"),
         ("app", to) => SHARED.contains(&to) || number(to) < number("notices"),
         // The site serves the gateway beside its pages.
         (from, "app") => number(from) >= number("notices"),
@@ -169,6 +169,14 @@ fn the_import_rules_would_notice() {
     assert!(
         may_import("splits", "orders") && may_import("tasks", "settlement") && may_import("cli", "sandbox")
     );
+}
+
+#[test]
+fn files_and_folders_get_their_modes_in_one_place() {
+    let words = ["DirBuilderExt", "OpenOptionsExt"];
+    let elsewhere = sources().into_iter().filter(|s| s.path != "disk.rs");
+    let setting = elsewhere.filter(|s| words.iter().any(|word| s.text.contains(word)));
+    none(setting.map(|s| format!("src/{} sets modes: disk.rs makes private files", s.path)).collect());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::support::acting::Acting;
 use crate::support::receiver::Receiver;
 use crate::support::shop::Shop;
 
-async fn acting(shop: &Shop, login: &str, role: Role, scope: Scope) -> Acting {
+pub async fn acting(shop: &Shop, login: &str, role: Role, scope: Scope) -> Acting {
     shop.app.user(login, role, scope);
     let mut acting = Acting::at(&shop.base_url);
     assert_eq!(acting.log_in(login, PASSWORD).await.status, 303);
@@ -53,6 +53,9 @@ async fn a_failing_notification_is_seen_and_sent_again_by_hand() {
     for text in ["Not taken so far", "answered 503", &system.url, "<dd>1</dd>", "Next"] {
         assert!(seen.contains(text), "{text}: {seen}");
     }
+    // Why, in the reader's language.
+    let seen = admin.get(&format!("{page}?lang=zh")).await.body;
+    assert!(seen.contains("商户系统返回 HTTP 503") && !seen.contains("answered"), "{seen}");
     let desk = admin.get("/admin?lang=en").await.body;
     assert!(counted(&desk) == "1" && desk.contains("answered 503") && desk.contains(&no), "{desk}");
 

@@ -77,6 +77,8 @@ const ROWS: &[Row] = &[
     page("/admin/rules", Platform, Rules, "分账规则", "Split rules"),
     page("/admin/exceptions", Platform, Exceptions, "例外", "Exceptions"),
     row("POST", "/admin/exceptions/{order_no}/ask", May(Platform, Manage, Exceptions)),
+    row("POST", "/admin/apart/{institution}/{channel}/{number}/again", May(Platform, Manage, Exceptions)),
+    row("POST", "/admin/apart/{institution}/{channel}/{number}/end", May(Platform, Manage, Exceptions)),
     page("/admin/files", Platform, Files, "文件", "Files"),
     row("GET", "/admin/files/{name}", May(Platform, View, Files)),
     page("/admin/tasks", Platform, Tasks, "任务", "Tasks"),
@@ -191,6 +193,7 @@ impl Walk {
             ("{product}", "native".to_owned()),
             ("{id}", "1".to_owned()),
             ("{institution}", "SANDBOX".to_owned()),
+            ("{channel}", "wechat".to_owned()),
         ]);
         let mut raw = played.database.raw();
         let mut data = Vec::new();

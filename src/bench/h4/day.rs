@@ -157,7 +157,7 @@ impl Day {
                 attach: &attach,
                 fee: facts.fee,
                 rate: "0.38%",
-                settled: Settled::Paid { paid: facts.paid },
+                settled: Settled::Paid { paid: facts.paid, ordered: facts.paid },
             })?;
         }
         writer.finish()?.flush()?;

@@ -96,7 +96,7 @@ fn answer(world: &World, file: &ExchangedFile, lines: Vec<(i32, Fen)>) -> anyhow
         }
         let bytes = writer.finish()?.0;
         let signature = world.key.sign_sha256(&bytes)?;
-        let incoming = Incoming { name: name.to_string(), bytes, signature };
+        let incoming = Incoming::signed(&name.to_string(), bytes, signature);
         let now = world.app.clock.now();
         world.app.db.write_blocking(|tx| {
             let institution = institutions::by_id(tx, world.institution.id)?;

@@ -36,21 +36,28 @@ impl Content {
     /// As the shape `T`; the fault names the field.
     pub fn read<T: DeserializeOwned + Serialize>(&self) -> Result<T, Fault> {
         if !self.0.is_object() {
-            return Err(Fault::parameter("body", "a JSON object"));
+            return Err(Fault::parameter("body", "须为 JSON 对象"));
         }
         let shape = serde_path_to_error::deserialize(&self.0).map_err(|error| {
             let (path, why) = (error.path().to_string(), error.inner().to_string());
             // Of a field that is not there, the path ends at what should hold it.
             let missing = why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+            // What stands there instead is not told back: it may be anything.
+            let issue = match missing {
+                Some(_) => "缺少该字段",
+                None => "类型与接口文档不符，金额须为整数分",
+            };
             let field = match (path.as_str(), missing) {
                 (".", Some(missing)) => missing.to_owned(),
                 (".", None) => "body".to_owned(),
                 (path, Some(missing)) => format!("{path}.{missing}"),
                 (path, None) => path.to_owned(),
             };
-            Fault::parameter(&field, &format!("as documented, amounts in whole fen: {why}"))
+            Fault::parameter(&field, issue)
         })?;
-        json::fits(&self.0, &shape).map_err(|error| Fault::no_json(&error))?;
-        Ok(shape)
+        match json::misfit(&self.0, &shape).map_err(|error| Fault::no_json(&error))? {
+            None => Ok(shape),
+            Some(field) => Err(Fault::parameter(&field, "须为 JSON 对象，不能是数组")),
+        }
     }
 }

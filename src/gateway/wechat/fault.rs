@@ -33,7 +33,7 @@ impl Fault {
 
     /// `PARAM_ERROR`: the body is no JSON, or has a key twice.
     pub fn no_json(error: &serde_json::Error) -> Self {
-        Self::parameter("body", &format!("a JSON object: {error}"))
+        Self::parameter("body", &format!("须为 JSON 对象，同一对象中的键不得重复（{error}）"))
     }
 
     /// `PARAM_ERROR` at a parameter of the query string.
@@ -105,7 +105,12 @@ impl From<Error> for Fault {
             Error::Refused { code: Code::NonceUsed, .. } => {
                 Self::sign("nonce", "nonce_str 已使用过，请为每个请求生成新的随机串")
             }
-            Error::Refused { detail, .. } => Self::new(WechatCode::InvalidRequest, detail),
+            // The detail is for us: it speaks of our settings.
+            Error::Refused { code, detail } => {
+                tracing::warn!(code = code.id(), detail, "a merchant's request was refused");
+                let sentence = format!("{}（{}），请联系平台", code.sentence_zh(), code.id());
+                Self::new(WechatCode::InvalidRequest, sentence)
+            }
             Error::Db(DbError::Unavailable) => Self::passing(),
             error @ (Error::Db(_) | Error::Io(_) | Error::Internal(_)) => {
                 tracing::error!(%error, "the gateway could not answer");

@@ -79,14 +79,14 @@ async fn take(app: &App, prepaid: Prepaid, signed: &Signed) -> Result<Placed, Fa
 fn asked(signed: &Signed, content: &Content) -> Result<(OrderRequest, Owner), Fault> {
     match signed.language {
         Language::WechatPartner => {
-            let asked: OrderRequest = content.read()?;
+            let asked = content.read::<OrderRequest>()?.without_empty();
             let (sp_mchid, sub_mchid) = (asked.sp_mchid.clone(), asked.sub_mchid.clone());
             Ok((asked, Owner::Partner(OrderOwner { sp_mchid, sub_mchid })))
         }
         Language::WechatDirect => {
             // Where the tenant has not one merchant alone, its owner is refused for that afterwards.
             let only = signed.merchant.as_ref().map_or("-", |merchant| &merchant.merchant);
-            let asked: OrderRequest = content.of_direct(only).read()?;
+            let asked = content.of_direct(only).read::<OrderRequest>()?.without_empty();
             let owner = Owner::Direct(asked.sp_mchid.clone());
             Ok((asked, owner))
         }
@@ -133,16 +133,28 @@ fn closed(cause: &Cause) -> String {
 
 /// What the caller declares of the order, and its mark for the channel's coupons; it is one of the two.
 fn declared(goods_tag: Option<&str>) -> Result<(Tags, Parties, Option<String>), Fault> {
-    let wrong = |fault: AttachFault| Fault::parameter("goods_tag", &fault.to_string());
-    let mark = goods_tag.filter(|tag| !tag.is_empty());
-    let declared = mark.map(Declared::of_goods_tag).transpose().map_err(wrong)?.flatten();
-    let carried = mark.filter(|_| declared.is_none()).map(str::to_owned);
+    let wrong = |fault| Fault::parameter("goods_tag", undeclarable(fault));
+    let declared = goods_tag.map(Declared::of_goods_tag).transpose().map_err(wrong)?.flatten();
+    let carried = goods_tag.filter(|_| declared.is_none()).map(str::to_owned);
     let declared = declared.unwrap_or_default();
     // With it goes all that the channel's attach holds.
     attach::join(&declared, "").map_err(wrong)?;
     match (Tags::of(&declared.tags), Parties::of(&declared.parties)) {
         (Some(tags), Some(parties)) => Ok((tags, parties, carried)),
-        (None, _) | (_, None) => Err(Fault::parameter("goods_tag", "tags and parties in good form")),
+        (None, _) | (_, None) => Err(Fault::parameter("goods_tag", "标签或参与方的格式不正确")),
+    }
+}
+
+/// What is wrong with what the caller declares.
+fn undeclarable(fault: AttachFault) -> &'static str {
+    match fault {
+        AttachFault::TooLong => "标签与参与方合计超过 128 字节",
+        AttachFault::Character => "含控制字符或反引号",
+        AttachFault::Tag => "标签须为 1 至 16 个字符，仅限 0-9 A-Z a-z _ -",
+        AttachFault::Party => "参与方须写作 名称=接收方，名称为 1 至 16 个小写字母",
+        AttachFault::Order => "标签与参与方须按升序排列，不得重复",
+        AttachFault::TooMany => "标签与参与方各不超过 8 个",
+        AttachFault::NoPrefix => "缺少标签与参与方的前缀",
     }
 }
 
@@ -172,7 +184,7 @@ fn check_notify_url(app: &App, url: &str) -> Result<(), Fault> {
     if is_open {
         Ok(())
     } else {
-        Err(Fault::parameter("notify_url", "an https URL of the public internet, without query"))
+        Err(Fault::parameter("notify_url", "须为公网 https 地址，不得带查询串"))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::merchants::nonces::Nonce;
 use crate::merchants::{self, Asked, Known, SubMerchant};
 use crate::protocol::language::Language;
 use crate::protocol::wechat::direct::DIRECT;
-use crate::protocol::wechat::sign::{Authorization, is_fresh};
+use crate::protocol::wechat::sign::{Authorization, HeaderFault, is_fresh};
 use crate::rules;
 
 /// A verified request: whose it is, what it says, and what one look at our record says about those it names.
@@ -75,7 +75,7 @@ impl FromRequest for Claim {
         Box::pin(async move {
             let authorization = authorization?;
             let body = body.await;
-            let body = body.map_err(|_| Fault::parameter("body", &format!("at most {BODY_MAX} bytes")))?;
+            let body = body.map_err(|_| Fault::parameter("body", &format!("不超过 {BODY_MAX} 字节")))?;
             Ok(Self { authorization, body })
         })
     }
@@ -142,6 +142,16 @@ fn not_theirs() -> Fault {
     Fault::sign("signature", "签名验证失败，请按原始请求方法、路径、查询串与报文主体计算签名")
 }
 
+/// Which part of the header is wrong, and how.
+fn malformed(fault: HeaderFault) -> String {
+    match fault {
+        HeaderFault::Missing(part) => format!("Authorization 请求头缺少 {part}"),
+        HeaderFault::Malformed(part) => format!("Authorization 请求头的格式不正确：{part}"),
+        HeaderFault::Twice(part) => format!("Authorization 请求头中 {part} 出现了两次"),
+        HeaderFault::TooLong(part) => format!("Authorization 请求头过长：{part}"),
+    }
+}
+
 /// The one that the headers hold, signed a moment ago.
 fn authorization(request: &HttpRequest) -> Result<Authorization, Fault> {
     let app = request.app_data::<web::Data<App>>().ok_or_else(Fault::system)?;
@@ -152,7 +162,7 @@ fn authorization(request: &HttpRequest) -> Result<Authorization, Fault> {
     };
     let header = header.ok_or_else(|| Fault::sign("header", "缺少唯一的 Authorization 请求头"))?;
     let authorization =
-        Authorization::parse(header).map_err(|fault| Fault::sign("header", fault.to_string()))?;
+        Authorization::parse(header).map_err(|fault| Fault::sign("header", malformed(fault)))?;
     if !is_fresh(authorization.timestamp, app.clock.instant()) {
         let why = "Authorization 的 timestamp 与服务器时间相差超过 5 分钟，请校准时钟后重新签名";
         return Err(Fault::sign("clock", why));

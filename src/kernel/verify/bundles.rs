@@ -1,7 +1,7 @@
 //! The given approvals bundles: V02, V13, V14, V15, and which one counts for a file.
 use super::{Given, Report, Run, Signer, Unusable, read_whole};
 use crate::approvals::{Bundle, check_successor};
-use crate::calendar::Instant;
+use crate::calendar::{BusinessDay, Instant};
 use crate::digest::Digest;
 use crate::file::spl::SplHeader;
 use crate::file::{Check, FileKind, FileName};
@@ -33,6 +33,11 @@ impl Bundles {
     /// Institution and platform.
     pub fn parties(&self) -> Option<(&str, &str)> {
         self.all.last().map(|(_, bundle)| (bundle.institution.as_str(), bundle.platform.as_str()))
+    }
+
+    /// The day on which the oldest was issued.
+    pub fn oldest_day(&self) -> Option<BusinessDay> {
+        self.all.first().map(|(_, bundle)| bundle.issued_at.business_day())
     }
 
     /// Our merchant by the institution's number, as the newest bundle knows it: a number never changes.

@@ -2,7 +2,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::store::{self, Awaited, EventRow, KeyRow, KnownPayment, OrphanRow, PaymentRow, RawRow};
+use super::store::{
+    self, Awaited, EndRow, EventRow, KeyRow, KnownPayment, OpenApart, OrphanRow, PaymentRow, RawRow,
+};
 use super::{Outcome, PaymentFact};
 use crate::channels::RawKind;
 use crate::clock;
@@ -15,7 +17,7 @@ use crate::kernel::channel::ChannelName;
 use crate::kernel::money::Fen;
 use crate::kernel::split::OrderFacts;
 use crate::ledger;
-use crate::orders::pays::{Apart, Awaits};
+use crate::orders::pays::{Apart, Awaits, Stated};
 use crate::orders::{Cause, Event, EventReason, Order, RawRef};
 use crate::outbox::{self, About, NewNote};
 use crate::rules::{self, Preview};
@@ -43,6 +45,8 @@ struct Taken<'f> {
     awaited: &'f Awaited,
     raw: RawRef,
     preview: Option<Preview>,
+    /// The message with which it was kept apart before, if it was.
+    kept: Option<RawRef>,
 }
 
 /// What is stored for a batch.
@@ -72,15 +76,27 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
     let awaited = store::awaited(tx, &numbers)?;
     let numbers: Vec<&str> = by_key.iter().map(|(_, fact)| fact.said.inst_order_no.as_str()).collect();
     let mut known = store::known_payments(tx, &numbers)?;
+    let mut open = store::open_apart(tx, &known)?;
     let (mut decided, mut paid_now) = (Decided::default(), HashSet::new());
     let mut outcomes = vec![Outcome::Conflict; facts.len()];
     for (place, fact) in by_key {
-        let outcome = match known.get(&fact.key()) {
-            Some(known) => compare(fact, known),
-            None => {
-                let named = awaited.get(fact.said.order_no.as_str());
+        let named = awaited.get(fact.said.order_no.as_str());
+        let outcome = match (known.get(&fact.key()), open.get(&fact.key())) {
+            (Some(known), None) => compare(fact, known, None),
+            // What is wrong with us may have been put right since it was kept apart.
+            (Some(known), Some(kept)) => match compare(fact, known, Some(kept)) {
+                Outcome::Known => match pays(named, fact, &mut paid_now) {
+                    Ok(awaited) => {
+                        let kept = open.remove(&fact.key()).map(|kept| kept.raw);
+                        take(tx, &mut bundles, &mut decided, fact, awaited, kept)?
+                    }
+                    Err(_) => Outcome::Known,
+                },
+                other @ (Outcome::Stored | Outcome::Orphan | Outcome::Conflict) => other,
+            },
+            (None, _) => {
                 let outcome = match pays(named, fact, &mut paid_now) {
-                    Ok(awaited) => take(tx, &mut bundles, &mut decided, fact, awaited)?,
+                    Ok(awaited) => take(tx, &mut bundles, &mut decided, fact, awaited, None)?,
                     Err(why) => keep_apart(&mut decided, fact, why, named),
                 };
                 known.insert(fact.key(), KnownPayment::of(fact));
@@ -103,13 +119,14 @@ fn pays<'a>(
 ) -> Result<&'a Awaited, Apart> {
     let named = named.ok_or(Apart::Unknown)?;
     let awaits = Awaits::of(&named.order, &named.merchant);
-    awaits.paid_by((fact.institution_id, fact.channel), &fact.said)?;
+    awaits.paid_by(&Stated::of((fact.institution_id, fact.channel), &fact.said))?;
     // Told last: a second payment is one that would have paid the order.
     if named.is_paid || !paid_now.insert(named.order.id) { Err(Apart::Second) } else { Ok(named) }
 }
 
-fn compare(fact: &PaymentFact, known: &KnownPayment) -> Outcome {
-    if *known == KnownPayment::of(fact) {
+/// Whether a message says what is known of its number, and of one that was kept apart also the sums.
+fn compare(fact: &PaymentFact, known: &KnownPayment, kept: Option<&OpenApart>) -> Outcome {
+    if *known == KnownPayment::of(fact) && kept.is_none_or(|kept| kept.has_sums_of(fact)) {
         return Outcome::Known;
     }
     tracing::error!(
@@ -128,10 +145,11 @@ fn take<'f>(
     decided: &mut Decided<'f>,
     fact: &'f PaymentFact,
     awaited: &'f Awaited,
+    kept: Option<RawRef>,
 ) -> Result<Outcome, Error> {
     let bundle = bundle_at(tx, bundles, fact.institution_id, fact.raw.received_at)?;
     let preview = bundle.and_then(|bundle| rules::preview(&bundle, &facts(fact, awaited)));
-    decided.taken.push(Taken { fact, awaited, raw: fact.raw_ref(), preview });
+    decided.taken.push(Taken { fact, awaited, raw: fact.raw_ref(), preview, kept });
     Ok(Outcome::Stored)
 }
 
@@ -171,11 +189,18 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
     let entries = post(tx, &decided.taken)?;
     let mut raws = Vec::with_capacity(decided.taken.len());
     let (mut keys, mut payments) = (Vec::new(), Vec::with_capacity(decided.taken.len()));
-    let mut notes = Vec::with_capacity(decided.taken.len());
+    let (mut notes, mut ends) = (Vec::with_capacity(decided.taken.len()), Vec::new());
     for taken in &decided.taken {
         let day = taken.fact.said.paid_at.business_day();
         let entry = entries.get(&(taken.fact.institution_id, taken.fact.channel, day)).copied();
-        raws.push(RawRow::of(taken.fact, &taken.raw));
+        match &taken.kept {
+            // The very message may be here already, with which it was kept apart.
+            Some(kept) if *kept == taken.raw => {}
+            Some(_) | None => raws.push(RawRow::of(taken.fact, &taken.raw)),
+        }
+        if taken.kept.is_some() {
+            ends.push(EndRow::entered(taken.fact));
+        }
         keys.push(KeyRow::of(taken.fact, &taken.awaited.order, &taken.raw));
         payments.push(PaymentRow::of(
             taken.fact,
@@ -205,6 +230,7 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
     KeyRow::insert(tx, &keys)?;
     PaymentRow::insert(tx, &payments)?;
     OrphanRow::insert(tx, &orphans)?;
+    EndRow::insert(tx, &ends)?;
     EventRow::insert(tx, &events)?;
     outbox::add(tx, &notes)
 }

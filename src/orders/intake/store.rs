@@ -10,7 +10,8 @@ use crate::channels::RawKind;
 use crate::clock;
 use crate::db::columns::{As, EntryId, InstitutionId, MerchantId, OrderId, TenantId};
 use crate::db::schema::{
-    enrolment, order_event, orphan_payment, pay_order, payment, payment_key, raw_message, sub_merchant,
+    enrolment, order_event, orphan_end, orphan_payment, pay_order, payment, payment_key, raw_message,
+    sub_merchant,
 };
 use crate::db::{Conn, Tx};
 use crate::error::Error;
@@ -19,6 +20,8 @@ use crate::kernel::channel::ChannelName;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::merchants::SubMerchant;
+use crate::orders::apart::ApartEnd;
+use crate::orders::apart_store::its_end;
 use crate::orders::event::EventKind;
 use crate::orders::pays::Apart;
 use crate::orders::{Event, Order, RawRef};
@@ -79,6 +82,58 @@ pub(super) fn known_payments(
         ((number, institution, channel.0), KnownPayment { order_no, paid: paid.0, paid_at })
     });
     Ok(known.collect())
+}
+
+/// A payment that is still apart.
+pub(super) struct OpenApart {
+    /// The message with which it was kept.
+    pub raw: RawRef,
+    /// An older version noted neither.
+    currency: Option<String>,
+    total: Option<Fen>,
+}
+
+impl OpenApart {
+    /// Whether a message states the sums with which it was kept.
+    pub fn has_sums_of(&self, fact: &PaymentFact) -> bool {
+        let sums = &fact.said.sums;
+        self.currency.as_ref().is_none_or(|currency| *currency == sums.currency)
+            && self.total.is_none_or(|total| total == sums.total)
+    }
+}
+
+/// Number, institution, channel; day and digest of the message; currency and total.
+type OpenTuple = (String, InstitutionId, ChannelName, BusinessDay, Digest, Option<String>, Option<Fen>);
+
+/// Those of the known payments that are kept apart and came to no end yet.
+pub(super) fn open_apart(
+    tx: &mut Tx<'_>,
+    known: &HashMap<PaymentKey, KnownPayment>,
+) -> Result<HashMap<PaymentKey, OpenApart>, Error> {
+    if known.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let numbers: Vec<&str> = known.keys().map(|(number, ..)| number.as_str()).collect();
+    let rows: Vec<OpenTuple> = orphan_payment::table
+        .left_join(orphan_end::table.on(its_end()))
+        .filter(orphan_payment::inst_order_no.eq_any(numbers))
+        .filter(orphan_end::at.nullable().is_null())
+        .select((
+            orphan_payment::inst_order_no,
+            orphan_payment::institution_id,
+            orphan_payment::channel,
+            orphan_payment::raw_business_date,
+            orphan_payment::raw_sha256,
+            orphan_payment::currency,
+            orphan_payment::total,
+        ))
+        .load(tx.conn())?;
+    let open =
+        rows.into_iter().map(|(number, institution, channel, business_date, sha256, currency, total)| {
+            let raw = RawRef { business_date, sha256 };
+            ((number, institution, channel), OpenApart { raw, currency, total })
+        });
+    Ok(open.collect())
 }
 
 /// An order under the number that a payment names.
@@ -268,6 +323,34 @@ impl<'a> OrphanRow<'a> {
             reason: As(why),
             currency: &fact.said.sums.currency,
             total: As(fact.said.sums.total),
+        }
+    }
+}
+
+bulk_rows! {
+    /// How a payment that was kept apart came to its end.
+    EndRow<'a> of orphan_end {
+        inst_order_no: &'a str as Text,
+        institution_id: InstitutionId as BigInt,
+        channel: As<ChannelName> as Text,
+        how: As<ApartEnd> as Text,
+        words: &'a str as Text,
+        actor: &'a str as Text,
+        at: i64 as BigInt,
+    }
+}
+
+impl<'a> EndRow<'a> {
+    /// Its order is paid by it after all.
+    pub(super) fn entered(fact: &'a PaymentFact) -> Self {
+        Self {
+            inst_order_no: &fact.said.inst_order_no,
+            institution_id: fact.institution_id,
+            channel: As(fact.channel),
+            how: As(ApartEnd::Entered),
+            words: &fact.said.order_no,
+            actor: "system",
+            at: fact.raw.received_at,
         }
     }
 }

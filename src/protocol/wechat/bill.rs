@@ -101,6 +101,8 @@ pub struct Reader<'a, R> {
     totals: Totals,
     /// Whether it has the 24 columns that there were before.
     is_old: bool,
+    /// 订单金额 of the payment read last.
+    ordered: Option<Fen>,
     done: bool,
 }
 
@@ -130,7 +132,8 @@ impl<'a, R: BufRead> Reader<'a, R> {
     /// bundle; an order of an unknown one has the empty merchant, which is nobody's.
     pub fn new(source: R, merchant: &'a dyn Fn(&str) -> Option<String>) -> Result<Self, BillFault> {
         let (buffer, totals) = (Vec::new(), Totals::default());
-        let mut reader = Self { source, merchant, buffer, line: 0, totals, is_old: false, done: false };
+        let mut reader =
+            Self { source, merchant, buffer, line: 0, totals, is_old: false, ordered: None, done: false };
         let header = reader.next_line()?.unwrap_or_default();
         let header = header.strip_prefix('\u{feff}').unwrap_or(&header);
         reader.is_old = header == without(COLUMNS, LATER.len());
@@ -140,6 +143,12 @@ impl<'a, R: BufRead> Reader<'a, R> {
         Ok(reader)
     }
 
+    /// 订单金额 of the payment read last: what was ordered, of which `paid` is what is settled. A bill of 24 columns does not
+    /// say it.
+    pub fn ordered(&self) -> Option<Fen> {
+        self.ordered
+    }
+
     fn next_row(&mut self) -> Result<Option<BillRow>, BillFault> {
         let text = self.next_line()?.ok_or_else(|| form(self.line + 1, "cut short: no summary"))?;
         if text == if self.is_old { without(SUMMARY, LATER_SUMS) } else { SUMMARY } {
@@ -147,7 +156,10 @@ impl<'a, R: BufRead> Reader<'a, R> {
             return Ok(None);
         }
         let line = Line::split(self.line, &text, self.is_old)?;
-        self.totals.add(line.amounts()?).ok_or_else(|| form(self.line, "sums overflow"))?;
+        let amounts = line.amounts()?;
+        let [_, _, _, _, ordered, _] = amounts;
+        self.ordered = (!self.is_old).then_some(Fen::new(ordered / MILLI));
+        self.totals.add(amounts).ok_or_else(|| form(self.line, "sums overflow"))?;
         if self.line > MAX_ROWS {
             return Err(form(self.line, "too many lines"));
         }

@@ -45,14 +45,14 @@ impl Carried {
     pub(super) fn check(&self) -> Result<(), FieldFault> {
         let fault = |field, issue| Err(FieldFault { field, issue });
         if self.sub_appid.as_deref().is_some_and(|id| !is_number(id)) {
-            return fault("sub_appid", "1 to 32 printable characters");
+            return fault("sub_appid", "须为 1 至 32 个可见 ASCII 字符");
         }
         if self.goods_tag.as_deref().is_some_and(|tag| tag.chars().count() > 32 || !fits_bill(tag)) {
-            return fault("goods_tag", "at most 32 characters, or mingfen: with tags and parties");
+            return fault("goods_tag", "不超过 32 个字符，或以 mingfen: 开头并写明标签与参与方");
         }
         let ways = self.limit_pay.as_deref().unwrap_or_default();
         if ways.len() > 16 || !ways.iter().all(|way| is_number(way)) {
-            return fault("limit_pay", "at most 16 words of 1 to 32 printable characters");
+            return fault("limit_pay", "最多 16 项，每项为 1 至 32 个可见 ASCII 字符");
         }
         if self.scene_info.as_ref().is_some_and(|scene| !is_plain_object(scene)) {
             return fault("scene_info", PLAIN_OBJECT);
@@ -65,7 +65,7 @@ impl Carried {
 }
 
 /// What is wrong with an object that is carried.
-const PLAIN_OBJECT: &str = "an object whose texts hold no control or invisible character";
+const PLAIN_OBJECT: &str = "须为 JSON 对象，其中文字不得含控制字符或不可见字符";
 
 fn is_plain_object(value: &Value) -> bool {
     value.is_object() && is_plain(value)

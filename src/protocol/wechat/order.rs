@@ -147,41 +147,53 @@ pub struct OrderRequest {
 }
 
 impl OrderRequest {
+    /// The same with each optional text that is empty left out: some callers write every field that they know.
+    #[must_use]
+    pub fn without_empty(mut self) -> Self {
+        let Self { sub_appid, goods_tag, time_expire, amount, payer, .. } = &mut self;
+        let of_payer = payer.as_mut().map(|Payer { sp_openid, sub_openid }| [sp_openid, sub_openid]);
+        let of_payer = of_payer.into_iter().flatten();
+        for text in of_payer.chain([sub_appid, goods_tag, time_expire, &mut amount.currency]) {
+            *text = text.take().filter(|text| !text.is_empty());
+        }
+        self
+    }
+
     /// Checks the documented bounds of every field (`channels.md` 1.4). Whether merchants exist, and whether
     /// `notify_url` may be called, is the receiver's business.
     pub fn check(&self, prepaid: Prepaid, now: Instant) -> Result<(), FieldFault> {
         let fault = |field, issue| Err(FieldFault { field, issue });
         if !is_out_trade_no(&self.out_trade_no) {
-            return fault("out_trade_no", "6 to 32 characters of 0-9 A-Z a-z _ - | *");
+            return fault("out_trade_no", "须为 6 至 32 个字符，仅限 0-9 A-Z a-z _ - | *");
         }
         if !(1..=127).contains(&self.description.chars().count()) || !fits_bill(&self.description) {
-            return fault("description", "1 to 127 characters, none of control, invisible, or a backtick");
+            return fault("description", "须为 1 至 127 个字符，不得含控制字符、不可见字符或反引号");
         }
         if self.amount.total <= Fen::ZERO || self.amount.total > Fen::MAX {
-            return fault("amount.total", "whole fen, from 1 to 1000000000000");
+            return fault("amount.total", "须为整数分，1 至 1000000000000");
         }
         if self.amount.currency.as_deref().is_some_and(|c| c != CNY) {
-            return fault("amount.currency", "CNY");
+            return fault("amount.currency", "仅支持 CNY");
         }
         if !is_notify_url(&self.notify_url) {
-            return fault("notify_url", "an absolute http(s) URL of at most 255 characters, without query");
+            return fault("notify_url", "须为不超过 255 个字符的 http(s) 绝对地址，不得带查询串");
         }
         if self.attach.as_deref().is_some_and(|a| a.len() > super::attach::MAX || !fits_bill(a)) {
-            return fault("attach", "at most 128 bytes, no character of control, invisible, or a backtick");
+            return fault("attach", "不超过 128 字节，不得含控制字符、不可见字符或反引号");
         }
         if self.settle_info.as_ref().and_then(|info| info.subsidy_amount).is_some_and(|fen| fen != 0) {
-            return fault("settle_info.subsidy_amount", "0: no marketing money is taken yet");
+            return fault("settle_info.subsidy_amount", "须为 0：暂不支持营销补贴");
         }
         match self.time_expire.as_deref().map(rfc3339) {
-            Some(None) => return fault("time_expire", "RFC 3339, as yyyy-MM-ddTHH:mm:ss+08:00"),
-            Some(Some(until)) if until <= now => return fault("time_expire", "a moment still to come"),
+            Some(None) => return fault("time_expire", "须为 RFC 3339 格式，如 yyyy-MM-ddTHH:mm:ss+08:00"),
+            Some(Some(until)) if until <= now => return fault("time_expire", "须晚于当前时间"),
             Some(Some(_)) | None => {}
         }
         for (field, value) in
             [("sp_appid", &self.sp_appid), ("sp_mchid", &self.sp_mchid), ("sub_mchid", &self.sub_mchid)]
         {
             if !is_number(value) {
-                return fault(field, "1 to 32 printable characters");
+                return fault(field, "须为 1 至 32 个可见 ASCII 字符");
             }
         }
         self.check_payer(prepaid)?;
@@ -201,22 +213,22 @@ impl OrderRequest {
             Prepaid::Native | Prepaid::App => Ok(()),
             Prepaid::Jsapi => match &self.payer {
                 Some(Payer { sp_openid: Some(_), sub_openid: Some(_) }) => {
-                    fault("payer", "one of sp_openid and sub_openid")
+                    fault("payer", "sp_openid 与 sub_openid 只能填一个")
                 }
                 Some(Payer { sp_openid: Some(id), sub_openid: None }) if is_openid(id) => Ok(()),
                 Some(Payer { sp_openid: None, sub_openid: Some(id) }) if is_openid(id) => {
                     match self.sub_appid {
                         Some(_) => Ok(()),
-                        None => fault("sub_appid", "the application to which payer.sub_openid belongs"),
+                        None => fault("sub_appid", "使用 payer.sub_openid 时必须填写其所属的应用号"),
                     }
                 }
-                Some(_) | None => fault("payer.sp_openid", "who pays: 1 to 128 of 0-9 A-Z a-z _ -"),
+                Some(_) | None => fault("payer.sp_openid", "付款人标识，须为 1 至 128 个字符，仅限 0-9 A-Z a-z _ -"),
             },
             Prepaid::H5 if !text(scene, "payer_client_ip") => {
-                fault("scene_info.payer_client_ip", "the address of the payer's device")
+                fault("scene_info.payer_client_ip", "必须填写付款人设备的 IP 地址")
             }
             Prepaid::H5 if !text(scene.and_then(|scene| scene.get("h5_info")), "type") => {
-                fault("scene_info.h5_info.type", "iOS, Android or Wap")
+                fault("scene_info.h5_info.type", "必须填写场景类型：iOS、Android 或 Wap")
             }
             Prepaid::H5 => Ok(()),
         }

@@ -24,7 +24,7 @@ pub fn order_path(out_trade_no: &str) -> String {
 pub struct FieldFault {
     /// Place in the body, `amount.total`.
     pub field: &'static str,
-    /// What it must be.
+    /// What it must be, in the language of the protocol's messages.
     pub issue: &'static str,
 }
 

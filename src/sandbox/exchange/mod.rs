@@ -9,13 +9,12 @@ mod recompute;
 mod results;
 pub(super) mod store;
 
-use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::store::Tx;
 use super::{Sandbox, SandboxError, trade};
+use crate::disk::{Dir, private_dir};
 use crate::protocol::crypto::base64;
 
 impl Sandbox {
@@ -84,22 +83,14 @@ impl Sandbox {
     }
 }
 
-/// Makes a folder for its owner alone.
-pub(super) fn private_dir(path: &Path) -> std::io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// Makes a file for its owner alone, or empties the one that is there.
-pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
-    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
 /// Writes a file so that it is there whole or not at all.
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), SandboxError> {
-    let unfinished = folder.join(format!(".{name}.part"));
-    let mut file = private_file(&unfinished)?;
+    let (folder, unfinished) = (Dir::new(folder), format!(".{name}.part"));
+    // A kill may have left one.
+    folder.remove(&unfinished)?;
+    let mut file = folder.create(&unfinished)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&unfinished, folder.join(name))?;
+    folder.rename(&unfinished, name)?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::judge::{self, Published};
 use super::store::{self, Taken};
+use crate::disk::private_dir;
 use crate::kernel::digest::Digest;
 use crate::kernel::file::ret::RetCode;
 use crate::kernel::file::{FileKind, FileName};
@@ -70,7 +71,7 @@ impl Sandbox {
     fn answer(&self, file: &Published, later: &[Published]) -> Result<Answered, SandboxError> {
         let (code, findings) = judge::judge(self, file, later)?;
         let name = file.name.to_string();
-        super::private_dir(&self.kept())?;
+        private_dir(&self.kept())?;
         super::write(&self.kept(), &name, &file.bytes)?;
         super::write(&self.kept(), &format!("{name}.sig"), &file.signature)?;
         let taken = Taken {

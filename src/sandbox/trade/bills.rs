@@ -150,17 +150,26 @@ fn trade_bill(tx: &mut Tx<'_>, day: BusinessDay) -> Result<Option<Vec<u8>>, Sand
     let first = bills.first().map(|bill| bill.created_at);
     let told: Vec<i32> =
         bills.iter().filter(|bill| Some(bill.created_at) == first).map(|bill| bill.seq).collect();
+    let nobodys = store::paid_by_nobody(tx)?;
     let (mut writer, mut is_empty) = (Writer::new(Vec::new())?, true);
     for (trade, payment) in store::payments_of(tx, day.to_i32())? {
         if payment.bill_seq.is_some_and(|seq| told.contains(&seq)) {
-            write(&mut writer, &trade, &payment)?;
+            let nobodys = nobodys.get(&trade.out_trade_no).copied().unwrap_or_default();
+            write(&mut writer, &trade, &payment, nobodys)?;
             is_empty = false;
         }
     }
     Ok(if is_empty { None } else { Some(writer.finish()?) })
 }
 
-fn write(writer: &mut Writer<Vec<u8>>, trade: &Trade, payment: &Payment) -> Result<(), SandboxError> {
+fn write(
+    writer: &mut Writer<Vec<u8>>,
+    trade: &Trade,
+    payment: &Payment,
+    nobodys: i64,
+) -> Result<(), SandboxError> {
+    let ordered = Fen::new(payment.paid).checked_add(Fen::new(nobodys));
+    let ordered = ordered.ok_or_else(|| SandboxError::Internal("an amount overflows".to_owned()))?;
     let request: OrderRequest = serde_json::from_str(&trade.body)?;
     // A ppm is the ten thousandth part of a per cent.
     let rate = format!("{}.{:04}%", payment.rate_ppm / 10_000, payment.rate_ppm % 10_000);
@@ -178,7 +187,7 @@ fn write(writer: &mut Writer<Vec<u8>>, trade: &Trade, payment: &Payment) -> Resu
         attach: request.attach.as_deref().unwrap_or_default(),
         fee: Fen::new(payment.fee),
         rate: &rate,
-        settled: Settled::Paid { paid: Fen::new(payment.paid) },
+        settled: Settled::Paid { paid: Fen::new(payment.paid), ordered },
     })?;
     Ok(())
 }

@@ -91,7 +91,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
             unknown: UpTo { count: unknown.count, more: unknown.bounded },
             files_waiting: Count(files_waiting),
             untold_count: UpTo::of(&[orders::untold_count(tx, &scope, now, COUNTED)?]),
-            untold: notice::rows(orders::untold(tx, &scope, now, SHORT_LIST)?),
+            untold: notice::rows(lang, orders::untold(tx, &scope, now, SHORT_LIST)?),
             deadline,
             deadline_note,
             day,

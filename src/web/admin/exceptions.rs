@@ -5,20 +5,20 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use askama::Template;
 
+use super::apart::{self, ApartRow};
 use crate::app::App;
-use crate::channels::CNY;
 use crate::error::Error;
 use crate::kernel::money::Fen;
 use crate::kernel::text;
-use crate::orders::{self, KeptApart};
+use crate::orders::{self, ApartEnd, KeptApart};
 use crate::people::rights::{Resource, Right};
 use crate::reconciliation::{DifferenceKind, Found};
 use crate::web::kit::fault::Fault;
 use crate::web::kit::form::Pressed;
-use crate::web::kit::format::{COUNTED, Day, Ident, UpTo, When, Yuan};
+use crate::web::kit::format::{COUNTED, Day, Ident, UpTo, Yuan};
 use crate::web::kit::page::{Shell, page};
 use crate::web::kit::visitor::Visitor;
-use crate::web::view::apart::why_apart;
+use crate::web::view::apart::how_ended;
 use crate::web::view::unsplit::{self, UnsplitRow};
 use crate::web::words::Words;
 use crate::{reconciliation, splits, tasks};
@@ -43,18 +43,6 @@ struct DifferenceRow {
     may_ask: bool,
 }
 
-/// A payment that pays no order.
-struct ApartRow {
-    why: &'static str,
-    todo: &'static str,
-    inst_order_no: Ident,
-    order_no: Ident,
-    known: bool,
-    paid_at: When,
-    total: String,
-    asked: String,
-}
-
 #[derive(Template)]
 #[template(path = "admin/exceptions.html")]
 struct ExceptionsPage {
@@ -65,14 +53,18 @@ struct ExceptionsPage {
     difference_count: UpTo,
     apart: Vec<ApartRow>,
     apart_count: UpTo,
+    ended: Vec<ApartRow>,
+    /// What a person may say was done: the word of the record, and ours.
+    ends: [(&'static str, &'static str); 3],
 }
 
-/// All three tables, newest first.
+/// All its tables, newest first.
 pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
     let scope = visitor.platform(Right::View, Resource::Exceptions)?;
     let manages = visitor.principal.role.may(Right::Manage, Resource::Exceptions);
     let s = visitor.shell();
     let found = app.db.read(move |tx| {
+        let rows = |all: Vec<KeptApart>| all.into_iter().map(|one| apart::row(s.w, one, manages)).collect();
         let unsplit = splits::unsplit_newest(tx, &scope, MOST)?;
         let differences = reconciliation::newest_differences(tx, &scope, MOST)?;
         Ok(ExceptionsPage {
@@ -80,7 +72,10 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
             unsplit_count: UpTo::of(&[splits::unsplit_count(tx, &scope, COUNTED)?]),
             differences: differences.iter().map(|found| difference(s.w, found, manages)).collect(),
             difference_count: UpTo::of(&[reconciliation::difference_count(tx, &scope, COUNTED)?]),
-            apart: orders::kept_apart(tx, &scope, MOST)?.into_iter().map(|one| apart(s.w, one)).collect(),
+            apart: rows(orders::kept_apart(tx, &scope, MOST)?),
+            ended: rows(orders::ended_apart(tx, &scope, MOST)?),
+            ends: [ApartEnd::Refunded, ApartEnd::Belongs, ApartEnd::Other]
+                .map(|how| (how.as_str(), how_ended(s.w, how))),
             apart_count: UpTo::of(&[orders::kept_apart_count(tx, &scope, COUNTED)?]),
             s,
         })
@@ -104,27 +99,12 @@ pub(in crate::web) async fn ask(
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/admin/exceptions")).finish())
 }
 
-fn apart(w: &Words, one: KeptApart) -> ApartRow {
-    let (why, todo) = why_apart(w, one.why);
-    let amount = |fen| match one.currency == CNY {
-        true => Yuan(fen).to_string(),
-        false => format!("{} {}", one.currency, fen.yuan()),
-    };
-    ApartRow {
-        why,
-        todo,
-        total: amount(one.total),
-        asked: one.asked.map_or_else(|| "—".to_owned(), |fen| Yuan(fen).to_string()),
-        known: one.asked.is_some(),
-        inst_order_no: Ident(one.inst_order_no),
-        order_no: Ident(one.order_no),
-        paid_at: When(one.paid_at),
-    }
-}
-
 fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
     let said = w.exceptions;
     let (kind, why, todo) = match found.difference.kind {
+        DifferenceKind::Long if found.difference.ours.is_some() => {
+            (said.long, said.long_differs_why, said.long_differs_todo)
+        }
         DifferenceKind::Long => (said.long, said.long_why, said.long_todo),
         DifferenceKind::Short => (said.short, said.short_why, said.short_todo),
         DifferenceKind::Amount => (said.amount, said.amount_why, said.amount_todo),
@@ -144,9 +124,13 @@ fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
     }
 }
 
-/// What one side has: `paid=` stands for an amount, everything else is told as it is.
+/// What one side has: `paid=` and `ordered=` stand for amounts, everything else is told as it is.
 fn side(said: Option<&str>) -> String {
     let Some(said) = said else { return "—".to_owned() };
-    let fen = said.strip_prefix("paid=").and_then(|fen| fen.parse().ok());
-    fen.map_or_else(|| said.to_owned(), |fen| Yuan(Fen::new(fen)).to_string())
+    let part = |part: &str| {
+        let fen = part.strip_prefix("paid=").or_else(|| part.strip_prefix("ordered="));
+        let fen = fen.and_then(|fen| fen.parse().ok());
+        fen.map_or_else(|| part.to_owned(), |fen| Yuan(Fen::new(fen)).to_string())
+    };
+    said.split(' ').map(part).collect::<Vec<_>>().join(" ")
 }

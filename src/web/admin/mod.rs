@@ -1,4 +1,5 @@
 //! The platform's own people: ADMIN and CHECKER.
+pub(super) mod apart;
 pub(super) mod desk;
 pub(super) mod exceptions;
 pub(super) mod file;

@@ -162,7 +162,7 @@ fn job_words(w: &Words, job: JobName) -> &'static str {
         JobName::Ask => said.does_ask,
         JobName::Import => said.does_import,
         JobName::Ledger => said.does_ledger,
-        JobName::Nonces => said.does_nonces,
+        JobName::Forget => said.does_forget,
         JobName::Tasks => said.does_tasks,
     }
 }
@@ -221,9 +221,9 @@ fn why(lang: Lang, task: &Task) -> Option<String> {
         (None, "") => None,
         (None, detail) => Some(detail.to_owned()),
         (Some(code), detail) => {
-            let sentence = Refusal::Why(*code).say(lang);
-            let rest = if detail.is_empty() { String::new() } else { format!(" · {detail}") };
-            Some(format!("{} {sentence}{rest}", code.id()))
+            let why =
+                if detail.is_empty() { Refusal::Why(*code) } else { Refusal::WhyExactly(*code, detail) };
+            Some(format!("{} {}", code.id(), why.say(lang)))
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Takes a result or an approvals bundle that the institution's user sends, with its signature. Who may not send one, or
 //! holds no token of the session, has nothing read of the file; one that is read goes to disk.
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use actix_multipart::{Field, Multipart};
@@ -13,15 +12,20 @@ use futures_util::TryStreamExt;
 
 use crate::app::App;
 use crate::db::Tx;
+use crate::db::columns::{InstitutionId, UserId};
+use crate::disk;
 use crate::error::Error;
 use crate::exchange::Incoming;
 use crate::inbox::{self, Received};
 use crate::kernel::text_enum;
 use crate::people::rights::{Resource, Right};
+use crate::turns::Share;
 use crate::web::kit::fault::Fault;
 use crate::web::kit::form::{same_origin, token_fits};
 use crate::web::kit::visitor::Visitor;
 
+/// Uploads of one institution that may be on their way at once.
+const AT_ONCE: usize = 2;
 /// The longest file, in bytes.
 const FILE_MAX: usize = 32 << 20;
 /// The longest signature or token, in bytes.
@@ -74,20 +78,31 @@ pub(in crate::web) async fn take(
     if !same_origin(&request) {
         return Err(Fault::Forged);
     }
-    let turn = app.uploads.begin(id).ok_or(Fault::Busy)?;
     let mut form = Multipart::new(request.headers(), body);
     proven(&visitor, &mut form).await?;
+    // Only now: whoever could hold a turn without the token could keep out everybody else of the institution.
+    let turn = app.turns.take(&shares(id, visitor.principal.user)).map_err(|_| Fault::Busy)?;
     let data_dir = app.config.data_dir.clone();
     let sent = Sent::read(&mut form, data_dir.clone()).await?;
+    // Read and digested before anybody waits for this write.
+    let read = tokio::task::spawn_blocking(move || sent.incoming().map(|incoming| (incoming, turn)));
+    let (incoming, turn) = read.await.map_err(Error::internal)??;
     let (actor, now) = (visitor.actor(), app.clock.now());
     let command = move |tx: &mut Tx<'_>| {
-        let received = inbox::upload(tx, &data_dir, id, &sent.incoming()?, &actor, now);
+        let received = inbox::upload(tx, &data_dir, id, &incoming, &actor, now);
         // Until here the bytes are held, whether or not somebody waits for the answer.
         drop(turn);
         received
     };
     let told = Taken::from(&app.db.write_alone(command).await?);
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, format!("/institution?told={told}"))).finish())
+}
+
+/// Each upload holds a part of the disk and then of the memory: a few of one institution may be on their way, and one of
+/// each of its users, so that nobody alone takes all.
+fn shares(institution: InstitutionId, user: UserId) -> [Share; 2] {
+    let of_institution = (format!("uploads of institution {institution}"), AT_ONCE);
+    [of_institution, (format!("uploads of user {user}"), 1)]
 }
 
 /// The first part must be the session's token, as our own page sends it.
@@ -156,7 +171,7 @@ async fn text(mut field: Field) -> Result<String, Fault> {
 /// A long part, piece by piece.
 async fn to_disk(mut field: Field, folder: PathBuf) -> Result<File, Fault> {
     let made = move || {
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        disk::private_dir(&folder)?;
         tempfile::tempfile_in(&folder)
     };
     let mut file = blocking(made).await?;

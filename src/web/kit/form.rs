@@ -5,6 +5,7 @@ use actix_web::web::{Data, Form};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
 use super::visitor::Visitor;
@@ -14,26 +15,43 @@ use crate::protocol::crypto::constant_eq;
 /// A logged-in person who pressed a button of our own page: a form without other fields than its token.
 pub struct Pressed(pub Visitor);
 
+/// A logged-in person who filled in a form of our own page, and its fields.
+pub struct Filled<T>(pub Visitor, pub T);
+
 #[derive(Deserialize)]
-struct Token {
+struct Sent<T> {
     #[serde(rename = "_csrf", default)]
     csrf: String,
+    #[serde(flatten)]
+    fields: T,
 }
+
+#[derive(Deserialize)]
+struct NoFields {}
 
 impl FromRequest for Pressed {
     type Error = Fault;
     type Future = LocalBoxFuture<'static, Result<Self, Fault>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let filled = Filled::<NoFields>::from_request(request, payload);
+        Box::pin(async move { filled.await.map(|Filled(visitor, NoFields {})| Self(visitor)) })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Filled<T> {
+    type Error = Fault;
+    type Future = LocalBoxFuture<'static, Result<Self, Fault>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let visitor = Visitor::from_request(request, payload);
         let same = same_origin(request);
-        let token = Form::<Token>::from_request(request, payload);
+        let sent = Form::<Sent<T>>::from_request(request, payload);
         Box::pin(async move {
             let visitor = visitor.await?;
-            let token = token.await.map_err(|_| Fault::Form("fields"))?;
-            if !same || !token_fits(&visitor, &token.csrf) {
+            let Sent { csrf, fields } = sent.await.map_err(|_| Fault::Form("fields"))?.into_inner();
+            if !same || !token_fits(&visitor, &csrf) {
                 return Err(Fault::Forged);
             }
-            Ok(Self(visitor))
+            Ok(Self(visitor, fields))
         })
     }
 }

@@ -65,7 +65,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
                 .map_or_else(|| "—".to_owned(), |day| Day(day).to_string()),
             exceptions: UpTo::of(&[splits::unsplit_count(tx, &scope, COUNTED)?]),
             untold_count: UpTo::of(&[orders::untold_count(tx, &scope, now, COUNTED)?]),
-            untold: notice::rows(orders::untold(tx, &scope, now, SHORT_LIST)?),
+            untold: notice::rows(lang, orders::untold(tx, &scope, now, SHORT_LIST)?),
             lines,
         })
     });

@@ -1,9 +1,10 @@
 //! What a merchant's system was told of an order, and how far that has come.
+use crate::notices::Failure;
 use crate::orders::Untold;
 use crate::outbox::Delivery;
 use crate::web::kit::format::{Count, Ident, When};
+use crate::web::kit::lang::Lang;
 use crate::web::kit::tag::{Mood, Tag};
-use crate::web::words::Words;
 
 /// How far the notification of an order has come.
 pub struct NoticeView {
@@ -37,8 +38,8 @@ pub struct UntoldRow {
 
 /// The notification for the page of its order.
 #[must_use]
-pub fn view(w: &Words, delivery: &Delivery, may_send: bool) -> NoticeView {
-    let said = w.notices;
+pub fn view(lang: Lang, delivery: &Delivery, may_send: bool) -> NoticeView {
+    let said = lang.words().notices;
     let is_open = delivery.done_at.is_none() && delivery.given_up_at.is_none();
     let state = match (delivery.done_at, delivery.given_up_at, &delivery.last_error) {
         (Some(_), ..) => Tag::new(Mood::Ok, said.taken),
@@ -50,7 +51,7 @@ pub fn view(w: &Words, delivery: &Delivery, may_send: bool) -> NoticeView {
         state,
         url: delivery.url.clone(),
         attempts: Count(i64::from(delivery.attempts)),
-        error: delivery.last_error.clone(),
+        error: delivery.last_error.as_deref().map(|kept| Failure::of(kept).say(lang)),
         next: is_open.then_some(When(delivery.next_at)),
         may_send,
     }
@@ -58,12 +59,18 @@ pub fn view(w: &Words, delivery: &Delivery, may_send: bool) -> NoticeView {
 
 /// The list's rows.
 #[must_use]
-pub fn rows(untold: Vec<Untold>) -> Vec<UntoldRow> {
-    untold.into_iter().map(row).collect()
+pub fn rows(lang: Lang, untold: Vec<Untold>) -> Vec<UntoldRow> {
+    untold.into_iter().map(|one| row(lang, one)).collect()
 }
 
-fn row(untold: Untold) -> UntoldRow {
+fn row(lang: Lang, untold: Untold) -> UntoldRow {
     let Untold { order_no, merchant, attempts, last_error, next_at } = untold;
     let attempts = Count(i64::from(attempts));
-    UntoldRow { order_no: Ident(order_no), merchant, attempts, error: last_error, next: next_at.map(When) }
+    UntoldRow {
+        order_no: Ident(order_no),
+        merchant,
+        attempts,
+        error: Failure::of(&last_error).say(lang),
+        next: next_at.map(When),
+    }
 }

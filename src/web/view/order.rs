@@ -3,7 +3,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 use askama::Template;
 
-use super::apart::why_apart;
+use super::apart::{how_ended, why_apart};
 use super::drawn::SplitView;
 use super::event::told;
 use super::notice::{self, NoticeView};
@@ -16,7 +16,7 @@ use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
 use crate::notices;
-use crate::orders::{self, Apart, Detail, Evidence};
+use crate::orders::{self, Apart, Detail, Ended, Evidence, KeptApart};
 use crate::outbox::Delivery;
 use crate::people::Scope;
 use crate::web::kit::fault::Fault;
@@ -112,7 +112,7 @@ pub async fn show(
         money: money(lang, &detail, &shown),
         no_split_next,
         facts: facts(&s, &detail),
-        notice: detail.delivery.as_ref().map(|delivery| notice::view(s.w, delivery, manages)),
+        notice: detail.delivery.as_ref().map(|delivery| notice::view(lang, delivery, manages)),
         timeline: timeline(lang, &detail, &shown),
         older_events: detail.older_events,
         split: shown.split,
@@ -197,8 +197,17 @@ fn timeline(lang: Lang, detail: &Detail, shown: &Shown) -> Vec<Moment> {
     // Of another amount an event tells already.
     for one in detail.apart.iter().filter(|one| one.why != Apart::Amount) {
         let (why, todo) = why_apart(w, one.why);
-        let (text, detail) = (why.to_owned(), format!("{} · {todo}", one.inst_order_no));
+        // What was to be done is told as done further up.
+        let detail = match one.ended {
+            Some(_) => one.inst_order_no.clone(),
+            None => format!("{} · {todo}", one.inst_order_no),
+        };
+        let text = why.to_owned();
         all.push(Moment { class: "warn", text, detail, digest: None, at: When(one.received_at) });
+    }
+    for (one, end) in detail.apart.iter().filter_map(|one| Some((one, one.ended.as_ref()?))) {
+        let (text, detail) = (how_ended(w, end.how).to_owned(), ended_detail(one, end));
+        all.push(Moment { class: "ok", text, detail, digest: None, at: When(end.at) });
     }
     for told in &shown.told {
         let (class, text) = (told.class, told.text.clone());
@@ -207,6 +216,11 @@ fn timeline(lang: Lang, detail: &Detail, shown: &Shown) -> Vec<Moment> {
     }
     all.sort_by_key(|moment| std::cmp::Reverse(moment.at.0));
     all
+}
+
+/// Which payment it was, what was done with it, and by whom.
+fn ended_detail(one: &KeptApart, end: &Ended) -> String {
+    format!("{} · {} · {}", one.inst_order_no, end.words, end.actor)
 }
 
 /// How the notification of the merchant ended, once it has.

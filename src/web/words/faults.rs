@@ -16,8 +16,8 @@ super::texts! {
     missing_why: "地址不对，或者您没有查看它的权限。", "The address is wrong, or you may not see what is there.";
     missing_next: "从工作台或列表进入；需要权限请联系管理员。", "Start from the desk or a list; ask an administrator for rights.";
     failed: "系统出错了", "Something failed here";
-    failed_why: "这次请求没有完成，没有做任何改动。", "The request was not finished. Nothing was changed.";
-    failed_next: "稍后再试；仍不行请把请求号告诉管理员。", "Try again later; if it persists, tell an administrator the request number.";
+    failed_why: "这次请求没有完成，是否已生效可能未知。", "The request was not finished; whether it took effect may not be known.";
+    failed_next: "先看是否已生效，再重试；仍不行请把请求号告诉管理员。", "Look whether it took effect, then try again; if it persists, tell an administrator the request number.";
     back_home: "回到首页", "Back to the start";
     request_no: "请求号", "Request";
 }

@@ -60,6 +60,6 @@ super::texts! {
     does_ask: "向机构查询久未收到通知的订单", "Asks about orders of whose payment nobody told";
     does_import: "接收机构文件", "Takes institutions' files in";
     does_ledger: "备忘账成链", "Chains the memo ledger's entries";
-    does_nonces: "清理过期的请求随机串、登录尝试与安全事件", "Forgets old request nonces, login attempts and security events";
+    does_forget: "清理过期的请求随机串、登录尝试与安全事件", "Forgets old request nonces, login attempts and security events";
     does_tasks: "标记中断的任务，清理 90 天前结束的", "Marks work whose process is gone, forgets what ended 90 days ago";
 }

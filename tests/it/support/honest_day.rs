@@ -466,7 +466,7 @@ pub fn wechat_bill(orders: &[BillOrder], approvals: &Approvals) -> Doc {
             attach: &attach,
             fee: facts.fee,
             rate: "0.38%",
-            settled: Settled::Paid { paid: facts.paid },
+            settled: Settled::Paid { paid: facts.paid, ordered: facts.paid },
         };
         writer.write(&entry).unwrap();
     }

@@ -59,6 +59,7 @@ struct Inner {
     next_id: u64,
     bill: Vec<u8>,
     bill_takes: Duration,
+    hangs_for: Option<String>,
 }
 
 /// The running institution.
@@ -96,6 +97,7 @@ impl Institution {
                 next_id: 1,
                 bill: Vec::new(),
                 bill_takes: Duration::ZERO,
+                hangs_for: None,
             })),
         };
         let state = web::Data::new(institution.clone());
@@ -125,6 +127,18 @@ impl Institution {
     /// From now on its bill is ready only so long after it was asked for.
     pub fn bill_takes(&self, time: Duration) {
         self.inner.lock().unwrap().bill_takes = time;
+    }
+
+    /// From now on new orders of this merchant of its, and questions about old ones, are never answered.
+    pub fn hang_for(&self, merchant: &str) {
+        self.inner.lock().unwrap().hangs_for = Some(merchant.to_owned());
+    }
+
+    async fn hang(&self, merchant: &str) {
+        let hangs = self.inner.lock().unwrap().hangs_for.as_deref() == Some(merchant);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
     }
 
     pub fn misbehave(&self, how: Misbehave) {
@@ -280,6 +294,7 @@ pub fn view(held: &Held) -> OrderView {
 async fn native(this: web::Data<Institution>, body: web::Bytes) -> HttpResponse {
     let request: OrderRequest = serde_json::from_slice(&body).unwrap();
     let how = this.begin("native", &request.out_trade_no);
+    this.hang(&request.sub_mchid).await;
     let code_url = format!("weixin://wxpay/bizpayurl?pr={}", request.out_trade_no);
     if works(how) {
         let mut inner = this.inner.lock().unwrap();
@@ -297,6 +312,9 @@ async fn native(this: web::Data<Institution>, body: web::Bytes) -> HttpResponse 
 async fn query(this: web::Data<Institution>, request: HttpRequest) -> HttpResponse {
     let order_no = request.match_info().get("no").unwrap().to_owned();
     let how = this.begin("query", &order_no);
+    let merchant = url::form_urlencoded::parse(request.query_string().as_bytes());
+    let merchant = merchant.into_owned().find(|(name, _)| name == "sub_mchid").unwrap().1;
+    this.hang(&merchant).await;
     match this.held(&order_no) {
         Some(held) => this.answer(how, 200, serde_json::to_vec(&view(&held)).unwrap()).await,
         None => this.answer(how, 404, refusal(WechatCode::OrderNotExist)).await,

@@ -28,6 +28,7 @@ use mingfen::clock::Clock;
 use mingfen::config::{Config, Secret};
 use mingfen::db::columns::UserId;
 use mingfen::db::{Create, Db};
+use mingfen::people::security::SecurityKind;
 use mingfen::people::{Actor, Role, Scope, password, users};
 use mingfen::protocol::crypto::MasterKey;
 
@@ -97,6 +98,24 @@ impl TestApp {
     /// A look past the product at the database that it was made for.
     pub fn raw(&self) -> database::Raw {
         self.database.raw()
+    }
+
+    /// No attempt at a login is written while this lives, on SQLite nothing at all; reading goes on.
+    pub fn without_writes(&self) -> database::Raw {
+        let mut raw = self.raw();
+        let held = match &raw {
+            database::Raw::Sqlite(_) => "BEGIN IMMEDIATE",
+            database::Raw::Pg(_) => "BEGIN; LOCK TABLE login_attempt IN EXCLUSIVE MODE",
+        };
+        raw.execute(held).unwrap();
+        raw
+    }
+
+    /// How many security events of a kind there were.
+    pub async fn refusals(&self, kind: SecurityKind) -> i64 {
+        self.guard.write(&self.db).await.unwrap();
+        let sum = "SELECT CAST(COALESCE(SUM(times), 0) AS BIGINT) AS v FROM security_event WHERE kind";
+        self.raw().number(&format!("{sum} = '{}'", kind.as_str()))
     }
 
     /// How many rows each table holds.

@@ -43,8 +43,10 @@ pub struct Entry<'a> {
 pub enum Settled<'a> {
     /// 交易状态 SUCCESS.
     Paid {
-        /// 应结订单金额 and 订单金额, fen.
+        /// 应结订单金额, fen.
         paid: Fen,
+        /// 订单金额, fen: more than that where nobody pays a part.
+        ordered: Fen,
     },
     /// 交易状态 REFUND.
     Refunded {
@@ -74,16 +76,17 @@ impl<W: Write> Writer<W> {
     /// Writes a detail line.
     pub fn write(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         let time = entry.at.to_cst().replace('T', " ").replace("+08:00", "");
-        let (state, paid, inst_refund_no, refund_no, refund, back) = match entry.settled {
-            Settled::Paid { paid } => ("SUCCESS", paid, "0", "0", Fen::ZERO, false),
+        let (state, (paid, ordered), inst_refund_no, refund_no, refund, back) = match entry.settled {
+            Settled::Paid { paid, ordered } => ("SUCCESS", (paid, ordered), "0", "0", Fen::ZERO, false),
             Settled::Refunded { inst_refund_no, refund_no, refund } => {
-                ("REFUND", Fen::ZERO, inst_refund_no, refund_no, refund, true)
+                ("REFUND", (Fen::ZERO, Fen::ZERO), inst_refund_no, refund_no, refund, true)
             }
         };
         let fee = if back { entry.fee.checked_neg() } else { Some(entry.fee) };
         let fee = fee.ok_or_else(|| io::Error::other("fee overflows"))?;
         let (method, done) = if back { ("ORIGINAL", "SUCCESS") } else { ("", "") };
-        let (paid_yuan, refund_yuan, fee_yuan) = (paid.yuan(), refund.yuan(), format!("{}000", fee.yuan()));
+        let (paid_yuan, ordered_yuan, refund_yuan) = (paid.yuan(), ordered.yuan(), refund.yuan());
+        let fee_yuan = format!("{}000", fee.yuan());
         let values = [
             time.as_str(),
             entry.appid,
@@ -109,7 +112,7 @@ impl<W: Write> Writer<W> {
             entry.attach,
             &fee_yuan,
             entry.rate,
-            &paid_yuan,
+            &ordered_yuan,
             &refund_yuan,
             "",
         ];
@@ -117,10 +120,13 @@ impl<W: Write> Writer<W> {
             return Err(io::Error::other("a value holds a backtick or a control character"));
         }
         let milli = |amount: Fen| amount.get().checked_mul(MILLI);
-        let (paid, refund, fee) = (milli(paid), milli(refund), milli(fee));
-        paid.zip(refund)
-            .zip(fee)
-            .and_then(|((paid, refund), fee)| self.totals.add([paid, refund, 0, fee, paid, refund]))
+        let (paid, ordered) = (milli(paid), milli(ordered));
+        let (refund, fee) = (milli(refund), milli(fee));
+        paid.zip(ordered)
+            .zip(refund.zip(fee))
+            .and_then(|((paid, ordered), (refund, fee))| {
+                self.totals.add([paid, refund, 0, fee, ordered, refund])
+            })
             .ok_or_else(|| io::Error::other("sums overflow"))?;
         write!(self.target, "`{}\r\n", values.join(",`"))
     }

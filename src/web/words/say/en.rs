@@ -1,6 +1,7 @@
 //! The sentences in English.
 use super::{Basis, Brief, Counted, Deadline, How, Pace, Refusal, Stands, Term, Told, Waits};
 use crate::kernel::state::SettlementState;
+use crate::notices::Failure;
 use crate::settlement::Need;
 use crate::web::kit::format::Count;
 
@@ -130,5 +131,17 @@ pub(super) fn pace(said: &Pace) -> String {
     match said {
         Pace::Every(seconds) => format!("every {seconds} s"),
         Pace::Late(minutes) => format!("{minutes} min late"),
+    }
+}
+
+pub(super) fn failure(said: &Failure<'_>) -> String {
+    match said {
+        Failure::Answered(status) => {
+            format!("the merchant's system answered {status}, and 200 or 204 takes it")
+        }
+        Failure::Timeout => "the merchant's system did not answer in time".to_owned(),
+        Failure::Connection => "the merchant's system was not reached, or the connection was lost".to_owned(),
+        Failure::TooLarge => "the merchant's system answered too much".to_owned(),
+        Failure::Other(detail) => (*detail).to_owned(),
     }
 }

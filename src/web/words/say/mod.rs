@@ -5,6 +5,7 @@ mod zh;
 
 use crate::error::Code;
 use crate::kernel::state::SettlementState;
+use crate::notices::Failure;
 use crate::settlement::Need;
 use crate::web::kit::format::{Count, Day, Yuan};
 use crate::web::kit::lang::Lang;
@@ -37,6 +38,7 @@ said! {
     Stands<'_>, stands;
     Waits, waits;
     Pace, pace;
+    Failure<'_>, failure;
 }
 
 /// Why something was refused, and what to do about it (`error.rs`).

@@ -1,13 +1,14 @@
 //! The sentences in Simplified Chinese.
 use super::{Basis, Brief, Counted, Deadline, How, Pace, Refusal, Stands, Term, Told, Waits};
 use crate::kernel::state::SettlementState;
+use crate::notices::Failure;
 use crate::settlement::Need;
 use crate::web::kit::format::Count;
 
 pub(super) fn refusal(said: &Refusal<'_>) -> String {
     match said {
         Refusal::Why(code) => code.sentence_zh().to_owned(),
-        Refusal::WhyExactly(code, detail) => format!("{} ({detail})", code.sentence_zh()),
+        Refusal::WhyExactly(code, detail) => format!("{}（详情：{detail}）", code.sentence_zh()),
         Refusal::Next(code) => code.advice_zh().to_owned(),
         Refusal::Whole(code) => format!("{}，{}", code.sentence_zh(), code.advice_zh()),
         Refusal::Later(code, minutes) => format!("{}，请 {minutes} 分钟后再试", code.sentence_zh()),
@@ -130,5 +131,15 @@ pub(super) fn pace(said: &Pace) -> String {
     match said {
         Pace::Every(seconds) => format!("每 {seconds} 秒"),
         Pace::Late(minutes) => format!("迟 {minutes} 分钟"),
+    }
+}
+
+pub(super) fn failure(said: &Failure<'_>) -> String {
+    match said {
+        Failure::Answered(status) => format!("商户系统返回 HTTP {status}，应返回 200 或 204"),
+        Failure::Timeout => "商户系统没有在规定时间内应答".to_owned(),
+        Failure::Connection => "连接不上商户系统，或连接中断".to_owned(),
+        Failure::TooLarge => "商户系统的应答过长".to_owned(),
+        Failure::Other(detail) => format!("详情：{detail}"),
     }
 }
