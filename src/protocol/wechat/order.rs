@@ -222,7 +222,9 @@ impl OrderRequest {
                         None => fault("sub_appid", "使用 payer.sub_openid 时必须填写其所属的应用号"),
                     }
                 }
-                Some(_) | None => fault("payer.sp_openid", "付款人标识，须为 1 至 128 个字符，仅限 0-9 A-Z a-z _ -"),
+                Some(_) | None => {
+                    fault("payer.sp_openid", "付款人标识，须为 1 至 128 个字符，仅限 0-9 A-Z a-z _ -")
+                }
             },
             Prepaid::H5 if !text(scene, "payer_client_ip") => {
                 fault("scene_info.payer_client_ip", "必须填写付款人设备的 IP 地址")
