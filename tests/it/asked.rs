@@ -210,8 +210,10 @@ fn newest(played: &FinishedDay) -> Option<Task> {
 async fn asking_before_a_cut_ends_when_somebody_stops_it() {
     let (played, day) = nobody_answers().await;
     let (world, app) = (&played.world, &played.world.app);
-    let (desk, channel) =
-        (app.desk(world.institution).await.unwrap(), app.channel(world.institution).await.unwrap());
+    let (desk, channel) = (
+        app.desk(world.institution).await.unwrap(),
+        app.channel(world.institution, mingfen::kernel::channel::ChannelName::Wechat).await.unwrap(),
+    );
     let actor = Actor::system();
     let cut = tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &actor);
     let cancel = async {
