@@ -4,7 +4,7 @@ use flate2::{Compression, Crc};
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::money::Fen;
 use mingfen::protocol::alipay::bill::{
-    Archive, BillFault, COLUMNS, Kind, MAX_ENTRIES, MAX_LINE, Reader, Row, may_begin, write,
+    Archive, BillFault, COLUMNS, MAX_ENTRIES, MAX_LINE, Reader, Row, RowKind, may_begin, write,
 };
 use mingfen::protocol::alipay::charset::Charset;
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ fn at(seconds: i64) -> Instant {
 
 fn paid() -> Row {
     Row {
-        kind: Kind::Trade,
+        kind: RowKind::Trade,
         trade_no: "2026010122001".into(),
         out_trade_no: "DEMO01".into(),
         subject: "商品 大".into(),
@@ -40,7 +40,7 @@ fn paid() -> Row {
 
 fn refunded() -> Row {
     Row {
-        kind: Kind::Refund,
+        kind: RowKind::Refund,
         finished_at: at(3600),
         total: Fen::new(2_500),
         receipt: Fen::new(2_450),
