@@ -7,6 +7,7 @@ mod bill_store;
 mod load;
 mod order_store;
 mod store;
+mod tenant_store;
 
 pub use bill::{Fetched, fetch, load};
 pub use bill_store::{KeptBill, bill_by_id, bills};
@@ -14,6 +15,7 @@ pub use order_store::{BilledOrder, NewBilled, Sink, billed, order_count, orders}
 pub use store::{
     Found, day_difference_count, days_of, difference_count, differences, elsewhere, newest_differences,
 };
+pub use tenant_store::{OfTenant, TenantDay, TenantPayment, tenant_day, tenant_payments};
 
 use crate::channels::CNY;
 use crate::clock::instant;

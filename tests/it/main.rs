@@ -86,4 +86,5 @@ mod runtime_role;
 mod journeys;
 mod pages;
 mod products;
+mod tenant_bills;
 mod walk;

@@ -92,6 +92,8 @@ const ROWS: &[Row] = &[
     row("GET", "/institution/files/{name}", May(Institution, View, Files)),
     row("POST", "/institution/files", May(Institution, Manage, Files)),
     row("POST", "/v3/pay/partner/transactions/{product}", Signed),
+    row("GET", "/v3/bill/tradebill", Signed),
+    row("GET", "/v3/billdownload/file", Signed),
     row("POST", "/v3/pay/transactions/{product}", Signed),
     row("GET", "/v3/pay/transactions/id/{number}", Signed),
     row("GET", "/v3/pay/transactions/out-trade-no/{number}", Signed),

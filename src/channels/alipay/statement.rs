@@ -12,8 +12,15 @@ use crate::protocol::alipay::notification::Notification;
 use crate::protocol::alipay::time;
 
 /// What is told on of a payment, by its names in notifications and answers.
-const TOLD_ON: [&str; 6] =
-    ["buyer_id", "buyer_open_id", "buyer_logon_id", "fund_bill_list", "trade_status", "voucher_detail_list"];
+const TOLD_ON: [&str; 7] = [
+    "buyer_id",
+    "buyer_open_id",
+    "buyer_logon_id",
+    "buyer_user_id",
+    "fund_bill_list",
+    "trade_status",
+    "voucher_detail_list",
+];
 
 /// The payment of a paid trade that answers our own question.
 pub(super) fn of_trade(trade: Trade) -> Option<Statement> {

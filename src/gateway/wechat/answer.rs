@@ -26,6 +26,9 @@ pub struct Signing {
     pub keys: Arc<PlatformKeys>,
 }
 
+/// Marks an answer that is sent as it is: a file whose hash was signed before (`channels.md` 0.4).
+pub struct AsItIs;
+
 /// Signs what the inner service answers: with the key that the request names in `Wechatpay-Serial` when that is one
 /// of ours, otherwise in the credential's mode.
 pub async fn sign_answer(
@@ -38,6 +41,9 @@ pub async fn sign_answer(
     let app = answer.request().app_data::<web::Data<App>>().cloned();
     if let Some(app) = &app {
         note(app, answer.request(), answer.response());
+    }
+    if answer.response().extensions().contains::<AsItIs>() {
+        return Ok(answer);
     }
     let (Some(signing), Some(app)) = (admitted, app) else { return Ok(answer) };
     let (request, answer) = answer.into_parts();

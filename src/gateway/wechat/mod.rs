@@ -3,6 +3,7 @@
 //! A handler reads, checks and gives one command. Who calls is settled by [`signed::Signed`] before it runs,
 //! the answer is signed by [`answer::sign_answer`] after it.
 mod answer;
+mod bill;
 mod certificates;
 mod close;
 mod content;
@@ -59,6 +60,8 @@ addresses! {
     GET  "/v3/pay/transactions/id/{number}" => query::by_transaction_id;
     GET  "/v3/pay/transactions/out-trade-no/{number}" => query::by_out_trade_no;
     POST "/v3/pay/transactions/out-trade-no/{number}/close" => close::close;
+    GET  "/v3/bill/tradebill" => bill::offer;
+    GET  "/v3/billdownload/file" => bill::download;
     GET  "/v3/certificates" => certificates::certificates;
     POST "/notify/{institution}/wechat" => notify::notify;
 }

@@ -103,7 +103,7 @@ pub enum TradeState {
 }
 
 /// Who paid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payer {
     /// The payer's id under sp_appid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
