@@ -9,6 +9,7 @@ use anyhow::{Context, ensure};
 use crate::clock::Clock;
 use crate::disk::write_private;
 use crate::institutions::ResultEncoding;
+use crate::kernel::channel::ChannelName;
 use crate::merchants::founding::{ChannelPart, Founding, InstitutionPart};
 use crate::sandbox::{PublicIdentity, Registration, Sandbox, Settings};
 
@@ -71,7 +72,7 @@ async fn serve(args: Args) -> anyhow::Result<()> {
             .with_context(|| format!("cannot read the registration {}", path.display()))?;
         let registration: Registration =
             serde_json::from_str(&text).context("the registration is not the documented JSON")?;
-        sandbox.register(registration)?;
+        sandbox.register(ChannelName::Wechat, registration)?;
     }
     if let Some(path) = args.introduce {
         let text = toml::to_string(&introduction(&sandbox.identity()?))?;
