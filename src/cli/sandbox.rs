@@ -35,7 +35,8 @@ pub struct Args {
     /// The platform's code.
     #[arg(long, default_value = "DEMO")]
     platform: String,
-    /// JSON file with the platform's registration; it can also come later by PUT /sandbox/platform.
+    /// JSON file with the platform's registration at the WeChat channel; it can also come later by PUT /sandbox/platform,
+    /// that at the Alipay channel by PUT /sandbox/platform/alipay.
     #[arg(long)]
     registration: Option<PathBuf>,
     /// Write what a platform enters of this institution (its profile, channel and public keys, for `institution add`,

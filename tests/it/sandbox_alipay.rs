@@ -27,6 +27,7 @@ use mingfen::protocol::alipay::request::{self, Signer};
 use mingfen::protocol::crypto::{PrivateKey, PublicKey};
 use mingfen::protocol::wechat::notification::ApiV3Key;
 use mingfen::protocol::wechat::order::{OrderRequest, Prepaid};
+use mingfen::protocol::wechat::shapes::OrderOwner;
 use mingfen::protocol::wechat::sign::{AnswerKey, Signer as WechatSigner};
 use mingfen::sandbox::Registration;
 use reqwest::Method;
@@ -99,10 +100,6 @@ struct ByHand {
 
 impl ByHand {
     async fn start() -> Self {
-        Self::patient(Limits::default()).await
-    }
-
-    async fn patient(limits: Limits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sandbox = SandboxProcess::start(&dir.path().join("own"), &dir.path().join("files")).await;
         let clock = Clock::system();
@@ -124,8 +121,15 @@ impl ByHand {
         let issued = sandbox.post("proposals", json!({"merchants": [{"merchant": "M1001"}]})).await;
         let bundle: Value = serde_json::from_str(issued["body"].as_str().unwrap()).unwrap();
         let merchant_no = bundle["merchants"][0]["inst_merchant_no"].as_str().unwrap().to_owned();
-        let channel = channel(&sandbox, &clock, &registration, (&key, apiv3_key), &ear.url, limits);
+        let own = (&key, apiv3_key);
+        let channel = channel(&sandbox, &clock, &registration, own, &ear.url, Limits::default());
         Self { sandbox, clock, ear, channel, key, merchant_no, registration, dir }
+    }
+
+    /// A channel like that one, to the institution as it is now.
+    fn client(&self, limits: Limits) -> Channel {
+        let own = (&self.key, ApiV3Key::parse(&self.registration.apiv3_key).unwrap());
+        channel(&self.sandbox, &self.clock, &self.registration, own, &self.ear.url, limits)
     }
 
     async fn place_as(&self, product: &Product, number: &str, total: i64) -> Answer<Placing> {
@@ -174,6 +178,10 @@ impl ByHand {
     async fn advance(&self, seconds: i64) {
         self.clock.advance(seconds);
         self.sandbox.follow(&self.clock).await;
+    }
+
+    fn signer(&self) -> Signer {
+        Signer { app_id: APP_ID.into(), key: self.key.clone(), certificates: None }
     }
 
     fn bil(&self, day: BusinessDay) -> Vec<BillOrder> {
@@ -270,7 +278,7 @@ async fn a_scanned_order_is_placed_once_and_its_payment_told_with_every_discount
     let statement = platform.paid("DEMO_0001").await.statement;
     assert_eq!((statement.paid, statement.sums.total), (Fen::new(12_000), Fen::new(12_345)));
     assert_eq!(statement.sums.payer_total, Some(Fen::new(11_000)), "the coupon's funder paid the rest");
-    assert_eq!(statement.paid_at, platform.sandbox_time(&paid));
+    assert_eq!(statement.paid_at, Instant::parse(paid["paid_at"].as_str().unwrap()).unwrap());
     assert_eq!(statement.inst_order_no, paid["transaction_id"].as_str().unwrap());
     let digits = statement.inst_order_no.bytes().all(|byte| byte.is_ascii_digit());
     assert!(digits && statement.inst_order_no.len() == 28 && statement.inst_order_no.starts_with("20261230"));
@@ -278,16 +286,6 @@ async fn a_scanned_order_is_placed_once_and_its_payment_told_with_every_discount
     assert_eq!(refusal(platform.close("DEMO_0001").await), "ACQ.TRADE_STATUS_ERROR");
     let again = platform.place_as(&Product::NATIVE, "DEMO_0001", 12_345).await;
     assert_eq!(refusal(again), "ACQ.TRADE_HAS_SUCCESS");
-}
-
-impl ByHand {
-    fn sandbox_time(&self, paid: &Value) -> Instant {
-        Instant::parse(paid["paid_at"].as_str().unwrap()).unwrap()
-    }
-
-    fn signer(&self) -> Signer {
-        Signer { app_id: APP_ID.into(), key: self.key.clone(), certificates: None }
-    }
 }
 
 #[actix_web::test]
@@ -383,18 +381,19 @@ async fn notifications_come_twice_in_another_order_or_badly_signed_as_the_faults
 
 #[actix_web::test]
 async fn every_fault_strikes_in_the_channels_own_shape() {
-    let quick = Limits { total: Duration::from_millis(500), ..Limits::default() };
-    let platform = ByHand::patient(quick).await;
+    let platform = ByHand::start().await;
     let place = async |number: &str| platform.place_as(&Product::JSAPI, number, 700).await;
     let fault = async |fault: &str, on: &str| platform.sandbox.fault(fault, on, 1).await;
     fault("server_error", "place").await;
     assert_eq!(place("DEMO_0001").await, Answer::Unknown(Why::Server(200)));
     fault("too_many_requests", "place").await;
     assert_eq!(place("DEMO_0001").await, Answer::Busy);
-    fault("timeout", "place").await;
-    assert!(matches!(place("DEMO_0001").await, Answer::Unknown(Why::Send(_))));
+    fault("timeout", "query").await;
+    let hasty = platform.client(Limits { total: Duration::from_millis(500), ..Limits::default() });
+    let unanswered = hasty.query("DEMO_0001", &platform.merchant_no).await;
+    assert!(matches!(unanswered, Answer::Unknown(Why::Send(_))), "{unanswered:?}");
     assert_eq!(platform.sandbox.order_numbers().await, Vec::<String>::new(), "nothing was done");
-    assert_eq!(platform.sandbox.requests("place", "DEMO_0001").await, 3);
+    assert_eq!(platform.sandbox.requests("place", "DEMO_0001").await, 2);
 
     fault("bad_signature", "place").await;
     assert_eq!(place("DEMO_0001").await, Answer::Unknown(Why::NotSigned(AnswerFault::Signature)));
@@ -405,28 +404,20 @@ async fn every_fault_strikes_in_the_channels_own_shape() {
     assert!(matches!(platform.close("DEMO_0002").await, Answer::Unknown(Why::Send(_))));
     assert!(matches!(platform.query("DEMO_0002").await, Answer::Known(Queried::Closed(_))));
     fault("delay", "query").await;
+    let before = platform.sandbox.requests("query", "DEMO_0001").await;
     let release = async {
         eventually("the query arrives", async || {
-            (platform.sandbox.requests("query", "DEMO_0001").await > 0).then_some(())
+            (platform.sandbox.requests("query", "DEMO_0001").await > before).then_some(())
         })
         .await;
         platform.sandbox.no_faults().await;
     };
-    let patient = channel_like(&platform);
-    let (answer, ()) = futures_util::join!(patient.query("DEMO_0001", &platform.merchant_no), release);
+    let (answer, ()) = futures_util::join!(platform.query("DEMO_0001"), release);
     assert_eq!(answer, Answer::Known(Queried::NotPaid));
 
     fault("too_many_requests", "bill").await;
     let day = platform.clock.today();
     assert_eq!(platform.channel.fetch_bill(day, tempfile::tempfile().unwrap()).await, Answer::Busy);
-}
-
-/// The same channel with usual patience.
-fn channel_like(platform: &ByHand) -> Channel {
-    let apiv3_key = ApiV3Key::parse(&platform.registration.apiv3_key).unwrap();
-    let own = (&platform.key, apiv3_key);
-    let (sandbox, registration) = (&platform.sandbox, &platform.registration);
-    channel(sandbox, &platform.clock, registration, own, &platform.ear.url, Limits::default())
 }
 
 #[actix_web::test]
@@ -496,7 +487,16 @@ async fn a_day_of_both_channels_is_one_bil_and_each_channels_own_bill() {
     .unwrap();
     assert!(matches!(wechat.place(Prepaid::Native, &order).await, Answer::Known(_)));
     platform.sandbox.pay("DEMO_0003").await;
-    assert_eq!(platform.query("DEMO_0003").await, Answer::Known(Queried::Absent), "it is not in this wallet");
+    // One account of orders, and each wallet knows its own alone.
+    assert_eq!(platform.query("DEMO_0003").await, Answer::Known(Queried::Absent));
+    let owner = OrderOwner { sp_mchid: order.sp_mchid.clone(), sub_mchid: order.sub_mchid.clone() };
+    let absent = wechat.query("DEMO_0001", &owner).await;
+    assert!(matches!(&absent, Answer::Refused { status: 404, .. }), "{absent:?}");
+    let taken = platform.place_as(&Product::NATIVE, "DEMO_0003", 500).await;
+    assert_eq!(refusal(taken), "ACQ.CONTEXT_INCONSISTENT");
+    let taken = OrderRequest { out_trade_no: "DEMO_0001".into(), ..order };
+    let taken = wechat.place(Prepaid::Native, &taken).await;
+    assert!(matches!(&taken, Answer::Refused { code, .. } if code == "OUT_TRADE_NO_USED"), "{taken:?}");
 
     let day = platform.clock.today();
     let file = || tempfile::tempfile().unwrap();
@@ -640,7 +640,7 @@ async fn what_was_promised_survives_and_a_file_of_an_older_version_learns_the_se
     platform.sandbox.restart().await;
     platform.sandbox.follow(&platform.clock).await;
     assert_eq!(platform.sandbox.identity.alipay_public_key, before);
-    platform.channel = channel_like(&platform);
+    platform.channel = platform.client(Limits::default());
     assert_eq!(
         platform.placed(&Product::JSAPI, "DEMO_0001", 700).await,
         trade_no,
@@ -668,6 +668,6 @@ async fn what_was_promised_survives_and_a_file_of_an_older_version_learns_the_se
     assert_ne!(now, before, "it has a key of its own again");
     let kept = std::fs::read_to_string(platform.dir.path().join("own/alipay.pub.pem")).unwrap();
     assert_eq!(kept, now);
-    platform.channel = channel_like(&platform);
+    platform.channel = platform.client(Limits::default());
     platform.placed(&Product::JSAPI, "DEMO_0001", 700).await;
 }
