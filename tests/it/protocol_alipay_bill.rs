@@ -4,7 +4,7 @@ use flate2::{Compression, Crc};
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::money::Fen;
 use mingfen::protocol::alipay::bill::{
-    Archive, BillFault, COLUMNS, Kind, MAX_ENTRIES, MAX_LINE, Reader, Row, may_begin, write,
+    Archive, BillFault, COLUMNS, MAX_ENTRIES, MAX_LINE, Reader, Row, RowKind, may_begin, write,
 };
 use mingfen::protocol::alipay::charset::Charset;
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ fn at(seconds: i64) -> Instant {
 
 fn paid() -> Row {
     Row {
-        kind: Kind::Trade,
+        kind: RowKind::Trade,
         trade_no: "2026010122001".into(),
         out_trade_no: "DEMO01".into(),
         subject: "商品 大".into(),
@@ -40,7 +40,7 @@ fn paid() -> Row {
 
 fn refunded() -> Row {
     Row {
-        kind: Kind::Refund,
+        kind: RowKind::Refund,
         finished_at: at(3600),
         total: Fen::new(2_500),
         receipt: Fen::new(2_450),
@@ -76,15 +76,16 @@ fn read_text(text: &str) -> Result<Vec<Row>, BillFault> {
     Reader::new(Cursor::new(Charset::Gbk.encode(text)))?.collect()
 }
 
-/// An entry of an archive: its name, its bytes, and what its directory says of flags.
+/// An entry of an archive: its name, its bytes, and what it says of flags and size.
 struct Entry<'a> {
     name: &'a str,
     bytes: &'a [u8],
     flags: u16,
+    size: Option<u32>,
 }
 
 fn entry<'a>(name: &'a str, bytes: &'a [u8]) -> Entry<'a> {
-    Entry { name, bytes, flags: 0x800 }
+    Entry { name, bytes, flags: 0x800, size: None }
 }
 
 fn archive(entries: &[Entry<'_>]) -> Vec<u8> {
@@ -97,7 +98,8 @@ fn archive(entries: &[Entry<'_>]) -> Vec<u8> {
         crc.update(one.bytes);
         let mut fields =
             [20_u16, one.flags, 8, 0, 0].iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>();
-        for value in [crc.sum(), packed.len() as u32, one.bytes.len() as u32] {
+        let size = one.size.unwrap_or(one.bytes.len() as u32);
+        for value in [crc.sum(), packed.len() as u32, size] {
             fields.extend(value.to_le_bytes());
         }
         fields.extend([one.name.len() as u16, 0].iter().flat_map(|v| v.to_le_bytes()));
@@ -288,6 +290,8 @@ fn an_archive_that_unpacks_to_too_much_or_to_two_bills_is_refused() {
     let bomb = archive(&[entry(NAME, &zeros)]);
     assert!(bomb.len() < 1 << 20);
     assert_eq!(told(&bomb), "line 1: too long");
+    let small = Entry { size: Some(text.len() as u32 - 1), ..entry(NAME, &text) };
+    assert!(told(&archive(&[small])).contains("more than it says"));
     let text = text_of(&[paid()]);
     let row = format!("{}\r\n", text.lines().nth(5).unwrap());
     let repeated = Charset::Gbk.encode(&text.replace(&row, &row.repeat(20_000)));

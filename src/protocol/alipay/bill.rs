@@ -39,7 +39,7 @@ const END: &str = "业务明细列表结束";
 
 text_enum! {
     /// 业务类型 of a row.
-    pub enum Kind {
+    pub enum RowKind {
         /// A payment.
         Trade = "交易",
         /// A refund, one row for each request number.
@@ -80,7 +80,7 @@ pub enum BillFault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Which of the two.
-    pub kind: Kind,
+    pub kind: RowKind,
     /// 支付宝交易号: of a refund, that of the payment.
     pub trade_no: String,
     /// 商户订单号: our order_no, or another's of a payment that did not come through the platform.
@@ -120,16 +120,16 @@ impl Totals {
     }
 
     /// The line that states them; those of refunds are written negative.
-    fn line(self, kind: Kind) -> String {
+    fn line(self, kind: RowKind) -> String {
         let back = |fen: Fen| fen.checked_neg().unwrap_or_default().yuan();
         match kind {
-            Kind::Trade => format!(
+            RowKind::Trade => format!(
                 "#交易合计：{}笔，商家实收共{}元，商家优惠共{}元",
                 self.rows,
                 self.receipt.yuan(),
                 self.discount.yuan()
             ),
-            Kind::Refund => format!(
+            RowKind::Refund => format!(
                 "#退款合计：{}笔，商家实收退款共{}元，商家优惠退款共{}元",
                 self.rows,
                 back(self.receipt),
@@ -203,8 +203,8 @@ impl<R: BufRead> Reader<R> {
         };
         let row = Line { number: first, values }.row()?;
         let totals = match row.kind {
-            Kind::Trade => &mut self.trades,
-            Kind::Refund => &mut self.refunds,
+            RowKind::Trade => &mut self.trades,
+            RowKind::Refund => &mut self.refunds,
         };
         totals.add(&row).ok_or_else(|| form(first, "sums overflow"))?;
         Ok(Some(row))
@@ -212,7 +212,9 @@ impl<R: BufRead> Reader<R> {
 
     /// The sums, and nothing that could be a row behind them.
     fn sums(&mut self) -> Result<(), BillFault> {
-        if self.need()? != self.trades.line(Kind::Trade) || self.need()? != self.refunds.line(Kind::Refund) {
+        if self.need()? != self.trades.line(RowKind::Trade)
+            || self.need()? != self.refunds.line(RowKind::Refund)
+        {
             return Err(self.form("the sums do not fit the rows"));
         }
         while let Some(text) = self.next_line()? {
@@ -287,12 +289,12 @@ impl Line {
     fn row(&self) -> Result<Row, BillFault> {
         let [trade_no, out_trade_no, kind, subject, created, finished, ..] = &*self.values;
         let [.., total, receipt, _, _, _, discount, _, _, _, _, out_request_no, fee, _, _] = &*self.values;
-        let kind = Kind::parse(kind).ok_or_else(|| self.fault("业务类型", "neither 交易 nor 退款"))?;
+        let kind = RowKind::parse(kind).ok_or_else(|| self.fault("业务类型", "neither 交易 nor 退款"))?;
         if !text::is_inst_order_no(trade_no) {
             return Err(self.fault("支付宝交易号", "not 1 to 64 characters of 0-9 A-Z a-z _ -"));
         }
         let out_request_no = Some(out_request_no).filter(|text| !text.is_empty());
-        if kind == Kind::Refund && out_request_no.is_none() {
+        if kind == RowKind::Refund && out_request_no.is_none() {
             return Err(self.fault("退款批次号/请求号", "missing"));
         }
         let row = Row {
@@ -302,12 +304,12 @@ impl Line {
             subject: text::cleaned(subject),
             created_at: self.time("创建时间", created)?,
             finished_at: self.time("完成时间", finished)?,
-            total: self.amount("订单金额（元）", total, kind == Kind::Refund)?,
-            receipt: self.amount("商家实收（元）", receipt, kind == Kind::Refund)?,
-            discount: self.amount("商家优惠（元）", discount, kind == Kind::Refund)?,
+            total: self.amount("订单金额（元）", total, kind == RowKind::Refund)?,
+            receipt: self.amount("商家实收（元）", receipt, kind == RowKind::Refund)?,
+            discount: self.amount("商家优惠（元）", discount, kind == RowKind::Refund)?,
             out_request_no: out_request_no.map(|text| text::cleaned(text)),
             // A fee is what the merchant loses, so it has the other sign.
-            fee: self.amount("服务费（元）", fee, kind == Kind::Trade)?,
+            fee: self.amount("服务费（元）", fee, kind == RowKind::Trade)?,
         };
         if row.receipt > row.total || row.total == Fen::ZERO {
             return Err(self.fault("商家实收（元）", "more than the order, or the order is of nothing"));

@@ -63,7 +63,8 @@ impl<R: Read + Seek> Archive<R> {
     /// Reads the rows; what was changed or cut short is a fault at the latest at their end.
     pub fn rows(&mut self) -> Result<Reader<impl BufRead + '_>, BillFault> {
         let entry = self.zip.by_index(self.details).map_err(damaged)?;
-        Reader::new(BufReader::with_capacity(1 << 16, Bounded { source: entry, left: MAX_UNPACKED }))
+        let left = entry.size();
+        Reader::new(BufReader::with_capacity(1 << 16, Bounded { source: entry, left }))
     }
 }
 
@@ -100,7 +101,7 @@ fn check_end(source: &mut (impl Read + Seek)) -> Result<(), BillFault> {
     Ok(())
 }
 
-/// Reads no more than the bound, and calls more a fault.
+/// Reads no more than the directory says that there is: more is a fault.
 struct Bounded<R> {
     source: R,
     left: u64,
@@ -110,7 +111,7 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read(buffer)?;
         let left = u64::try_from(read).ok().and_then(|read| self.left.checked_sub(read));
-        self.left = left.ok_or_else(|| io::Error::other("the archive unpacks to too much"))?;
+        self.left = left.ok_or_else(|| io::Error::other("the archive unpacks to more than it says"))?;
         Ok(read)
     }
 }

@@ -4,7 +4,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::csv::written;
-use super::{ACCOUNT, BEGIN, COLUMNS, END, Kind, PERIOD, Row, TITLE, Totals};
+use super::{ACCOUNT, BEGIN, COLUMNS, END, PERIOD, Row, RowKind, TITLE, Totals};
 use crate::alipay::charset::Charset;
 use crate::alipay::write_time;
 use mingfen_kernel::calendar::{BusinessDay, Instant};
@@ -35,8 +35,8 @@ pub fn write<W: Write + Seek>(
         put(&mut zip, &line(&row))?;
     }
     put(&mut zip, &frame(END, 41, 36))?;
-    put(&mut zip, &sums.trades.line(Kind::Trade))?;
-    put(&mut zip, &sums.refunds.line(Kind::Refund))?;
+    put(&mut zip, &sums.trades.line(RowKind::Trade))?;
+    put(&mut zip, &sums.refunds.line(RowKind::Refund))?;
     put(&mut zip, &format!("#导出时间：[{}]", chinese(exported_at)))?;
     zip.start_file(format!("{name}(汇总).csv"), SimpleFileOptions::default())?;
     summary(&mut zip, account, day, exported_at, &sums)?;
@@ -54,12 +54,12 @@ struct Sums {
 
 impl Sums {
     fn add(&mut self, row: &Row) -> Option<()> {
-        let signed = |fen: Fen| if row.kind == Kind::Refund { fen.checked_neg() } else { Some(fen) };
+        let signed = |fen: Fen| if row.kind == RowKind::Refund { fen.checked_neg() } else { Some(fen) };
         self.total = self.total.checked_add(signed(row.total)?)?;
         self.fee = self.fee.checked_sub(signed(row.fee)?)?;
         match row.kind {
-            Kind::Trade => self.trades.add(row),
-            Kind::Refund => self.refunds.add(row),
+            RowKind::Trade => self.trades.add(row),
+            RowKind::Refund => self.refunds.add(row),
         }
     }
 }
@@ -104,7 +104,7 @@ fn head(zip: &mut impl Write, account: &str, day: BusinessDay) -> io::Result<()>
 }
 
 fn line(row: &Row) -> String {
-    let back = row.kind == Kind::Refund;
+    let back = row.kind == RowKind::Refund;
     let signed = |fen: Fen, negative: bool| {
         let signed = if negative { fen.checked_neg().unwrap_or(fen) } else { fen };
         signed.yuan()
