@@ -9,7 +9,7 @@ use crate::kernel::channel::ChannelName;
 use crate::kernel::money::Fen;
 use crate::protocol::alipay::answer::{Answer, Head};
 use crate::protocol::alipay::answers::BillAt;
-use crate::protocol::alipay::bill::{Kind, Row, write};
+use crate::protocol::alipay::bill::{Row, RowKind, write};
 use crate::protocol::alipay::errors::SubCode;
 use crate::protocol::alipay::shapes::BillAsked;
 use crate::protocol::crypto::{base64, from_base64};
@@ -94,7 +94,7 @@ fn zip(
 fn row(trade: &Trade, payment: &Payment, coupon: Option<&Coupon>) -> Result<Row, SandboxError> {
     let discount = coupon.map_or(0, |coupon| coupon.nocash);
     Ok(Row {
-        kind: Kind::Trade,
+        kind: RowKind::Trade,
         trade_no: payment.transaction_id.clone(),
         out_trade_no: trade.out_trade_no.clone(),
         subject: Placed::of(trade)?.order.subject,
