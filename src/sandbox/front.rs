@@ -25,7 +25,7 @@ struct Front {
 
 struct OpenOrder {
     description: String,
-    wallet: &'static str,
+    wallet: (&'static str, &'static str),
     out_trade_no: String,
     yuan: String,
     code: String,

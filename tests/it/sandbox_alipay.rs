@@ -267,6 +267,9 @@ async fn a_scanned_order_is_placed_once_and_its_payment_told_with_every_discount
     // Nobody has scanned it: the wallet does not know it.
     assert_eq!(platform.query("DEMO_0001").await, Answer::Known(Queried::Absent));
     assert_eq!(refusal(platform.close("DEMO_0001").await), "ACQ.TRADE_NOT_EXIST");
+    let front = reqwest::get(platform.sandbox.base_url()).await.unwrap().text().await.unwrap();
+    let (_, path) = qr_code.split_once("/sandbox/").unwrap();
+    assert!(front.contains(&format!("href=\"/sandbox/{path}\"")) && front.contains("支付宝"), "{front}");
     let page = reqwest::get(&qr_code).await.unwrap().text().await.unwrap();
     assert!(page.contains("支付宝") && page.contains("商品 {one}") && !page.contains("微信"), "{page}");
     assert_eq!(platform.query("DEMO_0001").await, Answer::Known(Queried::NotPaid));

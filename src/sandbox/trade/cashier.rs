@@ -16,7 +16,7 @@ use crate::sandbox::{Sandbox, SandboxError, front};
 struct Cashier {
     institution: String,
     /// Whose wallet it plays.
-    wallet: &'static str,
+    wallet: (&'static str, &'static str),
     description: String,
     yuan: String,
     out_trade_no: String,

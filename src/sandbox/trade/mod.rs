@@ -41,11 +41,11 @@ pub(super) fn subject(trade: &Trade) -> Result<String, SandboxError> {
     }
 }
 
-/// A wallet as pages name it.
-pub(super) const fn wallet_name(channel: ChannelName) -> &'static str {
+/// A wallet as pages name it, in Chinese and in English.
+pub(super) const fn wallet_name(channel: ChannelName) -> (&'static str, &'static str) {
     match channel {
-        ChannelName::Wechat => "微信支付 WeChat Pay",
-        ChannelName::Alipay => "支付宝 Alipay",
+        ChannelName::Wechat => ("微信支付", "WeChat Pay"),
+        ChannelName::Alipay => ("支付宝", "Alipay"),
     }
 }
 

@@ -1,4 +1,6 @@
 //! Orders, payments and deliveries in the sandbox's file.
+use std::collections::HashMap;
+
 use diesel::dsl::{max, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -95,6 +97,13 @@ pub(super) fn insert_coupon(tx: &mut Tx<'_>, new: &Coupon) -> Result<(), Sandbox
 
 pub(super) fn coupon(tx: &mut Tx<'_>, out_trade_no: &str) -> Result<Option<Coupon>, SandboxError> {
     Ok(coupon::table.find(out_trade_no).select(Coupon::as_select()).first(tx.0).optional()?)
+}
+
+/// Fen that nobody pays, of the few orders where that is so.
+pub(super) fn paid_by_nobody(tx: &mut Tx<'_>) -> Result<HashMap<String, i64>, SandboxError> {
+    let some = coupon::table.filter(coupon::nocash.gt(0)).select((coupon::out_trade_no, coupon::nocash));
+    let rows: Vec<(String, i64)> = some.load(tx.0)?;
+    Ok(rows.into_iter().collect())
 }
 
 /// A notification on its way.

@@ -15,7 +15,7 @@ use crate::protocol::alipay::shapes::BillAsked;
 use crate::protocol::crypto::{base64, from_base64};
 use crate::sandbox::gateway::BILL_PATH;
 use crate::sandbox::store::Tx;
-use crate::sandbox::trade::store::{self, Coupon, Payment, Trade};
+use crate::sandbox::trade::store::{self, Payment, Trade};
 use crate::sandbox::trade::{bills, pay};
 use crate::sandbox::{Sandbox, SandboxError};
 
@@ -84,15 +84,15 @@ fn zip(
 ) -> Result<Vec<u8>, SandboxError> {
     let seller = sandbox.platform(ChannelName::Alipay).map(|platform| platform.registration.sp_mchid.clone());
     let account = format!("{}{ACCOUNT}", seller.unwrap_or_default());
+    let discounts = store::paid_by_nobody(tx)?;
     let mut rows = Vec::with_capacity(payments.len());
     for (trade, payment) in payments {
-        rows.push(row(trade, payment, store::coupon(tx, &trade.out_trade_no)?.as_ref())?);
+        rows.push(row(trade, payment, discounts.get(&trade.out_trade_no).copied().unwrap_or_default())?);
     }
     Ok(write(Cursor::new(Vec::new()), &account, day, made, rows)?.into_inner())
 }
 
-fn row(trade: &Trade, payment: &Payment, coupon: Option<&Coupon>) -> Result<Row, SandboxError> {
-    let discount = coupon.map_or(0, |coupon| coupon.nocash);
+fn row(trade: &Trade, payment: &Payment, discount: i64) -> Result<Row, SandboxError> {
     Ok(Row {
         kind: RowKind::Trade,
         trade_no: payment.transaction_id.clone(),
