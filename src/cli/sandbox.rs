@@ -9,6 +9,7 @@ use anyhow::{Context, ensure};
 use crate::clock::Clock;
 use crate::disk::write_private;
 use crate::institutions::ResultEncoding;
+use crate::kernel::channel::ChannelName;
 use crate::merchants::founding::{ChannelPart, Founding, InstitutionPart};
 use crate::sandbox::{PublicIdentity, Registration, Sandbox, Settings};
 
@@ -34,7 +35,8 @@ pub struct Args {
     /// The platform's code.
     #[arg(long, default_value = "DEMO")]
     platform: String,
-    /// JSON file with the platform's registration; it can also come later by PUT /sandbox/platform.
+    /// JSON file with the platform's registration at the WeChat channel; it can also come later by PUT /sandbox/platform,
+    /// that at the Alipay channel by PUT /sandbox/platform/alipay.
     #[arg(long)]
     registration: Option<PathBuf>,
     /// Write what a platform enters of this institution (its profile, channel and public keys, for `institution add`,
@@ -71,7 +73,7 @@ async fn serve(args: Args) -> anyhow::Result<()> {
             .with_context(|| format!("cannot read the registration {}", path.display()))?;
         let registration: Registration =
             serde_json::from_str(&text).context("the registration is not the documented JSON")?;
-        sandbox.register(registration)?;
+        sandbox.register(ChannelName::Wechat, registration)?;
     }
     if let Some(path) = args.introduce {
         let text = toml::to_string(&introduction(&sandbox.identity()?))?;

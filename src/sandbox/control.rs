@@ -1,6 +1,6 @@
 //! The control API under `/sandbox/…`: what a tester does to the institution. No login; loopback only.
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Json, Query, ServiceConfig};
+use actix_web::web::{self, Data, Json, Query, ServiceConfig};
 use actix_web::{HttpResponse, ResponseError, delete, get, post, put};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 use super::exchange::approvals::Proposal;
 use super::faults::{Fault, Switch};
 use super::front;
+use super::gateway;
 use super::platform::Registration;
 use super::store::Request;
 use super::trade::pay::Pay;
 use super::{Sandbox, SandboxError, store, trade};
 use crate::clock::Clock;
 use crate::kernel::calendar::{BusinessDay, Instant};
+use crate::kernel::channel::ChannelName;
 use crate::protocol::wechat::shapes::TradeState;
 
 /// Setting that keeps how far the clock was moved, microseconds.
@@ -26,6 +28,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(healthz)
         .service(get_identity)
         .service(register)
+        .service(register_alipay)
         .service(get_clock)
         .service(set_clock)
         .service(list_faults)
@@ -42,13 +45,16 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(trade::cashier::show)
         .service(trade::cashier::pay)
         .service(front::show)
-        .service(front::style);
+        .service(front::style)
+        .route(gateway::PATH, web::get().to(gateway::serve))
+        .route(gateway::PATH, web::post().to(gateway::serve))
+        .route(gateway::BILL_PATH, web::get().to(gateway::download));
 }
 
 impl ResponseError for SandboxError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Refused(_) | Self::Wechat(..) | Self::Crypto(_) => StatusCode::CONFLICT,
+            Self::Refused(_) | Self::Wechat(..) | Self::Alipay(..) | Self::Crypto(_) => StatusCode::CONFLICT,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Io(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -76,10 +82,17 @@ async fn get_identity(sandbox: Data<Sandbox>) -> Answer {
     ok(sandbox.identity()?)
 }
 
-/// Registers the platform.
+/// Registers the platform at the WeChat channel.
 #[put("/sandbox/platform")]
 async fn register(sandbox: Data<Sandbox>, body: Json<Registration>) -> Answer {
-    sandbox.register(body.into_inner())?;
+    sandbox.register(ChannelName::Wechat, body.into_inner())?;
+    ok(json!({"registered": true}))
+}
+
+/// Registers the platform at the Alipay channel.
+#[put("/sandbox/platform/alipay")]
+async fn register_alipay(sandbox: Data<Sandbox>, body: Json<Registration>) -> Answer {
+    sandbox.register(ChannelName::Alipay, body.into_inner())?;
     ok(json!({"registered": true}))
 }
 
@@ -165,9 +178,12 @@ async fn list_requests(sandbox: Data<Sandbox>, which: Query<WhichOrder>) -> Answ
 struct OrderRow {
     out_trade_no: String,
     merchant: String,
+    channel: String,
+    product: String,
     state: TradeState,
     total: i64,
     code_url: String,
+    /// The channel's number: Alipay's orders have it before they are paid.
     transaction_id: Option<String>,
     paid: Option<i64>,
     fee: Option<i64>,
@@ -187,12 +203,14 @@ async fn list_orders(sandbox: Data<Sandbox>, which: Query<WhichOrder>) -> Answer
     let rows = trades.into_iter().map(|(trade, payment)| OrderRow {
         state: trade::state(&trade, payment.as_ref(), now),
         code_url: trade::order::code_url(&sandbox, &trade.code),
-        transaction_id: payment.as_ref().map(|p| p.transaction_id.clone()),
+        transaction_id: payment.as_ref().map(|p| p.transaction_id.clone()).or(trade.trade_no),
         paid: payment.as_ref().map(|p| p.paid),
         fee: payment.as_ref().map(|p| p.fee),
         paid_at: payment.as_ref().map(|p| Instant::new(p.paid_at).to_cst()),
         out_trade_no: trade.out_trade_no,
         merchant: trade.merchant,
+        channel: trade.channel,
+        product: trade.product,
         total: trade.total,
     });
     ok(rows.collect::<Vec<_>>())

@@ -11,11 +11,11 @@ pub enum Fault {
     Timeout,
     /// What was asked is done, then the connection drops before the answer.
     LostAnswer,
-    /// 500 `SYSTEM_ERROR`, nothing is done.
+    /// 500 `SYSTEM_ERROR`, at Alipay `isp.unknow-error`; nothing is done.
     ServerError,
-    /// 429 `FREQUENCY_LIMITED`, nothing is done.
+    /// 429 `FREQUENCY_LIMITED`, at Alipay `isv.app-call-limited`; nothing is done.
     TooManyRequests,
-    /// The answer, or the notification, carries a signature over something else.
+    /// The answer, or the notification, carries a signature that does not count.
     BadSignature,
     /// Every notification is sent twice.
     DuplicateNotifications,

@@ -7,7 +7,6 @@ use askama::Template;
 use super::trade;
 use super::{Sandbox, SandboxError};
 use crate::kernel::money::Fen;
-use crate::protocol::wechat::order::OrderRequest;
 
 /// The most open orders that the page lists.
 const SHOWN: usize = 50;
@@ -26,6 +25,7 @@ struct Front {
 
 struct OpenOrder {
     description: String,
+    wallet: (&'static str, &'static str),
     out_trade_no: String,
     yuan: String,
     code: String,
@@ -47,9 +47,9 @@ pub(super) async fn show(sandbox: Data<Sandbox>) -> Result<HttpResponse, Sandbox
     let more = open.len() > SHOWN;
     open.truncate(SHOWN);
     let orders = open.into_iter().map(|trade| {
-        let request: OrderRequest = serde_json::from_str(&trade.body)?;
         Ok(OpenOrder {
-            description: request.description,
+            description: trade::subject(&trade)?,
+            wallet: trade::wallet_name(trade.wallet()?),
             out_trade_no: trade.out_trade_no,
             yuan: Fen::new(trade.total).yuan(),
             code: trade.code,

@@ -7,12 +7,16 @@ use super::store::{self, Store, Tx};
 use super::{SandboxError, Settings};
 use crate::disk::write_private;
 use crate::kernel::calendar::Instant;
+use crate::protocol::alipay::answer::AnswerSigner;
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{PrivateKey, random_bytes};
 use crate::protocol::wechat::sign::{PUB_KEY_ID, same_serial};
 
 /// First and last second of the certificate. Wide, because the clock of a sandbox is moved to any day.
 const VALID: [&str; 2] = ["2020-01-01T00:00:00+08:00", "2049-12-31T23:59:59+08:00"];
+
+/// The setting that keeps the key of the Alipay channel.
+const ALIPAY_KEY: &str = "alipay_key";
 
 /// What everybody may know of the sandbox; the platform enters it as the institution's profile.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +35,8 @@ pub struct PublicIdentity {
     pub public_key_id: String,
     /// The channel key's public half, PEM.
     pub public_key: String,
+    /// The public half of the key that signs answers and notifications of its Alipay channel, PEM.
+    pub alipay_public_key: String,
     /// The public half of the key that signs its files, PEM.
     pub file_public_key: String,
 }
@@ -40,6 +46,8 @@ pub(super) struct Identity {
     pub channel_key: PrivateKey,
     pub certificate: Certificate,
     pub public_key_id: String,
+    /// Signs what the Alipay channel says.
+    pub alipay_key: PrivateKey,
     pub file_key: PrivateKey,
 }
 
@@ -65,6 +73,11 @@ impl Identity {
             channel_key: PrivateKey::from_pem(&channel)?,
             certificate: Certificate::from_pem(&certificate)?,
             public_key_id,
+            // An institution of a version that spoke one language alone gets its second key now.
+            alipay_key: match get(ALIPAY_KEY)? {
+                Some(alipay) => PrivateKey::from_pem(&alipay)?,
+                None => make_alipay_key(tx)?,
+            },
             file_key: PrivateKey::from_pem(&file)?,
         }))
     }
@@ -80,7 +93,8 @@ impl Identity {
         store::set(tx, "certificate", &certificate.pem)?;
         store::set(tx, "public_key_id", &public_key_id)?;
         store::set(tx, "file_key", &file_key.to_pem()?)?;
-        Ok(Self { channel_key, certificate, public_key_id, file_key })
+        let alipay_key = make_alipay_key(tx)?;
+        Ok(Self { channel_key, certificate, public_key_id, alipay_key, file_key })
     }
 
     fn write_public(&self, settings: &Settings) -> Result<(), SandboxError> {
@@ -89,6 +103,7 @@ impl Identity {
             |name: &str, text: &str| write_private(&Path::join(&settings.data, name), text.as_bytes());
         write("channel.crt.pem", &public.certificate)?;
         write("channel.pub.pem", &public.public_key)?;
+        write("alipay.pub.pem", &public.alipay_public_key)?;
         write("files.pub.pem", &public.file_public_key)?;
         write("identity.json", &serde_json::to_string_pretty(&public)?)?;
         Ok(())
@@ -104,8 +119,14 @@ impl Identity {
             certificate: self.certificate.pem.clone(),
             public_key_id: self.public_key_id.clone(),
             public_key: self.certificate.public_key.to_pem()?,
+            alipay_public_key: self.alipay_key.public_key()?.to_pem()?,
             file_public_key: self.file_key.public_key()?.to_pem()?,
         })
+    }
+
+    /// Signs answers and notifications of the Alipay channel; `badly` with a key that is not of it.
+    pub(super) const fn alipay_signer(&self, badly: bool) -> AnswerSigner<'_> {
+        AnswerSigner { key: if badly { &self.file_key } else { &self.alipay_key }, certificate: None }
     }
 
     /// The serial under which an answer is signed: what the request asked for, else what was agreed.
@@ -117,4 +138,10 @@ impl Identity {
         let by_certificate = asked.is_some_and(|asked| same_serial(asked, &self.certificate.serial));
         if by_id && !by_certificate { &self.public_key_id } else { &self.certificate.serial }
     }
+}
+
+fn make_alipay_key(tx: &mut Tx<'_>) -> Result<PrivateKey, SandboxError> {
+    let key = PrivateKey::generate()?;
+    store::set(tx, ALIPAY_KEY, &key.to_pem()?)?;
+    Ok(key)
 }

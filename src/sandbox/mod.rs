@@ -1,15 +1,18 @@
 //! A licensed institution in a box, for the demo and for tests: not a part of the platform.
 //!
 //! It has its own keys, its own store and its own view of every payment, shares only [`crate::kernel`] and
-//! [`crate::protocol`] with the platform, and meets it as a real institution would: over HTTP (WeChat Pay APIv3 as
-//! a partner channel) and over files in the exchange directory (`files.md`). What it answers to a published file is
-//! its own recomputation, from its own bill and the bundles it issued itself.
+//! [`crate::protocol`] with the platform, and meets it as a real institution would: over HTTP (a partner channel of
+//! WeChat Pay APIv3 and one of Alipay's `gateway.do`, with one account of orders) and over files in the exchange
+//! directory (`files.md`). What it answers to a published file is its own recomputation, from its own bill and the
+//! bundles it issued itself.
 //!
 //! Its control API under `/sandbox/…` has no login and moves its clock: bind it to loopback only.
+mod calls;
 mod control;
 mod exchange;
 mod faults;
 mod front;
+mod gateway;
 mod identity;
 mod platform;
 mod store;
@@ -30,12 +33,14 @@ use crate::clock::Clock;
 use crate::disk::private_dir;
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::Instant;
+use crate::protocol::alipay::errors::SubCode;
 use crate::protocol::crypto::CryptoError;
 use crate::protocol::wechat::errors::{ErrorBody, WechatCode};
 
 use faults::Faults;
 use identity::Identity;
 pub use identity::PublicIdentity;
+use platform::Registered;
 pub use platform::Registration;
 use store::Store;
 
@@ -69,6 +74,9 @@ pub enum SandboxError {
     /// A channel call that is refused in WeChat's shape.
     #[error("{}", .1.message)]
     Wechat(WechatCode, Box<ErrorBody>),
+    /// A channel call that is refused in Alipay's shape; with what exactly is wrong.
+    #[error("{}: {}", .0.message(), .1)]
+    Alipay(SubCode, String),
     /// A control call that cannot be done as asked.
     #[error("{0}")]
     Refused(String),
@@ -108,7 +116,7 @@ struct Inner {
     store: Store,
     identity: Identity,
     faults: Mutex<Faults>,
-    registration: RwLock<Option<Arc<platform::Platform>>>,
+    registered: RwLock<Registered>,
     bundle: RwLock<Option<Arc<Bundle>>>,
     http: reqwest::Client,
     /// Deliveries are worked on by one at a time.
@@ -127,7 +135,7 @@ impl Sandbox {
         private_dir(&settings.data)?;
         let store = Store::open(&settings.data.join("sandbox.db"))?;
         let identity = Identity::open(&store, &settings)?;
-        let registration = platform::load(&store)?;
+        let registered = Registered::load(&store)?;
         let bundle = exchange::approvals::load(&store)?;
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -141,7 +149,7 @@ impl Sandbox {
             store,
             identity,
             faults: Mutex::default(),
-            registration: RwLock::new(registration),
+            registered: RwLock::new(registered),
             bundle: RwLock::new(bundle),
             http,
             delivering: tokio::sync::Mutex::default(),
@@ -166,7 +174,7 @@ impl Sandbox {
                 .app_data(web::Data::new(sandbox.clone()))
                 .app_data(web::PayloadConfig::new(BODY_MAX))
                 .app_data(web::JsonConfig::default().limit(BODY_MAX))
-                .wrap(from_fn(v3::uncoded))
+                .wrap(from_fn(calls::uncoded))
                 .configure(control::routes)
                 .default_service(web::to(v3::serve))
         })
@@ -211,11 +219,6 @@ impl Sandbox {
 
     fn faults<T>(&self, work: impl FnOnce(&mut Faults) -> T) -> T {
         work(&mut self.0.faults.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The platform, once it registered.
-    fn platform(&self) -> Option<Arc<platform::Platform>> {
-        self.0.registration.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The bundle in force.

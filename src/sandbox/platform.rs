@@ -1,18 +1,20 @@
-//! The platform as the institution registered it: whom it believes, and where it may be notified.
+//! The platform as the institution registered it at each channel: whom it believes, and where it may be notified.
 use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::store::{self, Store};
 use super::{Sandbox, SandboxError};
+use crate::kernel::channel::ChannelName;
 use crate::protocol::crypto::PublicKey;
 use crate::protocol::wechat::notification::ApiV3Key;
 
-/// What a platform hands in to be served, out of band at a real institution.
+/// What a platform hands in to be served at a channel, out of band at a real institution. Every channel has the same form;
+/// Alipay's uses neither `serial`, `apiv3_key` nor `public_key_mode`.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
-    /// Its merchant number as a service provider.
+    /// Its merchant number as a service provider; at Alipay its seller's number (pid).
     pub sp_mchid: String,
     /// Its application.
     pub sp_appid: String,
@@ -51,21 +53,72 @@ impl Platform {
             registration,
         })
     }
+
+    /// Whether it may be notified at this address.
+    pub(super) fn takes(&self, notify_url: &str) -> bool {
+        let base = self.registration.notify_base_url.as_deref().unwrap_or_default();
+        notify_url.starts_with(base)
+    }
 }
 
-/// The registration of an earlier run.
-pub(super) fn load(store: &Store) -> Result<Option<Arc<Platform>>, SandboxError> {
-    let Some(text) = store.with(|tx| store::setting(tx, "platform"))? else { return Ok(None) };
-    Ok(Some(Arc::new(Platform::read(serde_json::from_str(&text)?)?)))
+/// The platform as it is registered at each channel.
+#[derive(Default)]
+pub(super) struct Registered {
+    wechat: Option<Arc<Platform>>,
+    alipay: Option<Arc<Platform>>,
+}
+
+impl Registered {
+    /// The registrations of an earlier run.
+    pub(super) fn load(store: &Store) -> Result<Self, SandboxError> {
+        let mut registered = Self::default();
+        for channel in ChannelName::ALL.iter().copied() {
+            if let Some(text) = store.with(|tx| store::setting(tx, setting(channel)))? {
+                *registered.place(channel) = Some(Arc::new(Platform::read(serde_json::from_str(&text)?)?));
+            }
+        }
+        Ok(registered)
+    }
+
+    fn place(&mut self, channel: ChannelName) -> &mut Option<Arc<Platform>> {
+        match channel {
+            ChannelName::Wechat => &mut self.wechat,
+            ChannelName::Alipay => &mut self.alipay,
+        }
+    }
+}
+
+/// The setting that keeps a registration.
+const fn setting(channel: ChannelName) -> &'static str {
+    match channel {
+        ChannelName::Wechat => "platform",
+        ChannelName::Alipay => "platform_alipay",
+    }
 }
 
 impl Sandbox {
-    /// Registers the platform, or changes its registration.
-    pub fn register(&self, registration: Registration) -> Result<(), SandboxError> {
+    /// Registers the platform at a channel, or changes its registration there.
+    pub fn register(&self, channel: ChannelName, registration: Registration) -> Result<(), SandboxError> {
         let text = serde_json::to_string(&registration)?;
         let platform = Arc::new(Platform::read(registration)?);
-        self.0.store.with(|tx| store::set(tx, "platform", &text))?;
-        *self.0.registration.write().unwrap_or_else(PoisonError::into_inner) = Some(platform);
+        self.0.store.with(|tx| store::set(tx, setting(channel), &text))?;
+        let mut registered = self.0.registered.write().unwrap_or_else(PoisonError::into_inner);
+        *registered.place(channel) = Some(platform);
         Ok(())
+    }
+
+    /// The platform, once it registered at this channel.
+    pub(super) fn platform(&self, channel: ChannelName) -> Option<Arc<Platform>> {
+        let registered = self.0.registered.read().unwrap_or_else(PoisonError::into_inner);
+        match channel {
+            ChannelName::Wechat => registered.wechat.clone(),
+            ChannelName::Alipay => registered.alipay.clone(),
+        }
+    }
+
+    /// The key that signs the platform's files: it is one platform, whatever channels it registered at.
+    pub(super) fn platform_file_key(&self) -> Option<PublicKey> {
+        let at = ChannelName::ALL.iter().find_map(|channel| self.platform(*channel));
+        at.map(|platform| platform.file_key.clone())
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::SqliteConnection;
 use serde::Serialize;
 
@@ -38,7 +38,9 @@ diesel::table! {
         merchant -> Text,
         tags -> Text,
         parties -> Text,
+        channel -> Text,
         product -> Text,
+        trade_no -> Nullable<Text>,
         total -> BigInt,
         created_at -> BigInt,
         expires_at -> Nullable<BigInt>,
@@ -124,7 +126,8 @@ CREATE TABLE IF NOT EXISTS request (id INTEGER PRIMARY KEY NOT NULL, at BIGINT N
     target TEXT NOT NULL, operation TEXT NOT NULL, out_trade_no TEXT, fault TEXT, status INTEGER);
 CREATE TABLE IF NOT EXISTS trade (out_trade_no TEXT PRIMARY KEY NOT NULL, code TEXT NOT NULL UNIQUE,
     body TEXT NOT NULL, merchant TEXT NOT NULL, tags TEXT NOT NULL, parties TEXT NOT NULL,
-    product TEXT NOT NULL DEFAULT 'native', total BIGINT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, closed_at BIGINT);
+    channel TEXT NOT NULL DEFAULT 'wechat', product TEXT NOT NULL DEFAULT 'native', trade_no TEXT,
+    total BIGINT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, closed_at BIGINT);
 CREATE TABLE IF NOT EXISTS payment (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     out_trade_no TEXT NOT NULL UNIQUE REFERENCES trade, transaction_id TEXT NOT NULL UNIQUE, paid_at BIGINT NOT NULL,
     day INTEGER NOT NULL, paid BIGINT NOT NULL, fee BIGINT NOT NULL, rate_ppm INTEGER NOT NULL, bill_seq INTEGER);
@@ -144,7 +147,13 @@ CREATE TABLE IF NOT EXISTS taken (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     signature_sha256 TEXT NOT NULL, code TEXT NOT NULL, answered_at BIGINT NOT NULL);
 ";
 
-const PRODUCT: &str = "ALTER TABLE trade ADD COLUMN product TEXT NOT NULL DEFAULT 'native'";
+/// Columns of `trade` that files of older versions, which knew one product and one channel alone, do not have.
+const LATER: [(&str, &str); 3] = [
+    ("product", "ALTER TABLE trade ADD COLUMN product TEXT NOT NULL DEFAULT 'native'"),
+    ("channel", "ALTER TABLE trade ADD COLUMN channel TEXT NOT NULL DEFAULT 'wechat'"),
+    ("trade_no", "ALTER TABLE trade ADD COLUMN trade_no TEXT"),
+];
+const TRADE_NO: &str = "CREATE UNIQUE INDEX IF NOT EXISTS trade_trade_no ON trade (trade_no)";
 
 /// One open transaction on the sandbox's file.
 pub(super) struct Tx<'a>(pub(super) &'a mut SqliteConnection);
@@ -168,11 +177,14 @@ impl Store {
         let mut connection = SqliteConnection::establish(&path.to_string_lossy())
             .map_err(|error| SandboxError::Internal(error.to_string()))?;
         connection.batch_execute(TABLES)?;
-        // A file of a version that knew one product alone.
-        let knows = sql::<Bool>("EXISTS (SELECT 1 FROM pragma_table_info('trade') WHERE name = 'product')");
-        if !diesel::select(knows).get_result(&mut connection)? {
-            connection.batch_execute(PRODUCT)?;
+        for (column, add) in LATER {
+            let knows = sql::<Bool>("EXISTS (SELECT 1 FROM pragma_table_info('trade') WHERE name = ");
+            let knows = knows.bind::<Text, _>(column).sql(")");
+            if !diesel::select(knows).get_result(&mut connection)? {
+                connection.batch_execute(add)?;
+            }
         }
+        connection.batch_execute(TRADE_NO)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 

@@ -1,22 +1,17 @@
-//! The channel's front door: every `/v3/…` call is logged, struck by a fault if one is on, its signature verified
-//! over the raw bytes, answered by [`super::trade`], and the answer signed (`channels.md`, section 0).
-use std::time::Duration;
-
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+//! The front door of the WeChat channel: the signature of every `/v3/…` call is verified over the raw bytes, it is
+//! answered by [`super::trade`], and the answer signed (`channels.md`, section 0).
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
-use actix_web::middleware::Next;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::stream;
 use serde::Serialize;
 
-use super::faults::{Fault, Operation, Switch};
+use super::calls::{self, Arrived, Instead, target};
+use super::faults::Operation;
 use super::platform::Platform;
-use super::store::{self, NewRequest, Tx};
+use super::store::Tx;
 use super::{Sandbox, SandboxError, trade};
-use crate::protocol::coding::is_coded;
+use crate::kernel::channel::ChannelName;
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::random_nonce;
 use crate::protocol::wechat::certificates;
@@ -29,9 +24,6 @@ const BY_NUMBER: &str = "/v3/pay/partner/transactions/out-trade-no/";
 const BY_ID: &str = "/v3/pay/partner/transactions/id/";
 /// Where a bill is downloaded.
 pub(super) const DOWNLOAD_PATH: &str = "/v3/billdownload/file";
-
-/// How often a delayed answer looks whether it may go.
-const POLL: Duration = Duration::from_millis(10);
 
 /// A call as its method and path tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,101 +119,25 @@ impl Verified<'_> {
     }
 }
 
-/// Around everything: no body is taken in another coding than the signature covers.
-pub(super) async fn uncoded(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if is_coded(request.headers().get_all(CONTENT_ENCODING).map(HeaderValue::as_bytes)) {
-        return Ok(request.into_response(HttpResponse::UnsupportedMediaType().finish()));
-    }
-    Ok(next.call(request).await?.map_into_boxed_body())
-}
-
-/// Answers any request that is not of the control API.
+/// Answers any request that is neither of the control API nor of another channel.
 pub(super) async fn serve(sandbox: Data<Sandbox>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let call = Call::of(request.method().as_str(), request.path());
-    let fault = sandbox.faults(|faults| faults.strike(call.operation()));
-    let log = log(&sandbox, &request, &call, &body, fault.as_ref()).await;
-    let outcome = match refused_by(fault.as_ref()).await {
-        Some(refusal) => Err(refusal),
-        None => perform(&sandbox, &request, call, body).await,
-    };
-    if let Some(late) = fault.as_ref().filter(|switch| switch.fault == Fault::Delay) {
-        delay(&sandbox, late.millis).await;
-    }
-    let kind = fault.map(|switch| switch.fault);
-    let response = answer(&sandbox, &request, outcome, kind == Some(Fault::BadSignature));
-    if let Ok(id) = log {
-        let status = i32::from(response.status().as_u16());
-        let _ = sandbox.0.store.run(move |tx| store::log_answer(tx, id, status)).await;
-    }
-    if kind == Some(Fault::LostAnswer) { dropped() } else { response }
+    let arrived = Arrived { operation: call.operation(), out_trade_no: call.number(&body) };
+    let work = perform(&sandbox, &request, call, body);
+    let told = |outcome, badly| answer(&sandbox, &request, outcome, badly);
+    calls::pass(&sandbox, &request, arrived, refusal, work, told).await
 }
 
-async fn log(
-    sandbox: &Sandbox,
-    request: &HttpRequest,
-    call: &Call,
-    body: &[u8],
-    fault: Option<&Switch>,
-) -> Result<i64, SandboxError> {
-    let at = sandbox.now().get();
-    let (method, target) = (request.method().to_string(), target(request));
-    let (operation, number) = (call.operation(), call.number(body));
-    let fault = fault.map(|switch| switch.fault.as_str());
-    sandbox
-        .0
-        .store
-        .run(move |tx| {
-            store::log_request(
-                tx,
-                &NewRequest {
-                    at,
-                    method: &method,
-                    target: &target,
-                    operation: operation.as_str(),
-                    out_trade_no: number.as_deref(),
-                    fault,
-                },
-            )
-        })
-        .await
-}
-
-async fn delay(sandbox: &Sandbox, millis: Option<u64>) {
-    match millis {
-        Some(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
-        None => {
-            while sandbox.faults(|faults| faults.lists(Fault::Delay)) {
-                tokio::time::sleep(POLL).await;
-            }
+/// What is answered in place of the work.
+fn refusal(instead: Instead) -> SandboxError {
+    match instead {
+        Instead::ServerError => {
+            SandboxError::wechat(WechatCode::SystemError, "系统异常,请用相同参数重新调用")
+        }
+        Instead::TooManyRequests => {
+            SandboxError::wechat(WechatCode::FrequencyLimited, "频率超限,请降低请求频率")
         }
     }
-}
-
-/// Plays the faults that come before the work.
-async fn refused_by(fault: Option<&Switch>) -> Option<SandboxError> {
-    let switch = fault?;
-    match switch.fault {
-        Fault::Timeout => std::future::pending().await,
-        Fault::ServerError => {
-            Some(SandboxError::wechat(WechatCode::SystemError, "系统异常,请用相同参数重新调用"))
-        }
-        Fault::TooManyRequests => {
-            Some(SandboxError::wechat(WechatCode::FrequencyLimited, "频率超限,请降低请求频率"))
-        }
-        Fault::Delay
-        | Fault::LostAnswer
-        | Fault::BadSignature
-        | Fault::DuplicateNotifications
-        | Fault::ReorderNotifications => None,
-    }
-}
-
-/// Method target as the caller signed it: raw path and query.
-fn target(request: &HttpRequest) -> String {
-    request.uri().path_and_query().map_or_else(|| request.path().to_owned(), ToString::to_string)
 }
 
 async fn perform(
@@ -230,7 +146,7 @@ async fn perform(
     call: Call,
     body: Bytes,
 ) -> Result<Answer, SandboxError> {
-    let Some(platform) = sandbox.platform() else {
+    let Some(platform) = sandbox.platform(ChannelName::Wechat) else {
         return Err(SandboxError::wechat(WechatCode::NoAuth, "no platform is registered here"));
     };
     verify(sandbox, &platform, request, &body)?;
@@ -303,7 +219,8 @@ fn answer(
     }
     if signed {
         let asked = request.headers().get(SERIAL).and_then(|value| value.to_str().ok());
-        let by_id = sandbox.platform().is_some_and(|platform| platform.registration.public_key_mode);
+        let platform = sandbox.platform(ChannelName::Wechat);
+        let by_id = platform.is_some_and(|platform| platform.registration.public_key_mode);
         let identity = &sandbox.0.identity;
         let signed_bytes: &[u8] = if badly { b"something else" } else { &body };
         let serial = identity.serial(asked, by_id);
@@ -322,7 +239,8 @@ fn answer(
 fn error_body(error: &SandboxError) -> (StatusCode, ErrorBody) {
     let (code, body) = match error {
         SandboxError::Wechat(code, body) => (*code, body.as_ref().clone()),
-        SandboxError::Refused(_)
+        SandboxError::Alipay(..)
+        | SandboxError::Refused(_)
         | SandboxError::NotFound(_)
         | SandboxError::Io(_)
         | SandboxError::Crypto(_)
@@ -332,10 +250,4 @@ fn error_body(error: &SandboxError) -> (StatusCode, ErrorBody) {
         }
     };
     (StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body)
-}
-
-/// An answer whose connection drops before its first byte.
-fn dropped() -> HttpResponse {
-    let broken = std::io::Error::other("the answer is lost");
-    HttpResponse::Ok().streaming(stream::iter([Err::<Bytes, _>(broken)]))
 }

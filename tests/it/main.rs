@@ -53,6 +53,7 @@ mod lists;
 mod numbers;
 mod orders;
 mod sandbox;
+mod sandbox_alipay;
 mod sandbox_alone;
 mod seam;
 mod serve;

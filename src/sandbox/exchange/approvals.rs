@@ -132,7 +132,11 @@ fn merge(document: &mut Value, proposal: Proposal, now: Instant) -> Result<(), S
         let number = format!("16{:08}", next_number(document, "merchants"));
         let defaults = json!({
             "inst_merchant_no": number, "agreement_no": format!("AG{number}"), "active": [[now.to_cst(), null]],
-            "fees": {"wechat/native": 3800, "wechat/jsapi": 3800, "wechat/app": 3800, "wechat/h5": 3800}, "max_ratio_ppm": 300_000, "min_settle": 1, "cycle": "D1",
+            "fees": {
+                "wechat/native": 3800, "wechat/jsapi": 3800, "wechat/app": 3800, "wechat/h5": 3800,
+                "alipay/native": 3800, "alipay/jsapi": 3800,
+            },
+            "max_ratio_ppm": 300_000, "min_settle": 1, "cycle": "D1",
         });
         upsert(document, "merchants", "merchant", merchant, defaults)?;
     }

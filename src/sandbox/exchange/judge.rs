@@ -65,8 +65,8 @@ pub(super) fn judge(
     later: &[Published],
 ) -> Result<Verdict, SandboxError> {
     let refused = |code: RetCode, why: &str| Ok((code, vec![why.to_owned()]));
-    let platform = sandbox.platform();
-    if !platform.is_some_and(|platform| platform.file_key.verify_digest(&file.digest, &file.signature)) {
+    let platform = sandbox.platform_file_key();
+    if !platform.is_some_and(|key| key.verify_digest(&file.digest, &file.signature)) {
         return refused(RetCode::Sign, "the signature is missing or wrong");
     }
     let (head, faults) = match read(file) {

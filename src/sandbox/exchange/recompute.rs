@@ -37,9 +37,9 @@ pub(super) fn recompute(
     later: &[Published],
 ) -> Result<Verdict, SandboxError> {
     let unusable = |why: &dyn std::fmt::Display| SandboxError::Internal(format!("{}: {why}", file.name));
-    let platform = sandbox.platform().ok_or_else(|| unusable(&"no platform is registered"))?;
+    let platform = sandbox.platform_file_key().ok_or_else(|| unusable(&"no platform is registered"))?;
     let institution = sandbox.0.identity.file_key.public_key()?;
-    let keys = Keys { platform: platform.file_key.clone(), institution };
+    let keys = Keys { platform, institution };
     let same_day: Vec<&Published> = later
         .iter()
         .filter(|other| other.name.kind == FileKind::Spl && other.name.day == file.name.day)

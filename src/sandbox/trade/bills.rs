@@ -1,9 +1,10 @@
-//! The institution's own bills of a business day: BIL (`files.md`) and the channel's trade bill (`channels.md` 1.8),
-//! from the same payments, and never changed once told.
+//! The institution's own bills of a business day: BIL of both channels (`files.md`) and WeChat's trade bill
+//! (`channels.md` 1.8), from the same payments, and never changed once told.
 use super::store::{self, Bill, Payment, Trade};
-use super::{BANK, CHANNEL, OPENID, pay};
+use super::{BANK, OPENID, pay};
 use crate::kernel::bill::{BillOrder, BillRow};
-use crate::kernel::calendar::BusinessDay;
+use crate::kernel::calendar::{BusinessDay, Instant};
+use crate::kernel::channel::ChannelName;
 use crate::kernel::file::bil::{BilHeader, BilWriter};
 use crate::kernel::file::{FileKind, FileName, MAX_ORDERS, field};
 use crate::kernel::money::Fen;
@@ -91,7 +92,7 @@ fn order(trade: &Trade, payment: &Payment) -> Result<BillOrder, SandboxError> {
         facts: OrderFacts {
             inst_order_no: payment.transaction_id.clone(),
             merchant: trade.merchant.clone(),
-            channel: CHANNEL.to_owned(),
+            channel: trade.channel.clone(),
             product: trade.product.clone(),
             tags: field::tags(&trade.tags).ok_or_else(broken)?,
             parties: field::parties(&trade.parties).ok_or_else(broken)?,
@@ -143,23 +144,37 @@ pub(in crate::sandbox) fn download(tx: &mut Tx<'_>, call: &Verified<'_>) -> Resu
     }
 }
 
-/// The day's trade bill: what had been paid when the day was first billed; none where that was nothing. It is never updated
-/// later.
-fn trade_bill(tx: &mut Tx<'_>, day: BusinessDay) -> Result<Option<Vec<u8>>, SandboxError> {
+/// What a channel's own bill of a day tells, and when it was made: what had been paid when the day was first billed. It is
+/// never updated later.
+pub(super) fn first_told(
+    tx: &mut Tx<'_>,
+    channel: ChannelName,
+    day: BusinessDay,
+) -> Result<(Instant, Vec<(Trade, Payment)>), SandboxError> {
     let bills = store::bills_of(tx, day.to_i32())?;
     let first = bills.first().map(|bill| bill.created_at);
     let told: Vec<i32> =
         bills.iter().filter(|bill| Some(bill.created_at) == first).map(|bill| bill.seq).collect();
-    let nobodys = store::paid_by_nobody(tx)?;
-    let (mut writer, mut is_empty) = (Writer::new(Vec::new())?, true);
-    for (trade, payment) in store::payments_of(tx, day.to_i32())? {
-        if payment.bill_seq.is_some_and(|seq| told.contains(&seq)) {
-            let nobodys = nobodys.get(&trade.out_trade_no).copied().unwrap_or_default();
-            write(&mut writer, &trade, &payment, nobodys)?;
-            is_empty = false;
-        }
+    let mut payments = store::payments_of(tx, day.to_i32())?;
+    payments.retain(|(trade, payment)| {
+        trade.channel == channel.as_str() && payment.bill_seq.is_some_and(|seq| told.contains(&seq))
+    });
+    Ok((pay::instant(first.unwrap_or_default()), payments))
+}
+
+/// The day's trade bill; none where nothing was paid by WeChat.
+fn trade_bill(tx: &mut Tx<'_>, day: BusinessDay) -> Result<Option<Vec<u8>>, SandboxError> {
+    let (_, payments) = first_told(tx, ChannelName::Wechat, day)?;
+    if payments.is_empty() {
+        return Ok(None);
     }
-    Ok(if is_empty { None } else { Some(writer.finish()?) })
+    let nobodys = store::paid_by_nobody(tx)?;
+    let mut writer = Writer::new(Vec::new())?;
+    for (trade, payment) in &payments {
+        let nobodys = nobodys.get(&trade.out_trade_no).copied().unwrap_or_default();
+        write(&mut writer, trade, payment, nobodys)?;
+    }
+    Ok(Some(writer.finish()?))
 }
 
 fn write(

@@ -4,16 +4,19 @@ use actix_web::{HttpResponse, get, post};
 use askama::Template;
 
 use super::pay::Pay;
-use super::store;
+use super::{alipay, store};
+use crate::kernel::channel::ChannelName;
 use crate::kernel::money::Fen;
-use crate::protocol::wechat::order::OrderRequest;
 use crate::protocol::wechat::shapes::TradeState;
+use crate::sandbox::store::Tx;
 use crate::sandbox::{Sandbox, SandboxError, front};
 
 #[derive(Template)]
 #[template(path = "sandbox/cashier.html")]
 struct Cashier {
     institution: String,
+    /// Whose wallet it plays.
+    wallet: (&'static str, &'static str),
     description: String,
     yuan: String,
     out_trade_no: String,
@@ -43,18 +46,26 @@ pub(in crate::sandbox) async fn pay(
 }
 
 async fn page(sandbox: &Sandbox, code: String) -> Result<HttpResponse, SandboxError> {
-    let (key, now) = (code.clone(), sandbox.now().get());
-    let work = move |tx: &mut crate::sandbox::store::Tx<'_>| match store::number_of_code(tx, &key)? {
-        Some(number) => store::trade(tx, &number),
-        None => Ok(None),
+    let (key, at) = (code.clone(), sandbox.now());
+    let work = move |tx: &mut Tx<'_>| {
+        let Some(number) = store::number_of_code(tx, &key)? else { return Ok(None) };
+        let found = store::trade(tx, &number)?;
+        // Who opens it has scanned it.
+        if let Some((trade, None)) = &found
+            && trade.wallet()? == ChannelName::Alipay
+            && super::state(trade, None, at.get()) == TradeState::NotPay
+        {
+            alipay::order::scanned(tx, trade, at)?;
+        }
+        Ok(found)
     };
     let found = sandbox.0.store.run(work).await?;
     let (trade, payment) = found.ok_or_else(|| SandboxError::NotFound("no such code_url".to_owned()))?;
-    let request: OrderRequest = serde_json::from_str(&trade.body)?;
-    let state = super::state(&trade, payment.as_ref(), now);
+    let state = super::state(&trade, payment.as_ref(), at.get());
     let page = Cashier {
         institution: sandbox.0.settings.institution.clone(),
-        description: request.description,
+        wallet: super::wallet_name(trade.wallet()?),
+        description: super::subject(&trade)?,
         yuan: Fen::new(trade.total).yuan(),
         out_trade_no: trade.out_trade_no,
         code,

@@ -1,4 +1,6 @@
-//! What the institution does with payments: take orders, let them be paid, tell the platform, bill the day.
+//! What the institution does with payments: take orders, let them be paid, tell the platform, bill the day. Orders of
+//! both channels are in one account; what is peculiar to Alipay's language is in [`alipay`].
+pub(super) mod alipay;
 pub(super) mod bills;
 pub(super) mod cashier;
 pub(super) mod notify;
@@ -6,16 +8,16 @@ pub(super) mod order;
 pub(super) mod pay;
 pub(super) mod store;
 
+use crate::kernel::calendar::Instant;
+use crate::kernel::channel::ChannelName;
 use crate::kernel::money::Fen;
 use crate::protocol::wechat::CNY;
 use crate::protocol::wechat::order::OrderRequest;
 use crate::protocol::wechat::shapes::{OrderAmount, OrderView, Payer, Promotion, TradeState};
 
-use super::SandboxError;
+use super::{Sandbox, SandboxError};
 use store::{Coupon, Payment, Trade};
 
-/// The channel of every order of the sandbox.
-const CHANNEL: &str = "wechat";
 /// The sandbox has one payer.
 const OPENID: &str = "o0sandbox-payer";
 const BANK: &str = "OTHERS";
@@ -31,7 +33,41 @@ pub(super) fn state(trade: &Trade, payment: Option<&Payment>, now: i64) -> Trade
     }
 }
 
-/// The order as the platform is told of it: by a query, and in a notification.
+/// What the payer sees of an order.
+pub(super) fn subject(trade: &Trade) -> Result<String, SandboxError> {
+    match trade.wallet()? {
+        ChannelName::Wechat => Ok(serde_json::from_str::<OrderRequest>(&trade.body)?.description),
+        ChannelName::Alipay => Ok(alipay::Placed::of(trade)?.order.subject),
+    }
+}
+
+/// A wallet as pages name it, in Chinese and in English.
+pub(super) const fn wallet_name(channel: ChannelName) -> (&'static str, &'static str) {
+    match channel {
+        ChannelName::Wechat => ("微信支付", "WeChat Pay"),
+        ChannelName::Alipay => ("支付宝", "Alipay"),
+    }
+}
+
+/// Why a merchant may not trade.
+enum Barred {
+    Unknown,
+    Inactive,
+}
+
+/// The platform's number of the merchant with this number here, when it may trade `now`.
+fn merchant(sandbox: &Sandbox, inst_merchant_no: &str, now: Instant) -> Result<String, Barred> {
+    let bundle = sandbox.bundle().ok_or(Barred::Unknown)?;
+    let mut merchants = bundle.merchants.values();
+    let merchant = merchants.find(|merchant| merchant.inst_merchant_no == inst_merchant_no);
+    let merchant = merchant.ok_or(Barred::Unknown)?;
+    if !merchant.active.iter().any(|window| window.contains(now)) {
+        return Err(Barred::Inactive);
+    }
+    Ok(merchant.merchant.clone())
+}
+
+/// The order as the platform is told of it by WeChat: by a query, and in a notification.
 fn view(
     trade: &Trade,
     payment: Option<&Payment>,

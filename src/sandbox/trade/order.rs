@@ -1,9 +1,10 @@
-//! Placing, querying and closing orders (`channels.md` 1.3).
+//! Placing, querying and closing orders at the WeChat channel (`channels.md` 1.3).
 use serde_json::json;
 
 use super::store::{self, Payment, Trade};
-use super::{pay, view};
+use super::{Barred, pay, view};
 use crate::kernel::calendar::Instant;
+use crate::kernel::channel::ChannelName;
 use crate::kernel::text;
 use crate::protocol::crypto::random_nonce;
 use crate::protocol::json;
@@ -14,6 +15,9 @@ use crate::protocol::wechat::shapes::{OrderOwner, TradeState};
 use crate::sandbox::store::Tx;
 use crate::sandbox::v3::{Answer, Verified};
 use crate::sandbox::{Sandbox, SandboxError};
+
+/// The channel of these orders.
+const CHANNEL: &str = ChannelName::Wechat.as_str();
 
 /// Places an order: the same number with the same content gives the same answer, with other content it is refused.
 pub(in crate::sandbox) fn place(
@@ -34,7 +38,7 @@ pub(in crate::sandbox) fn place(
     }
     request.check(prepaid, now).map_err(|fault| SandboxError::parameter(fault.field, fault.issue))?;
     let merchant = check_parties(call, &request, now)?;
-    pay::contract_rate(call.sandbox, &merchant, prepaid.word())
+    pay::contract_rate(call.sandbox, &merchant, (CHANNEL, prepaid.word()))
         .map_err(|_| SandboxError::wechat(WechatCode::NoAuth, "特约商户未开通该产品"))?;
     let (declared, _) = attach::cut(request.attach.as_deref().unwrap_or_default())
         .map_err(|fault| SandboxError::parameter("attach", &fault.to_string()))?;
@@ -45,7 +49,9 @@ pub(in crate::sandbox) fn place(
         merchant,
         tags: declared.tags_text(),
         parties: declared.parties_text(),
+        channel: CHANNEL.to_owned(),
         product: prepaid.word().to_owned(),
+        trade_no: None,
         total: request.amount.total.get(),
         created_at: now.get(),
         expires_at: request.time_expire.as_deref().and_then(Instant::parse).map(Instant::get),
@@ -89,21 +95,13 @@ fn check_parties(call: &Verified<'_>, request: &OrderRequest, now: Instant) -> R
     if !text::is_order_no(&request.out_trade_no) {
         return Err(SandboxError::parameter("out_trade_no", "6 to 32 characters of 0-9 A-Z a-z _ -"));
     }
-    let base = registered.notify_base_url.as_deref().unwrap_or_default();
-    if !request.notify_url.starts_with(base) {
+    if !call.platform.takes(&request.notify_url) {
         return Err(SandboxError::parameter("notify_url", "is not under the registered address"));
     }
-    let bundle = call.sandbox.bundle();
-    let known = bundle.as_ref().and_then(|bundle| {
-        bundle.merchants.values().find(|merchant| merchant.inst_merchant_no == request.sub_mchid)
-    });
-    let Some(merchant) = known else {
-        return Err(SandboxError::wechat(WechatCode::MchNotExists, "特约商户不存在"));
-    };
-    if !merchant.active.iter().any(|window| window.contains(now)) {
-        return Err(SandboxError::wechat(WechatCode::NoAuth, "特约商户当前不可交易"));
-    }
-    Ok(merchant.merchant.clone())
+    super::merchant(call.sandbox, &request.sub_mchid, now).map_err(|barred| match barred {
+        Barred::Unknown => SandboxError::wechat(WechatCode::MchNotExists, "特约商户不存在"),
+        Barred::Inactive => SandboxError::wechat(WechatCode::NoAuth, "特约商户当前不可交易"),
+    })
 }
 
 /// Where an order is paid; what the payer's application scans.
@@ -162,7 +160,8 @@ fn owned(
     out_trade_no: &str,
     owner: &OrderOwner,
 ) -> Result<(Trade, Option<Payment>), SandboxError> {
-    let (trade, payment) = store::trade(tx, out_trade_no)?.ok_or_else(not_exist)?;
+    let found = store::trade(tx, out_trade_no)?.filter(|(trade, _)| trade.channel == CHANNEL);
+    let (trade, payment) = found.ok_or_else(not_exist)?;
     let request: OrderRequest = serde_json::from_str(&trade.body)?;
     if owner.sp_mchid != call.platform.registration.sp_mchid || owner.sub_mchid != request.sub_mchid {
         return Err(not_exist());

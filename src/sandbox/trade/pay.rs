@@ -2,8 +2,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::store::{self, Coupon, NewPayment, Trade};
-use super::{CHANNEL, notify};
+use super::{alipay, notify};
 use crate::kernel::calendar::Instant;
+use crate::kernel::channel::ChannelName;
 use crate::kernel::money::Fen;
 use crate::kernel::rate::Ppm;
 use crate::protocol::wechat::CNY;
@@ -19,11 +20,14 @@ pub(super) const PREPAY_ID: &str = "wx";
 #[serde(deny_unknown_fields)]
 pub(in crate::sandbox) struct Pay {
     /// What the payer scanned, or the address that was opened.
-    #[serde(default, alias = "h5_url")]
+    #[serde(default, alias = "h5_url", alias = "qr_code")]
     pub code_url: Option<String>,
     /// By what another application called the wallet up.
     #[serde(default)]
     pub prepay_id: Option<String>,
+    /// By what Alipay's wallet was called up: its number of the order.
+    #[serde(default)]
+    pub trade_no: Option<String>,
     /// The number that the platform sent.
     #[serde(default)]
     pub out_trade_no: Option<String>,
@@ -33,10 +37,10 @@ pub(in crate::sandbox) struct Pay {
     /// Fen of it that a coupon pays, and its funder to the merchant.
     #[serde(default)]
     pub coupon_cash: i64,
-    /// Fen of it that a coupon takes off, paid by nobody.
-    #[serde(default)]
+    /// Fen of it that a coupon, or the merchant's own discount, takes off: paid by nobody.
+    #[serde(default, alias = "discount")]
     pub coupon_nocash: i64,
-    /// Another currency than CNY in what is stated: a channel that errs.
+    /// Another currency than CNY in what is stated: a channel that errs. Alipay's messages name none.
     #[serde(default)]
     pub currency: Option<String>,
     /// Another moment than now, not after it: a payment that is known late.
@@ -88,7 +92,7 @@ fn make(sandbox: &Sandbox, tx: &mut Tx<'_>, pay: &Pay) -> Result<Paid, SandboxEr
             return Err(SandboxError::Refused("the order is closed or expired; place another".to_owned()));
         }
         write(sandbox, tx, pay, &trade, at)?;
-        if pay.notify {
+        if pay.notify && is_told(&trade)? {
             notify::enqueue(tx, &number, now)?;
         }
     }
@@ -103,14 +107,30 @@ fn make(sandbox: &Sandbox, tx: &mut Tx<'_>, pay: &Pay) -> Result<Paid, SandboxEr
     })
 }
 
+/// Whether its order says where the platform is to be told.
+fn is_told(trade: &Trade) -> Result<bool, SandboxError> {
+    match trade.wallet()? {
+        ChannelName::Wechat => Ok(true),
+        ChannelName::Alipay => Ok(alipay::Placed::of(trade)?.notify_url.is_some()),
+    }
+}
+
 fn number(tx: &mut Tx<'_>, pay: &Pay) -> Result<String, SandboxError> {
-    let code = match (&pay.out_trade_no, &pay.code_url, &pay.prepay_id) {
-        (Some(number), None, None) => return Ok(number.clone()),
-        (None, Some(url), None) => url.rsplit('/').next().unwrap_or_default(),
-        (None, None, Some(id)) => id.strip_prefix(PREPAY_ID).unwrap_or_default(),
-        _ => return Err(SandboxError::Refused("give one of code_url, prepay_id, out_trade_no".to_owned())),
+    let found = match (&pay.out_trade_no, &pay.code_url, &pay.prepay_id, &pay.trade_no) {
+        (Some(number), None, None, None) => return Ok(number.clone()),
+        (None, Some(url), None, None) => {
+            store::number_of_code(tx, url.rsplit('/').next().unwrap_or_default())
+        }
+        (None, None, Some(id), None) => {
+            store::number_of_code(tx, id.strip_prefix(PREPAY_ID).unwrap_or_default())
+        }
+        (None, None, None, Some(trade_no)) => store::number_of_trade_no(tx, trade_no),
+        _ => {
+            let one = "give one of code_url, qr_code, prepay_id, trade_no, out_trade_no";
+            return Err(SandboxError::Refused(one.to_owned()));
+        }
     };
-    store::number_of_code(tx, code)?.ok_or_else(|| SandboxError::NotFound("no such order to pay".to_owned()))
+    found?.ok_or_else(|| SandboxError::NotFound("no such order to pay".to_owned()))
 }
 
 fn moment(pay: &Pay, now: Instant) -> Result<Instant, SandboxError> {
@@ -135,17 +155,23 @@ fn write(
     if paid <= Fen::ZERO || paid > Fen::MAX {
         return Err(SandboxError::Refused("amount must be 1 to 10^12 fen".to_owned()));
     }
-    let rate = contract_rate(sandbox, &trade.merchant, &trade.product)?;
+    let rate = contract_rate(sandbox, &trade.merchant, (&trade.channel, &trade.product))?;
     let fee = rate.half_up_of(paid).ok_or_else(|| SandboxError::Internal("fee overflows".to_owned()))?;
     let day = at.business_day();
     let currency = pay.currency.clone().unwrap_or_else(|| CNY.to_owned());
+    if currency != CNY && trade.wallet()? == ChannelName::Alipay {
+        return Err(SandboxError::Refused("Alipay's messages name no currency".to_owned()));
+    }
     if (pay.coupon_cash, pay.coupon_nocash, currency.as_str()) != (0, 0, CNY) {
         let (cash, nocash) = (pay.coupon_cash, pay.coupon_nocash);
         let out_trade_no = trade.out_trade_no.clone();
         store::insert_coupon(tx, &Coupon { out_trade_no, cash, nocash, currency })?;
     }
-    // Never reused, not the platform's to choose; 28 digits as the channel's are.
-    let transaction_id = format!("4200002026{day}{:010}", store::next_payment(tx)?);
+    // Never reused, not the platform's to choose; 28 digits as the channels' are, of which no two begin alike.
+    let transaction_id = match trade.wallet()? {
+        ChannelName::Wechat => format!("4200002026{day}{:010}", store::next_payment(tx)?),
+        ChannelName::Alipay => alipay::order::scanned(tx, trade, at)?,
+    };
     store::insert_payment(
         tx,
         &NewPayment {
@@ -161,9 +187,13 @@ fn write(
 }
 
 /// What the merchant's contract takes of a payment.
-pub(super) fn contract_rate(sandbox: &Sandbox, merchant: &str, product: &str) -> Result<Ppm, SandboxError> {
-    let rate = sandbox.bundle().and_then(|bundle| bundle.fee_rate(merchant, CHANNEL, product));
+pub(super) fn contract_rate(
+    sandbox: &Sandbox,
+    merchant: &str,
+    (channel, product): (&str, &str),
+) -> Result<Ppm, SandboxError> {
+    let rate = sandbox.bundle().and_then(|bundle| bundle.fee_rate(merchant, channel, product));
     rate.ok_or_else(|| {
-        SandboxError::Refused(format!("merchant {merchant} has no contract for {CHANNEL}/{product}"))
+        SandboxError::Refused(format!("merchant {merchant} has no contract for {channel}/{product}"))
     })
 }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use serde::Serialize;
 
-use crate::kernel::channel::Product;
+use crate::kernel::channel::{ChannelName, Product};
 use crate::protocol::wechat::trade_type_of;
 use crate::sandbox::SandboxError;
 use crate::sandbox::store::{Tx, bill, coupon, delivery, payment, trade};
@@ -24,8 +24,12 @@ pub(in crate::sandbox) struct Trade {
     pub merchant: String,
     pub tags: String,
     pub parties: String,
+    /// Whose wallet pays.
+    pub channel: String,
     /// How it is to be paid.
     pub product: String,
+    /// Alipay's number of it, from when a payer is at it.
+    pub trade_no: Option<String>,
     /// Fen.
     pub total: i64,
     /// Unix seconds.
@@ -35,7 +39,13 @@ pub(in crate::sandbox) struct Trade {
 }
 
 impl Trade {
-    /// Its product as the channel names it.
+    /// Whose wallet pays.
+    pub fn wallet(&self) -> Result<ChannelName, SandboxError> {
+        let unknown = || SandboxError::Internal(format!("order {} is of no channel", self.out_trade_no));
+        ChannelName::parse(&self.channel).ok_or_else(unknown)
+    }
+
+    /// Its product as WeChat names it.
     pub fn trade_type(&self) -> Option<String> {
         Product::parse(&self.product).map(|product| trade_type_of(&product))
     }
@@ -141,6 +151,18 @@ pub(in crate::sandbox) fn trade(
 
 pub(super) fn number_of_code(tx: &mut Tx<'_>, code: &str) -> Result<Option<String>, SandboxError> {
     Ok(trade::table.filter(trade::code.eq(code)).select(trade::out_trade_no).first(tx.0).optional()?)
+}
+
+/// The order that has this number at Alipay.
+pub(super) fn number_of_trade_no(tx: &mut Tx<'_>, trade_no: &str) -> Result<Option<String>, SandboxError> {
+    let of = trade::table.filter(trade::trade_no.eq(trade_no));
+    Ok(of.select(trade::out_trade_no).first(tx.0).optional()?)
+}
+
+/// Gives an order its number at Alipay.
+pub(super) fn number(tx: &mut Tx<'_>, out_trade_no: &str, trade_no: &str) -> Result<(), SandboxError> {
+    diesel::update(trade::table.find(out_trade_no)).set(trade::trade_no.eq(trade_no)).execute(tx.0)?;
+    Ok(())
 }
 
 pub(super) fn number_of_payment(
@@ -264,14 +286,15 @@ pub(super) fn insert_delivery(
     Ok(())
 }
 
-/// Deliveries due at `now`, oldest first.
-pub(super) fn due(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Delivery>, SandboxError> {
+/// Deliveries due at `now`, oldest first, each with its order.
+pub(super) fn due(tx: &mut Tx<'_>, now: i64) -> Result<Vec<(Delivery, Trade)>, SandboxError> {
     Ok(delivery::table
+        .inner_join(trade::table)
         .filter(sql::<Bool>("done_at IS NULL AND given_up_at IS NULL"))
         .filter(delivery::next_at.le(now))
         .order(delivery::id)
         .limit(1000)
-        .select(Delivery::as_select())
+        .select((Delivery::as_select(), Trade::as_select()))
         .load(tx.0)?)
 }
 

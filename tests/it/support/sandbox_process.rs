@@ -44,8 +44,7 @@ impl SandboxProcess {
     /// Starts it on a free port; notifications go out only when a test asks for it.
     pub async fn start(data: &Path, exchange: &Path) -> Self {
         let (child, identity) = spawn(data, exchange, "127.0.0.1:0");
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { child, identity, data: data.to_owned(), exchange: exchange.to_owned(), http }
+        Self { child, identity, data: data.to_owned(), exchange: exchange.to_owned(), http: http() }
     }
 
     pub fn base_url(&self) -> &str {
@@ -63,7 +62,8 @@ impl SandboxProcess {
         let address = self.base_url().strip_prefix("http://").unwrap().to_owned();
         let (child, identity) = spawn(&self.data, &self.exchange, &address);
         assert_eq!(identity.serial, self.identity.serial, "the keys must survive");
-        self.child = child;
+        // Connections to the one that was killed lead nowhere.
+        (self.child, self.identity, self.http) = (child, identity, http());
     }
 
     /// A control call that must succeed.
@@ -91,10 +91,16 @@ impl SandboxProcess {
         self.control(Method::POST, path, Some(&serde_json::to_value(body).unwrap())).await
     }
 
-    /// Registers the platform.
+    /// Registers the platform at the WeChat channel.
     pub async fn register(&self, registration: &Registration) {
         let body = serde_json::to_value(registration).unwrap();
         self.control(Method::PUT, "platform", Some(&body)).await;
+    }
+
+    /// Registers the platform at the Alipay channel.
+    pub async fn register_alipay(&self, registration: &Registration) {
+        let body = serde_json::to_value(registration).unwrap();
+        self.control(Method::PUT, "platform/alipay", Some(&body)).await;
     }
 
     /// Sets its clock to this one's time.
@@ -145,6 +151,10 @@ impl SandboxProcess {
     pub fn folder(&self, direction: &str) -> PathBuf {
         self.exchange.join(&self.identity.institution).join(direction)
     }
+}
+
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 fn spawn(data: &Path, exchange: &Path, listen: &str) -> (Child, PublicIdentity) {
