@@ -31,6 +31,8 @@ super::texts! {
     long_todo: "已按机构账单分账。向机构查询可补记这笔付款，补记后此差异自行消除；单号不是平台的，请机构说明。", "Split as the bill says. Asking the institution enters the payment, and this closes by itself; of a number that is not ours, ask what it is.";
     long_differs_why: "机构账单有，但不是订单所要求的付款", "in the bill, and not what its order asks for";
     long_differs_todo: "已按机构账单分账；对商户仍是未支付。核对所列不同之处：我方设置有误则更正后补记，否则请机构说明。", "Split as the bill says; to its merchant it is not paid. Look at what differs: if our setting is wrong, put it right and enter it; else have the institution explain.";
+    long_second_why: "机构账单有，而订单已由另一笔付款支付", "in the bill, and another payment pays its order already";
+    long_second_todo: "已按机构账单分账。查询不能补记：请机构核对是否重复付款，是则原路退给付款人；若同一笔付款换了单号，请机构说明。", "Split as the bill says. Asking enters nothing: have the institution check whether it is a second payment, and refund it to its payer; or, if it is the same one under another number, explain it.";
     ask: "向机构查询并补记", "Ask and enter it";
     apart: "对不上订单的付款", "Payments that pay no order";
     apart_hint: "机构已签名确认，凭证已留存；商户看到的仍是未支付", "Signed by the institution and kept as evidence; to the merchant it is not paid";
@@ -71,6 +73,8 @@ super::texts! {
     amount: "金额不符", "Amount";
     amount_why: "两边都有，金额不同", "both have it, with other amounts";
     amount_todo: "按机构账单金额分账；请机构说明差额。", "Split by the bill's amount; ask the institution why.";
+    ordered_why: "实付一致，订单金额不同", "what was paid agrees, what was ordered does not";
+    ordered_todo: "按机构账单的实付分账，不受影响；请机构说明账单中的订单金额。", "Split by what was paid, which is not touched; ask the institution about the ordered sum in its bill.";
     facts: "要素不符", "Facts";
     facts_why: "金额相同，其他要素不同", "same amount, other facts";
     facts_todo: "按机构账单分账；核对商户、标签与参与方。", "Split as the bill says; check merchant, tags and parties.";
