@@ -233,8 +233,9 @@ impl Ordered {
 /// What an order asks for and what the bill says instead, beside what was paid.
 fn sides(why: Apart, order: &Ordered, theirs: &Theirs) -> Option<(String, Option<String>)> {
     let facts = &theirs.order.facts;
-    let both =
-        |name: &str, ours: &str, theirs: &str| Some((format!("{name}={ours}"), Some(format!("{name}={theirs}"))));
+    let both = |name: &str, ours: &str, theirs: &str| {
+        Some((format!("{name}={ours}"), Some(format!("{name}={theirs}"))))
+    };
     match why {
         Apart::Second => Some((format!("state={}", OrderState::Paid.as_str()), None)),
         Apart::Platform => both("channel", order.channel.as_str(), &facts.channel),

@@ -368,8 +368,7 @@ pub fn newest_differences(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<
     let rows: Vec<Row> = scoped!(query, scope).load(tx.conn())?;
     let orders: Vec<OrderId> = rows.iter().filter_map(|row| row.6).collect();
     let paid = payment_key::table.filter(payment_key::order_id.eq_any(orders));
-    let paid: HashSet<OrderId> =
-        paid.select(payment_key::order_id).load(tx.conn())?.into_iter().collect();
+    let paid: HashSet<OrderId> = paid.select(payment_key::order_id).load(tx.conn())?.into_iter().collect();
     let found = |(business_date, kind, inst_order_no, order_no, ours, theirs, order): Row| Found {
         business_date,
         difference: Difference { kind, inst_order_no, order_no, ours, theirs },

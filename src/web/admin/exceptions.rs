@@ -122,10 +122,7 @@ fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
         todo,
         order_no: Ident(found.difference.order_no.clone()),
         known: found.is_known,
-        may_ask: manages
-            && found.is_known
-            && !found.is_paid
-            && found.difference.kind == DifferenceKind::Long,
+        may_ask: manages && found.is_known && !found.is_paid && found.difference.kind == DifferenceKind::Long,
         inst_order_no: Ident(found.difference.inst_order_no.clone()),
         day: Day(found.business_date),
         ours: side(w, found.difference.ours.as_deref()),
