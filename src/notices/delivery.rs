@@ -11,8 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::task::JoinHandle;
 
-use super::Language;
-use super::failure::answered;
+use super::{Failure, Language};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
@@ -138,7 +137,7 @@ async fn deliver(app: &App, note: Due) {
             to,
             attempt,
             given_up = last,
-            why,
+            %why,
             "a merchant did not take its notification"
         );
     }
@@ -146,7 +145,7 @@ async fn deliver(app: &App, note: Due) {
         .db
         .write(move |tx| match outcome {
             Ok(()) => outbox::done(tx, id, now),
-            Err(why) => outbox::failed(tx, id, &why, last.then_some(now)),
+            Err(why) => outbox::failed(tx, id, &why.to_string(), last.then_some(now)),
         })
         .await;
     if let Err(error) = written {
@@ -155,11 +154,12 @@ async fn deliver(app: &App, note: Due) {
 }
 
 /// One delivery; why it failed.
-async fn send(app: &App, note: &Due) -> Result<(), String> {
-    let outgoing = Language::of(note).render(app, note).await.map_err(|error| error.to_string())?;
-    let answer = app.http.send(outgoing).await.map_err(|fault| fault.to_string())?;
+async fn send(app: &App, note: &Due) -> Result<(), Failure> {
+    let rendered = Language::of(note).render(app, note).await;
+    let outgoing = rendered.map_err(|error| Failure::Other(error.to_string()))?;
+    let answer = app.http.send(outgoing).await?;
     match answer.status {
         200 | 204 => Ok(()),
-        status => Err(answered(status)),
+        status => Err(Failure::Answered(status)),
     }
 }

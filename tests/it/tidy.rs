@@ -496,6 +496,7 @@ fn words_of_the_record() -> BTreeSet<&'static str> {
         mingfen::people::Role,
         mingfen::people::security::SecurityKind,
         mingfen::merchants::credentials::AnswerMode,
+        mingfen::notices::FailureReason,
         mingfen::institutions::ChannelLanguage,
         mingfen::reconciliation::DifferenceKind,
         mingfen::settlement::LineKind,
