@@ -330,10 +330,18 @@ async fn payments_that_pay_no_order_are_on_a_page_with_what_to_do() {
     said.out_trade_no = "SBNOBODYS0001".to_owned();
     said.transaction_id = Some("4200STRAY".to_owned());
     assert_eq!(shop.notify(&shop.institution.notice_of(&said)).await.status, 204);
+    // Paid in another way: nothing of ours can be wrong.
+    let other = shop.placed("ORDER-2").await;
+    shop.institution.pay(&other);
+    let mut said = crate::support::institution::view(&shop.institution.held(&other).unwrap());
+    said.trade_type = Some("JSAPI".to_owned());
+    assert_eq!(shop.notify(&shop.institution.notice_of(&said)).await.status, 204);
     shop.app.user("checker", Role::Checker, Scope::Platform);
     let mut checker = Acting::at(&shop.base_url);
     assert_eq!(checker.log_in("checker", PASSWORD).await.status, 303);
     let seen = checker.get("/admin/exceptions?lang=en").await.body;
+    assert!(seen.contains("have the institution check this payment"), "{seen}");
+    assert!(!seen.contains("check our own application"), "{seen}");
     for text in
         [&second, "4200STRAY", "The order was paid before", "No order of ours has the number", "refund"]
     {

@@ -47,7 +47,8 @@ super::texts! {
     apart_platform: "应用号、渠道或机构不是这笔订单的", "Application, channel or institution are not the order's";
     apart_merchant: "收款商户不是这笔订单的", "Another merchant was paid";
     apart_product: "支付方式不是这笔订单的", "It was paid in another way";
-    apart_institution_todo: "运营人员：先核对我方的应用号、商户号等设置，有误则更正后点“再次匹配”；无误则请机构核对。更正前不入账、不通知商户。", "Operator: check our own application and merchant numbers first, put them right and try again; else have the institution check it. Until then nothing is entered or told.";
+    apart_institution_todo: "运营人员：请机构核对这笔付款，由其更正或原路退款。在此之前不入账、不通知商户。", "Operator: have the institution check this payment, and put it right or refund it. Until then nothing is entered or told.";
+    apart_ours_todo: "运营人员：先核对我方的应用号、商户号等设置，有误则更正后点“再次匹配”；无误则请机构核对。更正前不入账、不通知商户。", "Operator: check our own application and merchant numbers first, put them right and try again; else have the institution check it. Until then nothing is entered or told.";
     apart_currency: "不是人民币", "Not in CNY";
     apart_amount: "金额不是订单的金额", "Not the order's amount";
     apart_amount_todo: "运营人员：请机构核对金额；少付或多付的原路退款，请商户重新下单。", "Operator: have the institution check it; what is too little or too much is refunded there, and the merchant orders anew.";
