@@ -323,6 +323,7 @@ async fn every_refusal_names_the_field_that_is_wrong() {
         (json!({"amount": {"total": 1.5}}), "/amount/total"),
         (json!({"amount": {"total": "100"}}), "/amount/total"),
         (json!({"amount": {"currency": "CNY"}}), "/amount/total"),
+        (json!({"amount": {"total": 100, "currency": 5}}), "/amount/currency"),
         (json!({"amount": null}), "/amount"),
         (json!({"out_trade_no": null}), "/out_trade_no"),
         (json!({"out_trade_no": 123_456_789}), "/out_trade_no"),
@@ -355,6 +356,7 @@ async fn every_refusal_names_the_field_that_is_wrong() {
         // In the language of the protocol, and without what was sent.
         let issue = told["detail"]["issue"].as_str().unwrap();
         assert!(!issue.is_ascii() && !issue.contains("expected"), "{change}: {told}");
+        assert!(!issue.contains("金额") || field == "/amount/total", "{change}: {told}");
     }
     let target = format!("/v3/pay/partner/transactions/out-trade-no/ORDER-1?sp_mchid={}", shop.sp_mchid());
     let answer = shop.call(reqwest::Method::GET, &target, b"").await;
@@ -362,7 +364,7 @@ async fn every_refusal_names_the_field_that_is_wrong() {
     assert_eq!((detail["field"].as_str(), detail["location"].as_str()), (Some("/sub_mchid"), Some("query")));
     // What is empty is not there.
     let mut empty = shop.order("ORDER-2");
-    for name in ["sub_appid", "goods_tag", "time_expire"] {
+    for name in ["sub_appid", "attach", "goods_tag", "time_expire"] {
         empty[name] = json!("");
     }
     empty["amount"]["currency"] = json!("");

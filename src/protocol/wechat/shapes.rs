@@ -104,8 +104,8 @@ impl NativeRequest {
     /// The same with each optional text that is empty left out: some callers write every field that they know.
     #[must_use]
     pub fn without_empty(mut self) -> Self {
-        let Self { sub_appid, goods_tag, time_expire, amount, .. } = &mut self;
-        for text in [sub_appid, goods_tag, time_expire, &mut amount.currency] {
+        let Self { sub_appid, attach, goods_tag, time_expire, amount, .. } = &mut self;
+        for text in [sub_appid, attach, goods_tag, time_expire, &mut amount.currency] {
             *text = text.take().filter(|text| !text.is_empty());
         }
         self
