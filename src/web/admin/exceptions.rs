@@ -1,7 +1,6 @@
 //! What the split could not decide: orders told as X, differences between a bill and our record, and payments that pay
 //! no order.
 use actix_web::HttpResponse;
-use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use askama::Template;
 
@@ -98,7 +97,7 @@ pub(in crate::web) async fn ask(
     let order_no = Some(order_no.into_inner()).filter(|no| text::is_order_no(no)).ok_or(Error::NotFound)?;
     let found = app.db.read(move |tx| orders::by_order_no(tx, &order_no)).await?;
     tasks::ask_about(&app, found.ok_or(Error::NotFound)?).await?;
-    Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/admin/exceptions")).finish())
+    Ok(apart::back())
 }
 
 fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
