@@ -15,16 +15,16 @@ use mingfen::notices::wechat::SCHEDULE;
 use mingfen::notices::{self, Failure};
 use mingfen::orders;
 use mingfen::outbox::Delivery;
-use mingfen::people::Actor;
+use mingfen::people::{Actor, Role, Scope};
 use mingfen::protocol::wechat::notification::{self, ApiV3Key};
 use mingfen::protocol::wechat::shapes::OrderView;
 use mingfen::protocol::wechat::sign::Signer;
-use mingfen::web::kit::lang::Lang;
 use serde_json::{Value, json};
 
 use crate::support::finished_day::FinishedDay;
 use crate::support::receiver::Receiver;
 use crate::support::shop::{Shop, credential};
+use crate::untold::acting;
 
 /// A paid order whose merchant listens at `url`.
 async fn paid_order(shop: &Shop, url: &str) {
@@ -145,9 +145,12 @@ async fn a_merchant_that_is_not_there_or_may_not_be_called_fails_that_delivery_o
     assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
     let why = delivery(&shop).await.last_error.unwrap();
     assert_eq!(why, "ADDRESS:127.0.0.1");
-    let failure = Failure::of(&why);
-    assert!(failure.say(Lang::Zh).contains("请商户更正 notify_url"));
-    assert!(failure.say(Lang::En).contains("must be public and https"));
+    let mut admin = acting(&shop, "admin", Role::Admin, Scope::Platform).await;
+    let page = format!("/admin/orders/{}", shop.order_no("ORDER-1").await);
+    for (lang, text) in [("zh", "请商户更正 notify_url"), ("en", "must be public and https")] {
+        let seen = admin.get(&format!("{page}?lang={lang}")).await.body;
+        assert!(seen.contains(text), "{text}: {seen}");
+    }
 }
 
 #[test]

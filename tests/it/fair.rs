@@ -238,7 +238,7 @@ async fn all_jobs_together_ask_about_four_orders_of_a_merchant_at_a_time() {
     eventually("four of them are asked about", four).await;
     let merchant = shop.app.raw().number("SELECT id AS v FROM sub_merchant WHERE merchant = 'M5001'");
     let both = async || {
-        let at_work = |job| shop.app.turns.at_work(&format!("{job} of BKA for merchant {merchant}"));
+        let at_work = |job| shop.app.turns.at_work(&format!("{job} of SANDBOX for merchant {merchant}"));
         (at_work("ask") == 1 && at_work("resolve") == 1).then_some(())
     };
     eventually("both jobs are at it", both).await;
