@@ -12,7 +12,7 @@ use crate::db::columns::InstitutionId;
 use crate::db::{Create, Db, DbError, Lane, Leases, OpenError, Tx};
 use crate::error::{Code, Error};
 use crate::exchange::{Desk, Folder};
-use crate::inbox::Taken;
+use crate::inbox::Seen;
 use crate::institutions::{self, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
@@ -53,8 +53,8 @@ pub struct App {
     pub waits: Waits,
     /// Whose turn it is, of all that is done for many parties side by side.
     pub turns: Turns,
-    /// Files of the institutions' folders that are recorded.
-    pub taken: Taken,
+    /// Files of the institutions' folders that are recorded, or were looked at and left alone.
+    pub seen: Seen,
     keys: Arc<Mutex<Arc<PlatformKeys>>>,
     channels: Arc<Mutex<Channels>>,
 }
@@ -128,7 +128,7 @@ impl App {
             leases,
             waits,
             turns: Turns::default(),
-            taken: Taken::default(),
+            seen: Seen::default(),
             channels,
         })
     }

@@ -138,8 +138,8 @@ codes! {
     ApartStill = "ORD-103", 409, "这笔付款仍与它的订单对不上" / "this payment still does not pay its order",
         "请先更正所示原因对应的设置，或登记线下处理情况" / "put right what the page names as the reason first, or note what was done elsewhere";
     ApartWords = "ORD-104", 400, "处理情况没有写清楚" / "what was done is not said",
-        "请写明凭据，最多 200 字；归属其他订单时填写平台订单号" /
-        "say it in at most 200 characters; of a payment that belongs to another order give our number of that order";
+        "请写明凭据，最多 200 字；归属其他订单时填写那笔订单的平台订单号" /
+        "say it in at most 200 characters; of a payment that belongs to another order give our number of that other order";
     // files of an institution
     FileSignature = "FIL-101", 400, "文件签名缺失或不正确" / "the file's signature is missing or wrong",
         "请用登记的机构文件密钥重新签名后再提交" / "sign it with the institution's registered file key and send it again";

@@ -29,6 +29,24 @@ pub use plain::far_host;
 pub use pool::Db;
 pub use transaction::Tx;
 
+/// Every class of advisory locks on PostgreSQL: the first of the two numbers of a lock. Locks of orders have one number,
+/// which PostgreSQL keeps apart from those with two.
+#[macro_export]
+macro_rules! lock_class {
+    // Who posts to the ledger, and who needs it to stand still.
+    (ledger) => {
+        7411
+    };
+    // Who lists what stands unsplit of a day.
+    (unsplit) => {
+        7412
+    };
+    // Who adds security events.
+    (security) => {
+        7413
+    };
+}
+
 /// Inserts one row into a table with an `id` and gives that id: `insert_returning_id!(tx, table, values)`.
 ///
 /// `RETURNING` is not common to both backends in Diesel's types, so the statement is spelt for each of them here.

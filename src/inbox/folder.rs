@@ -2,8 +2,8 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use super::taken::Look;
-use super::{Received, Taken, take_in};
+use super::seen::Look;
+use super::{Received, Seen, take_in};
 use crate::db::Db;
 use crate::disk::Dir;
 use crate::error::Error;
@@ -19,19 +19,19 @@ const REFUSED: &str = "refused";
 const NAME_MAX: usize = 255;
 
 /// What taking files in rests on.
-pub struct Intake<'a> {
+pub struct Taking<'a> {
     /// Where they are recorded.
     pub db: &'a Db,
     /// Who is told of refusals.
     pub guard: &'a Guard,
     /// What is known of the files already.
-    pub taken: &'a Taken,
+    pub seen: &'a Seen,
 }
 
 /// Takes one file in; whether it was new. A refusal is noted beside the file; any other failure is tried again. What came
 /// before under another name, and what was refused where no note can be written, is left alone until it changes.
 pub async fn take(
-    Intake { db, guard, taken }: &Intake<'_>,
+    Taking { db, guard, seen }: &Taking<'_>,
     institution: &Institution,
     folder: &Folder,
     name: &str,
@@ -40,7 +40,7 @@ pub async fn take(
     // Looked at before it is read: one that changes meanwhile is read again.
     let wanted = name.to_owned();
     let look = on_disk(folder, move |folder| look(&folder.inbox(), &wanted)).await?;
-    if taken.is_left(institution.id, name, &look) {
+    if seen.is_left(institution.id, name, &look) {
         return Ok(false);
     }
     if let Some(before) = predecessor(name) {
@@ -61,7 +61,7 @@ pub async fn take(
     };
     match outcome {
         Ok(Received::Again) => {
-            taken.leave(institution.id, name, look);
+            seen.leave(institution.id, name, look);
             Ok(false)
         }
         Ok(Received::Approvals | Received::Bill | Received::Result(_)) => Ok(true),
@@ -76,7 +76,7 @@ pub async fn take(
             });
             if let Err(error) = noted.await {
                 tracing::warn!(name, %error, "no note could be laid beside it, it is left alone until it changes");
-                taken.leave(institution.id, name, look);
+                seen.leave(institution.id, name, look);
             }
             Ok(false)
         }

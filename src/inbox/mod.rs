@@ -1,11 +1,11 @@
 //! What an institution sends, all or nothing: a bundle goes to the approvals and its rules are kept, its bill is kept as
 //! evidence of the day, a result moves the state of our file and the books.
 mod folder;
-mod taken;
+mod seen;
 mod upload;
 
-pub use folder::{Intake, names, on_disk, take};
-pub use taken::{Look, Taken};
+pub use folder::{Taking, names, on_disk, take};
+pub use seen::{Look, Seen};
 pub use upload::upload;
 
 use std::collections::BTreeMap;

@@ -16,17 +16,17 @@ use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::digest::Digest;
 use crate::kernel::money::Fen;
-use crate::{bulk_rows, insert_returning_id, insert_rows};
+use crate::{bulk_rows, insert_returning_id, insert_rows, lock_class};
 
 words!(Account, Kind);
 
 /// Amounts by account and party.
 pub(super) type Sums = BTreeMap<(Account, String), Fen>;
 
-/// Names the ledger among the advisory locks; those of orders have one number only.
+/// The ledger's lock, taken by this function.
 macro_rules! lock_of_the_ledger {
     ($function:literal) => {
-        concat!("SELECT ", $function, "(7411, 0)")
+        concat!("SELECT ", $function, "(", lock_class!(ledger), ", 0)")
     };
 }
 

@@ -11,8 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::task::JoinHandle;
 
-use super::failure::answered;
-use super::{render, schedule};
+use super::{Failure, render, schedule};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
@@ -139,7 +138,7 @@ async fn deliver(app: &App, note: Due) {
             to,
             attempt,
             given_up = last,
-            why,
+            %why,
             "a merchant did not take its notification"
         );
     }
@@ -147,7 +146,7 @@ async fn deliver(app: &App, note: Due) {
         .db
         .write(move |tx| match outcome {
             Ok(()) => outbox::done(tx, id, now),
-            Err(why) => outbox::failed(tx, id, &why, last.then_some(now)),
+            Err(why) => outbox::failed(tx, id, &why.to_string(), last.then_some(now)),
         })
         .await;
     if let Err(error) = written {
@@ -156,11 +155,12 @@ async fn deliver(app: &App, note: Due) {
 }
 
 /// One delivery; why it failed.
-async fn send(app: &App, note: &Due) -> Result<(), String> {
-    let outgoing = render(app, note).await.map_err(|error| error.to_string())?;
-    let answer = app.http.send(outgoing).await.map_err(|fault| fault.to_string())?;
+async fn send(app: &App, note: &Due) -> Result<(), Failure> {
+    let rendered = render(app, note).await;
+    let outgoing = rendered.map_err(|error| Failure::Other(error.to_string()))?;
+    let answer = app.http.send(outgoing).await?;
     match answer.status {
         200 | 204 => Ok(()),
-        status => Err(answered(status)),
+        status => Err(Failure::Answered(status)),
     }
 }

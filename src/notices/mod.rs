@@ -4,7 +4,7 @@ mod failure;
 pub mod wechat;
 
 pub use delivery::{round, run_once as deliver};
-pub use failure::Failure;
+pub use failure::{Failure, FailureReason};
 
 use serde_json::json;
 

@@ -110,8 +110,8 @@ impl Again<'_> {
 }
 
 /// Notes that a person has put it right and how. `words` have up to 200 characters; of [`ApartEnd::Belongs`] they are the
-/// number of an order of ours. [`Code::ApartWords`] where they are not so, [`Code::ApartEnded`] where somebody was
-/// first.
+/// number of an order of ours that it does not name itself. [`Code::ApartWords`] where they are not so,
+/// [`Code::ApartEnded`] where somebody was first.
 pub fn end_apart(
     tx: &mut Tx<'_>,
     key: &ApartKey,
@@ -121,16 +121,19 @@ pub fn end_apart(
 ) -> Result<(), Error> {
     let words = words.trim();
     let is_said = !words.is_empty() && words.chars().count() <= WORDS_MAX && text::is_plain(words);
+    let kept = apart_store::message(tx, key)?.ok_or(Error::NotFound)?;
     let fits = match how {
         // What pays its order is taken by the intake alone.
         ApartEnd::Entered => false,
-        ApartEnd::Belongs => text::is_order_no(words) && store::by_order_no(tx, words)?.is_some(),
+        // The order that it names itself is no other one.
+        ApartEnd::Belongs => {
+            words != kept.order_no && text::is_order_no(words) && store::by_order_no(tx, words)?.is_some()
+        }
         ApartEnd::Refunded | ApartEnd::Other => true,
     };
     if !is_said || !fits {
         return Err(Error::refused(Code::ApartWords, ""));
     }
-    let kept = apart_store::message(tx, key)?.ok_or(Error::NotFound)?;
     if kept.is_ended {
         return Err(ended());
     }

@@ -174,6 +174,7 @@ pub(super) fn naming(
 /// The signed message of a payment that was kept apart.
 #[derive(Queryable)]
 pub(super) struct Message {
+    pub order_no: String,
     pub kind: RawKind,
     pub headers: String,
     pub body: Vec<u8>,
@@ -192,6 +193,7 @@ pub(super) fn message(tx: &mut Tx<'_>, key: &ApartKey) -> Result<Option<Message>
         .filter(orphan_payment::institution_id.eq(key.institution))
         .filter(orphan_payment::channel.eq(As(key.channel)))
         .select((
+            orphan_payment::order_no,
             raw_message::kind,
             raw_message::headers,
             raw_message::body,

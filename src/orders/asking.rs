@@ -27,7 +27,8 @@ struct Counted {
 }
 
 impl Asking {
-    /// Counts a question about an order that may be put, at `now` in unix microseconds; whether it may be put to the institution.
+    /// Whether a question about this order may be put to the institution at `now`, in unix microseconds; one that may is
+    /// counted.
     pub fn may(&self, order: &Order, now: i64) -> bool {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let minute = now.div_euclid(MINUTE);

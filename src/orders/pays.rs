@@ -1,5 +1,5 @@
-//! Whether what an institution states pays an order: asked here alone, by notification, query, bill and `check` alike
-//! (`channels.md` 3).
+//! Whether what an institution states pays an order: asked here alone, by notification, query, bill and `check` alike, each
+//! as far as it says it (`channels.md` 3). Whether the order is paid already is for the asker to know.
 use std::ops::Range;
 
 use super::Order;

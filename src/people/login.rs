@@ -91,7 +91,7 @@ impl Doorkeeper {
             let is_wrong = *code == Code::LoginWrong;
             let kind = if is_wrong { SecurityKind::LoginFailed } else { SecurityKind::LoginHeldBack };
             // What was typed there may be anything, a password too: only a name that we know is kept. A full queue is
-            // nobody's in particular, and must not cost a look.
+            // nobody's in particular: it has cost a look at the throttle, and must not cost one at the users.
             let known = *code != Code::LoginBusy && self.hash_of(db, login).await?.is_some();
             let who = if known { format!("user:{login}") } else { String::new() };
             self.guard.note(db, clock.now(), SecurityEvent::new(kind, who, &client, code.id()));

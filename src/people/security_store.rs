@@ -9,6 +9,7 @@ use crate::db::schema::security_event;
 use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
+use crate::lock_class;
 
 words!(SecurityKind);
 
@@ -16,8 +17,7 @@ words!(SecurityKind);
 /// room in it. SQLite has one writer.
 pub(super) fn alone(tx: &mut Tx<'_>) -> Result<(), Error> {
     if let Conn::Pg(conn) = tx.conn() {
-        // 7411 and 7412 are the ledger's and the cut's.
-        sql_query("SELECT pg_advisory_xact_lock(7413, 0)").execute(conn)?;
+        sql_query(concat!("SELECT pg_advisory_xact_lock(", lock_class!(security), ", 0)")).execute(conn)?;
     }
     Ok(())
 }

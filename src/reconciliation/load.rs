@@ -93,14 +93,14 @@ impl Loader {
         }
         let unpaid = batch.iter().filter(|it| !by_number.contains_key(it.order.facts.inst_order_no.as_str()));
         let unpaid: Vec<&str> = unpaid.map(|theirs| theirs.order.order_no.as_str()).collect();
-        let asked = store::asked(tx, self.institution, &unpaid)?;
+        let named = store::named(tx, self.institution, &unpaid)?;
         let (mut differences, mut rows) = (Vec::new(), Vec::with_capacity(batch.len()));
         for theirs in &batch {
             let facts = &theirs.order.facts;
             let same = by_number.get(facts.inst_order_no.as_str()).map_or(&[][..], Vec::as_slice);
-            let of_channel = same.iter().find(|one| one.asked.channel.as_str() == facts.channel);
+            let of_channel = same.iter().find(|one| one.order.channel.as_str() == facts.channel);
             let ours = of_channel.or(same.first()).copied();
-            differences.extend(compare(ours, asked.get(&theirs.order.order_no), theirs));
+            differences.extend(compare(ours, named.get(&theirs.order.order_no), theirs));
             let mut row = self.row(&theirs.order);
             if let Some(ours) = ours {
                 row.sub_merchant_id = Some(ours.sub_merchant_id);

@@ -28,6 +28,7 @@ use crate::kernel::declared::{Parties, Tags};
 use crate::kernel::digest::Digest;
 use crate::kernel::file::field;
 use crate::kernel::money::Fen;
+use crate::kernel::state::OrderState;
 use crate::kernel::text_enum;
 use crate::orders::{Apart, Awaits, Stated};
 
@@ -63,9 +64,17 @@ pub struct Difference {
     pub theirs: Option<String>,
 }
 
+impl Difference {
+    /// Whether both sides have the same payment, and only what was ordered differs.
+    pub fn is_of_the_order(&self) -> bool {
+        let ours = self.ours.as_deref().unwrap_or_default();
+        self.kind == DifferenceKind::Amount && ours.starts_with("ordered=")
+    }
+}
+
 /// What an order of ours asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct Ordered {
     /// Our number.
     pub order_no: String,
     /// Whose channel carries it.
@@ -80,11 +89,20 @@ pub struct Asked {
     pub amount: Fen,
 }
 
+/// The order that a payment of a bill names, where we do not have that payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The order.
+    pub order: Ordered,
+    /// Whether another payment pays it already.
+    pub is_paid: bool,
+}
+
 /// A payment as we recorded it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ours {
     /// The order that it pays.
-    pub asked: Asked,
+    pub order: Ordered,
     /// The institution's number.
     pub inst_order_no: String,
     /// Tags.
@@ -122,7 +140,7 @@ fn note_missing(tx: &mut Tx<'_>, bill: &KeptBill, found_at: i64) -> Result<(), E
             kind: DifferenceKind::Short,
             ours: Some(format!("paid={}", one.paid.get())),
             inst_order_no: one.inst_order_no,
-            order_no: one.asked.order_no,
+            order_no: one.order.order_no,
             theirs: None,
         });
         let short: Vec<Difference> = short.collect();
@@ -130,9 +148,9 @@ fn note_missing(tx: &mut Tx<'_>, bill: &KeptBill, found_at: i64) -> Result<(), E
     }
 }
 
-/// What differs between our record and a payment of the bill: from our payment, or, where we have none, from what the order
-/// asks for that the bill names.
-pub fn compare(ours: Option<&Ours>, asked: Option<&Asked>, theirs: &Theirs) -> Vec<Difference> {
+/// What differs between our record and a payment of the bill: from our payment, or, where we have none, from the order that
+/// the bill names.
+pub fn compare(ours: Option<&Ours>, named: Option<&Named>, theirs: &Theirs) -> Vec<Difference> {
     let BillOrder { facts: stated, order_no } = &theirs.order;
     let difference = |kind, ours: Option<String>, theirs_say: String| Difference {
         kind,
@@ -143,14 +161,13 @@ pub fn compare(ours: Option<&Ours>, asked: Option<&Asked>, theirs: &Theirs) -> V
     };
     let paid = stated.paid;
     let Some(ours) = ours else {
-        let theirs_say = format!("paid={}", paid.get());
-        let differs = asked.and_then(|asked| Some((asked, asked.paid_by(theirs).err()?)));
-        return vec![match differs.map(|(asked, why)| sides(why, asked, theirs)) {
-            Some((ours, more)) => {
-                difference(DifferenceKind::Long, Some(ours), format!("{theirs_say} {more}"))
-            }
-            None => difference(DifferenceKind::Long, None, theirs_say),
-        }];
+        let mut theirs_say = format!("paid={}", paid.get());
+        let sides = named.and_then(|named| sides(named.paid_by(theirs).err()?, &named.order, theirs));
+        let (ours, more) = sides.unzip();
+        if let Some(more) = more.flatten() {
+            theirs_say = format!("{theirs_say} {more}");
+        }
+        return vec![difference(DifferenceKind::Long, ours, theirs_say)];
     };
     let mut found = Vec::new();
     if ours.paid != paid {
@@ -168,14 +185,23 @@ pub fn compare(ours: Option<&Ours>, asked: Option<&Asked>, theirs: &Theirs) -> V
         found.push(difference(DifferenceKind::Facts, Some(we_have.join(" ")), they_have.join(" ")));
     }
     // What is settled may be the same of another order.
-    if let (true, Err(why)) = (found.is_empty(), ours.asked.paid_by(theirs)) {
-        let (ours, theirs) = sides(why, &ours.asked, theirs);
+    let differs = if found.is_empty() { ours.order.paid_by(theirs).err() } else { None };
+    if let Some((ours, Some(theirs))) = differs.and_then(|why| sides(why, &ours.order, theirs)) {
         found.push(difference(DifferenceKind::Amount, Some(ours), theirs));
     }
     found
 }
 
-impl Asked {
+impl Named {
+    /// Whether a payment of the bill pays this order. Told last, as by the intake: a second payment is one that would
+    /// have paid it.
+    fn paid_by(&self, theirs: &Theirs) -> Result<(), Apart> {
+        self.order.paid_by(theirs)?;
+        if self.is_paid { Err(Apart::Second) } else { Ok(()) }
+    }
+}
+
+impl Ordered {
     /// Whether a payment of the bill pays this order. A bill is asked for by our own numbers and names no payer; what it
     /// does not say cannot differ.
     fn paid_by(&self, theirs: &Theirs) -> Result<(), Apart> {
@@ -206,34 +232,37 @@ impl Asked {
     }
 }
 
-/// What an order asks for and what the bill says instead.
-fn sides(why: Apart, asked: &Asked, theirs: &Theirs) -> (String, String) {
-    let (facts, order_no) = (&theirs.order.facts, &theirs.order.order_no);
-    let both = |name: &str, ours: &str, theirs: &str| (format!("{name}={ours}"), format!("{name}={theirs}"));
+/// What an order asks for and what the bill says instead, beside what was paid.
+fn sides(why: Apart, order: &Ordered, theirs: &Theirs) -> Option<(String, Option<String>)> {
+    let facts = &theirs.order.facts;
+    let both = |name: &str, ours: &str, theirs: &str| {
+        Some((format!("{name}={ours}"), Some(format!("{name}={theirs}"))))
+    };
     match why {
-        Apart::Unknown | Apart::Second => both("order_no", &asked.order_no, order_no),
-        Apart::Platform => both("channel", asked.channel.as_str(), &facts.channel),
-        Apart::Merchant => both("merchant", &asked.merchant, &facts.merchant),
-        Apart::Product => both("product", asked.product.as_str(), &facts.product),
-        Apart::Currency | Apart::Amount | Apart::Promotions => {
+        Apart::Second => Some((format!("state={}", OrderState::Paid.as_str()), None)),
+        Apart::Platform => both("channel", order.channel.as_str(), &facts.channel),
+        Apart::Merchant => both("merchant", &order.merchant, &facts.merchant),
+        Apart::Product => both("product", order.product.as_str(), &facts.product),
+        Apart::Amount | Apart::Promotions => {
             let ordered = theirs.ordered.unwrap_or(facts.paid);
-            both("ordered", &asked.amount.get().to_string(), &ordered.get().to_string())
+            both("ordered", &order.amount.get().to_string(), &ordered.get().to_string())
         }
-        Apart::Time => both("paid_at", "-", &facts.paid_at.to_cst()),
+        // No bill differs in these: the order is found by its number, and a bill is in CNY and of its own day.
+        Apart::Unknown | Apart::Currency | Apart::Time => None,
     }
 }
 
 fn facts(ours: &Ours, theirs: &BillOrder) -> [(&'static str, String, String); 7] {
-    let (facts, asked) = (&theirs.facts, &ours.asked);
+    let (facts, order) = (&theirs.facts, &ours.order);
     let (mut tags, mut parties) = (String::new(), String::new());
     field::push_tags(&mut tags, &facts.tags);
     field::push_parties(&mut parties, &facts.parties);
     let paid_at = instant(ours.paid_at);
     [
-        ("order_no", asked.order_no.clone(), theirs.order_no.clone()),
-        ("merchant", asked.merchant.clone(), facts.merchant.clone()),
-        ("channel", asked.channel.to_string(), facts.channel.clone()),
-        ("product", asked.product.to_string(), facts.product.clone()),
+        ("order_no", order.order_no.clone(), theirs.order_no.clone()),
+        ("merchant", order.merchant.clone(), facts.merchant.clone()),
+        ("channel", order.channel.to_string(), facts.channel.clone()),
+        ("product", order.product.to_string(), facts.product.clone()),
         ("tags", ours.tags.to_string(), tags),
         ("parties", ours.parties.to_string(), parties),
         ("paid_at", paid_at.to_cst(), facts.paid_at.to_cst()),

@@ -1,11 +1,11 @@
 //! Queries of the reconciliation room.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use super::bill_store::KeptBill;
-use super::{Asked, Difference, DifferenceKind, Ours};
+use super::{Difference, DifferenceKind, Named, Ordered, Ours};
 use crate::db::columns::{As, InstitutionId, MerchantId, OrderId, words};
 use crate::db::schema::{bill_order, difference, enrolment, pay_order, payment, payment_key, sub_merchant};
 use crate::db::{Conn, Tx};
@@ -20,21 +20,21 @@ use crate::people::Scope;
 words!(DifferenceKind);
 
 /// An order's number, whose channel carries it, its merchant, channel, product, amount.
-type AskedTuple = (String, InstitutionId, String, ChannelName, Product, Fen);
-type OursTuple = (AskedTuple, String, Tags, Parties, Fen, i64, Option<Digest>, MerchantId, OrderId);
+type OrderedTuple = (String, InstitutionId, String, ChannelName, Product, Fen);
+type OursTuple = (OrderedTuple, String, Tags, Parties, Fen, i64, Option<Digest>, MerchantId, OrderId);
 
-impl From<AskedTuple> for Asked {
-    fn from((order_no, institution_id, merchant, channel, product, amount): AskedTuple) -> Self {
+impl From<OrderedTuple> for Ordered {
+    fn from((order_no, institution_id, merchant, channel, product, amount): OrderedTuple) -> Self {
         Self { order_no, institution_id, merchant, channel, product, amount }
     }
 }
 
 impl From<OursTuple> for Ours {
     fn from(row: OursTuple) -> Self {
-        let (asked, inst_order_no, tags, parties, paid, paid_at, preview_digest, sub_merchant_id, order_id) =
+        let (order, inst_order_no, tags, parties, paid, paid_at, preview_digest, sub_merchant_id, order_id) =
             row;
         Self {
-            asked: asked.into(),
+            order: order.into(),
             inst_order_no,
             tags,
             parties,
@@ -47,8 +47,8 @@ impl From<OursTuple> for Ours {
     }
 }
 
-/// The columns of [`AskedTuple`].
-macro_rules! asked {
+/// The columns of [`OrderedTuple`].
+macro_rules! ordered {
     () => {
         (
             pay_order::order_no,
@@ -65,7 +65,7 @@ macro_rules! asked {
 macro_rules! ours {
     () => {
         (
-            asked!(),
+            ordered!(),
             payment::inst_order_no,
             pay_order::tags,
             pay_order::parties,
@@ -78,22 +78,26 @@ macro_rules! ours {
     };
 }
 
-/// What the orders of these numbers of ours ask for.
-pub(super) fn asked(
+/// The orders of these numbers of ours.
+pub(super) fn named(
     tx: &mut Tx<'_>,
     institution: InstitutionId,
     numbers: &[&str],
-) -> Result<HashMap<String, Asked>, Error> {
+) -> Result<HashMap<String, Named>, Error> {
     if numbers.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<AskedTuple> = pay_order::table
+    let rows: Vec<(OrderedTuple, Option<OrderId>)> = pay_order::table
+        .left_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
         .inner_join(sub_merchant::table.on(sub_merchant::id.eq(pay_order::sub_merchant_id)))
         .filter(pay_order::order_no.eq_any(numbers))
         .filter(pay_order::institution_id.eq(institution))
-        .select(asked!())
+        .select((ordered!(), payment_key::order_id.nullable()))
         .load(tx.conn())?;
-    Ok(rows.into_iter().map(|row| (row.0.clone(), row.into())).collect())
+    let named = |(order, payment): (OrderedTuple, Option<OrderId>)| {
+        (order.0.clone(), Named { order: order.into(), is_paid: payment.is_some() })
+    };
+    Ok(rows.into_iter().map(named).collect())
 }
 
 /// Our payments under these numbers of the institution, whatever day we have them on.
@@ -307,6 +311,8 @@ pub struct Found {
     pub difference: Difference,
     /// Whether the platform's number is that of an order of ours.
     pub is_known: bool,
+    /// Whether a payment of ours pays that order: what the bill has without us is a second one.
+    pub is_paid: bool,
 }
 
 /// Narrows a query over `difference` to what `scope` may see: a merchant sees none.
@@ -360,10 +366,14 @@ pub fn newest_differences(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<
     ));
     let query = still!(query).into_boxed();
     let rows: Vec<Row> = scoped!(query, scope).load(tx.conn())?;
+    let orders: Vec<OrderId> = rows.iter().filter_map(|row| row.6).collect();
+    let paid = payment_key::table.filter(payment_key::order_id.eq_any(orders));
+    let paid: HashSet<OrderId> = paid.select(payment_key::order_id).load(tx.conn())?.into_iter().collect();
     let found = |(business_date, kind, inst_order_no, order_no, ours, theirs, order): Row| Found {
         business_date,
         difference: Difference { kind, inst_order_no, order_no, ours, theirs },
         is_known: order.is_some(),
+        is_paid: order.is_some_and(|id| paid.contains(&id)),
     };
     Ok(rows.into_iter().map(found).collect())
 }

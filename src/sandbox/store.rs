@@ -2,8 +2,6 @@
 //!
 //! An institution shares no database with the platform; this file is the only memory that the sandbox has besides
 //! the files it exchanged, and everything it promised survives being killed.
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -172,8 +170,7 @@ impl Store {
     /// Opens the file, making it and its tables when they are missing.
     pub(super) fn open(path: &Path) -> Result<Self, SandboxError> {
         // It holds the private keys. The files that SQLite makes beside it get its mode.
-        disk::ensure_private(path)?;
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        disk::make_private(path)?;
         let mut connection = SqliteConnection::establish(&path.to_string_lossy())
             .map_err(|error| SandboxError::Internal(error.to_string()))?;
         connection.batch_execute(TABLES)?;

@@ -14,6 +14,7 @@ use crate::kernel::calendar::BusinessDay;
 use crate::kernel::money::Fen;
 use crate::kernel::proposal::Reason;
 use crate::kernel::state::FileState;
+use crate::lock_class;
 use crate::people::Scope;
 
 /// An order that no file of its day could split, with the file that tells it.
@@ -66,8 +67,8 @@ fn standing(of: Option<(InstitutionId, BusinessDay)>) -> String {
 /// other's rows: both would list the same order, or leave one listed that the other released. SQLite has one writer.
 fn lock(tx: &mut Tx<'_>, day: BusinessDay) -> Result<(), Error> {
     if let Conn::Pg(conn) = tx.conn() {
-        // 7411 is the ledger's.
-        sql_query("SELECT pg_advisory_xact_lock(7412, $1)").bind::<Integer, _>(day.to_i32()).execute(conn)?;
+        let lock = sql_query(concat!("SELECT pg_advisory_xact_lock(", lock_class!(unsplit), ", $1)"));
+        lock.bind::<Integer, _>(day.to_i32()).execute(conn)?;
     }
     Ok(())
 }

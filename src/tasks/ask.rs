@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::jobs::JobName;
-use super::rounds::{Asked, TO_THE_END};
+use super::rounds::{ByMerchant, TO_THE_END};
 use super::store;
 use super::work::{TaskPhase, Watch};
 use crate::app::App;
@@ -47,14 +47,19 @@ pub(super) async fn round(app: &App, patience: Duration) -> Result<usize, Error>
     app.turns.round(parts, patience).await
 }
 
-async fn come_of_age(app: &App, institution: InstitutionId, since: i64, now: i64) -> Result<Asked, Error> {
+async fn come_of_age(
+    app: &App,
+    institution: InstitutionId,
+    since: i64,
+    now: i64,
+) -> Result<ByMerchant, Error> {
     let mut open: BTreeMap<OrderId, Order> = BTreeMap::new();
     for age in AGES.map(|seconds| seconds.saturating_mul(1_000_000)) {
         let placed = since.saturating_sub(age)..now.saturating_sub(age);
         let some = awaiting(app, placed, institution, OrderId::new(0)).await?;
         open.extend(some.into_iter().map(|order| (order.id, order)));
     }
-    let mut asked = Asked::default();
+    let mut asked = ByMerchant::default();
     asked.add(open.into_values().collect());
     Ok(asked)
 }
@@ -74,7 +79,7 @@ pub(super) async fn before_cut(
     let oldest = AGES.last().copied().unwrap_or_default();
     let placed = micros(day.start().plus(-oldest))..micros(day.next().start());
     let asked = async {
-        let (mut after, mut open) = (OrderId::new(0), Asked::default());
+        let (mut after, mut open) = (OrderId::new(0), ByMerchant::default());
         loop {
             let page = awaiting(app, placed.clone(), institution, after).await?;
             let Some(last) = page.last() else { break };

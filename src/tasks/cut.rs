@@ -37,6 +37,7 @@ pub async fn cut_as_task(
         // What is refused anyway is no reason to ask the institution about hundreds of orders.
         if app.db.read(move |tx| splits::in_turn(tx, id, day)).await.is_ok() {
             super::ask::before_cut(app, id, day, &watch).await?;
+            // Whoever goes on with this task sees by its phase that they were asked, and asks no more.
             watch.phase(TaskPhase::Bill);
         }
         let (told, also) = (watch.clone(), Arc::clone(&cutting.watch));

@@ -8,7 +8,7 @@ use super::rounds::{self, TO_THE_END};
 use crate::app::App;
 use crate::error::Error;
 use crate::exchange::{self, Folder};
-use crate::inbox::{self, Intake};
+use crate::inbox::{self, Taking};
 use crate::institutions::Institution;
 
 /// Takes in every file that is not known yet; how many were taken.
@@ -35,18 +35,18 @@ pub(super) async fn round(app: &App, patience: Duration) -> Result<usize, Error>
 
 async fn of_institution(app: &App, institution: Institution) -> Result<usize, Error> {
     let folder = Folder::new(&app.config.data_dir, &institution.code);
-    let (id, recorded) = (institution.id, app.taken.clone());
+    let (id, recorded) = (institution.id, app.seen.clone());
     let lying =
         inbox::on_disk(&folder, move |folder| inbox::names(&folder.inbox(), |name| recorded.has(id, name)));
     let mut names = lying.await?;
-    app.taken.lying(id, &names);
+    app.seen.keep_only(id, &names);
     let asked = names.clone();
-    app.taken.add(id, app.db.read(move |tx| exchange::known(tx, id, &asked)).await?);
-    names.retain(|name| !app.taken.has(id, name));
-    let intake = Intake { db: &app.db, guard: &app.guard, taken: &app.taken };
+    app.seen.add(id, app.db.read(move |tx| exchange::known(tx, id, &asked)).await?);
+    names.retain(|name| !app.seen.has(id, name));
+    let taking = Taking { db: &app.db, guard: &app.guard, seen: &app.seen };
     let mut taken = 0_usize;
     for name in names {
-        match inbox::take(&intake, &institution, &folder, &name, app.clock.now()).await {
+        match inbox::take(&taking, &institution, &folder, &name, app.clock.now()).await {
             Ok(new) => taken = taken.saturating_add(usize::from(new)),
             // One file that cannot be taken now must not keep the others out.
             Err(error) => tracing::error!(name, %error, "a file could not be taken in, it is tried again"),

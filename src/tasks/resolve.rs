@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::jobs::JobName;
-use super::rounds::{Asked, TO_THE_END};
+use super::rounds::{ByMerchant, TO_THE_END};
 use crate::app::App;
 use crate::db::columns::{InstitutionId, OrderId};
 use crate::error::Error;
@@ -43,8 +43,8 @@ pub(super) async fn round(app: &App, job: JobName, patience: Duration) -> Result
     app.turns.round(parts, patience).await
 }
 
-async fn hanging(app: &App, institution: InstitutionId, created_reach: i64) -> Result<Asked, Error> {
-    let (mut after, mut found) = (OrderId::new(0), Asked::default());
+async fn hanging(app: &App, institution: InstitutionId, created_reach: i64) -> Result<ByMerchant, Error> {
+    let (mut after, mut found) = (OrderId::new(0), ByMerchant::default());
     loop {
         let page = page(app, institution, created_reach, after).await?;
         let Some(last) = page.last() else { return Ok(found) };

@@ -16,7 +16,7 @@ use crate::institutions::{self, Institution};
 use crate::orders::Order;
 use crate::turns::Part;
 
-/// Orders that a job asks an institution about at the same time.
+/// Orders that an institution is asked about at the same time, by all jobs together.
 const CONCURRENCY: usize = 8;
 /// Those of one merchant among them.
 const OF_MERCHANT: usize = 4;
@@ -46,9 +46,9 @@ pub(super) async fn of_institutions(
 
 /// Orders of an institution that are to be asked about: each merchant's have turns of their own.
 #[derive(Default)]
-pub(super) struct Asked(BTreeMap<MerchantId, Vec<OrderId>>);
+pub(super) struct ByMerchant(BTreeMap<MerchantId, Vec<OrderId>>);
 
-impl Asked {
+impl ByMerchant {
     /// Adds orders; each must come once.
     pub(super) fn add(&mut self, orders: Vec<Order>) {
         for order in orders {
@@ -60,19 +60,28 @@ impl Asked {
     /// an order is settled; so many are counted.
     pub(super) fn parts(self, app: &App, job: JobName, institution: &Institution, ask: Ask) -> Vec<Part> {
         let (job, code) = (job.as_str(), &institution.code);
-        let line = app.turns.line((format!("orders of {job} at {code}"), CONCURRENCY));
+        let of_all = app.turns.line((format!("orders at {code}"), CONCURRENCY));
         let part = |(merchant, orders)| {
             let share = (format!("{job} of {code} for merchant {merchant}"), 1);
-            let settled = some_at_a_time(app.clone(), orders, Arc::clone(&line), ask);
+            let own = app.turns.line((format!("orders of merchant {merchant} at {code}"), OF_MERCHANT));
+            let settled = some_at_a_time(app.clone(), orders, [own, Arc::clone(&of_all)], ask);
             Part { share, work: settled.map(Ok).boxed() }
         };
         self.0.into_iter().map(part).collect()
     }
 }
 
-/// One merchant's orders, each when it has its turn at the institution.
-async fn some_at_a_time(app: App, orders: Vec<OrderId>, line: Arc<Semaphore>, ask: Ask) -> usize {
-    let turns = stream::iter(orders).then(|id| Arc::clone(&line).acquire_owned().map(move |turn| (turn, id)));
+/// One merchant's orders, each when it has its turn in the merchant's own line and then in that of all.
+async fn some_at_a_time(
+    app: App,
+    orders: Vec<OrderId>,
+    [own, of_all]: [Arc<Semaphore>; 2],
+    ask: Ask,
+) -> usize {
+    let turns = stream::iter(orders).then(|id| {
+        let (own, of_all) = (Arc::clone(&own), Arc::clone(&of_all));
+        async move { ([own.acquire_owned().await, of_all.acquire_owned().await], id) }
+    });
     let settled = turns.map(|(turn, id)| ask(app.clone(), id).inspect(move |_| drop(turn)));
     let settled = settled.buffer_unordered(OF_MERCHANT);
     settled.filter(|is_settled| std::future::ready(*is_settled)).count().await

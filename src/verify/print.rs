@@ -65,7 +65,7 @@ fn reserve(report: &Report) -> String {
         reserve.push_str(". NOT AUTHENTICATED: ");
         reserve.push_str(&report.not_authenticated.join("; "));
     }
-    for left_out in report.not_checked.iter().filter(|left_out| left_out.codes == "V04") {
+    for left_out in report.not_checked.iter().filter(|left_out| left_out.is_reserve) {
         reserve.push_str(". NOT CHECKED: ");
         reserve.push_str(&left_out.why);
     }

@@ -137,6 +137,7 @@ async fn what_was_put_right_elsewhere_leaves_the_list_and_stays_to_be_found() {
         ("OTHER", "a\u{202e}b"),
         ("OTHER", &"长".repeat(201)),
         ("BELONGS", "NO-ORDER-OF-OURS"),
+        ("BELONGS", &order_no),
         ("ENTERED", "by hand"),
     ] {
         let told = end(&mut admin, &number, how, words).await;

@@ -290,6 +290,41 @@ async fn what_only_the_bill_tells_is_entered_with_one_click_and_the_difference_c
 }
 
 #[actix_web::test]
+async fn what_a_bill_says_of_a_paid_order_is_told_as_a_second_payment_and_every_sum_by_its_name() {
+    let shop = Shop::open().await;
+    let order_no = shop.placed("ORDER-1").await;
+    assert_eq!(shop.notify(&shop.institution.pay(&order_no)).await.status, 204);
+    let unpaid = shop.placed("ORDER-2").await;
+    let (id, day) = (shop.institution_id, shop.app.clock.today());
+    for (kind, inst_order_no, order_no, ours, theirs) in [
+        ("LONG", "4200SECOND", &order_no, "NULL", "paid=12345"),
+        ("LONG", "4200OTHER", &unpaid, "'ordered=50000'", "paid=700 ordered=800"),
+        ("AMOUNT", "4200SUM", &order_no, "'ordered=50100'", "ordered=900"),
+    ] {
+        let day = day.to_i32();
+        let row = format!("{id}, {day}, '{kind}', '{inst_order_no}', '{order_no}', {ours}, '{theirs}', 1");
+        let columns = "institution_id, business_date, kind, inst_order_no, order_no, ours, theirs, found_at";
+        shop.app.raw().execute(&format!("INSERT INTO difference ({columns}) VALUES ({row})")).unwrap();
+    }
+    shop.app.user("admin", Role::Admin, Scope::Platform);
+    let mut admin = Acting::at(&shop.base_url);
+    assert_eq!(admin.log_in("admin", PASSWORD).await.status, 303);
+    let seen = admin.get("/admin/exceptions?lang=en").await.body;
+    for text in [
+        "another payment pays its order already",
+        "Asking enters nothing",
+        "Ordered ¥500.00",
+        "Paid ¥7.00 · Ordered ¥8.00",
+        "what was paid agrees, what was ordered does not",
+        "Ordered ¥501.00",
+    ] {
+        assert!(seen.contains(text), "{text}: {seen}");
+    }
+    assert!(!seen.contains(&format!("/admin/exceptions/{order_no}/ask")), "asking would enter nothing");
+    assert!(seen.contains(&format!("/admin/exceptions/{unpaid}/ask")));
+}
+
+#[actix_web::test]
 async fn payments_that_pay_no_order_are_on_a_page_with_what_to_do() {
     let shop = Shop::open().await;
     let order_no = shop.placed("ORDER-1").await;
@@ -300,10 +335,18 @@ async fn payments_that_pay_no_order_are_on_a_page_with_what_to_do() {
     said.out_trade_no = "SBNOBODYS0001".to_owned();
     said.transaction_id = Some("4200STRAY".to_owned());
     assert_eq!(shop.notify(&shop.institution.notice_of(&said)).await.status, 204);
+    // Paid in another way: nothing of ours can be wrong.
+    let other = shop.placed("ORDER-2").await;
+    shop.institution.pay(&other);
+    let mut said = crate::support::institution::view(&shop.institution.held(&other).unwrap());
+    said.trade_type = Some("JSAPI".to_owned());
+    assert_eq!(shop.notify(&shop.institution.notice_of(&said)).await.status, 204);
     shop.app.user("checker", Role::Checker, Scope::Platform);
     let mut checker = Acting::at(&shop.base_url);
     assert_eq!(checker.log_in("checker", PASSWORD).await.status, 303);
     let seen = checker.get("/admin/exceptions?lang=en").await.body;
+    assert!(seen.contains("have the institution check this payment"), "{seen}");
+    assert!(!seen.contains("check our own application"), "{seen}");
     for text in
         [&second, "4200STRAY", "The order was paid before", "No order of ours has the number", "refund"]
     {

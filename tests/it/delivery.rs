@@ -11,11 +11,11 @@ use mingfen::clock::Clock;
 use mingfen::db::schema;
 use mingfen::kernel::calendar::BusinessDay;
 use mingfen::merchants::credentials::{self, AnswerMode};
-use mingfen::notices;
 use mingfen::notices::wechat::SCHEDULE;
+use mingfen::notices::{self, Failure};
 use mingfen::orders;
 use mingfen::outbox::Delivery;
-use mingfen::people::Actor;
+use mingfen::people::{Actor, Role, Scope};
 use mingfen::protocol::wechat::notification::{self, ApiV3Key};
 use mingfen::protocol::wechat::shapes::OrderView;
 use mingfen::protocol::wechat::sign::Signer;
@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use crate::support::finished_day::FinishedDay;
 use crate::support::receiver::Receiver;
 use crate::support::shop::{Shop, credential};
+use crate::untold::acting;
 
 /// A paid order whose merchant listens at `url`.
 async fn paid_order(shop: &Shop, url: &str) {
@@ -80,7 +81,7 @@ async fn a_notification_that_is_not_taken_comes_again_at_the_documented_times_an
     ids.dedup();
     assert_eq!(ids.len(), 1, "id, time and resource stay the same at every delivery");
     let given_up = delivery(&shop).await;
-    assert_eq!((given_up.attempts, given_up.last_error.as_deref()), (16, Some("answered 500")));
+    assert_eq!((given_up.attempts, given_up.last_error.as_deref()), (16, Some("ANSWERED:500")));
     assert!(given_up.given_up_at.is_some() && given_up.done_at.is_none());
     shop.app.clock.advance(30 * 86_400);
     assert_eq!(notices::deliver(&shop.app).await.unwrap(), 0);
@@ -126,7 +127,7 @@ async fn only_200_and_204_take_a_notification() {
     for status in [201, 302, 401, 404] {
         merchant.answer(status);
         assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
-        assert_eq!(delivery(&shop).await.last_error, Some(format!("answered {status}")));
+        assert_eq!(delivery(&shop).await.last_error, Some(format!("ANSWERED:{status}")));
         shop.app.clock.advance(24 * 3600);
     }
     merchant.answer(200);
@@ -143,7 +144,30 @@ async fn a_merchant_that_is_not_there_or_may_not_be_called_fails_that_delivery_o
     shop.app.http = Guarded::new(Limits::default(), false).unwrap();
     assert_eq!(notices::deliver(&shop.app).await.unwrap(), 1);
     let why = delivery(&shop).await.last_error.unwrap();
-    assert!(why.contains("address not allowed"), "{why}");
+    assert_eq!(why, "ADDRESS:127.0.0.1");
+    let mut admin = acting(&shop, "admin", Role::Admin, Scope::Platform).await;
+    let page = format!("/admin/orders/{}", shop.order_no("ORDER-1").await);
+    for (lang, text) in [("zh", "请商户更正 notify_url"), ("en", "must be public and https")] {
+        let seen = admin.get(&format!("{page}?lang={lang}")).await.body;
+        assert!(seen.contains(text), "{text}: {seen}");
+    }
+}
+
+#[test]
+fn what_is_kept_of_a_failure_is_read_as_it_was_and_prose_of_before_stays_as_it_is() {
+    for failure in [
+        Failure::Answered(502),
+        Failure::Address("scheme http".to_owned()),
+        Failure::Timeout,
+        Failure::Connection,
+        Failure::TooLarge,
+        Failure::Other("a: b".to_owned()),
+    ] {
+        assert_eq!(Failure::of(&failure.to_string()), failure);
+    }
+    for prose in ["answered 500", "no answer in time", "ANSWERED:soon", ""] {
+        assert_eq!(Failure::of(prose), Failure::Other(prose.to_owned()));
+    }
 }
 
 #[actix_web::test]

@@ -12,7 +12,7 @@ use mingfen::kernel::text;
 use mingfen::orders::{self, Apart};
 use mingfen::protocol::wechat::notification;
 use mingfen::protocol::wechat::shapes::{OrderView, Payer, Promotion};
-use mingfen::reconciliation::{self, Asked, DifferenceKind, Theirs};
+use mingfen::reconciliation::{self, DifferenceKind, Named, Ordered, Theirs};
 use serde_json::{Value, json};
 
 use crate::settle::Hand;
@@ -174,8 +174,8 @@ async fn what_only_the_bill_tells_is_held_against_the_order_that_it_names() {
 }
 
 #[test]
-fn a_row_of_the_bill_pays_an_order_by_the_same_rule_as_a_message() {
-    let asked = Asked {
+fn what_a_row_of_the_bill_says_is_held_against_its_order_and_what_it_does_not_say_is_not() {
+    let order = Ordered {
         order_no: "SB01".to_owned(),
         institution_id: InstitutionId::new(1),
         merchant: "M1001".to_owned(),
@@ -194,6 +194,7 @@ fn a_row_of_the_bill_pays_an_order_by_the_same_rule_as_a_message() {
     };
     let as_ordered =
         Theirs { order: BillOrder { facts, order_no: "SB01".to_owned() }, ordered: Some(Fen::new(1_000)) };
+    let named = Named { order, is_paid: false };
     type Change = fn(&mut Theirs);
     let cases: [(Option<&str>, Change); 9] = [
         (None, |_| {}),
@@ -209,9 +210,21 @@ fn a_row_of_the_bill_pays_an_order_by_the_same_rule_as_a_message() {
     for (n, (ours, change)) in cases.into_iter().enumerate() {
         let mut theirs = as_ordered.clone();
         change(&mut theirs);
-        let found = reconciliation::compare(None, Some(&asked), &theirs);
+        let found = reconciliation::compare(None, Some(&named), &theirs);
         assert_eq!(found.len(), 1, "{n}");
         assert_eq!((found[0].kind, found[0].ours.as_deref()), (DifferenceKind::Long, ours), "{n}");
+    }
+    // Of an order that is paid already it is a second payment, where it would have paid it.
+    let paid = Named { is_paid: true, ..named };
+    let mut other = as_ordered.clone();
+    other.order.facts.product = "jsapi".to_owned();
+    for (theirs, ours, says) in
+        [(as_ordered, "state=PAID", "paid=1000"), (other, "product=native", "paid=1000 product=jsapi")]
+    {
+        let found = reconciliation::compare(None, Some(&paid), &theirs);
+        let [found] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((found.kind, found.ours.as_deref()), (DifferenceKind::Long, Some(ours)));
+        assert_eq!(found.theirs.as_deref(), Some(says));
     }
 }
 
@@ -310,6 +323,7 @@ async fn every_refusal_names_the_field_that_is_wrong() {
         (json!({"amount": {"total": 1.5}}), "/amount/total"),
         (json!({"amount": {"total": "100"}}), "/amount/total"),
         (json!({"amount": {"currency": "CNY"}}), "/amount/total"),
+        (json!({"amount": {"total": 100, "currency": 5}}), "/amount/currency"),
         (json!({"amount": null}), "/amount"),
         (json!({"out_trade_no": null}), "/out_trade_no"),
         (json!({"out_trade_no": 123_456_789}), "/out_trade_no"),
@@ -342,6 +356,7 @@ async fn every_refusal_names_the_field_that_is_wrong() {
         // In the language of the protocol, and without what was sent.
         let issue = told["detail"]["issue"].as_str().unwrap();
         assert!(!issue.is_ascii() && !issue.contains("expected"), "{change}: {told}");
+        assert!(!issue.contains("金额") || field == "/amount/total", "{change}: {told}");
     }
     let target = format!("/v3/pay/partner/transactions/out-trade-no/ORDER-1?sp_mchid={}", shop.sp_mchid());
     let answer = shop.call(reqwest::Method::GET, &target, b"").await;
@@ -349,7 +364,7 @@ async fn every_refusal_names_the_field_that_is_wrong() {
     assert_eq!((detail["field"].as_str(), detail["location"].as_str()), (Some("/sub_mchid"), Some("query")));
     // What is empty is not there.
     let mut empty = shop.order("ORDER-2");
-    for name in ["sub_appid", "goods_tag", "time_expire"] {
+    for name in ["sub_appid", "attach", "goods_tag", "time_expire"] {
         empty[name] = json!("");
     }
     empty["amount"]["currency"] = json!("");

@@ -218,6 +218,40 @@ async fn open_orders_of_a_merchant_that_hang_keep_no_other_from_being_asked_abou
 }
 
 #[actix_web::test]
+async fn all_jobs_together_ask_about_four_orders_of_a_merchant_at_a_time() {
+    let mut shop = Shop::open().await;
+    patient(&mut shop);
+    sub_merchant(&shop.app, shop.institution_id, "M5001", shop.tenant_id, "190005");
+    shop.sub_mchid = "M5001".to_owned();
+    for n in 0..10 {
+        shop.left_behind(&format!("OPEN-{n}")).await;
+    }
+    shop.app.clock.advance(61);
+    assert_eq!(tasks::resolve(&shop.app).await.unwrap(), 10);
+    for n in 0..10 {
+        shop.left_behind(&format!("UNKNOWN-{n}")).await;
+    }
+    shop.app.clock.advance(61);
+    shop.institution.hang_for("190005");
+    let before = shop.institution.calls().len();
+    let (state, app) = (Data::new(App::clone(&shop.app)), shop.app.clone());
+    let asking = tokio::spawn(async move { tasks::run_job(&state, JobName::Ask).await });
+    let resolving = tokio::spawn(async move { tasks::resolve(&app).await });
+    let four = async || (shop.institution.calls().len() >= before + 4).then_some(());
+    eventually("four of them are asked about", four).await;
+    let merchant = shop.app.raw().number("SELECT id AS v FROM sub_merchant WHERE merchant = 'M5001'");
+    let both = async || {
+        let at_work = |job| shop.app.turns.at_work(&format!("{job} of SANDBOX for merchant {merchant}"));
+        (at_work("ask") == 1 && at_work("resolve") == 1).then_some(())
+    };
+    eventually("both jobs are at it", both).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(shop.institution.calls().len() - before, 4, "{:?}", shop.institution.calls());
+    asking.abort();
+    resolving.abort();
+}
+
+#[actix_web::test]
 async fn whoever_came_first_has_the_next_turn_of_a_line() {
     let turns = Turns::default();
     let line = || turns.line(("at one institution".to_owned(), 1));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mingfen::disk::{self, Dir};
 use mingfen::exchange::Folder;
-use mingfen::inbox::{self, Intake};
+use mingfen::inbox::{self, Taking};
 use mingfen::institutions;
 use mingfen::people::Role;
 use mingfen::people::security::SecurityKind;
@@ -154,8 +154,8 @@ async fn a_refusal_is_one_event_whatever_becomes_of_its_note() {
     lay(&inbox, "C.txt", b"junk", "QUFB");
     symlink("nowhere", inbox.join("C.txt.refused")).unwrap();
     let institution = app.db.read_blocking(|tx| institutions::by_id(tx, shop.institution_id)).unwrap();
-    let intake = Intake { db: &app.db, guard: &app.guard, taken: &app.taken };
-    let take = || inbox::take(&intake, &institution, &folder, "C.txt", 1);
+    let taking = Taking { db: &app.db, guard: &app.guard, seen: &app.seen };
+    let take = || inbox::take(&taking, &institution, &folder, "C.txt", 1);
     for _ in 0..3 {
         assert!(!take().await.unwrap());
     }

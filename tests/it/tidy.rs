@@ -173,7 +173,7 @@ fn the_import_rules_would_notice() {
 
 #[test]
 fn files_and_folders_get_their_modes_in_one_place() {
-    let words = ["DirBuilderExt", "OpenOptionsExt"];
+    let words = ["DirBuilderExt", "OpenOptionsExt", "PermissionsExt"];
     let elsewhere = sources().into_iter().filter(|s| s.path != "disk.rs");
     let setting = elsewhere.filter(|s| words.iter().any(|word| s.text.contains(word)));
     none(setting.map(|s| format!("src/{} sets modes: disk.rs makes private files", s.path)).collect());
@@ -496,6 +496,7 @@ fn words_of_the_record() -> BTreeSet<&'static str> {
         mingfen::people::Role,
         mingfen::people::security::SecurityKind,
         mingfen::merchants::credentials::AnswerMode,
+        mingfen::notices::FailureReason,
         mingfen::institutions::ChannelLanguage,
         mingfen::reconciliation::DifferenceKind,
         mingfen::settlement::LineKind,

@@ -8,6 +8,9 @@ use crate::kernel::digest::Digest;
 use crate::protocol::json;
 use crate::protocol::wechat::direct;
 
+/// Where a request has its sum.
+const AMOUNT: &str = "amount.total";
+
 /// A document in which no key stands twice: of two values nobody knows which one was meant.
 #[derive(Clone, Debug)]
 pub struct Content(Value);
@@ -45,7 +48,8 @@ impl Content {
             // What stands there instead is not told back: it may be anything.
             let issue = match missing {
                 Some(_) => "缺少该字段",
-                None => "类型与接口文档不符，金额须为整数分",
+                None if path == AMOUNT => "类型与接口文档不符，金额须为整数分",
+                None => "类型与接口文档不符",
             };
             let field = match (path.as_str(), missing) {
                 (".", Some(missing)) => missing.to_owned(),

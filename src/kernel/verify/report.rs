@@ -59,6 +59,8 @@ pub struct NotChecked {
     pub codes: &'static str,
     /// Why.
     pub why: String,
+    /// Whether the verdict rests on it: whoever tells that the day is sound tells this in the same breath.
+    pub is_reserve: bool,
 }
 
 /// The answer of `verify`.
@@ -154,6 +156,11 @@ impl Report {
     }
 
     pub(super) fn leave_out(&mut self, codes: &'static str, why: impl Into<String>) {
-        self.not_checked.push(NotChecked { codes, why: why.into() });
+        self.not_checked.push(NotChecked { codes, why: why.into(), is_reserve: false });
+    }
+
+    /// Leaves a check out on which the verdict rests.
+    pub(super) fn reserve(&mut self, codes: &'static str, why: impl Into<String>) {
+        self.not_checked.push(NotChecked { codes, why: why.into(), is_reserve: true });
     }
 }

@@ -150,10 +150,10 @@ impl OrderRequest {
     /// The same with each optional text that is empty left out: some callers write every field that they know.
     #[must_use]
     pub fn without_empty(mut self) -> Self {
-        let Self { sub_appid, goods_tag, time_expire, amount, payer, .. } = &mut self;
+        let Self { sub_appid, attach, goods_tag, time_expire, amount, payer, .. } = &mut self;
         let of_payer = payer.as_mut().map(|Payer { sp_openid, sub_openid }| [sp_openid, sub_openid]);
         let of_payer = of_payer.into_iter().flatten();
-        for text in of_payer.chain([sub_appid, goods_tag, time_expire, &mut amount.currency]) {
+        for text in of_payer.chain([sub_appid, attach, goods_tag, time_expire, &mut amount.currency]) {
             *text = text.take().filter(|text| !text.is_empty());
         }
         self

@@ -135,6 +135,7 @@ pub(in crate::web) async fn end(
     Ok(back())
 }
 
-fn back() -> HttpResponse {
+/// To the page of exceptions, after something was done there.
+pub(super) fn back() -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, "/admin/exceptions")).finish()
 }

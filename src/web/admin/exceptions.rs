@@ -1,7 +1,6 @@
 //! What the split could not decide: orders told as X, differences between a bill and our record, and payments that pay
 //! no order.
 use actix_web::HttpResponse;
-use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use askama::Template;
 
@@ -9,6 +8,7 @@ use super::apart::{self, ApartRow};
 use crate::app::App;
 use crate::error::Error;
 use crate::kernel::money::Fen;
+use crate::kernel::state::OrderState;
 use crate::kernel::text;
 use crate::orders::{self, ApartEnd, KeptApart};
 use crate::people::rights::{Resource, Right};
@@ -19,6 +19,7 @@ use crate::web::kit::format::{COUNTED, Day, Ident, UpTo, Yuan};
 use crate::web::kit::page::{Shell, page};
 use crate::web::kit::visitor::Visitor;
 use crate::web::view::apart::how_ended;
+use crate::web::view::orders::state_name;
 use crate::web::view::unsplit::{self, UnsplitRow};
 use crate::web::words::Words;
 use crate::{reconciliation, splits, tasks};
@@ -96,17 +97,21 @@ pub(in crate::web) async fn ask(
     let order_no = Some(order_no.into_inner()).filter(|no| text::is_order_no(no)).ok_or(Error::NotFound)?;
     let found = app.db.read(move |tx| orders::by_order_no(tx, &order_no)).await?;
     tasks::ask_about(&app, found.ok_or(Error::NotFound)?).await?;
-    Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/admin/exceptions")).finish())
+    Ok(apart::back())
 }
 
 fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
     let said = w.exceptions;
     let (kind, why, todo) = match found.difference.kind {
+        DifferenceKind::Long if found.is_paid => (said.long, said.long_second_why, said.long_second_todo),
         DifferenceKind::Long if found.difference.ours.is_some() => {
             (said.long, said.long_differs_why, said.long_differs_todo)
         }
         DifferenceKind::Long => (said.long, said.long_why, said.long_todo),
         DifferenceKind::Short => (said.short, said.short_why, said.short_todo),
+        DifferenceKind::Amount if found.difference.is_of_the_order() => {
+            (said.amount, said.ordered_why, said.ordered_todo)
+        }
         DifferenceKind::Amount => (said.amount, said.amount_why, said.amount_todo),
         DifferenceKind::Facts => (said.facts, said.facts_why, said.facts_todo),
     };
@@ -116,21 +121,24 @@ fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
         todo,
         order_no: Ident(found.difference.order_no.clone()),
         known: found.is_known,
-        may_ask: manages && found.is_known && found.difference.kind == DifferenceKind::Long,
+        may_ask: manages && found.is_known && !found.is_paid && found.difference.kind == DifferenceKind::Long,
         inst_order_no: Ident(found.difference.inst_order_no.clone()),
         day: Day(found.business_date),
-        ours: side(found.difference.ours.as_deref()),
-        theirs: side(found.difference.theirs.as_deref()),
+        ours: side(w, found.difference.ours.as_deref()),
+        theirs: side(w, found.difference.theirs.as_deref()),
     }
 }
 
-/// What one side has: `paid=` and `ordered=` stand for amounts, everything else is told as it is.
-fn side(said: Option<&str>) -> String {
+/// What one side has: sums are told by their names and in yuan, a state in words, everything else as it is.
+fn side(w: &Words, said: Option<&str>) -> String {
     let Some(said) = said else { return "—".to_owned() };
-    let part = |part: &str| {
-        let fen = part.strip_prefix("paid=").or_else(|| part.strip_prefix("ordered="));
-        let fen = fen.and_then(|fen| fen.parse().ok());
-        fen.map_or_else(|| part.to_owned(), |fen| Yuan(Fen::new(fen)).to_string())
+    let sums = [("paid=", w.terms.paid), ("ordered=", w.exceptions.apart_asked)];
+    let sum = |part: &str| {
+        let found = sums.iter().find_map(|(begin, name)| Some((name, part.strip_prefix(begin)?)));
+        let (name, fen) = found?;
+        Some(format!("{name} {}", Yuan(Fen::new(fen.parse().ok()?))))
     };
-    said.split(' ').map(part).collect::<Vec<_>>().join(" ")
+    let state = |part: &str| Some(state_name(OrderState::parse(part.strip_prefix("state=")?)?, w).to_owned());
+    let told = |part: &str| sum(part).or_else(|| state(part)).unwrap_or_else(|| part.to_owned());
+    said.split(' ').map(told).collect::<Vec<_>>().join(" · ")
 }

@@ -9,8 +9,8 @@ pub fn why_apart(w: &Words, why: Apart) -> (&'static str, &'static str) {
     match why {
         Apart::Unknown => (said.apart_unknown, said.apart_unknown_todo),
         Apart::Second => (said.apart_second, said.apart_refund_todo),
-        Apart::Platform => (said.apart_platform, said.apart_institution_todo),
-        Apart::Merchant => (said.apart_merchant, said.apart_institution_todo),
+        Apart::Platform => (said.apart_platform, said.apart_ours_todo),
+        Apart::Merchant => (said.apart_merchant, said.apart_ours_todo),
         Apart::Product => (said.apart_product, said.apart_institution_todo),
         Apart::Currency => (said.apart_currency, said.apart_refund_todo),
         Apart::Amount => (said.apart_amount, said.apart_amount_todo),

@@ -196,7 +196,9 @@ pub fn state_tag(state: OrderState, w: &Words) -> Tag {
     Tag::new(mood, state_name(state, w))
 }
 
-fn state_name(state: OrderState, w: &Words) -> &'static str {
+/// A state in words.
+#[must_use]
+pub fn state_name(state: OrderState, w: &Words) -> &'static str {
     match state {
         OrderState::Created => w.orders.state_created,
         OrderState::Paying => w.orders.state_paying,

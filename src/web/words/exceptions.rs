@@ -31,6 +31,8 @@ super::texts! {
     long_todo: "已按机构账单分账。向机构查询可补记这笔付款，补记后此差异自行消除；单号不是平台的，请机构说明。", "Split as the bill says. Asking the institution enters the payment, and this closes by itself; of a number that is not ours, ask what it is.";
     long_differs_why: "机构账单有，但不是订单所要求的付款", "in the bill, and not what its order asks for";
     long_differs_todo: "已按机构账单分账；对商户仍是未支付。核对所列不同之处：我方设置有误则更正后补记，否则请机构说明。", "Split as the bill says; to its merchant it is not paid. Look at what differs: if our setting is wrong, put it right and enter it; else have the institution explain.";
+    long_second_why: "机构账单有，而订单已由另一笔付款支付", "in the bill, and another payment pays its order already";
+    long_second_todo: "已按机构账单分账。查询不能补记：请机构核对是否重复付款，是则原路退给付款人；若同一笔付款换了单号，请机构说明。", "Split as the bill says. Asking enters nothing: have the institution check whether it is a second payment, and refund it to its payer; or, if it is the same one under another number, explain it.";
     ask: "向机构查询并补记", "Ask and enter it";
     apart: "对不上订单的付款", "Payments that pay no order";
     apart_hint: "机构已签名确认，凭证已留存；商户看到的仍是未支付", "Signed by the institution and kept as evidence; to the merchant it is not paid";
@@ -45,7 +47,8 @@ super::texts! {
     apart_platform: "应用号、渠道或机构不是这笔订单的", "Application, channel or institution are not the order's";
     apart_merchant: "收款商户不是这笔订单的", "Another merchant was paid";
     apart_product: "支付方式不是这笔订单的", "It was paid in another way";
-    apart_institution_todo: "运营人员：先核对我方的应用号、商户号等设置，有误则更正后点“再次匹配”；无误则请机构核对。更正前不入账、不通知商户。", "Operator: check our own application and merchant numbers first, put them right and try again; else have the institution check it. Until then nothing is entered or told.";
+    apart_institution_todo: "运营人员：请机构核对这笔付款，由其更正或原路退款。在此之前不入账、不通知商户。", "Operator: have the institution check this payment, and put it right or refund it. Until then nothing is entered or told.";
+    apart_ours_todo: "运营人员：先核对我方的应用号、商户号等设置，有误则更正后点“再次匹配”；无误则请机构核对。更正前不入账、不通知商户。", "Operator: check our own application and merchant numbers first, put them right and try again; else have the institution check it. Until then nothing is entered or told.";
     apart_currency: "不是人民币", "Not in CNY";
     apart_amount: "金额不是订单的金额", "Not the order's amount";
     apart_amount_todo: "运营人员：请机构核对金额；少付或多付的原路退款，请商户重新下单。", "Operator: have the institution check it; what is too little or too much is refunded there, and the merchant orders anew.";
@@ -71,6 +74,8 @@ super::texts! {
     amount: "金额不符", "Amount";
     amount_why: "两边都有，金额不同", "both have it, with other amounts";
     amount_todo: "按机构账单金额分账；请机构说明差额。", "Split by the bill's amount; ask the institution why.";
+    ordered_why: "实付一致，订单金额不同", "what was paid agrees, what was ordered does not";
+    ordered_todo: "按机构账单的实付分账，不受影响；请机构说明账单中的订单金额。", "Split by what was paid, which is not touched; ask the institution about the ordered sum in its bill.";
     facts: "要素不符", "Facts";
     facts_why: "金额相同，其他要素不同", "same amount, other facts";
     facts_todo: "按机构账单分账；核对商户、标签与参与方。", "Split as the bill says; check merchant, tags and parties.";

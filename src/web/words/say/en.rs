@@ -134,14 +134,18 @@ pub(super) fn pace(said: &Pace) -> String {
     }
 }
 
-pub(super) fn failure(said: &Failure<'_>) -> String {
+pub(super) fn failure(said: &Failure) -> String {
     match said {
         Failure::Answered(status) => {
             format!("the merchant's system answered {status}, and 200 or 204 takes it")
         }
+        Failure::Address(what) => format!(
+            "the platform may not call this address ({what}): it must be public and https; the merchant can put its \
+             notify_url right, or what its host name stands for"
+        ),
         Failure::Timeout => "the merchant's system did not answer in time".to_owned(),
         Failure::Connection => "the merchant's system was not reached, or the connection was lost".to_owned(),
         Failure::TooLarge => "the merchant's system answered too much".to_owned(),
-        Failure::Other(detail) => (*detail).to_owned(),
+        Failure::Other(detail) => detail.clone(),
     }
 }

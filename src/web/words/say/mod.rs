@@ -38,7 +38,7 @@ said! {
     Stands<'_>, stands;
     Waits, waits;
     Pace, pace;
-    Failure<'_>, failure;
+    Failure, failure;
 }
 
 /// Why something was refused, and what to do about it (`error.rs`).

@@ -134,9 +134,14 @@ pub(super) fn pace(said: &Pace) -> String {
     }
 }
 
-pub(super) fn failure(said: &Failure<'_>) -> String {
+pub(super) fn failure(said: &Failure) -> String {
     match said {
         Failure::Answered(status) => format!("商户系统返回 HTTP {status}，应返回 200 或 204"),
+        Failure::Address(what) => {
+            format!(
+                "平台不能访问该通知地址（{what}）：地址须在公网并使用 https，请商户更正 notify_url 或其域名解析"
+            )
+        }
         Failure::Timeout => "商户系统没有在规定时间内应答".to_owned(),
         Failure::Connection => "连接不上商户系统，或连接中断".to_owned(),
         Failure::TooLarge => "商户系统的应答过长".to_owned(),

@@ -11,7 +11,7 @@ pub type Look = [Option<Stamp>; 2];
 
 /// Names that this process knows, by institution. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Taken(Arc<Mutex<HashMap<InstitutionId, Known>>>);
+pub struct Seen(Arc<Mutex<HashMap<InstitutionId, Known>>>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -21,7 +21,7 @@ struct Known {
     left: HashMap<String, Look>,
 }
 
-impl Taken {
+impl Seen {
     /// Takes note of names that are recorded.
     pub fn add(&self, institution: InstitutionId, names: impl IntoIterator<Item = String>) {
         self.all().entry(institution).or_default().recorded.extend(names);
@@ -43,7 +43,7 @@ impl Taken {
     }
 
     /// Forgets files that lie there no longer.
-    pub fn lying(&self, institution: InstitutionId, names: &[String]) {
+    pub fn keep_only(&self, institution: InstitutionId, names: &[String]) {
         if let Some(known) = self.all().get_mut(&institution) {
             known.left.retain(|name, _| names.contains(name));
         }
