@@ -18,6 +18,7 @@ mod kernel_rule;
 mod kernel_split;
 mod kernel_verify;
 mod protocol_alipay_answer;
+mod protocol_alipay_bill;
 mod protocol_alipay_in;
 mod protocol_alipay_out;
 mod protocol_alipay_shapes;

@@ -2,6 +2,7 @@
 use mingfen::kernel::calendar::{BusinessDay, Instant};
 use mingfen::kernel::money::Fen;
 use mingfen::protocol::alipay::fields::{Carried, FieldFault, Fields, MAX_AMOUNT, MAX_CARRIED, yuan};
+use mingfen::protocol::alipay::form::Form;
 use mingfen::protocol::alipay::passback;
 use mingfen::protocol::alipay::shapes::{BillAsked, Order, Pay, Refund, Which};
 use mingfen::protocol::wechat::attach::{AttachFault, Declared};
@@ -90,13 +91,14 @@ fn amounts_are_exact_as_numbers_and_as_texts_or_refused() {
 fn what_is_not_ours_is_carried_as_it_was_written_and_what_is_ours_is_not() {
     let text = r#"{"out_trade_no":123456,"total_amount":1.10,"subject":"x","body":null,"seller_id":"2088",
         "sub_merchant":{"merchant_id":"M1001"},"settle_info":{"settle_detail_infos":[]},"buyer_id":"2088102",
-        "passback_params":"mine=1","timeout_express":"90m","discountable_amount":0.10,
+        "notify_url":"https://shop.example/n","trans_currency":"CNY","passback_params":"mine=1","timeout_express":"90m","discountable_amount":0.10,
         "goods_detail":[{"price":12345678901234567890.10,"goods_id":"G1"}],
         "extend_params":{"sys_service_provider_id":"2088","royalty_freeze":"true","hb_fq_num":"3"}}"#;
     let order = Order::read(text, moment()).unwrap();
     assert_eq!((order.out_trade_no.as_str(), order.total), ("123456", Fen::new(110)));
     assert_eq!((order.merchant.as_deref(), order.seller_id.as_deref()), (Some("M1001"), Some("2088")));
     assert_eq!(order.passback_params.as_deref(), Some("mine=1"));
+    assert_eq!(order.notify_url.as_deref(), Some("https://shop.example/n"));
     assert_eq!((order.declared, order.payer.buyer_id.as_deref()), (None, Some("2088102")));
     assert_eq!(order.expires_at, Some(moment().plus(5400)));
     assert_eq!(order.carried.get("discountable_amount"), Some("0.10"));
@@ -127,6 +129,9 @@ fn every_field_of_an_order_out_of_bounds_is_named() {
         ("sub_merchant", json!("M1001")),
         ("extend_params", json!([1])),
         ("seller_id", json!("2".repeat(33))),
+        ("notify_url", json!("x".repeat(256))),
+        ("trans_currency", json!("USD")),
+        ("settle_currency", json!("HKD")),
         ("passback_params", json!("x".repeat(513))),
         ("passback_params", json!("mingfen:vip")),
         ("buyer_open_id", json!({})),
@@ -216,6 +221,16 @@ fn a_bill_is_asked_of_one_day() {
     };
     let read = asked("trade", "2026-01-01").unwrap();
     assert_eq!((Some(read.day), read.smid.as_deref()), (BusinessDay::parse("20260101"), Some("M1001")));
+    let query = |text: &str| BillAsked::read_query(&Form::parse(text.as_bytes(), b"").unwrap());
+    assert_eq!(query("bill_type=trade&bill_date=2026-01-01&smid=M1001"), Ok(read));
+    for (text, field) in [
+        ("bill_date=2026-01-01", "bill_type"),
+        ("bill_type=trade", "bill_date"),
+        ("bill_type=trade&bill_date=2026-01", "bill_date"),
+        ("bill_type=trade&bill_date=2026-01-01&smid=%FF", "smid"),
+    ] {
+        assert_eq!(query(text).unwrap_err().field, field, "{text}");
+    }
     assert_eq!(asked("signcustomer", "2026-01-01").unwrap_err().field, "bill_type");
     for date in ["", "2026-01", "20260101", "2026-02-30", "2026-1-01"] {
         assert_eq!(asked("trade", date).unwrap_err().field, "bill_date", "{date}");

@@ -1,6 +1,7 @@
 //! What Alipay tells besides: notifications, and the REST form's headers and errors.
 use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::money::Fen;
+use mingfen::protocol::alipay::Method;
 use mingfen::protocol::alipay::answer::{AnswerKey, AnswerSigner};
 use mingfen::protocol::alipay::answers::TradeStatus;
 use mingfen::protocol::alipay::errors::SubCode;
@@ -169,6 +170,8 @@ fn sent()
 #[test]
 fn the_rest_requests_of_the_stock_sdk_verify_over_their_own_bytes() {
     assert_eq!(sent().count(), 3);
+    let paths: Vec<&str> = sent().map(|(_, _, target, ..)| target.split('?').next().unwrap()).collect();
+    assert_eq!(paths, [Method::Precreate, Method::Query, Method::BillDownload].map(rest::path_of));
     for (header, method, target, body, token) in sent() {
         let read = Authorization::parse(header).unwrap();
         assert_eq!((read.app_id.as_str(), read.nonce.len()), ("2021000000000001", 36));

@@ -1,6 +1,7 @@
 //! Alipay OpenAPI: what is signed, sent and billed, in `gateway.do` and in its REST form (`channels.md`, section 2).
 pub mod answer;
 pub mod answers;
+pub mod bill;
 pub mod calls;
 pub mod certificates;
 pub mod charset;

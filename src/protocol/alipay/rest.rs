@@ -3,6 +3,7 @@
 //! As everywhere, what is signed are the bytes that travelled, the header's own parameters included.
 use serde::{Deserialize, Serialize};
 
+use super::Method;
 use super::answer::{AnswerSigner, Head};
 use super::errors::{Code, SubCode};
 use super::request::{CLOCK_TOLERANCE, signature_bytes};
@@ -18,6 +19,12 @@ pub const APP_AUTH_TOKEN: &str = "alipay-app-auth-token";
 pub const AUTHORIZATION_MAX: usize = 2048;
 /// The parameter that its own signature does not cover.
 const SIGN: &str = "sign";
+
+/// The path of a call: `/v3/alipay/trade/precreate`. All are `POST` but [`Method::BillDownload`], which is `GET`.
+#[must_use]
+pub fn path_of(method: Method) -> String {
+    format!("/v3/{}", method.as_str().replace('.', "/"))
+}
 
 /// The `authorization` header of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,11 +2,15 @@
 //! may do this, is the receiver's business.
 use serde::{Deserialize, Serialize};
 
+use super::charset::Charset;
 use super::fields::{Carried, FieldFault, Fields};
+use super::form::Form;
 use super::{passback, time};
+use crate::wechat::CNY;
 use crate::wechat::attach::Declared;
 use mingfen_kernel::calendar::{BusinessDay, Instant};
 use mingfen_kernel::money::Fen;
+use mingfen_kernel::text;
 
 /// The longest that an order may wait for its payer, in seconds: 15 days.
 pub const MAX_WAIT: i64 = 15 * 24 * 3600;
@@ -30,6 +34,8 @@ pub struct Order {
     pub passback_params: Option<String>,
     /// What stands at its head.
     pub declared: Option<Declared>,
+    /// Where the caller wants to be notified, of the REST form; not judged. Never carried: it is ours to be told.
+    pub notify_url: Option<String>,
     /// Who is to pay.
     pub payer: Payer,
     /// What goes to the channel as it came.
@@ -66,6 +72,11 @@ impl Order {
         if fields.has("royalty_info") {
             return Err(fault("royalty_info", "absent: orders are split by approved rules alone"));
         }
+        for field in ["trans_currency", "settle_currency", "pay_currency"] {
+            if fields.text(field, 8)?.is_some_and(|currency| currency != CNY) {
+                return Err(fault(field, "CNY"));
+            }
+        }
         // Where the money is settled is the institution's business, and says nothing to a payer.
         fields.object("settle_info")?;
         let missing = |field| move || fault(field, "missing");
@@ -96,6 +107,7 @@ impl Order {
             merchant,
             passback_params,
             declared: declared.flatten(),
+            notify_url: fields.text("notify_url", 255)?,
             payer: Payer {
                 buyer_id: fields.text("buyer_id", 32)?,
                 buyer_open_id: fields.text("buyer_open_id", 128)?,
@@ -233,13 +245,27 @@ impl BillAsked {
     /// Reads `biz_content`.
     pub fn read(biz_content: &str) -> Result<Self, FieldFault> {
         let mut fields = Fields::parse(biz_content)?;
-        if fields.need("bill_type", 32)? != TRADE_BILL {
+        let (kind, date) = (fields.need("bill_type", 32)?, fields.need("bill_date", 10)?);
+        Self::of(&kind, &date, fields.text("smid", 32)?)
+    }
+
+    /// Reads the query of the REST form, which is UTF-8.
+    pub fn read_query(query: &Form) -> Result<Self, FieldFault> {
+        let get = |field: &'static str| match query.get(field).map(|value| Charset::Utf8.decode(value)) {
+            Some(None) => Err(FieldFault { field, issue: "no plain text" }),
+            value => Ok(value.flatten().filter(|text| text::is_plain(text) && text.len() <= 32)),
+        };
+        let need = |field| get(field)?.ok_or(FieldFault { field, issue: "missing" });
+        Self::of(&need("bill_type")?, &need("bill_date")?, get("smid")?)
+    }
+
+    fn of(kind: &str, date: &str, smid: Option<String>) -> Result<Self, FieldFault> {
+        if kind != TRADE_BILL {
             return Err(FieldFault { field: "bill_type", issue: "trade" });
         }
-        let date = fields.need("bill_date", 10)?;
-        // Instants are read strictly, so the date is exactly of its form.
+        // Times are read strictly, so the date is exactly of its form.
         let day = time(&format!("{date} 00:00:00")).map(Instant::business_day);
         let day = day.ok_or(FieldFault { field: "bill_date", issue: "a day, as yyyy-MM-dd" })?;
-        Ok(Self { day, smid: fields.text("smid", 32)? })
+        Ok(Self { day, smid })
     }
 }
