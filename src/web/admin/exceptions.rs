@@ -19,6 +19,7 @@ use crate::web::kit::format::{COUNTED, Day, Ident, UpTo, Yuan};
 use crate::web::kit::page::{Shell, page};
 use crate::web::kit::visitor::Visitor;
 use crate::web::view::apart::how_ended;
+use crate::web::view::awaited::{self, AwaitedRow};
 use crate::web::view::unsplit::{self, UnsplitRow};
 use crate::web::words::Words;
 use crate::{reconciliation, splits, tasks};
@@ -52,6 +53,7 @@ struct ExceptionsPage {
     differences: Vec<DifferenceRow>,
     difference_count: UpTo,
     apart: Vec<ApartRow>,
+    awaited: Vec<AwaitedRow>,
     apart_count: UpTo,
     ended: Vec<ApartRow>,
     /// What a person may say was done: the word of the record, and ours.
@@ -62,7 +64,7 @@ struct ExceptionsPage {
 pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
     let scope = visitor.platform(Right::View, Resource::Exceptions)?;
     let manages = visitor.principal.role.may(Right::Manage, Resource::Exceptions);
-    let s = visitor.shell();
+    let (s, now) = (visitor.shell(), app.clock.instant());
     let found = app.db.read(move |tx| {
         let rows = |all: Vec<KeptApart>| all.into_iter().map(|one| apart::row(s.w, one, manages)).collect();
         let unsplit = splits::unsplit_newest(tx, &scope, MOST)?;
@@ -72,6 +74,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
             unsplit_count: UpTo::of(&[splits::unsplit_count(tx, &scope, COUNTED)?]),
             differences: differences.iter().map(|found| difference(s.w, found, manages)).collect(),
             difference_count: UpTo::of(&[reconciliation::difference_count(tx, &scope, COUNTED)?]),
+            awaited: awaited::rows(tx, &scope, now)?,
             apart: rows(orders::kept_apart(tx, &scope, MOST)?),
             ended: rows(orders::ended_apart(tx, &scope, MOST)?),
             ends: [ApartEnd::Refunded, ApartEnd::Belongs, ApartEnd::Other]
@@ -109,6 +112,7 @@ fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
         DifferenceKind::Short => (said.short, said.short_why, said.short_todo),
         DifferenceKind::Amount => (said.amount, said.amount_why, said.amount_todo),
         DifferenceKind::Facts => (said.facts, said.facts_why, said.facts_todo),
+        DifferenceKind::Document => (said.document, said.document_why, said.document_todo),
     };
     DifferenceRow {
         kind,
@@ -124,13 +128,14 @@ fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
     }
 }
 
-/// What one side has: `paid=` and `ordered=` stand for amounts, everything else is told as it is.
+/// What one side has: `paid=`, `ordered=` and `fee=` stand for amounts, everything else is told as it is.
 fn side(said: Option<&str>) -> String {
     let Some(said) = said else { return "—".to_owned() };
     let part = |part: &str| {
         let fen = part.strip_prefix("paid=").or_else(|| part.strip_prefix("ordered="));
+        let (name, fen) = fen.map_or_else(|| ("fee ", part.strip_prefix("fee=")), |fen| ("", Some(fen)));
         let fen = fen.and_then(|fen| fen.parse().ok());
-        fen.map_or_else(|| part.to_owned(), |fen| Yuan(Fen::new(fen)).to_string())
+        fen.map_or_else(|| part.to_owned(), |fen| format!("{name}{}", Yuan(Fen::new(fen))))
     };
     said.split(' ').map(part).collect::<Vec<_>>().join(" ")
 }
