@@ -114,6 +114,14 @@ impl Channel {
         document_kind(self.name())
     }
 
+    /// How the name ends under which its own bill is kept.
+    pub const fn bill_end(&self) -> &'static str {
+        match self {
+            Self::Wechat(_) => ".csv",
+            Self::Alipay(_) => ".zip",
+        }
+    }
+
     /// Whether these can be the first bytes of its own bill: an error page or an empty body cannot.
     pub fn may_be_bill(&self, begins: &[u8]) -> bool {
         match self {

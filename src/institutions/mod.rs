@@ -158,6 +158,12 @@ pub fn set_documents(
     Ok(true)
 }
 
+/// A channel whose own bill would have to be split and cannot be, in words.
+pub fn documents_break(of: &Institution, channels: &[ChannelProfile]) -> Option<String> {
+    let refused = channels.iter().find_map(|channel| may_split(of.documents, channel.name).err());
+    refused.map(|why| format!("institution {}: {why}", of.code))
+}
+
 /// Refuses a channel whose own bill would have to be split and names neither merchants nor tags.
 fn may_split(documents: Documents, channel: ChannelName) -> Result<(), Error> {
     match (documents, channel) {

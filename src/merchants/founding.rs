@@ -319,14 +319,8 @@ impl Step<'_, '_, '_> {
         let result_encoding = ResultEncoding::parse(&part.result_encoding)
             .ok_or_else(|| invalid("result_encoding: ASCII or GB18030"))?;
         let documents = word("documents", &part.documents, Documents::ALL, Documents::parse)?;
-        let new = NewInstitution {
-            code: &part.code,
-            name: &part.name,
-            platform_code: &part.platform_code,
-            order_prefix: &part.order_prefix,
-            result_encoding,
-            documents,
-        };
+        let InstitutionPart { code, name, platform_code, order_prefix, .. } = part;
+        let new = NewInstitution { code, name, platform_code, order_prefix, result_encoding, documents };
         let made = institutions::add(self.tx, self.at, self.actor, &new)?;
         self.made(format!("institution {}", part.code), made.is_new);
         Ok(())

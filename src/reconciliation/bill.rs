@@ -231,11 +231,7 @@ pub(super) fn record(
 ) -> Result<ExchangedFile, Error> {
     let institution = &desk.institution;
     let kind = fetched.channel.bill_kind();
-    let end = match fetched.channel() {
-        _ if fetched.is_nothing => NOTHING,
-        ChannelName::Wechat => ".csv",
-        ChannelName::Alipay => ".zip",
-    };
+    let end = if fetched.is_nothing { NOTHING } else { fetched.channel.bill_end() };
     let name = format!("{kind}_{}_{}_{day}_{seq:04}{end}", institution.code, institution.platform_code);
     // A name that was never recorded is free: whatever a crash left under it is written over.
     fetched.dir.rename(&fetched.name, &name)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use super::bill::{Fetched, fetch, record, signed_rows, unusable};
+use super::bill::{Fetched, fetch, record, says_nothing, signed_rows, unusable};
 use super::bill_store::{self, KeptBill};
 use super::document_store::{self as documents, After};
 use super::{Difference, DifferenceKind, order_store, store};
@@ -75,29 +75,24 @@ pub async fn compare_kept(db: &Db, desk: &Desk, bill: &KeptBill, now: i64) {
                 return Ok(());
             };
             let document = Document { channel, bill: &row, now };
+            let is_nothing = says_nothing(&kept);
             let gone = || Error::Internal(format!("{} is not on disk", kept.name));
-            let open = || here.folder.open(&kept)?.ok_or_else(gone).map(Some);
-            if super::bill::says_nothing(&kept) {
-                document.compare(tx, || Ok(None))
-            } else {
-                document.compare(tx, open)
-            }
-            .map(|_| ())
+            let open =
+                || if is_nothing { Ok(None) } else { here.folder.open(&kept)?.ok_or_else(gone).map(Some) };
+            document.compare(tx, open)?;
+            Ok(())
         });
         tell(desk, bill, channel, compared.await);
     }
 }
 
-/// Fetches the documents of a bill's day that are not there yet, keeps each as evidence and notes what it says otherwise;
-/// how many. What cannot be had or read is logged, and fetched again when this is called again.
-pub async fn fetch_documents(db: &Db, desk: &Desk, channels: &[Channel], bill: &KeptBill, now: i64) -> usize {
-    let mut kept = 0_usize;
+/// Fetches the documents of a bill's day that are not there yet, keeps each as evidence and notes what it says otherwise.
+/// What cannot be had or read is logged, and fetched again when this is called again.
+pub async fn fetch_documents(db: &Db, desk: &Desk, channels: &[Channel], bill: &KeptBill, now: i64) {
     for channel in channels {
         let fetched = fetch_document(db, desk, channel, bill, now).await;
-        kept = kept.saturating_add(usize::from(matches!(fetched, Ok(true))));
-        tell(desk, bill, channel.name(), fetched.map(|_| ()));
+        tell(desk, bill, channel.name(), fetched);
     }
-    kept
 }
 
 fn tell(desk: &Desk, bill: &KeptBill, channel: ChannelName, outcome: Result<(), Error>) {
@@ -113,21 +108,17 @@ async fn fetch_document(
     channel: &Channel,
     bill: &KeptBill,
     now: i64,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     let (institution, day, kind) = (bill.institution_id, bill.business_date, channel.bill_kind());
     let is_there = move |tx: &mut Tx<'_>| Ok(!exchange::of_day(tx, institution, kind, day)?.is_empty());
     if db.read(is_there).await? {
-        return Ok(false);
+        return Ok(());
     }
     let fetched = fetch(channel, desk, day).await?;
     let (here, row) = (desk.clone(), bill.clone());
     db.write(move |tx| {
         exchange::lock_chain(tx, institution)?;
-        if is_there(tx)? {
-            return Ok(false);
-        }
-        keep(tx, &here, &row, &fetched, now)?;
-        Ok(true)
+        if is_there(tx)? { Ok(()) } else { keep(tx, &here, &row, &fetched, now) }
     })
     .await
 }

@@ -6,3 +6,8 @@ ALTER TABLE institution ADD COLUMN documents TEXT COLLATE "C" NOT NULL DEFAULT '
 ALTER TABLE difference DROP CONSTRAINT difference_kind_check;
 ALTER TABLE difference ADD CONSTRAINT difference_kind_check
     CHECK (kind IN ('LONG', 'SHORT', 'AMOUNT', 'FACTS', 'DOCUMENT'));
+
+-- Alipay's document is kept as WeChat's is.
+ALTER TABLE exchanged_file DROP CONSTRAINT exchanged_file_kind_check;
+ALTER TABLE exchanged_file ADD CONSTRAINT exchanged_file_kind_check
+    CHECK (kind IN ('SPL', 'STL', 'BIL', 'APR', 'RET', 'WXBILL', 'ALIBILL'));
