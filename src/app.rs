@@ -13,7 +13,7 @@ use crate::db::{Create, Db, DbError, Lane, Leases, OpenError, Tx};
 use crate::error::{Code, Error};
 use crate::exchange::{Desk, Folder};
 use crate::inbox::Seen;
-use crate::institutions::{self, PlatformKeys};
+use crate::institutions::{self, Documents, Institution, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
 use crate::orders::{Asking, Intake, Pace};
@@ -216,6 +216,24 @@ impl App {
         channels.codes.insert(channel.institution().code.clone(), institution);
         channels.opened.insert((institution, name), Opened { channel: channel.clone(), version, until });
         Ok(channel)
+    }
+
+    /// Every channel of an institution that is needed to cut its days. Where a day waits for none of them, one that cannot
+    /// be used now is left out, and logged.
+    pub async fn channels_of(&self, institution: &Institution) -> Result<Vec<Channel>, Error> {
+        let id = institution.id;
+        let mut channels = Vec::new();
+        for profile in self.db.read(move |tx| institutions::channels(tx, id)).await? {
+            match (self.channel(id, profile.name).await, institution.documents) {
+                (Ok(channel), _) => channels.push(channel),
+                (Err(error), Documents::Channel) => return Err(error),
+                (Err(error), Documents::Bil) => {
+                    let (institution, channel) = (&institution.code, profile.name);
+                    tracing::warn!(institution, %channel, %error, "a channel cannot be used");
+                }
+            }
+        }
+        Ok(channels)
     }
 
     /// [`App::channel`] where its version was just read.

@@ -13,7 +13,7 @@ use crate::db::{Backend, Create};
 use crate::error::Error;
 use crate::exchange::{self, Incoming};
 use crate::inbox;
-use crate::institutions::{self, Institution, ResultEncoding};
+use crate::institutions::{self, Documents, Institution, ResultEncoding};
 use crate::kernel::rule;
 use crate::merchants::credentials::{self, AnswerMode, NewCredential};
 use crate::merchants::founding::{ChannelPart, Founding, InstitutionPart, MerchantPart, TenantPart};
@@ -189,6 +189,7 @@ fn document(
             platform_code: PLATFORM.to_owned(),
             order_prefix: side.order_prefix.to_owned(),
             result_encoding: ResultEncoding::Ascii.as_str().to_owned(),
+            documents: Documents::Channel.as_str().to_owned(),
         }),
         channel: vec![ChannelPart {
             institution: None,

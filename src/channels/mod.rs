@@ -7,6 +7,7 @@ pub mod address;
 pub mod alipay;
 mod answer;
 mod bill;
+mod document;
 pub mod http;
 mod said;
 pub mod wechat;
@@ -16,6 +17,7 @@ use std::io::BufRead;
 
 pub use answer::{Answer, Why};
 pub use bill::{Billed, ReadBill};
+pub use document::{Vouched, document_kind, read_document};
 pub use said::{
     CNY, Closing, Notice, NoticeFault, Payable, Placing, Queried, RawKind, RawMessage, Statement, Sums,
 };
@@ -27,6 +29,7 @@ use crate::exchange::DocumentKind;
 use crate::institutions::{ChannelKeys, ChannelProfile, Institution};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::channel::ChannelName;
+use crate::protocol::alipay::bill as alipay_bill;
 use crate::protocol::wechat::notification::ApiV3Key;
 
 /// An institution's channel, ready to be spoken with; one variant a language. Cheap to clone.
@@ -108,9 +111,14 @@ impl Channel {
 
     /// The kind under which its own bill is recorded; also begins the file's name.
     pub const fn bill_kind(&self) -> DocumentKind {
+        document_kind(self.name())
+    }
+
+    /// How the name ends under which its own bill is kept.
+    pub const fn bill_end(&self) -> &'static str {
         match self {
-            Self::Wechat(_) => wechat::BILL_KIND,
-            Self::Alipay(_) => alipay::BILL_KIND,
+            Self::Wechat(_) => ".csv",
+            Self::Alipay(_) => ".zip",
         }
     }
 
@@ -118,7 +126,7 @@ impl Channel {
     pub fn may_be_bill(&self, begins: &[u8]) -> bool {
         match self {
             Self::Wechat(_) => wechat::may_be_bill(begins),
-            Self::Alipay(_) => alipay::may_be_bill(begins),
+            Self::Alipay(_) => alipay_bill::may_begin(begins),
         }
     }
 

@@ -36,6 +36,7 @@ pub fn breaks(app: &App) -> Result<Vec<String>, Error> {
             let id = institution.id;
             let keys = institutions::evidence_keys(tx, &app.master_key, id)?;
             let channels = institutions::channels(tx, id)?;
+            breaks.extend(institutions::documents_break(&institution, &channels));
             breaks.extend(payments(tx, id, &channels, &keys)?);
             breaks.extend(ledger::breaks(tx, id)?);
             breaks.extend(ledger::snapshot_breaks(tx, id)?);

@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 
-use crate::channels::RawKind;
+use crate::channels::{RawKind, document_kind};
 use crate::db::columns::InstitutionId;
 use crate::db::schema::{approvals_bundle, enrolment, pay_order, payment, raw_message};
 use crate::db::{Conn, Tx};
@@ -14,6 +14,7 @@ use crate::kernel::file::ret::RetStatus;
 use crate::kernel::money::Fen;
 use crate::ledger::{self, Account};
 use crate::orders::{ApartEnd, Awaits, EventKind};
+use crate::reconciliation::DifferenceKind;
 
 /// Tables whose rows never change; the database refuses it by triggers.
 const APPEND_ONLY: [&str; 26] = [
@@ -46,7 +47,7 @@ const APPEND_ONLY: [&str; 26] = [
 ];
 
 /// Statements that must find nothing: what is broken, and a query that names each broken object in column `v`.
-const MUST_FIND_NOTHING: [(&str, &str); 15] = [
+const MUST_FIND_NOTHING: [(&str, &str); 16] = [
     ("a payment is not the one of its number", "SELECT p.inst_order_no AS v FROM payment p
       LEFT JOIN payment_key k ON k.inst_order_no = p.inst_order_no AND k.institution_id = p.institution_id
         AND k.channel = p.channel
@@ -104,6 +105,10 @@ const MUST_FIND_NOTHING: [(&str, &str); 15] = [
     ("a bill is not the file that was kept", "SELECT f.name AS v FROM bill b
       JOIN exchanged_file f ON f.id = b.file_id
       WHERE f.sha256 <> b.sha256 OR f.orders <> b.orders OR f.total <> b.total_paid"),
+    ("a document is said to differ that is not kept", "SELECT d.inst_order_no AS v FROM difference d
+      LEFT JOIN exchanged_file f ON f.institution_id = d.institution_id AND f.business_date = d.business_date
+        AND f.kind IN ({documents})
+      WHERE d.kind = '{document}' AND f.id IS NULL"),
     ("a settlement input is not the file of its name", "SELECT i.name AS v FROM settlement_input i
       JOIN exchanged_file s ON s.id = i.file_id
       LEFT JOIN exchanged_file f ON f.institution_id = s.institution_id AND f.name = i.name
@@ -120,6 +125,9 @@ struct Named {
 
 /// A statement with the words of the record, each of which is spelt where it is declared.
 fn spelt(query: &str) -> String {
+    let documents: Vec<String> =
+        ChannelName::ALL.iter().map(|name| format!("'{}'", document_kind(*name))).collect();
+    let documents = documents.join(", ");
     let words = [
         ("{receivable}", Account::ChannelReceivable.as_str()),
         ("{differs}", EventKind::AmountDiffers.as_str()),
@@ -127,6 +135,8 @@ fn spelt(query: &str) -> String {
         ("{paid}", ledger::Kind::Paid.as_str()),
         ("{success}", RetStatus::Success.as_str()),
         ("{spl}", FileKind::Spl.as_str()),
+        ("{documents}", documents.as_str()),
+        ("{document}", DifferenceKind::Document.as_str()),
     ];
     words.iter().fold(query.to_owned(), |query, (name, word)| query.replace(name, word))
 }

@@ -35,7 +35,7 @@ fn of_institution(tx: &mut Tx<'_>, institution: &Institution, now: Instant) -> R
     }
     for missing in settlement::gate(tx, id, settlement::due_day(now))? {
         match missing.need {
-            Need::First | Need::Final | Need::Previous | Need::Repeat => {}
+            Need::Bill | Need::First | Need::Final | Need::Previous | Need::Repeat => {}
             Need::Failed => found.push(format!("{code}: {missing}")),
             Need::Cut => found.extend(failed_cut(tx, code, missing.day)?),
         }

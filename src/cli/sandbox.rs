@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 
 use crate::clock::Clock;
 use crate::disk::write_private;
-use crate::institutions::ResultEncoding;
+use crate::institutions::{Documents, ResultEncoding};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::founding::{ChannelPart, Founding, InstitutionPart};
 use crate::sandbox::{PublicIdentity, Registration, Sandbox, Settings};
@@ -110,6 +110,7 @@ fn introduction(identity: &PublicIdentity) -> Founding {
             platform_code: identity.platform.clone(),
             order_prefix: "MF".to_owned(),
             result_encoding: ResultEncoding::Ascii.as_str().to_owned(),
+            documents: Documents::Channel.as_str().to_owned(),
         }),
         channel: vec![ChannelPart {
             institution: None,

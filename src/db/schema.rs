@@ -72,6 +72,7 @@ table! {
         order_prefix -> Text,
         result_encoding -> Text,
         created_at -> BigInt,
+        documents -> Text,
     }
 }
 

@@ -67,6 +67,8 @@ pub fn add_channel(
 ) -> Result<Made<ChannelId>, Error> {
     check(new)?;
     let own = new.own.as_ref().map(own_key).transpose()?;
+    super::store::lock(tx, institution)?;
+    super::may_split(super::by_id(tx, institution)?.documents, new.name)?;
     if let Some(known) = store::find(tx, institution, new.name)? {
         let newest = open_channel(tx, master, &known, at)?.own;
         let is_newest = |own: &OwnKey| {

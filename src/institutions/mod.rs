@@ -22,6 +22,7 @@ use serde_json::json;
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
+use crate::kernel::channel::ChannelName;
 use crate::kernel::{text, text_enum};
 use crate::people::{Actor, audit};
 
@@ -35,6 +36,16 @@ text_enum! {
         Ascii = "ASCII",
         /// GB18030, decoded before it is split (`files.md`, "Text").
         Gb18030 = "GB18030",
+    }
+}
+
+text_enum! {
+    /// Which documents a day's evidence consists of (`counter.md`, "Bills out of both worlds").
+    pub enum Documents {
+        /// Its one WeChat channel's own bill is split; a BIL adds late orders.
+        Channel = "channel",
+        /// Its BIL is split; what its channels give is kept beside it and compared.
+        Bil = "bil",
     }
 }
 
@@ -53,6 +64,8 @@ pub struct Institution {
     pub order_prefix: String,
     /// How its results are encoded.
     pub result_encoding: ResultEncoding,
+    /// What its days are cut from.
+    pub documents: Documents,
 }
 
 /// An institution to be set up; the fields are those of [`Institution`].
@@ -64,6 +77,7 @@ pub struct NewInstitution<'a> {
     pub platform_code: &'a str,
     pub order_prefix: &'a str,
     pub result_encoding: ResultEncoding,
+    pub documents: Documents,
 }
 
 /// What a founding command gives: the key of the object, and whether it was made now.
@@ -100,6 +114,7 @@ pub fn add(
             platform_code: &known.platform_code,
             order_prefix: &known.order_prefix,
             result_encoding: known.result_encoding,
+            documents: known.documents,
         };
         if same != *new {
             return Err(invalid(format!("code: {} is there already with other content", new.code)));
@@ -110,11 +125,54 @@ pub fn add(
     let object = format!("institution:{}", new.code);
     let after = json!({
         "name": new.name, "platform_code": new.platform_code, "order_prefix": new.order_prefix,
-        "result_encoding": new.result_encoding.as_str(),
+        "result_encoding": new.result_encoding.as_str(), "documents": new.documents.as_str(),
     });
     let entry = audit::Entry { action: "institution.add", object: &object, before: None, after: Some(after) };
     audit::record(tx, at, actor, entry)?;
     Ok(Made::now(id))
+}
+
+/// Says what an institution's days are cut from, from the next cut on; whether it was something else before. Refused
+/// where its channels' own bills cannot be split.
+pub fn set_documents(
+    tx: &mut Tx<'_>,
+    at: i64,
+    actor: &Actor,
+    institution: InstitutionId,
+    documents: Documents,
+) -> Result<bool, Error> {
+    store::lock(tx, institution)?;
+    let known = store::by_id(tx, institution)?;
+    if known.documents == documents {
+        return Ok(false);
+    }
+    for channel in channels(tx, institution)? {
+        may_split(documents, channel.name)?;
+    }
+    store::set_documents(tx, institution, documents)?;
+    let object = format!("institution:{}", known.code);
+    let said = |documents: Documents| Some(json!({"documents": documents.as_str()}));
+    let (before, after) = (said(known.documents), said(documents));
+    let entry = audit::Entry { action: "institution.documents", object: &object, before, after };
+    audit::record(tx, at, actor, entry)?;
+    Ok(true)
+}
+
+/// A channel whose own bill would have to be split and cannot be, in words.
+pub fn documents_break(of: &Institution, channels: &[ChannelProfile]) -> Option<String> {
+    let refused = channels.iter().find_map(|channel| may_split(of.documents, channel.name).err());
+    refused.map(|why| format!("institution {}: {why}", of.code))
+}
+
+/// Refuses a channel whose own bill would have to be split and names neither merchants nor tags.
+fn may_split(documents: Documents, channel: ChannelName) -> Result<(), Error> {
+    match (documents, channel) {
+        (Documents::Channel, ChannelName::Wechat) | (Documents::Bil, _) => Ok(()),
+        (Documents::Channel, ChannelName::Alipay) => Err(invalid(
+            "documents: alipay's own bill names neither merchants nor tags, so that it cannot be split; with this \
+             channel the institution's days are cut from its BIL: set `bil`",
+        )),
+    }
 }
 
 fn check(new: &NewInstitution<'_>) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! Queries of institutions' profiles.
 use diesel::prelude::*;
 
-use super::{Institution, NewInstitution, ResultEncoding};
+use super::{Documents, Institution, NewInstitution, ResultEncoding};
 use crate::db::columns::InstitutionId;
 use crate::db::schema::institution;
 use crate::db::{Conn, MultiBackend, Tx};
@@ -17,11 +17,14 @@ struct Row {
     platform_code: String,
     order_prefix: String,
     result_encoding: String,
+    documents: String,
 }
 
 fn profile(row: Row) -> Result<Institution, Error> {
     let result_encoding = ResultEncoding::parse(&row.result_encoding)
         .ok_or_else(|| Error::Internal(format!("institution {} has no such encoding", row.id)))?;
+    let documents = Documents::parse(&row.documents)
+        .ok_or_else(|| Error::Internal(format!("institution {} has no such documents", row.id)))?;
     Ok(Institution {
         id: row.id,
         code: row.code,
@@ -29,6 +32,7 @@ fn profile(row: Row) -> Result<Institution, Error> {
         platform_code: row.platform_code,
         order_prefix: row.order_prefix,
         result_encoding,
+        documents,
     })
 }
 
@@ -39,9 +43,21 @@ pub(super) fn add(tx: &mut Tx<'_>, at: i64, new: &NewInstitution<'_>) -> Result<
         institution::platform_code.eq(new.platform_code),
         institution::order_prefix.eq(new.order_prefix),
         institution::result_encoding.eq(new.result_encoding.as_str()),
+        institution::documents.eq(new.documents.as_str()),
         institution::created_at.eq(at),
     );
     Ok(InstitutionId::new(insert_returning_id!(tx, institution, values)?))
+}
+
+pub(super) fn set_documents(
+    tx: &mut Tx<'_>,
+    institution: InstitutionId,
+    documents: Documents,
+) -> Result<(), Error> {
+    diesel::update(institution::table.find(institution))
+        .set(institution::documents.eq(documents.as_str()))
+        .execute(tx.conn())?;
+    Ok(())
 }
 
 pub(super) fn find(tx: &mut Tx<'_>, code: &str) -> Result<Option<Institution>, Error> {

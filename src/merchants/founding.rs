@@ -8,7 +8,7 @@ use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
 use crate::institutions::{
-    self, ChannelLanguage, NewChannel, NewInstitution, NewKey, NewOwnKey, Purpose, ResultEncoding,
+    self, ChannelLanguage, Documents, NewChannel, NewInstitution, NewKey, NewOwnKey, Purpose, ResultEncoding,
 };
 use crate::kernel::calendar::Instant;
 use crate::kernel::channel::ChannelName;
@@ -55,11 +55,18 @@ pub struct InstitutionPart {
     /// `ASCII` or `GB18030`.
     #[serde(default = "ascii")]
     pub result_encoding: String,
+    /// `channel` or `bil`: what its days are cut from.
+    #[serde(default = "of_channel")]
+    pub documents: String,
 }
 
 /// As the flag of the command has it.
 const fn thirty() -> i64 {
     30
+}
+
+fn of_channel() -> String {
+    Documents::Channel.as_str().to_owned()
 }
 
 fn ascii() -> String {
@@ -311,13 +318,9 @@ impl Step<'_, '_, '_> {
     fn institution(&mut self, part: &InstitutionPart) -> Result<(), Error> {
         let result_encoding = ResultEncoding::parse(&part.result_encoding)
             .ok_or_else(|| invalid("result_encoding: ASCII or GB18030"))?;
-        let new = NewInstitution {
-            code: &part.code,
-            name: &part.name,
-            platform_code: &part.platform_code,
-            order_prefix: &part.order_prefix,
-            result_encoding,
-        };
+        let documents = word("documents", &part.documents, Documents::ALL, Documents::parse)?;
+        let InstitutionPart { code, name, platform_code, order_prefix, .. } = part;
+        let new = NewInstitution { code, name, platform_code, order_prefix, result_encoding, documents };
         let made = institutions::add(self.tx, self.at, self.actor, &new)?;
         self.made(format!("institution {}", part.code), made.is_new);
         Ok(())

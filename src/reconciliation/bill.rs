@@ -15,6 +15,7 @@ use crate::exchange::{self, Desk, Direction, DocumentKind, ExchangedFile, NewFil
 use crate::kernel::approvals::Bundle;
 use crate::kernel::bill;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::channel::ChannelName;
 use crate::kernel::digest::Digest;
 use crate::kernel::file::bil::BilReader;
 use crate::kernel::money::Fen;
@@ -44,14 +45,42 @@ impl Fetched {
     /// Whether it says what this one that is kept says. That there is no bill is signed anew at every request.
     pub fn says_the_same(&self, tx: &mut Tx<'_>, kept: &KeptBill) -> Result<bool, Error> {
         let same = kept.sha256 == self.sha256;
-        Ok(same || self.is_nothing && exchange::by_id(tx, kept.file_id)?.name.ends_with(NOTHING))
+        Ok(same || self.is_nothing && says_nothing(&exchange::by_id(tx, kept.file_id)?))
     }
+}
+
+impl Fetched {
+    /// Whose wallet's it is.
+    pub(super) fn channel(&self) -> ChannelName {
+        self.channel.name()
+    }
+
+    /// Its bytes; none where the channel says that there is no bill.
+    pub(super) fn open(&self) -> Result<Option<File>, Error> {
+        if self.is_nothing { Ok(None) } else { Ok(Some(self.dir.read(&self.name)?)) }
+    }
+}
+
+/// Whether a file that was kept is a channel's word that there is no bill.
+pub(super) fn says_nothing(kept: &ExchangedFile) -> bool {
+    kept.name.ends_with(NOTHING)
 }
 
 impl Drop for Fetched {
     fn drop(&mut self) {
         // After it was kept there is nothing under this name.
         let _ = self.dir.remove(&self.name);
+    }
+}
+
+/// [`fetch`] from the one channel of an institution whose days are that channel's bill.
+pub async fn fetch_only(channels: &[Channel], desk: &Desk, day: BusinessDay) -> Result<Fetched, Error> {
+    match channels {
+        [only] => fetch(only, desk, day).await,
+        _ => {
+            let why = format!("bill of {day}: {} has {} channels", desk.institution.code, channels.len());
+            Err(Error::refused(Code::BillUnavailable, why))
+        }
     }
 }
 
@@ -183,11 +212,26 @@ fn keep(
     now: i64,
 ) -> Result<KeptBill, Error> {
     let id = BillId::new(reserve_id(tx, "bill")?);
-    let (orders, total) = channel_rows(tx, desk, day, fetched, bundle, id, now)?;
-    let seq = before.saturating_add(1);
+    let sums = channel_rows(tx, desk, day, fetched, bundle, id, now)?;
+    let file = record(tx, desk, day, fetched, (before.saturating_add(1), sums), now)?;
+    let row = bill_store::add_bill(tx, id, &file)?;
+    order_store::add_source(tx, row.id, file.id)?;
+    Ok(row)
+}
+
+/// Gives what was fetched its name among the evidence and records it, with its place among the day's, its orders and what
+/// was paid in them.
+pub(super) fn record(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    day: BusinessDay,
+    fetched: &Fetched,
+    (seq, (orders, total)): (usize, (i64, Fen)),
+    now: i64,
+) -> Result<ExchangedFile, Error> {
     let institution = &desk.institution;
     let kind = fetched.channel.bill_kind();
-    let end = if fetched.is_nothing { NOTHING } else { ".csv" };
+    let end = if fetched.is_nothing { NOTHING } else { fetched.channel.bill_end() };
     let name = format!("{kind}_{}_{}_{day}_{seq:04}{end}", institution.code, institution.platform_code);
     // A name that was never recorded is free: whatever a crash left under it is written over.
     fetched.dir.rename(&fetched.name, &name)?;
@@ -209,10 +253,7 @@ fn keep(
         created_at: now,
         recorded_at: now,
     };
-    let file = exchange::record(tx, &new)?;
-    let row = bill_store::add_bill(tx, id, &file)?;
-    order_store::add_source(tx, row.id, file.id)?;
-    Ok(row)
+    exchange::record(tx, &new)
 }
 
 /// Loads the orders of the channel's bill; merchants are named by the bundle. Their number, and what was paid.
@@ -254,7 +295,7 @@ fn take_all(
 }
 
 /// Loads what an imported BIL tells and the bill does not.
-fn signed_rows(
+pub(super) fn signed_rows(
     tx: &mut Tx<'_>,
     desk: &Desk,
     day: BusinessDay,

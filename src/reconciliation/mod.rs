@@ -4,13 +4,16 @@
 //! (`files.md`, "The day").
 mod bill;
 mod bill_store;
+mod document;
+mod document_store;
 mod load;
 mod order_store;
 mod store;
 mod tenant_store;
 
-pub use bill::{Fetched, fetch, load};
+pub use bill::{Fetched, fetch, fetch_only, load};
 pub use bill_store::{KeptBill, bill_by_id, bills};
+pub use document::{compare_kept, fetch_documents, load_own, own_bill, undocumented};
 pub use order_store::{BilledOrder, NewBilled, Sink, billed, order_count, orders};
 pub use store::{
     Found, day_difference_count, days_of, difference_count, differences, elsewhere, newest_differences,
@@ -46,6 +49,9 @@ text_enum! {
         Amount = "AMOUNT",
         /// Another number, merchant, channel, product, tags, parties or time.
         Facts = "FACTS",
+        /// The bill that is split and a channel's own document: another amount or fee, or only one of them has it. "Ours" is
+        /// then the bill's.
+        Document = "DOCUMENT",
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn kept_no(order: &BillOrder) -> String {
 }
 
 /// [`kept_no`] undone.
-fn told_no(kept: &str) -> &str {
+pub(super) fn told_no(kept: &str) -> &str {
     if kept.starts_with(STRANGER) { NO_ORDER_NO } else { kept }
 }
 

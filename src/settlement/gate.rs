@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::KIND;
+use super::awaited::bill_awaited;
 use super::waiting::{WaitingLine, waiting_lines};
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
@@ -10,7 +11,7 @@ use crate::error::Error;
 use crate::exchange::{self, DocumentKind, ExchangedFile, Standing};
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::state::{CustodyState, FileState};
-use crate::{ledger, splits};
+use crate::{institutions, ledger, splits};
 
 /// Seconds after the end of a business day at which its bill is ready: 10:00 in Asia/Shanghai.
 const BILL_READY: i64 = 10 * 3600;
@@ -33,6 +34,8 @@ pub enum Who {
 pub enum Need {
     /// The day has not been cut.
     Cut,
+    /// The BIL that the day is cut from has not come.
+    Bill,
     /// The institution has not answered this file.
     First,
     /// The institution has not executed this file to its end.
@@ -51,7 +54,7 @@ impl Need {
     pub const fn who(self) -> Who {
         match self {
             Self::Cut | Self::Repeat => Who::Platform,
-            Self::First | Self::Final | Self::Previous => Who::Institution,
+            Self::Bill | Self::First | Self::Final | Self::Previous => Who::Institution,
             Self::Failed => Who::Both,
         }
     }
@@ -77,6 +80,9 @@ impl fmt::Display for Missing {
         let name = self.file.as_deref().unwrap_or_default();
         match self.need {
             Need::Cut => write!(f, "{} has not been cut", self.day)?,
+            Need::Bill => {
+                write!(f, "{} waits for the institution's bill, BIL 0001, which has not come", self.day)?
+            }
             Need::First | Need::Previous => write!(f, "{name} waits for its FIRST result")?,
             Need::Final => write!(f, "{name} waits for FINAL results of all its orders")?,
             Need::Failed => {
@@ -143,7 +149,9 @@ pub fn gate(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Re
         || splits::recorded(tx, institution, day)?.is_empty()
     {
         let day = uncut.unwrap_or(day);
-        missing.push(Missing { need: Need::Cut, day, file: None, lines: Vec::new(), open: 0 });
+        let profile = institutions::by_id(tx, institution)?;
+        let need = if bill_awaited(tx, &profile, day)?.is_some() { Need::Bill } else { Need::Cut };
+        missing.push(Missing { need, day, file: None, lines: Vec::new(), open: 0 });
     }
     let mut told = 0_usize;
     for (file, standing) in exchange::unsettled(tx, institution, day)? {

@@ -3,6 +3,7 @@
 //!
 //! Only an accepted file counts, and only a final result moves a line: a state here is always derived from signed
 //! files, never set.
+mod awaited;
 mod books;
 mod gate;
 mod net;
@@ -13,6 +14,7 @@ mod store;
 mod waiting;
 mod waits;
 
+pub use awaited::{Awaited, awaited, documents_since};
 pub use books::{answered, settled_amounts};
 pub use gate::{Missing, Need, Still, Who, due_day, gate, settled, stands_still, valid};
 pub use open::open_days;

@@ -14,6 +14,7 @@ use crate::db::columns::InstitutionId;
 use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
 use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, broken_record};
+use crate::institutions::Documents;
 use crate::kernel::approvals::Bundle;
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::digest::Digest;
@@ -97,7 +98,7 @@ pub async fn cut(
     db: &Db,
     clock: &Clock,
     desk: &Desk,
-    channel: &Channel,
+    channels: &[Channel],
     day: BusinessDay,
     cutting: &Cutting,
 ) -> Result<CutReport, Error> {
@@ -119,18 +120,8 @@ pub async fn cut(
         .await?
     };
     cutting.tell(Progress::Bill);
-    let fetched = reconciliation::fetch(channel, desk, day).await?;
     let at = clock.instant();
-    let here = desk.clone();
-    let (bill, bundle) = db
-        .write(move |tx| {
-            let bundle = bundle_at(tx, &here, at)?;
-            let bill = reconciliation::load(tx, &here, day, &fetched, &bundle, now)?;
-            told_once(tx, &bill, day)?;
-            post(tx, &bill, day, now)?;
-            Ok((bill, bundle))
-        })
-        .await?;
+    let (bill, bundle) = loaded(db, desk, channels, day, at, now).await?;
     cutting.tell(Progress::Billed(bill.orders));
     let made = {
         let (db, desk, bill, cutting) = (db.clone(), desk.clone(), bill.clone(), cutting.clone());
@@ -141,6 +132,9 @@ pub async fn cut(
         })
         .await?
     };
+    if desk.institution.documents == Documents::Bil {
+        reconciliation::fetch_documents(db, desk, channels, &bill, now).await;
+    }
     db.read(move |tx| {
         Ok(CutReport {
             files: exchange::of_day(tx, institution, KIND, day)?,
@@ -150,6 +144,37 @@ pub async fn cut(
         })
     })
     .await
+}
+
+/// The evidence of a day as the institution's profile has it: what is split is loaded and posted, and with what bundle.
+async fn loaded(
+    db: &Db,
+    desk: &Desk,
+    channels: &[Channel],
+    day: BusinessDay,
+    at: Instant,
+    now: i64,
+) -> Result<(KeptBill, Bundle), Error> {
+    let fetched = match desk.institution.documents {
+        Documents::Channel => Some(reconciliation::fetch_only(channels, desk, day).await?),
+        Documents::Bil => None,
+    };
+    let here = desk.clone();
+    let write = db.write(move |tx| {
+        let bundle = bundle_at(tx, &here, at)?;
+        let bill = match &fetched {
+            Some(fetched) => reconciliation::load(tx, &here, day, fetched, &bundle, now)?,
+            None => reconciliation::load_own(tx, &here, day, now)?,
+        };
+        told_once(tx, &bill, day)?;
+        post(tx, &bill, day, now)?;
+        Ok((bill, bundle))
+    });
+    let (bill, bundle) = write.await?;
+    if desk.institution.documents == Documents::Bil {
+        reconciliation::compare_kept(db, desk, &bill, now).await;
+    }
+    Ok((bill, bundle))
 }
 
 /// Brings the ledger to what the bill says, once it agrees with the payments that we know of.

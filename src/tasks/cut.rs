@@ -20,7 +20,7 @@ pub fn cut_subject(institution: &str, day: BusinessDay) -> String {
 pub async fn cut_as_task(
     app: &App,
     desk: &Desk,
-    channel: &Channel,
+    channels: &[Channel],
     day: BusinessDay,
     cutting: Cutting,
     actor: &Actor,
@@ -46,7 +46,7 @@ pub async fn cut_as_task(
             also(progress);
         };
         let cutting = Cutting { most: cutting.most, watch: Arc::new(tell), stop: Arc::clone(&watch.stop) };
-        let report = splits::cut(&app.db, &app.clock, desk, channel, day, &cutting).await?;
+        let report = splits::cut(&app.db, &app.clock, desk, channels, day, &cutting).await?;
         // A run that finishes another counted its own part only.
         watch.total(report.orders);
         watch.done(report.orders);

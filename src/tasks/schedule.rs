@@ -12,9 +12,8 @@ use crate::db::Tx;
 use crate::db::columns::InstitutionId;
 use crate::error::{Code, Error};
 use crate::exchange::{self, Desk, DocumentKind, ExchangedFile, Folder};
-use crate::institutions::Institution;
+use crate::institutions::{Documents, Institution};
 use crate::kernel::calendar::BusinessDay;
-use crate::kernel::channel::ChannelName;
 use crate::people::Actor;
 use crate::settlement::{self, Who};
 use crate::splits::{self, Cutting};
@@ -64,8 +63,25 @@ async fn of_institution(app: &App, institution: &Institution) -> Result<usize, E
             }
         }
     }
+    documents_again(app, institution).await?;
     tell_still(app, institution).await?;
     Ok(made)
+}
+
+/// Fetches what channels' own documents have not come of the days that were cut without them.
+async fn documents_again(app: &App, institution: &Institution) -> Result<(), Error> {
+    let (id, since) = (institution.id, settlement::documents_since(app.clock.instant()));
+    let lack = app.db.read(move |tx| reconciliation::undocumented(tx, id, since)).await?;
+    if lack.is_empty() {
+        return Ok(());
+    }
+    let desk = app.desk(id).await?;
+    let channels = app.channels_of(&desk.institution).await?;
+    for (bill, name) in lack {
+        let of_name: Vec<Channel> = channels.iter().filter(|one| one.name() == name).cloned().collect();
+        reconciliation::fetch_documents(&app.db, &desk, &of_name, &bill, app.clock.now()).await;
+    }
+    Ok(())
 }
 
 /// Logs what a day waits for, each time that this changes: as a warning when more than the institution's answer is missing.
@@ -113,15 +129,14 @@ async fn of_day(app: &App, institution: InstitutionId, day: BusinessDay) -> Resu
     let desk = app.desk(institution).await?;
     let here = desk.clone();
     app.db.read(move |tx| settlement::publish_again(tx, &here, day)).await?;
-    let (cut, settle) = app
-        .db
-        .read(move |tx| Ok((must_cut(tx, institution, day)?, must_settle(tx, institution, day)?)))
-        .await?;
+    let of = desk.institution.clone();
+    let (cut, settle) =
+        app.db.read(move |tx| Ok((must_cut(tx, &of, day)?, must_settle(tx, institution, day)?))).await?;
     let mut made = 0_usize;
     if cut != Cut::No {
-        let channel = app.channel(institution, ChannelName::Wechat).await?;
-        if cut == Cut::Yes || differs(app, &channel, &desk, day).await? {
-            let Some(files) = cut_day(app, &desk, &channel, day).await? else { return Ok(0) };
+        let channels = app.channels_of(&desk.institution).await?;
+        if cut == Cut::Yes || differs(app, &channels, &desk, day).await? {
+            let Some(files) = cut_day(app, &desk, &channels, day).await? else { return Ok(0) };
             made = files;
         } else {
             tracing::warn!(
@@ -141,7 +156,7 @@ async fn of_day(app: &App, institution: InstitutionId, day: BusinessDay) -> Resu
 async fn cut_day(
     app: &App,
     desk: &Desk,
-    channel: &Channel,
+    channels: &[Channel],
     day: BusinessDay,
 ) -> Result<Option<usize>, Error> {
     // What somebody stopped is not begun again behind their back.
@@ -150,7 +165,7 @@ async fn cut_day(
         tracing::warn!(institution = desk.institution.code, %day, "its cut was cancelled: people must cut it");
         return Ok(None);
     }
-    match cut_as_task(app, desk, channel, day, Cutting::default(), &Actor::system()).await {
+    match cut_as_task(app, desk, channels, day, Cutting::default(), &Actor::system()).await {
         Err(Error::Refused { code: Code::TaskCancelled, .. }) => {
             tracing::info!(institution = desk.institution.code, %day, "its cut was stopped, as somebody wanted");
             Ok(None)
@@ -172,7 +187,8 @@ enum Cut {
     IfChanged,
 }
 
-fn must_cut(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Result<Cut, Error> {
+fn must_cut(tx: &mut Tx<'_>, of: &Institution, day: BusinessDay) -> Result<Cut, Error> {
+    let institution = of.id;
     match splits::in_turn(tx, institution, day) {
         Ok(()) => {}
         Err(Error::Refused { code: Code::DayOutOfTurn, detail }) => {
@@ -180,6 +196,11 @@ fn must_cut(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Re
             return Ok(Cut::No);
         }
         Err(error) => return Err(error),
+    }
+    let bills = exchange::of_day(tx, institution, DocumentKind::Bil, day)?;
+    if of.documents == Documents::Bil && bills.is_empty() {
+        tracing::debug!(institution = of.code, %day, "a day waits for its BIL");
+        return Ok(Cut::No);
     }
     let (live, void) = splits::standing(tx, institution, day)?;
     if live.is_empty() && void.is_empty() || splits::is_unfinished(tx, institution, day)? {
@@ -189,7 +210,6 @@ fn must_cut(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) -> Re
         return Ok(Cut::IfChanged);
     }
     // The institution's own bill tells of more orders than stand in the day's files.
-    let bills = exchange::of_day(tx, institution, DocumentKind::Bil, day)?;
     let orders = |files: &[ExchangedFile]| files.iter().map(|file| file.orders).sum::<i64>();
     Ok(if orders(&bills) > orders(&live) { Cut::Yes } else { Cut::No })
 }
@@ -210,7 +230,7 @@ fn must_settle(tx: &mut Tx<'_>, institution: InstitutionId, day: BusinessDay) ->
 
 /// Whether the bundle in force, a bill of the day or, where its place was refused, the chain before it is another one than
 /// when the void file was cut.
-async fn differs(app: &App, channel: &Channel, desk: &Desk, day: BusinessDay) -> Result<bool, Error> {
+async fn differs(app: &App, channels: &[Channel], desk: &Desk, day: BusinessDay) -> Result<bool, Error> {
     let institution = desk.institution.id;
     let now = app.clock.now();
     let (bill, others) = app
@@ -229,10 +249,10 @@ async fn differs(app: &App, channel: &Channel, desk: &Desk, day: BusinessDay) ->
             Ok((bill, others))
         })
         .await?;
-    if others {
-        return Ok(true);
+    if others || desk.institution.documents == Documents::Bil {
+        return Ok(others);
     }
-    match reconciliation::fetch(channel, desk, day).await {
+    match reconciliation::fetch_only(channels, desk, day).await {
         Ok(fetched) => app.db.read(move |tx| Ok(!fetched.says_the_same(tx, &bill)?)).await,
         Err(Error::Refused { code: Code::BillUnavailable, .. }) => Ok(false),
         Err(error) => Err(error),

@@ -30,16 +30,24 @@ impl SignatureCheck for FileKeys {
     }
 }
 
-/// A bill as evidence, by its content: WeChat's trade bill or a BIL; anything else is no bill, so that nothing can be said.
+/// A bill as evidence, by its content: WeChat's trade bill or a BIL; anything else is no bill, so that nothing can be
+/// said: Alipay's own neither.
 pub fn bill(mut given: Given<'_>) -> io::Result<Bill<'_>> {
     let begins = given.content.fill_buf()?;
     if begins.starts_with(b"H|") {
         return Ok(Bill::Bil(given));
     }
     if !may_begin(begins) {
-        let what =
-            if begins.is_empty() { "it is empty" } else { "it is neither a BIL nor WeChat's trade bill" };
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{what}; fetch it again")));
+        let what = match begins {
+            [] => "it is empty; fetch it again",
+            // What Alipay gives is a zip.
+            [b'P', b'K', ..] => {
+                "it is a zip, as Alipay's own bill is: that names neither merchants nor tags; the institution's own \
+                 bill of the day, BIL, is needed in its place"
+            }
+            _ => "it is neither a BIL nor WeChat's trade bill; fetch it again",
+        };
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
     }
     let Given { name, content, signature } = given;
     Ok(Bill::Channel { name, bill: Box::new(WechatBill(content)), signature })

@@ -131,8 +131,17 @@ async fn what_is_open_is_asked_about_before_its_day_is_cut() {
         app.desk(id).await.unwrap(),
         app.channel(id, mingfen::kernel::channel::ChannelName::Wechat).await.unwrap(),
     );
-    let cut =
-        async |day| tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &Actor::shell()).await;
+    let cut = async |day| {
+        tasks::cut_as_task(
+            app,
+            &desk,
+            std::slice::from_ref(&channel),
+            day,
+            Cutting::default(),
+            &Actor::shell(),
+        )
+        .await
+    };
     // What cannot be cut is no reason to ask.
     assert!(cut(day.next().next()).await.is_err());
     assert_eq!(played.database.raw().count("payment"), before);
@@ -215,7 +224,7 @@ async fn asking_before_a_cut_ends_when_somebody_stops_it() {
         app.channel(world.institution, mingfen::kernel::channel::ChannelName::Wechat).await.unwrap(),
     );
     let actor = Actor::system();
-    let cut = tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &actor);
+    let cut = tasks::cut_as_task(app, &desk, std::slice::from_ref(&channel), day, Cutting::default(), &actor);
     let cancel = async {
         let id = asks(&played).await.id;
         app.db.write_blocking(|tx| tasks::cancel(tx, id, &Actor::shell(), 1)).unwrap();

@@ -72,7 +72,15 @@ async fn no_file_is_dated_before_the_one_that_it_follows() {
     bill(third).await;
     // The third day is over, and the files of the second one are dated later.
     app.clock.set(at(1));
-    let refused = splits::cut(&app.db, &app.clock, &desk, &channel, third, &splits::Cutting::default()).await;
+    let refused = splits::cut(
+        &app.db,
+        &app.clock,
+        &desk,
+        std::slice::from_ref(&channel),
+        third,
+        &splits::Cutting::default(),
+    )
+    .await;
     assert!(matches!(refused, Err(Error::Refused { code: Code::ClockBehind, .. })), "{refused:?}");
     app.clock.set(at(11));
     assert_eq!(tasks::daily_round(app).await.unwrap(), 0);
@@ -81,8 +89,16 @@ async fn no_file_is_dated_before_the_one_that_it_follows() {
     assert!(!demo.out(&format!("SPL_SANDBOX_DEMO_{third}_0001.txt.ok")).exists());
     assert!(demo.database.raw().count("day_cut") == 2);
     // A day that was cut is published again, the same.
-    let again =
-        splits::cut(&app.db, &app.clock, &desk, &channel, second, &splits::Cutting::default()).await.unwrap();
+    let again = splits::cut(
+        &app.db,
+        &app.clock,
+        &desk,
+        std::slice::from_ref(&channel),
+        second,
+        &splits::Cutting::default(),
+    )
+    .await
+    .unwrap();
     assert_eq!(again.made, 0);
 
     app.clock.set(at(13));

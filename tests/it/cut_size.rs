@@ -187,7 +187,8 @@ impl Platform {
         let desk = self.app.desk(self.id).await?;
         let channel = self.app.channel(self.id, mingfen::kernel::channel::ChannelName::Wechat).await?;
         let cutting = Cutting { most, ..Cutting::default() };
-        splits::cut(&self.app.db, &self.app.clock, &desk, &channel, day(), &cutting).await
+        splits::cut(&self.app.db, &self.app.clock, &desk, std::slice::from_ref(&channel), day(), &cutting)
+            .await
     }
 
     /// `mingfen day cut` in a process of its own, under a shell's limits.
@@ -557,7 +558,8 @@ async fn a_cut_that_is_stopped_publishes_nothing_and_the_next_one_finishes_it() 
         });
         let cutting = Cutting { most: 100, watch, stop };
         let app = &platform.app;
-        let stopped = splits::cut(&app.db, &app.clock, &desk, &client, day(), &cutting).await;
+        let stopped =
+            splits::cut(&app.db, &app.clock, &desk, std::slice::from_ref(&client), day(), &cutting).await;
         assert!(matches!(stopped, Err(Error::Refused { code: Code::TaskCancelled, .. })), "{stopped:?}");
         assert!(!platform.published().keys().any(|name| name.ends_with(".ok")), "nothing is published");
         // SQLite keeps each file as it is recorded, PostgreSQL the whole run or nothing.
@@ -592,7 +594,7 @@ async fn a_cut_is_stopped_through_its_task_and_not_begun_again_by_itself() {
         });
         let cutting = Cutting { most: 100, watch, ..Cutting::default() };
         let (lease, actor) = (tasks::day_lease("SANDBOX"), Actor::system());
-        let cut = tasks::cut_as_task(app, &desk, &client, day(), cutting, &actor);
+        let cut = tasks::cut_as_task(app, &desk, std::slice::from_ref(&client), day(), cutting, &actor);
         let stopped = app.leases.hold(&app.db, &lease, cut).await;
         assert!(matches!(stopped, Err(Error::Refused { code: Code::TaskCancelled, .. })), "{stopped:?}");
         let task = app.db.read_blocking(|tx| tasks::newest(tx, 1)).unwrap().remove(0);

@@ -37,7 +37,7 @@ async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Err
     let app = &f.world.app;
     let desk = app.desk(f.world.institution).await?;
     let channel = app.channel(f.world.institution, mingfen::kernel::channel::ChannelName::Wechat).await?;
-    splits::cut(&app.db, &app.clock, &desk, &channel, day, &Cutting::default()).await
+    splits::cut(&app.db, &app.clock, &desk, std::slice::from_ref(&channel), day, &Cutting::default()).await
 }
 
 async fn settle(f: &FinishedDay, day: BusinessDay) -> Result<settlement::SettleReport, Error> {

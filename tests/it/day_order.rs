@@ -20,7 +20,7 @@ async fn cut(f: &FinishedDay, day: BusinessDay) -> Result<splits::CutReport, Err
     let app = &f.world.app;
     let desk = app.desk(f.world.institution).await?;
     let channel = app.channel(f.world.institution, mingfen::kernel::channel::ChannelName::Wechat).await?;
-    splits::cut(&app.db, &app.clock, &desk, &channel, day, &Cutting::default()).await
+    splits::cut(&app.db, &app.clock, &desk, std::slice::from_ref(&channel), day, &Cutting::default()).await
 }
 
 fn spls(f: &FinishedDay) -> Vec<(ExchangedFile, FileState)> {
@@ -307,6 +307,12 @@ async fn verify_says_what_was_not_authenticated_and_what_is_no_bill() {
         assert_eq!((status, said.as_str()), (2, ""), "{what}: {err}");
         assert!(err.contains("fetch it again"), "{what}: {err}");
     }
+    // Alipay's own names neither merchants nor tags, however sound it is.
+    let path = at(f.database.dir().join("bill.zip"));
+    std::fs::write(&path, include_bytes!("../vectors/alipay/bill.zip")).unwrap();
+    let (status, said, err) = verify(&["--bill", &path]);
+    assert_eq!((status, said.as_str()), (2, ""), "{err}");
+    assert!(err.contains("the institution's own bill of the day, BIL, is needed"), "{err}");
     // Of a channel without a statement there is nothing to give: whatever a file tells then is no payment of the bill.
     let (status, said, _) = verify(&["--no-statement", "wechat"]);
     assert!(

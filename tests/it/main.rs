@@ -70,6 +70,7 @@ mod histories;
 mod settle;
 mod standing;
 mod tasks;
+mod two_wallets;
 mod untold;
 mod upgrade;
 

@@ -12,7 +12,7 @@ use mingfen::channels::{Answer, Billed, Channel, Notice, Payable, Placing, Queri
 use mingfen::clock::Clock;
 use mingfen::db::columns::{ChannelId, InstitutionId};
 use mingfen::institutions::{
-    ChannelKeys, ChannelLanguage, ChannelProfile, Institution, OwnKey, ResultEncoding,
+    ChannelKeys, ChannelLanguage, ChannelProfile, Documents, Institution, OwnKey, ResultEncoding,
 };
 use mingfen::kernel::bill::{BillOrder, BillRow};
 use mingfen::kernel::calendar::{BusinessDay, Instant};
@@ -224,6 +224,7 @@ fn channel(
         name: "沙箱".into(),
         platform_code: "DEMO".into(),
         order_prefix: "MF".into(),
+        documents: Documents::Bil,
         result_encoding: ResultEncoding::Ascii,
     };
     let profile = ChannelProfile {

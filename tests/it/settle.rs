@@ -106,10 +106,16 @@ impl<'a> Hand<'a> {
             .channel(self.f.world.institution, mingfen::kernel::channel::ChannelName::Wechat)
             .await
             .unwrap();
-        let report =
-            splits::cut(&self.app.db, &self.app.clock, &desk, &channel, day, &splits::Cutting::default())
-                .await
-                .unwrap();
+        let report = splits::cut(
+            &self.app.db,
+            &self.app.clock,
+            &desk,
+            std::slice::from_ref(&channel),
+            day,
+            &splits::Cutting::default(),
+        )
+        .await
+        .unwrap();
         report.files.last().unwrap().clone()
     }
 

@@ -17,9 +17,9 @@ use crate::protocol::alipay::request::{self, Signer};
 
 /// Where calls go.
 const GATEWAY: &str = "/gateway.do";
-/// Bounds of a bill download; its rows are limited again when it is read.
+/// Bounds of a bill download; what it unpacks to is limited again when it is read.
 const BILL: Limits =
-    Limits { connect: Duration::from_secs(3), total: Duration::from_secs(3600), body: 8 << 30 };
+    Limits { connect: Duration::from_secs(3), total: Duration::from_secs(3600), body: 512 << 20 };
 
 /// How to reach one institution.
 #[derive(Debug, Clone)]

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::exchange::DocumentKind;
 use crate::institutions::{ChannelKeys, ChannelProfile, Institution};
 use crate::kernel::calendar::BusinessDay;
 use crate::kernel::channel::Product;
@@ -29,9 +28,6 @@ use crate::protocol::alipay::shapes::Payer;
 use crate::protocol::alipay::{Method, passback};
 use crate::protocol::wechat::attach::Declared;
 use serde::{Deserialize, Serialize};
-
-/// The kind under which its 业务明细 is recorded.
-pub const BILL_KIND: DocumentKind = DocumentKind::Alibill;
 
 /// How we speak to an institution in this language, and by which keys we know it.
 #[derive(Debug, Clone)]
@@ -225,11 +221,6 @@ pub(super) fn reopen(profile: &ChannelProfile, kind: RawKind, body: &[u8]) -> Op
         RawKind::Notification => of_notification(notification::read_kept(body).ok()?, profile),
         RawKind::QueryAnswer => of_trade(open_kept(Method::Query.as_str(), body)?),
     }
-}
-
-/// Whether these can be the first bytes of its bill, a zip.
-pub(super) fn may_be_bill(begins: &[u8]) -> bool {
-    begins.starts_with(b"PK\x03\x04") || begins.starts_with(b"PK\x05\x06")
 }
 
 fn written(content: &impl Serialize) -> Result<String, Why> {

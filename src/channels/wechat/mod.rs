@@ -4,7 +4,6 @@ mod statement;
 
 pub use client::{BadSettings, Client, Evidence, Settings};
 
-use crate::exchange::DocumentKind;
 use std::io::BufRead;
 
 use self::statement::statement;
@@ -28,9 +27,6 @@ use crate::protocol::wechat::notification::{self, ApiV3Key, Envelope, TRANSACTIO
 use crate::protocol::wechat::order::{OrderRequest, Prepaid, RequestAmount, SettleInfo};
 use crate::protocol::wechat::shapes::{OrderOwner, OrderView, TradeState};
 use crate::protocol::wechat::sign::{AnswerKey, Signer, Stamp};
-
-/// The kind under which a trade bill is recorded.
-pub const BILL_KIND: DocumentKind = DocumentKind::Wxbill;
 
 /// How we speak to an institution in this language, and by which keys we know it.
 #[derive(Debug, Clone)]

@@ -19,7 +19,6 @@ use crate::error::{Code, Error};
 use crate::exchange::ExchangedFile;
 use crate::institutions;
 use crate::kernel::calendar::BusinessDay;
-use crate::kernel::channel::ChannelName;
 use crate::kernel::file::MAX_ORDERS;
 use crate::people::Actor;
 use crate::settlement;
@@ -141,10 +140,10 @@ async fn step(app: &App, step: &Step) -> Result<(String, bool), Error> {
     let text = match step {
         Step::Repair { dry_run, .. } => return repair::repair(app, &desk, *dry_run, json).await,
         Step::Cut { day: Day { date, .. }, most } => {
-            let channel = app.channel(found.id, ChannelName::Wechat).await?;
+            let channels = app.channels_of(&desk.institution).await?;
             let quiet = Cutting { most: *most, ..Cutting::default() };
             let cutting = if json { quiet } else { Cutting { watch: Arc::new(show), ..quiet } };
-            let report = cut_as_task(app, &desk, &channel, *date, cutting, &Actor::shell()).await?;
+            let report = cut_as_task(app, &desk, &channels, *date, cutting, &Actor::shell()).await?;
             let (orders, differences) = (report.orders, report.differences);
             if json {
                 let files: Vec<_> = report.files.iter().map(told).collect();

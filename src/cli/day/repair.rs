@@ -4,7 +4,6 @@ use serde_json::json;
 use crate::app::App;
 use crate::error::Error;
 use crate::exchange::{Desk, ExchangedFile};
-use crate::kernel::channel::ChannelName;
 use crate::people::Actor;
 use crate::splits::{self, Cutting};
 use crate::tasks::cut_as_task;
@@ -50,9 +49,9 @@ async fn lacks(app: &App, void: &ExchangedFile) -> Result<Result<Vec<String>, St
 }
 
 async fn again(app: &App, desk: &Desk, void: &ExchangedFile) -> Result<Result<Vec<String>, String>, Error> {
-    let channel = app.channel(desk.institution.id, ChannelName::Wechat).await?;
+    let channels = app.channels_of(&desk.institution).await?;
     let (day, actor) = (void.business_date, Actor::shell());
-    match cut_as_task(app, desk, &channel, day, Cutting::default(), &actor).await {
+    match cut_as_task(app, desk, &channels, day, Cutting::default(), &actor).await {
         Ok(report) => {
             let since = report.files.into_iter().filter(|file| file.seq > void.seq);
             Ok(Ok(since.map(|file| file.name).collect()))

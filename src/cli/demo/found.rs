@@ -5,7 +5,7 @@ use super::world::World;
 use crate::app::App;
 use crate::clock::micros;
 use crate::error::Error;
-use crate::institutions::{self, Registration, ResultEncoding};
+use crate::institutions::{self, Documents, Registration, ResultEncoding};
 use crate::kernel::calendar::Instant;
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::{self, AnswerMode, NewCredential};
@@ -36,6 +36,7 @@ fn document(identity: &PublicIdentity) -> Founding {
             platform_code: PLATFORM.to_owned(),
             order_prefix: "MF".to_owned(),
             result_encoding: ResultEncoding::Ascii.as_str().to_owned(),
+            documents: Documents::Channel.as_str().to_owned(),
         }),
         channel: vec![ChannelPart {
             institution: None,

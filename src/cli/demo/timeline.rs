@@ -12,7 +12,6 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::exchange::{self, DocumentKind};
 use crate::kernel::calendar::{BusinessDay, Instant};
-use crate::kernel::channel::ChannelName;
 use crate::kernel::state::{FileState, OrderState};
 use crate::merchants::tenants;
 use crate::{orders, settlement, splits};
@@ -196,8 +195,8 @@ pub async fn close(world: &World, day: BusinessDay) -> anyhow::Result<()> {
     let (app, institution) = (&world.app, world.institution);
     world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await?;
     let desk = app.desk(institution).await?;
-    let channel = app.channel(institution, ChannelName::Wechat).await?;
-    splits::cut(&app.db, &app.clock, &desk, &channel, day, &splits::Cutting::default()).await?;
+    let channels = app.channels_of(&desk.institution).await?;
+    splits::cut(&app.db, &app.clock, &desk, &channels, day, &splits::Cutting::default()).await?;
     let answered = world.exchange().await?;
     let missing = app.db.read(move |tx| settlement::gate(tx, institution, day)).await?;
     let told: Vec<String> = missing.iter().map(ToString::to_string).collect();

@@ -9,7 +9,7 @@ use crate::cli::settings::{Settings, say};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::institutions::{self, Purpose, ResultEncoding, counts};
+use crate::institutions::{self, Documents, Purpose, ResultEncoding, counts};
 use crate::merchants::founding::{Founding, InstitutionPart, KeyPart};
 use crate::people::Actor;
 
@@ -32,6 +32,10 @@ enum Command {
     ///
     /// Example: mingfen institution key --institution BANK --purpose files --public-key bank.pem --overlap-days 30
     Key(Key),
+    /// Says what an institution's days are cut from, from the next cut on
+    ///
+    /// Example: mingfen institution documents --institution BANK --documents bil
+    Documents(Set),
     /// Shows an institution, its channels and its keys
     ///
     /// Example: mingfen institution show --institution BANK
@@ -59,6 +63,21 @@ struct Add {
     /// How its results are encoded: ASCII or GB18030
     #[arg(long, default_value = ResultEncoding::Ascii.as_str())]
     result_encoding: String,
+    /// What its days are cut from: channel (its one WeChat channel's own bill) or bil (its BIL)
+    #[arg(long, default_value = Documents::Channel.as_str())]
+    documents: String,
+}
+
+#[derive(clap::Args)]
+struct Set {
+    #[command(flatten)]
+    settings: Settings,
+    /// Whose days
+    #[arg(long, value_name = "CODE")]
+    institution: String,
+    /// channel (its one WeChat channel's own bill) or bil (its BIL)
+    #[arg(long)]
+    documents: String,
 }
 
 #[derive(clap::Args)]
@@ -105,6 +124,7 @@ pub fn run(args: &InstitutionArgs) -> anyhow::Result<ExitCode> {
         Command::Add(args) => add(args)?,
         Command::Key(args) if args.end => end(args)?,
         Command::Key(args) => key(args)?,
+        Command::Documents(args) => set_documents(args)?,
         Command::Show(args) => show(args)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -122,6 +142,7 @@ fn add(args: &Add) -> anyhow::Result<()> {
             platform_code: needed(args.platform_code.as_ref(), "platform-code")?,
             order_prefix: needed(args.order_prefix.as_ref(), "order-prefix")?,
             result_encoding: args.result_encoding.clone(),
+            documents: args.documents.clone(),
         }),
     };
     establish(&args.settings, &Founding { institution, ..Founding::default() })
@@ -160,6 +181,17 @@ fn end(args: &Key) -> anyhow::Result<()> {
     say(format_args!("the {purpose} key {key_id} does not count any more"))
 }
 
+fn set_documents(args: &Set) -> anyhow::Result<()> {
+    let documents = Documents::parse(&args.documents)
+        .with_context(|| format!("--documents: channel or bil, not `{}`", args.documents))?;
+    let (_, db) = args.settings.open()?;
+    let id = db.read_blocking(|tx| institutions::by_code(tx, &args.institution))?.id;
+    let (at, actor) = (Clock::system().now(), Actor::shell());
+    let is_new = db.write_blocking(|tx| institutions::set_documents(tx, at, &actor, id, documents))?;
+    let done = if is_new { "are" } else { "were already" };
+    say(format_args!("the days of {} {done} cut from `{documents}`", args.institution))
+}
+
 fn show(args: &Show) -> anyhow::Result<()> {
     let (_, db) = args.settings.open()?;
     let lines = db.read_blocking(|tx| lines(tx, &args.institution))?;
@@ -170,12 +202,13 @@ fn lines(tx: &mut Tx<'_>, code: &str) -> Result<Vec<String>, Error> {
     let (it, at) = (institutions::by_code(tx, code)?, Clock::system().now());
     let id = it.id;
     let mut lines = vec![format!(
-        "institution {} {} platform {} orders {}… results {}",
+        "institution {} {} platform {} orders {}… results {} documents {}",
         it.code,
         it.name,
         it.platform_code,
         it.order_prefix,
-        it.result_encoding.as_str()
+        it.result_encoding.as_str(),
+        it.documents
     )];
     for one in institutions::channels(tx, id)? {
         let (name, language) = (one.name, one.language);

@@ -19,6 +19,7 @@ use crate::web::kit::format::{COUNTED, Day, Ident, UpTo, Yuan};
 use crate::web::kit::page::{Shell, page};
 use crate::web::kit::visitor::Visitor;
 use crate::web::view::apart::how_ended;
+use crate::web::view::awaited::{self, AwaitedRow};
 use crate::web::view::orders::state_name;
 use crate::web::view::unsplit::{self, UnsplitRow};
 use crate::web::words::Words;
@@ -53,6 +54,7 @@ struct ExceptionsPage {
     differences: Vec<DifferenceRow>,
     difference_count: UpTo,
     apart: Vec<ApartRow>,
+    awaited: Vec<AwaitedRow>,
     apart_count: UpTo,
     ended: Vec<ApartRow>,
     /// What a person may say was done: the word of the record, and ours.
@@ -63,7 +65,7 @@ struct ExceptionsPage {
 pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Fault> {
     let scope = visitor.platform(Right::View, Resource::Exceptions)?;
     let manages = visitor.principal.role.may(Right::Manage, Resource::Exceptions);
-    let s = visitor.shell();
+    let (s, now) = (visitor.shell(), app.clock.instant());
     let found = app.db.read(move |tx| {
         let rows = |all: Vec<KeptApart>| all.into_iter().map(|one| apart::row(s.w, one, manages)).collect();
         let unsplit = splits::unsplit_newest(tx, &scope, MOST)?;
@@ -73,6 +75,7 @@ pub(in crate::web) async fn show(visitor: Visitor, app: Data<App>) -> Result<Htt
             unsplit_count: UpTo::of(&[splits::unsplit_count(tx, &scope, COUNTED)?]),
             differences: differences.iter().map(|found| difference(s.w, found, manages)).collect(),
             difference_count: UpTo::of(&[reconciliation::difference_count(tx, &scope, COUNTED)?]),
+            awaited: awaited::rows(tx, &scope, now)?,
             apart: rows(orders::kept_apart(tx, &scope, MOST)?),
             ended: rows(orders::ended_apart(tx, &scope, MOST)?),
             ends: [ApartEnd::Refunded, ApartEnd::Belongs, ApartEnd::Other]
@@ -114,6 +117,7 @@ fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
         }
         DifferenceKind::Amount => (said.amount, said.amount_why, said.amount_todo),
         DifferenceKind::Facts => (said.facts, said.facts_why, said.facts_todo),
+        DifferenceKind::Document => (said.document, said.document_why, said.document_todo),
     };
     DifferenceRow {
         kind,
@@ -132,7 +136,7 @@ fn difference(w: &Words, found: &Found, manages: bool) -> DifferenceRow {
 /// What one side has: sums are told by their names and in yuan, a state in words, everything else as it is.
 fn side(w: &Words, said: Option<&str>) -> String {
     let Some(said) = said else { return "—".to_owned() };
-    let sums = [("paid=", w.terms.paid), ("ordered=", w.exceptions.apart_asked)];
+    let sums = [("paid=", w.terms.paid), ("ordered=", w.exceptions.apart_asked), ("fee=", w.terms.fee)];
     let sum = |part: &str| {
         let found = sums.iter().find_map(|(begin, name)| Some((name, part.strip_prefix(begin)?)));
         let (name, fen) = found?;

@@ -1,5 +1,6 @@
 //! What several roles see, each in its own scope: plain data for the templates, filled from what the rooms answer.
 pub mod apart;
+pub mod awaited;
 pub mod drawn;
 mod event;
 pub mod explain;

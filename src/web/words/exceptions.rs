@@ -76,6 +76,13 @@ super::texts! {
     amount_todo: "按机构账单金额分账；请机构说明差额。", "Split by the bill's amount; ask the institution why.";
     ordered_why: "实付一致，订单金额不同", "what was paid agrees, what was ordered does not";
     ordered_todo: "按机构账单的实付分账，不受影响；请机构说明账单中的订单金额。", "Split by what was paid, which is not touched; ask the institution about the ordered sum in its bill.";
+    document: "单据不符", "Document";
+    document_why: "渠道自己的对账单与机构账单（BIL）不一致", "the channel's own document and the BIL do not agree";
+    document_todo: "按机构账单分账；请机构核对渠道对账单的金额与手续费。", "Split as the BIL says; ask the institution to check amount and fee with its channel.";
+    awaited: "待到单据", "Documents that have not come";
+    awaited_hint: "以机构账单（BIL）为准的机构", "Of institutions whose days are cut from their BIL";
+    awaited_bill: "机构账单未到，该日暂不切日；请联系机构。", "The day is not cut before it comes: ask the institution for it.";
+    awaited_document: "已按机构账单切日；系统会继续获取并比对。", "The day was cut from the BIL; this is fetched again by itself and compared.";
     facts: "要素不符", "Facts";
     facts_why: "金额相同，其他要素不同", "same amount, other facts";
     facts_todo: "按机构账单分账；核对商户、标签与参与方。", "Split as the bill says; check merchant, tags and parties.";

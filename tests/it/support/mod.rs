@@ -17,6 +17,7 @@ pub mod sandbox_process;
 pub mod shell;
 pub mod shop;
 pub mod told;
+pub mod wallet;
 pub mod wire;
 
 use std::ops::{Deref, DerefMut};

@@ -244,6 +244,7 @@ pub fn set_up(app: &App, code: &str, institution: &Institution) -> InstitutionId
             platform_code: "DEMO".to_owned(),
             order_prefix: "SB".to_owned(),
             result_encoding: "ASCII".to_owned(),
+            documents: "channel".to_owned(),
         }),
         channel: vec![ChannelPart {
             institution: None,

@@ -118,6 +118,9 @@ pub(super) fn stands(said: &Stands<'_>) -> String {
 pub(super) fn waits(said: &Waits) -> String {
     match said {
         Waits::For(Need::Cut, _) => "The day has not been cut".to_owned(),
+        Waits::For(Need::Bill, _) => {
+            "The institution's bill (BIL 0001) has not come; the day is cut when it does".to_owned()
+        }
         Waits::For(Need::First, _) => "Waits for its FIRST result".to_owned(),
         Waits::For(Need::Final, open) => format!("Waits for FINAL results, {open} orders without success"),
         Waits::For(Need::Failed, open) => format!("{open} orders failed or came back: it cannot be settled"),

@@ -118,6 +118,7 @@ pub(super) fn stands(said: &Stands<'_>) -> String {
 pub(super) fn waits(said: &Waits) -> String {
     match said {
         Waits::For(Need::Cut, _) => "尚未切日".to_owned(),
+        Waits::For(Need::Bill, _) => "尚未收到机构账单（BIL 0001），到达后自动切日".to_owned(),
         Waits::For(Need::First, _) => "等首次回盘".to_owned(),
         Waits::For(Need::Final, open) => format!("等最终回盘，{open} 笔未成功"),
         Waits::For(Need::Failed, open) => format!("{open} 笔失败或退票，不能结算"),
