@@ -213,7 +213,8 @@ async fn what_is_wrong_is_named_in_the_words_of_who_asks() {
     assert_eq!(post(&pair.shop, &native, &order).await.refusal(), (403, "NO_AUTH".to_owned()));
     let _receiver = alone(&mut pair).await;
     let order = of_direct(&of_product(&pair.shop.order("ORDER-1"), "jsapi"));
-    let cases: [(&str, &str, fn(&mut Value)); 5] = [
+    type Change = fn(&mut Value);
+    let cases: [(&str, &str, Change); 5] = [
         ("native", "/appid", |o| drop(o.as_object_mut().unwrap().remove("appid"))),
         ("native", "/mchid", |o| o["mchid"] = json!(17)),
         ("native", "/appid", |o| o["appid"] = json!("wx with space")),
