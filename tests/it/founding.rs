@@ -174,7 +174,7 @@ bank.toml is not a founding document: TOML parse error at line 5, column 1
   |
 5 | platfrom_code = "MING"
   | ^^^^^^^^^^^^^
-unknown field `platfrom_code`, expected one of `code`, `name`, `platform_code`, `order_prefix`, `result_encoding`
+unknown field `platfrom_code`, expected one of `code`, `name`, `platform_code`, `order_prefix`, `result_encoding`, `documents`
 bank.toml is not a founding document: TOML parse error at line 1, column 11
   |
 1 | [[merchant
