@@ -21,9 +21,9 @@ pub fn paid_in_full(
         said: Statement {
             order_no: order_no.to_owned(),
             inst_order_no: inst_order_no.to_owned(),
-            merchant_no: merchant_no.to_owned(),
+            merchant_no: Some(merchant_no.to_owned()),
             names_us: true,
-            product: Product::NATIVE,
+            product: Some(Product::NATIVE),
             sums: Sums::plain(total),
             paid: total,
             paid_at: Instant::parse("2026-07-01T12:00:00+08:00").unwrap(),
