@@ -11,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::task::JoinHandle;
 
-use super::{render, schedule};
+use super::{is_taken, render, schedule};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
@@ -158,8 +158,5 @@ async fn deliver(app: &App, note: Due) {
 async fn send(app: &App, note: &Due) -> Result<(), String> {
     let outgoing = render(app, note).await.map_err(|error| error.to_string())?;
     let answer = app.http.send(outgoing).await.map_err(|fault| fault.to_string())?;
-    match answer.status {
-        200 | 204 => Ok(()),
-        status => Err(format!("answered {status}")),
-    }
+    is_taken(note.language, &answer)
 }
