@@ -36,6 +36,7 @@ table! {
         answer_mode -> Text,
         created_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        language -> Text,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The platform's own keys: one signs WeChat-style answers and notifications, one signs published files.
+//! The platform's own keys: one signs answers and notifications of merchants' systems, one signs published files.
 use serde_json::json;
 
 use super::key_store::{self as store, OurRow};
@@ -13,9 +13,9 @@ use crate::protocol::crypto::{CryptoError, MasterKey, PrivateKey, PublicKey};
 use crate::protocol::wechat::sign::{PUB_KEY_ID, same_serial};
 
 mingfen_kernel::text_enum! {
-    /// What a key of the platform is for. Others have no user yet: `api`, `ssh-host`, `alipay`.
+    /// What a key of the platform is for. Others have no user yet: `api`, `ssh-host`.
     pub enum OurPurpose {
-        /// Answers and notifications in WeChat's protocol.
+        /// Answers and notifications of merchants' systems; named after the first language that they spoke.
         Wechat = "wechat",
         /// The `.sig` beside published files.
         Files = "files",
@@ -49,7 +49,7 @@ pub struct PlatformKey {
 /// The keys in use.
 #[derive(Clone, Debug)]
 pub struct PlatformKeys {
-    /// Signs in WeChat's protocol.
+    /// Signs what merchants' systems are answered and told, in each language.
     pub wechat: PlatformKey,
     /// Signs files.
     pub files: PlatformKey,

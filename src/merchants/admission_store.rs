@@ -2,24 +2,32 @@
 use diesel::prelude::*;
 
 use super::SubMerchant;
-use super::credential_store::{CREDENTIAL, CredentialRow};
+use super::credential_store::{CREDENTIAL, CredentialRow, of_applications};
 use super::store::{COLUMNS, Row, made};
 use crate::db::Tx;
-use crate::db::columns::As;
+use crate::db::columns::{As, TenantId};
 use crate::db::schema::{
     approvals_bundle, channel, credential, enrolment, platform_key, platform_merchant, sub_merchant,
 };
 use crate::error::Error;
 use crate::kernel::channel::ChannelName;
 use crate::kernel::digest::Digest;
+use crate::protocol::language::Language;
+
+/// How a request names the credential that signed it, in its language.
+#[derive(Clone, Debug)]
+pub enum Signatory {
+    /// WeChat's: the tenant's number, and the serial of the credential.
+    Tenant(String, String),
+    /// Alipay's: the application.
+    Application(String),
+}
 
 /// Who asks, and for whom.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// The tenant's number.
-    pub sp_mchid: String,
-    /// Serial of the credential.
-    pub serial: String,
+    /// Who.
+    pub by: Signatory,
     /// For whom.
     pub merchant: Whom,
     /// By whose wallet.
@@ -53,13 +61,20 @@ pub struct Known {
     pub newest_key: Option<i64>,
 }
 
+impl Known {
+    /// Whose credential it is.
+    pub fn tenant(&self) -> TenantId {
+        self.credential.platform_merchant_id
+    }
+}
+
 type Found = (CredentialRow, Option<Row>, Option<As<Digest>>, Option<i64>, Option<i64>);
 
 /// What is known of who asks; `None` where there is no such credential.
 pub fn look_up(tx: &mut Tx<'_>, asked: &Asked) -> Result<Option<Known>, Error> {
     let number = match &asked.merchant {
         Whom::Number(number) => number.clone(),
-        Whom::Only => only_merchant(tx, &asked.sp_mchid)?.unwrap_or_default(),
+        Whom::Only => only_merchant(tx, &asked.by)?.unwrap_or_default(),
         Whom::Nobody => String::new(),
     };
     let institution = enrolment::institution_id.nullable();
@@ -74,12 +89,10 @@ pub fn look_up(tx: &mut Tx<'_>, asked: &Asked) -> Result<Option<Known>, Error> {
         .filter(channel::name.eq(asked.channel.as_str()))
         .select(channel::version);
     let newest_key = platform_key::table.select(diesel::dsl::max(platform_key::id));
-    let found = credential::table
+    let known = credential::table
         .inner_join(platform_merchant::table)
         .left_join(sub_merchant::table.on(sub_merchant::merchant.eq(number)))
         .left_join(enrolment::table.on(enrolment::sub_merchant_id.nullable().eq(sub_merchant::id.nullable())))
-        .filter(platform_merchant::sp_mchid.eq(&asked.sp_mchid))
-        .filter(credential::serial.eq(asked.serial.to_ascii_uppercase()))
         .order(enrolment::id)
         .select((
             CREDENTIAL,
@@ -87,9 +100,18 @@ pub fn look_up(tx: &mut Tx<'_>, asked: &Asked) -> Result<Option<Known>, Error> {
             approvals.single_value(),
             version.single_value(),
             newest_key.single_value(),
-        ))
-        .first::<Found>(tx.conn())
-        .optional()?;
+        ));
+    let found: Option<Found> = match &asked.by {
+        Signatory::Tenant(sp_mchid, serial) => known
+            .filter(platform_merchant::sp_mchid.eq(sp_mchid))
+            .filter(credential::serial.eq(serial.to_ascii_uppercase()))
+            .filter(credential::language.eq(As(Language::WechatPartner)))
+            .first(tx.conn()),
+        Signatory::Application(app_id) => {
+            known.filter(credential::serial.eq(app_id)).filter(of_applications()).first(tx.conn())
+        }
+    }
+    .optional()?;
     Ok(found.map(|(credential, merchant, approvals, channel, newest_key)| Known {
         credential,
         merchant: merchant.map(made),
@@ -100,13 +122,21 @@ pub fn look_up(tx: &mut Tx<'_>, asked: &Asked) -> Result<Option<Known>, Error> {
 }
 
 /// The number of a tenant's merchant where it has one alone.
-fn only_merchant(tx: &mut Tx<'_>, sp_mchid: &str) -> Result<Option<String>, Error> {
-    let mut numbers: Vec<String> = sub_merchant::table
-        .inner_join(platform_merchant::table)
-        .filter(platform_merchant::sp_mchid.eq(sp_mchid))
-        .select(sub_merchant::merchant)
-        .limit(2)
-        .load(tx.conn())?;
+fn only_merchant(tx: &mut Tx<'_>, by: &Signatory) -> Result<Option<String>, Error> {
+    let merchants = sub_merchant::table.select(sub_merchant::merchant).limit(2);
+    let mut numbers: Vec<String> = match by {
+        Signatory::Tenant(sp_mchid, _) => merchants
+            .inner_join(platform_merchant::table)
+            .filter(platform_merchant::sp_mchid.eq(sp_mchid))
+            .load(tx.conn())?,
+        Signatory::Application(app_id) => {
+            let tenant = credential::table
+                .filter(credential::serial.eq(app_id))
+                .filter(of_applications())
+                .select(credential::platform_merchant_id);
+            merchants.filter(sub_merchant::platform_merchant_id.eq_any(tenant)).load(tx.conn())?
+        }
+    };
     let last = numbers.pop();
     Ok(last.filter(|_| numbers.is_empty()))
 }

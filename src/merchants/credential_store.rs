@@ -1,7 +1,10 @@
 //! Queries of tenants, their credentials, and nonces.
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
-use super::credentials::NewCredential;
+use super::credentials::AnswerMode;
 use super::nonces::Nonce;
 use super::tenants::PlatformMerchant;
 use crate::db::columns::{As, CredentialId, TenantId};
@@ -10,6 +13,7 @@ use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::insert_returning_id;
 use crate::kernel::digest::Digest;
+use crate::protocol::language::Language;
 
 #[derive(Clone, PartialEq, Eq, Queryable)]
 pub(super) struct CredentialRow {
@@ -20,6 +24,7 @@ pub(super) struct CredentialRow {
     pub apiv3_key_wrapped: Vec<u8>,
     pub answer_mode: String,
     pub revoked_at: Option<i64>,
+    pub language: Language,
     pub sp_mchid: String,
     pub sp_appid: String,
 }
@@ -32,6 +37,7 @@ pub(super) type CredentialColumns = (
     credential::apiv3_key_wrapped,
     credential::answer_mode,
     credential::revoked_at,
+    credential::language,
     platform_merchant::sp_mchid,
     platform_merchant::sp_appid,
 );
@@ -44,6 +50,7 @@ pub(super) const CREDENTIAL: CredentialColumns = (
     credential::apiv3_key_wrapped,
     credential::answer_mode,
     credential::revoked_at,
+    credential::language,
     platform_merchant::sp_mchid,
     platform_merchant::sp_appid,
 );
@@ -106,20 +113,26 @@ pub(super) fn exists(tx: &mut Tx<'_>, merchant: TenantId, serial: &str) -> Resul
     Ok(found.is_some())
 }
 
-pub(super) fn add_credential(
-    tx: &mut Tx<'_>,
-    at: i64,
-    new: &NewCredential<'_>,
-    serial: &str,
-    public_key_pem: &str,
-    wrapped: &[u8],
-) -> Result<CredentialId, Error> {
+/// A credential of either language as it is stored.
+pub(super) struct NewRow<'a> {
+    pub platform_merchant_id: TenantId,
+    pub language: Language,
+    /// Of a certificate, or an application's number.
+    pub serial: &'a str,
+    pub public_key_pem: &'a str,
+    /// Nothing where the language has no such key.
+    pub apiv3_key_wrapped: &'a [u8],
+    pub answer_mode: AnswerMode,
+}
+
+pub(super) fn add_credential(tx: &mut Tx<'_>, at: i64, new: &NewRow<'_>) -> Result<CredentialId, Error> {
     let values = (
         credential::platform_merchant_id.eq(new.platform_merchant_id),
-        credential::serial.eq(serial),
-        credential::public_key_pem.eq(public_key_pem),
-        credential::apiv3_key_wrapped.eq(wrapped),
+        credential::serial.eq(new.serial),
+        credential::public_key_pem.eq(new.public_key_pem),
+        credential::apiv3_key_wrapped.eq(new.apiv3_key_wrapped),
         credential::answer_mode.eq(new.answer_mode.as_str()),
+        credential::language.eq(As(new.language)),
         credential::created_at.eq(at),
     );
     Ok(CredentialId::new(insert_returning_id!(tx, credential, values)?))
@@ -143,11 +156,33 @@ pub(super) fn credential_by_id(tx: &mut Tx<'_>, id: CredentialId) -> Result<Cred
     Ok(row.select(CREDENTIAL).first(tx.conn())?)
 }
 
-/// The newest credential of a tenant that is not revoked.
-pub(super) fn newest_credential(tx: &mut Tx<'_>, tenant: TenantId) -> Result<Option<CredentialRow>, Error> {
+/// Whether an application's number is anybody's.
+pub(super) fn application_exists(tx: &mut Tx<'_>, app_id: &str) -> Result<bool, Error> {
+    let found: Option<CredentialId> = credential::table
+        .filter(credential::serial.eq(app_id))
+        .filter(of_applications())
+        .select(credential::id)
+        .first(tx.conn())
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// Credentials in Alipay's language. It stands in the statement: bound as a value, the index that holds these alone would
+/// not be used.
+pub(super) fn of_applications() -> SqlLiteral<Bool> {
+    sql(&format!("credential.language = '{}'", Language::AlipayOpenapi))
+}
+
+/// The newest credential of a tenant in a language that is not revoked.
+pub(super) fn newest_credential(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    language: Language,
+) -> Result<Option<CredentialRow>, Error> {
     Ok(credential::table
         .inner_join(platform_merchant::table)
         .filter(credential::platform_merchant_id.eq(tenant))
+        .filter(credential::language.eq(As(language)))
         .filter(credential::revoked_at.is_null())
         .order(credential::id.desc())
         .select(CREDENTIAL)

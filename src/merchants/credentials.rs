@@ -1,4 +1,4 @@
-//! API credentials of platform merchants (the `sp_mchid` side of WeChat's partner mode): their public key, and the
+//! API credentials of platform merchants in WeChat's language (the `sp_mchid` side of its partner mode): their public key, and the
 //! API v3 key wrapped by the master key. A private key is shown once, by the shell command, and never stored.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +11,13 @@ use crate::institutions;
 use crate::kernel::text_enum;
 use crate::people::{Actor, audit};
 use crate::protocol::crypto::{MasterKey, PublicKey};
+use crate::protocol::language::Language;
 use crate::protocol::wechat::notification::ApiV3Key;
 
 const APIV3_KEY_LEN: usize = 32;
 const WRAPPED_FOR: &str = "credential.apiv3";
+/// The language of these credentials; in its other form, of a merchant for itself, they are the same.
+const LANGUAGE: Language = Language::WechatPartner;
 
 text_enum! {
     /// How answers and notifications to a caller are signed and named.
@@ -89,7 +92,15 @@ pub fn create(
     if store::exists(tx, new.platform_merchant_id, &serial)? {
         return invalid("this serial is stored already");
     }
-    let id = store::add_credential(tx, at, new, &serial, &public_key_pem, &wrapped)?;
+    let row = store::NewRow {
+        platform_merchant_id: new.platform_merchant_id,
+        language: LANGUAGE,
+        serial: &serial,
+        public_key_pem: &public_key_pem,
+        apiv3_key_wrapped: &wrapped,
+        answer_mode: new.answer_mode,
+    };
+    let id = store::add_credential(tx, at, &row)?;
     note(tx, at, actor, "credential.new", &merchant, &serial)?;
     Ok(id)
 }
@@ -102,7 +113,9 @@ pub fn find(
     serial: &str,
 ) -> Result<Option<Credential>, Error> {
     let row = store::credential(tx, sp_mchid, &serial.to_ascii_uppercase())?;
-    row.filter(|row| row.revoked_at.is_none()).map(|row| opened(row, master)).transpose()
+    row.filter(|row| row.revoked_at.is_none() && row.language == LANGUAGE)
+        .map(|row| opened(row, master))
+        .transpose()
 }
 
 /// Credentials that [`Unwrapped`] keeps; more than that begin anew.
@@ -141,7 +154,7 @@ impl Unwrapped {
 }
 
 /// The credential with which what another one began is ended: itself, or when it was revoked the newest of its tenant that
-/// is in force. A revoked key is never used again; without any other the tenant is told nothing until it has one.
+/// is in force in its language. A revoked key is never used again; without any other the tenant is told nothing until it has one.
 pub fn in_force(tx: &mut Tx<'_>, master: &MasterKey, id: CredentialId) -> Result<Credential, Error> {
     let row = store::credential_by_id(tx, id)?;
     if row.revoked_at.is_none() {
@@ -150,10 +163,10 @@ pub fn in_force(tx: &mut Tx<'_>, master: &MasterKey, id: CredentialId) -> Result
     let tenant = row.platform_merchant_id;
     let unknown =
         || Error::refused(Code::CredentialUnknown, format!("{} has no credential in force", row.sp_mchid));
-    opened(store::newest_credential(tx, tenant)?.ok_or_else(unknown)?, master)
+    opened(store::newest_credential(tx, tenant, LANGUAGE)?.ok_or_else(unknown)?, master)
 }
 
-/// Refuses the credential from now on. Repeating it changes nothing.
+/// Refuses the credential, of whichever language, from now on. Repeating it changes nothing.
 pub fn revoke(tx: &mut Tx<'_>, at: i64, actor: &Actor, sp_mchid: &str, serial: &str) -> Result<(), Error> {
     let serial = serial.to_ascii_uppercase();
     let unknown = || Error::refused(Code::CredentialUnknown, format!("{sp_mchid} {serial}"));
@@ -182,7 +195,7 @@ fn opened(row: store::CredentialRow, master: &MasterKey) -> Result<Credential, E
     })
 }
 
-fn note(
+pub(super) fn note(
     tx: &mut Tx<'_>,
     at: i64,
     actor: &Actor,

@@ -1,5 +1,6 @@
 //! Tenants and their credentials, sub-merchants and where they are enrolled, the names of receivers. Who may trade and
 //! receive is the institution's word: its bundle.
+pub mod applications;
 pub mod credentials;
 pub mod founding;
 pub mod nonces;
@@ -9,7 +10,7 @@ mod admission_store;
 mod credential_store;
 mod store;
 
-pub use admission_store::{Asked, Known, Whom, look_up};
+pub use admission_store::{Asked, Known, Signatory, Whom, look_up};
 
 use std::collections::{BTreeMap, BTreeSet};
 

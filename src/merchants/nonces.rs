@@ -31,6 +31,12 @@ impl Nonce {
         Self { credential_id, text: authorization.nonce, request }
     }
 
+    /// Of a verified request whose language has none: its signature, which nobody else can make for another request.
+    pub fn of_signature(credential_id: CredentialId, signature: &[u8]) -> Self {
+        let request = Digest::of(signature);
+        Self { credential_id, text: request.to_string(), request }
+    }
+
     /// Notes it; refused as [`Code::NonceUsed`] when its credential has used it for another request.
     pub fn spend(&self, tx: &mut Tx<'_>, now: i64) -> Result<(), Error> {
         if store::add_nonce(tx, self, now)? { Ok(()) } else { self.must_be_fresh(tx) }

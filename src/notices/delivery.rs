@@ -11,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::task::JoinHandle;
 
-use super::{Failure, render, schedule};
+use super::{Failure, is_taken, render, schedule};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
@@ -159,8 +159,5 @@ async fn send(app: &App, note: &Due) -> Result<(), Failure> {
     let rendered = render(app, note).await;
     let outgoing = rendered.map_err(|error| Failure::Other(error.to_string()))?;
     let answer = app.http.send(outgoing).await?;
-    match answer.status {
-        200 | 204 => Ok(()),
-        status => Err(Failure::Answered(status)),
-    }
+    is_taken(note.language, &answer)
 }

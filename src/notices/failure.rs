@@ -9,6 +9,8 @@ text_enum! {
     pub enum FailureReason {
         /// With the status.
         Answered = "ANSWERED",
+        /// Alone.
+        Unsaid = "UNSAID",
         /// With what is wrong with the address.
         Address = "ADDRESS",
         /// Alone.
@@ -27,6 +29,8 @@ text_enum! {
 pub enum Failure {
     /// Its system answered this status.
     Answered(u16),
+    /// It answered 200 and not the word that says that it has the notification.
+    Unsaid,
     /// The platform may not call this address, for that reason.
     Address(String),
     /// It did not answer in time.
@@ -46,6 +50,7 @@ impl Failure {
         let other = || Self::Other(kept.to_owned());
         match FailureReason::parse(reason) {
             Some(FailureReason::Answered) => parameter.parse().map_or_else(|_| other(), Self::Answered),
+            Some(FailureReason::Unsaid) => Self::Unsaid,
             Some(FailureReason::Address) => Self::Address(parameter.to_owned()),
             Some(FailureReason::Timeout) => Self::Timeout,
             Some(FailureReason::Connection) => Self::Connection,
@@ -58,6 +63,7 @@ impl Failure {
     const fn reason(&self) -> FailureReason {
         match self {
             Self::Answered(_) => FailureReason::Answered,
+            Self::Unsaid => FailureReason::Unsaid,
             Self::Address(_) => FailureReason::Address,
             Self::Timeout => FailureReason::Timeout,
             Self::Connection => FailureReason::Connection,
@@ -74,7 +80,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Answered(status) => write!(f, "{reason}:{status}"),
             Self::Address(what) | Self::Other(what) => write!(f, "{reason}:{what}"),
-            Self::Timeout | Self::Connection | Self::TooLarge => write!(f, "{reason}"),
+            Self::Unsaid | Self::Timeout | Self::Connection | Self::TooLarge => write!(f, "{reason}"),
         }
     }
 }

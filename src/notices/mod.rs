@@ -1,4 +1,5 @@
 //! Who is told what: delivery of what the outbox holds, each note in the language of whoever is told.
+pub mod alipay;
 mod delivery;
 mod failure;
 pub mod wechat;
@@ -9,7 +10,7 @@ pub use failure::{Failure, FailureReason};
 use serde_json::json;
 
 use crate::app::App;
-use crate::channels::http::Outgoing;
+use crate::channels::http::{Outgoing, Received};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::orders;
@@ -38,12 +39,23 @@ pub fn tell_again(
 const fn schedule(language: Language) -> &'static [i64] {
     match language {
         Language::WechatPartner | Language::WechatDirect => &wechat::SCHEDULE,
+        Language::AlipayOpenapi => &alipay::SCHEDULE,
     }
 }
 
 /// The note as it goes out now. Its id and what it says are the same at every delivery.
 async fn render(app: &App, note: &Due) -> Result<Outgoing, Error> {
     match note.language {
-        Language::WechatPartner | Language::WechatDirect => wechat::render(app, note).await,
+        Language::WechatPartner => wechat::render(app, note, wechat::Form::Partner).await,
+        Language::WechatDirect => wechat::render(app, note, wechat::Form::Direct).await,
+        Language::AlipayOpenapi => alipay::render(app, note).await,
+    }
+}
+
+/// Whether the other side has taken it; the error is how it failed.
+fn is_taken(language: Language, answer: &Received) -> Result<(), Failure> {
+    match language {
+        Language::WechatPartner | Language::WechatDirect => wechat::is_taken(answer),
+        Language::AlipayOpenapi => alipay::is_taken(answer),
     }
 }

@@ -3,8 +3,9 @@ use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
+use super::Failure;
 use crate::app::App;
-use crate::channels::http::Outgoing;
+use crate::channels::http::{Outgoing, Received};
 use crate::clock;
 use crate::db::Tx;
 use crate::error::Error;
@@ -14,8 +15,8 @@ use crate::merchants::tenants;
 use crate::merchants::{self, SubMerchant};
 use crate::orders::{self, Order, Standing};
 use crate::outbox::{About, Due};
-use crate::protocol::language::Language;
 use crate::protocol::wechat::direct;
+pub use crate::protocol::wechat::direct::Form;
 use crate::protocol::wechat::notification::{self, Event, TRANSACTION_SUCCESS};
 use crate::protocol::wechat::shapes::{OrderAmount, OrderView, Particulars, TradeState};
 use crate::protocol::wechat::sign::Stamp;
@@ -31,12 +32,12 @@ pub fn order_view(
     standing: &Standing,
     merchant: &SubMerchant,
     (sp_mchid, sp_appid): (&str, &str),
-    language: Language,
+    form: Form,
 ) -> Result<Value, Error> {
     let view = partner_view(standing, merchant, (sp_mchid, sp_appid));
-    match language {
-        Language::WechatPartner => serde_json::to_value(&view),
-        Language::WechatDirect => direct::from_partner(&view),
+    match form {
+        Form::Partner => serde_json::to_value(&view),
+        Form::Direct => direct::from_partner(&view),
     }
     .map_err(Error::internal)
 }
@@ -98,11 +99,11 @@ fn amount(order: &Order, standing: &Standing) -> OrderAmount {
 
 /// A note as a notification: the view sealed with the APIv3 key and signed in the answer mode of the credential that
 /// asked for it, or of the one that is in force in its place.
-pub(super) async fn render(app: &App, note: &Due) -> Result<Outgoing, Error> {
+pub(super) async fn render(app: &App, note: &Due, form: Form) -> Result<Outgoing, Error> {
     let (master, about) = (app.master_key.clone(), note.clone());
     let read = move |tx: &mut Tx<'_>| {
         let credential = credentials::in_force(tx, &master, about.credential_id)?;
-        Ok((credential, plain(tx, &about)?))
+        Ok((credential, plain(tx, &about, form)?))
     };
     let (credential, plain) = app.db.read(read).await?;
     let (keys, now, note) = (app.keys().await?, app.clock.instant(), note.clone());
@@ -131,8 +132,16 @@ pub(super) async fn render(app: &App, note: &Due) -> Result<Outgoing, Error> {
     sealed.await.map_err(Error::internal)?
 }
 
+/// Whether the other side has it: its status says so.
+pub(super) fn is_taken(answer: &Received) -> Result<(), Failure> {
+    match answer.status {
+        200 | 204 => Ok(()),
+        status => Err(Failure::Answered(status)),
+    }
+}
+
 /// The resource before it is sealed: the same facts give the same bytes.
-fn plain(tx: &mut Tx<'_>, note: &Due) -> Result<Vec<u8>, Error> {
+fn plain(tx: &mut Tx<'_>, note: &Due, form: Form) -> Result<Vec<u8>, Error> {
     match note.about {
         About::OrderPaid(order) => {
             let order = orders::by_id(tx, order)?;
@@ -140,7 +149,7 @@ fn plain(tx: &mut Tx<'_>, note: &Due) -> Result<Vec<u8>, Error> {
             let tenant = tenants::by_id(tx, order.platform_merchant_id)?;
             let standing = orders::standing(tx, order)?;
             let numbers = (tenant.sp_mchid.as_str(), tenant.sp_appid.as_str());
-            let view = order_view(&standing, &merchant, numbers, note.language)?;
+            let view = order_view(&standing, &merchant, numbers, form)?;
             serde_json::to_vec(&view).map_err(Error::internal)
         }
     }

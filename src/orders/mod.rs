@@ -30,7 +30,10 @@ pub use list::{
 pub use open_store::{Open, Stuck, awaiting, unresolved};
 pub use pays::{Apart, Awaits, Stated};
 pub use place::{Placed, Request, create, place};
-pub use store::{Order, Payment, RawRef, by_id, by_inst_order_no, by_order_no, by_out_trade_no, newest};
+pub use store::{
+    Order, Payment, RawRef, by_id, by_inst_order_no, by_order_no, by_out_trade_no, newest,
+    of_tenant_by_inst_order_no,
+};
 
 use crate::db::Tx;
 use crate::db::columns::OrderId;

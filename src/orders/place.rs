@@ -50,7 +50,7 @@ pub struct Request {
     pub attach: String,
     /// What goes to the channel as it came ([`Payable::carried`]).
     pub carried: Option<String>,
-    /// Where the merchant wants to be told.
+    /// Where the merchant wants to be told; empty where nowhere.
     pub notify_url: String,
     /// Until when it may be paid.
     pub time_expire: Option<Instant>,

@@ -64,7 +64,7 @@ pub struct Order {
     pub attach: String,
     /// What goes to the channel as it came.
     pub carried: Option<String>,
-    /// Where the merchant wants to be told.
+    /// Where the merchant wants to be told; empty where nowhere.
     pub notify_url: String,
     /// Until when it may be paid, unix microseconds.
     pub time_expire: Option<i64>,
@@ -153,6 +153,22 @@ pub fn by_inst_order_no(
         .inner_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
         .filter(payment_key::inst_order_no.eq(inst_order_no))
         .filter(pay_order::sub_merchant_id.eq(merchant))
+        .order(pay_order::id.desc())
+        .select(Order::as_select())
+        .first(tx.conn())
+        .optional()?)
+}
+
+/// [`by_inst_order_no`] among all merchants of a tenant.
+pub fn of_tenant_by_inst_order_no(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    inst_order_no: &str,
+) -> Result<Option<Order>, Error> {
+    Ok(pay_order::table
+        .inner_join(payment_key::table.on(payment_key::order_id.eq(pay_order::id)))
+        .filter(payment_key::inst_order_no.eq(inst_order_no))
+        .filter(pay_order::platform_merchant_id.eq(tenant))
         .order(pay_order::id.desc())
         .select(Order::as_select())
         .first(tx.conn())

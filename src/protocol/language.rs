@@ -8,5 +8,7 @@ text_enum! {
         WechatPartner = "wechat_v3",
         /// WeChat Pay APIv3 of a merchant that acts for itself.
         WechatDirect = "wechat_v3_direct",
+        /// Alipay's `gateway.do`.
+        AlipayOpenapi = "alipay_openapi",
     }
 }

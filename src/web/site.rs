@@ -25,6 +25,6 @@ pub fn site(
         .app_data(Data::new(app.for_requests()))
         .wrap(from_fn(body::guard))
         .wrap(from_fn(observe))
-        .configure(gateway::wechat::routes)
+        .configure(gateway::routes)
         .configure(routes::configure)
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use actix_web::web::Data;
 use flate2::read::GzDecoder;
 use mingfen::app::App;
-use mingfen::gateway::wechat;
+use mingfen::gateway::{alipay, wechat};
 use mingfen::web::{self, door};
 use reqwest::Method;
 use serde_json::json;
@@ -22,7 +22,8 @@ const NATIVE: &str = "/v3/pay/partner/transactions/native";
 fn addresses() -> Vec<(Method, String)> {
     let pages = web::ADDRESSES.iter().map(|address| (&address.method, address.path));
     let gateway = wechat::ADDRESSES.iter().map(|address| (&address.method, address.path));
-    let all = pages.chain(gateway);
+    let others = alipay::ADDRESSES.iter().map(|(method, path)| (method, *path));
+    let all = pages.chain(gateway).chain(others);
     all.map(|(method, path)| (method.as_str().parse().unwrap(), path.replace(['{', '}', ':', '*'], "x")))
         .collect()
 }
@@ -46,9 +47,11 @@ async fn no_address_takes_a_coded_body() {
             let answer = shop.send(call).await;
             assert_eq!(answer.status, 415, "{method} {target} {coding}");
             let kind = answer.headers["content-type"].to_str().unwrap();
-            let is_gateways = target.starts_with("/v3") || target.starts_with("/notify");
-            let expected =
-                if is_gateways { "application/json; charset=utf-8" } else { "text/html; charset=utf-8" };
+            let expected = match target.split('/').nth(1).unwrap() {
+                "notify" if target.ends_with("/alipay") => "text/plain; charset=utf-8",
+                "v3" | "notify" | "gateway.do" => "application/json; charset=utf-8",
+                _ => "text/html; charset=utf-8",
+            };
             assert_eq!(kind, expected, "{target}");
         }
     }

@@ -46,6 +46,7 @@ mod delivery;
 mod door;
 mod facts;
 mod gateway;
+mod gateway_alipay;
 mod intake;
 mod kills;
 mod ledger;

@@ -17,6 +17,9 @@ use crate::support::shop::{self, Answered, Shop};
 const PARTNER: &str = "/v3/pay/partner/transactions";
 const DIRECT: &str = "/v3/pay/transactions";
 
+/// What is done to a good order.
+type Change = fn(&mut Value);
+
 /// The products, by which key each is answered, and as what it is paid.
 const PRODUCTS: [(&str, &str, &str); 4] = [
     ("native", "code_url", "NATIVE"),
@@ -213,7 +216,7 @@ async fn what_is_wrong_is_named_in_the_words_of_who_asks() {
     assert_eq!(post(&pair.shop, &native, &order).await.refusal(), (403, "NO_AUTH".to_owned()));
     let _receiver = alone(&mut pair).await;
     let order = of_direct(&of_product(&pair.shop.order("ORDER-1"), "jsapi"));
-    type Change = fn(&mut Value);
+
     let cases: [(&str, &str, Change); 5] = [
         ("native", "/appid", |o| drop(o.as_object_mut().unwrap().remove("appid"))),
         ("native", "/mchid", |o| o["mchid"] = json!(17)),

@@ -1,6 +1,7 @@
 //! Commands as an operator types them: `migrate`, `user`, `credential`, and what `serve` refuses.
 use mingfen::config::Config;
-use mingfen::merchants::credentials;
+use mingfen::kernel::channel::ChannelName;
+use mingfen::merchants::{self, Asked, Signatory, Whom, applications, credentials};
 use mingfen::people::login::{Browser, Doorkeeper};
 use mingfen::people::{Role, Scope, users};
 use mingfen::protocol::crypto::{MasterKey, PrivateKey};
@@ -145,6 +146,32 @@ fn a_credential_made_in_the_shell_verifies_is_rotated_and_revoked() {
     let again = shell.refused(&[&["credential", "rotate"], &mchid[..], &["--serial", serial]].concat());
     assert!(again.ends_with("check --serial"), "{again}");
     assert_eq!(files(), 4);
+
+    let alipay = ["--language", "alipay_openapi"];
+    let out = shell.good(&[&["credential", "new"], &mchid[..], &alipay[..]].concat());
+    let app_id = word_after(&out, "app_id");
+    assert!(app_id.len() == 16 && app_id.bytes().all(|b| b.is_ascii_digit()) && !app_id.starts_with('0'));
+    assert!(out.ends_with("-----END PUBLIC KEY-----\n") && !out.contains("API v3 key"), "{out}");
+    let key_file = app.dir().join(word_after(&out, "private key"));
+    assert_eq!(std::fs::metadata(&key_file).unwrap().permissions().mode() & 0o777, 0o600);
+    let key = PrivateKey::from_pem(&std::fs::read_to_string(key_file).unwrap()).unwrap();
+    let stored = || {
+        let asked = Asked {
+            by: Signatory::Application(app_id.to_owned()),
+            merchant: Whom::Nobody,
+            channel: ChannelName::Alipay,
+            at: 1,
+        };
+        app.db.read_blocking(|tx| applications::of(&merchants::look_up(tx, &asked)?.unwrap())).unwrap()
+    };
+    let application = stored().unwrap();
+    assert!(application.public_key.verify(b"x", &key.sign_sha256(b"x").unwrap()));
+    assert_eq!((application.sp_mchid.as_str(), find(app_id).is_none()), ("1900000001", true));
+    let rotate = shell.refused(&[&["credential", "rotate"], &mchid[..], &["--serial", app_id]].concat());
+    assert!(rotate.ends_with("check --serial"), "{rotate}");
+    shell.good(&[&["credential", "revoke"], &mchid[..], &["--serial", app_id]].concat());
+    assert!(stored().is_none() && find(newer).is_some());
+    assert_eq!(files(), 5);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! rights, which stands here once more so that nobody changes it unseen.
 use std::collections::{BTreeMap, BTreeSet};
 
-use mingfen::gateway::wechat;
+use mingfen::gateway::{alipay, wechat};
 use mingfen::people::Role;
 use mingfen::people::rights::Resource::{
     Desk, Exceptions, Files, Notices, Orders, Rules, Settlements, Tasks,
@@ -27,6 +27,10 @@ enum Answers {
     Asset,
     /// A merchant's system or an institution that signs; a person's session is nothing to it.
     Signed,
+    /// The same in a language that refuses with HTTP 200.
+    SignedWithin,
+    /// An institution that signs, answered in plain text.
+    SignedPlainly,
     /// The login, to everybody.
     Login,
     /// To the login whoever is nobody; the others to their first page.
@@ -36,7 +40,7 @@ enum Answers {
     /// Whoever has this right.
     May(Tenant, Right, Resource),
 }
-use Answers::{Asset, Login, May, Pressed, Signed, Start, Text};
+use Answers::{Asset, Login, May, Pressed, Signed, SignedPlainly, SignedWithin, Start, Text};
 
 /// The row of an address.
 struct Row {
@@ -103,6 +107,9 @@ const ROWS: &[Row] = &[
     row("POST", "/v3/pay/partner/transactions/out-trade-no/{number}/close", Signed),
     row("GET", "/v3/certificates", Signed),
     row("POST", "/notify/{institution}/wechat", Signed),
+    row("GET", "/gateway.do", SignedWithin),
+    row("POST", "/gateway.do", SignedWithin),
+    row("POST", "/notify/{institution}/alipay", SignedPlainly),
 ];
 
 impl Row {
@@ -161,7 +168,8 @@ fn the_matrix_of_rights_is_this_one() {
 fn every_address_has_its_row() {
     let pages = web::ADDRESSES.iter().map(|address| format!("{} {}", address.method, address.path));
     let gateway = wechat::ADDRESSES.iter().map(|address| format!("{} {}", address.method, address.path));
-    let all: Vec<String> = pages.chain(gateway).collect();
+    let others = alipay::ADDRESSES.iter().map(|(method, path)| format!("{method} {path}"));
+    let all: Vec<String> = pages.chain(gateway).chain(others).collect();
     let served: BTreeSet<&str> = all.iter().map(String::as_str).collect();
     assert_eq!(served.len(), all.len(), "an address stands there twice: {all:?}");
     let rows: Vec<String> = ROWS.iter().map(Row::name).collect();
@@ -322,6 +330,9 @@ fn expected(row: &Row, role: Option<Role>) -> (u16, String) {
     let back = |path: &str| format!("/login?next={}", path.replace('/', "%2F"));
     match (&row.answers, role, row.method) {
         (Text(_) | Asset, ..) | (Login, _, "GET") => (200, String::new()),
+        (SignedWithin, ..) => (200, String::new()),
+        // The institution of the walk has no such channel.
+        (SignedPlainly, ..) => (404, String::new()),
         (Signed, ..) | (Login, ..) => (401, String::new()),
         (Start, None, _) => (303, back("/")),
         (Start, Some(role), _) => (303, home(role).to_owned()),
@@ -353,6 +364,11 @@ async fn every_address_answers_nobody_and_every_role_as_its_row_says() {
             match row.answers {
                 Text(text) => assert_eq!(answer.body, text),
                 Asset => assert!(answer.header("cache-control").ends_with("immutable")),
+                SignedWithin => {
+                    assert!(answer.body.contains("\"code\":\"4000"), "{answer:?}");
+                    assert!(!answer.body.contains("\"sign\""), "{answer:?}");
+                }
+                SignedPlainly => assert!(answer.body.starts_with("fail: "), "{answer:?}"),
                 Signed => {
                     assert!(answer.header("content-type").starts_with("application/json"), "{answer:?}")
                 }
@@ -406,7 +422,8 @@ async fn the_navigation_leads_to_every_list_that_a_role_may_see_and_nowhere_else
 async fn another_method_is_not_found() {
     let walk = Walk::begin().await;
     let mut admin = acting(&walk.played, Role::Admin).await;
-    for row in ROWS.iter().filter(|row| row.method == "GET" && !matches!(row.answers, Signed)) {
+    for row in ROWS.iter().filter(|row| row.method == "GET" && !matches!(row.answers, Signed | SignedWithin))
+    {
         if !ROWS.iter().any(|other| other.method == "POST" && other.path == row.path) {
             let answer = admin.post(&row.address(&walk.samples), &[]).await;
             assert_eq!(answer.status, 404, "POST {}", row.path);

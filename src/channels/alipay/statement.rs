@@ -29,6 +29,10 @@ pub(super) fn of_trade(trade: Trade) -> Option<Statement> {
     let payer = trade.buyer_pay_amount.map(|yuan| yuan.0);
     let sums = (trade.total_amount.0, receipt, payer);
     let mut particulars = trade.rest;
+    // Answers name the payer in another way than notifications do.
+    if let Some(buyer) = particulars.remove("buyer_user_id") {
+        particulars.insert("buyer_id".to_owned(), buyer);
+    }
     particulars.retain(|name, _| TOLD_ON.contains(&name.as_str()));
     made((trade.out_trade_no, trade.trade_no), true, sums, paid_at, particulars)
 }

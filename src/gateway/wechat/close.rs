@@ -7,7 +7,6 @@ use super::{owner, query};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::kernel::channel::ChannelName;
 use crate::orders::{self, Closed};
 use crate::protocol::wechat::errors::WechatCode;
 
@@ -18,16 +17,15 @@ pub async fn close(
     signed: Signed,
 ) -> Result<HttpResponse, Fault> {
     let content = signed.content.as_ref().map_err(Fault::no_json)?;
-    let merchant = owner::merchant(&signed, &owner::in_body(content, signed.language)?)?;
-    let (nonce, whose) = (signed.nonce.clone(), merchant.clone());
+    let merchant = owner::merchant(&signed, &owner::in_body(content, signed.form)?)?;
+    let nonce = signed.nonce.clone();
     let find = move |tx: &mut Tx<'_>| {
         nonce.must_be_fresh(tx)?;
-        query::find(tx, &whose, &number)?.ok_or(Error::NotFound)
+        query::find(tx, &merchant, &number)?.ok_or(Error::NotFound)
     };
     let found = app.db.look(find).await?;
     Fault::unless(found.is_settled() || app.asking.may(&found.order, app.clock.now()))?;
-    let channel =
-        app.channel_of_version((merchant.institution_id, ChannelName::Wechat), signed.channel).await?;
+    let channel = query::carrier(&app, &found.order, signed.channel).await?;
     let outside = orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
     match orders::close(&outside, found, Some(signed.nonce)).await? {
         Closed::Done => Ok(HttpResponse::NoContent().finish()),

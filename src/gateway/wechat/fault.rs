@@ -4,8 +4,8 @@ use actix_web::{HttpResponse, ResponseError};
 
 use crate::db::DbError;
 use crate::error::{Code, Error};
-use crate::protocol::language::Language;
-use crate::protocol::wechat::direct;
+use crate::gateway::RETRY_AFTER;
+use crate::protocol::wechat::direct::{self, Form};
 use crate::protocol::wechat::errors::{ErrorBody, WechatCode};
 use crate::protocol::wechat::shapes::FieldFault;
 
@@ -54,8 +54,8 @@ impl Fault {
 
     /// The same, its field named as the caller names it.
     #[must_use]
-    pub fn in_words_of(mut self, language: Language) -> Self {
-        if let (Language::WechatDirect, Some(detail)) = (language, &self.body.detail) {
+    pub fn in_words_of(mut self, form: Form) -> Self {
+        if let (Form::Direct, Some(detail)) = (form, &self.body.detail) {
             let field = detail.field.trim_start_matches('/').replace('/', ".");
             let body = ErrorBody::parameter_in(&detail.location, &direct::name_of(&field), &detail.issue);
             self.body = Box::new(body);
@@ -137,7 +137,7 @@ impl ResponseError for Fault {
     fn error_response(&self) -> HttpResponse {
         let mut answer = HttpResponse::build(self.status_code());
         if self.passing {
-            answer.insert_header(super::RETRY_AFTER);
+            answer.insert_header(RETRY_AFTER);
         }
         answer.content_type(super::JSON).json(&self.body)
     }

@@ -20,15 +20,12 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Route};
 
+use super::BODY_MAX;
 use crate::protocol::wechat::errors::{ErrorBody, WechatCode};
 use fault::Fault;
 
 /// Content type of every JSON answer.
 const JSON: &str = "application/json; charset=utf-8";
-/// When a caller may come again after a 503, in seconds.
-const RETRY_AFTER: (&str, &str) = ("Retry-After", "5");
-/// The longest request body, in bytes.
-const BODY_MAX: usize = 64 * 1024;
 
 /// The prefix of what the platform itself signs answers to.
 const V3: &str = "/v3";
@@ -78,8 +75,8 @@ impl Address {
     }
 }
 
-/// Adds the gateway to an application whose state holds an [`App`](crate::app::App).
-pub fn routes(config: &mut ServiceConfig) {
+/// Adds its addresses.
+pub(super) fn routes(config: &mut ServiceConfig) {
     let limit = web::PayloadConfig::new(BODY_MAX);
     let mut signed = web::scope(V3).wrap(from_fn(answer::sign_answer)).app_data(limit);
     for address in ADDRESSES {
@@ -91,9 +88,8 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(signed.default_service(web::to(unknown)));
 }
 
-/// What a system is told whose body is not taken, where the path is one of the gateway's: 415 of a coded one, 408 of a late
-/// one.
-pub fn body_refused(path: &str, status: StatusCode) -> Option<HttpResponse> {
+/// What a system is told whose body is not taken, where the path is one of these.
+pub(super) fn body_refused(path: &str, status: StatusCode) -> Option<HttpResponse> {
     let first = |path: &str| path.split('/').nth(1).map(str::to_owned);
     if !ADDRESSES.iter().any(|address| first(address.path) == first(path)) {
         return None;

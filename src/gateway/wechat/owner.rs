@@ -6,7 +6,7 @@ use super::content::Content;
 use super::fault::Fault;
 use super::signed::Signed;
 use crate::merchants::{SubMerchant, Whom};
-use crate::protocol::language::Language;
+use crate::protocol::wechat::direct::Form;
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::shapes::OrderOwner;
 
@@ -26,7 +26,7 @@ struct Myself {
 }
 
 /// The owner in a query string. SDKs write an empty first parameter or repeat none: others are ignored.
-pub fn in_query(query: &str, language: Language) -> Result<Owner, Fault> {
+pub fn in_query(query: &str, form: Form) -> Result<Owner, Fault> {
     let find = |name: &str| {
         let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
         match (found.next(), found.next()) {
@@ -34,30 +34,28 @@ pub fn in_query(query: &str, language: Language) -> Result<Owner, Fault> {
             _ => Err(Fault::in_query(name, "必须出现且仅出现一次，不能为空")),
         }
     };
-    match language {
-        Language::WechatPartner => {
+    match form {
+        Form::Partner => {
             Ok(Owner::Partner(OrderOwner { sp_mchid: find("sp_mchid")?, sub_mchid: find("sub_mchid")? }))
         }
-        Language::WechatDirect => find("mchid").map(Owner::Direct),
+        Form::Direct => find("mchid").map(Owner::Direct),
     }
 }
 
 /// The owner in a body that says nothing else.
-pub fn in_body(content: &Content, language: Language) -> Result<Owner, Fault> {
-    match language {
-        Language::WechatPartner => content.read().map(Owner::Partner),
-        Language::WechatDirect => content.read().map(|Myself { mchid }| Owner::Direct(mchid)),
+pub fn in_body(content: &Content, form: Form) -> Result<Owner, Fault> {
+    match form {
+        Form::Partner => content.read().map(Owner::Partner),
+        Form::Direct => content.read().map(|Myself { mchid }| Owner::Direct(mchid)),
     }
 }
 
 /// Whom a request names, before anything of it is proven.
-pub fn named(changes: bool, content: Option<&Content>, query: &str, language: Language) -> Whom {
-    let number = match (language, changes) {
-        (Language::WechatDirect, _) => return Whom::Only,
-        (Language::WechatPartner, true) => {
-            content.and_then(|content| content.text("sub_mchid")).map(str::to_owned)
-        }
-        (Language::WechatPartner, false) => match in_query(query, language) {
+pub fn named(changes: bool, content: Option<&Content>, query: &str, form: Form) -> Whom {
+    let number = match (form, changes) {
+        (Form::Direct, _) => return Whom::Only,
+        (Form::Partner, true) => content.and_then(|content| content.text("sub_mchid")).map(str::to_owned),
+        (Form::Partner, false) => match in_query(query, form) {
             Ok(Owner::Partner(owner)) => Some(owner.sub_mchid),
             Ok(Owner::Direct(_)) | Err(_) => None,
         },

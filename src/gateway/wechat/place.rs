@@ -1,7 +1,6 @@
 //! `POST /v3/pay/{partner/,}transactions/{native,jsapi,app,h5}`: an order that is paid afterwards.
 use actix_web::{HttpResponse, web};
 use serde_json::json;
-use url::{Host, Url};
 
 use super::JSON;
 use super::content::Content;
@@ -9,16 +8,14 @@ use super::fault::Fault;
 use super::owner::{self, Owner};
 use super::signed::Signed;
 use crate::app::App;
-use crate::channels::address;
 use crate::error::Error;
-use crate::kernel::calendar::Instant;
+use crate::gateway::placing;
 use crate::kernel::channel::ChannelName;
 use crate::kernel::declared::{Parties, Tags};
-use crate::merchants::SubMerchant;
-use crate::orders::{self, Cause, EventReason, Placed, Request};
-use crate::protocol::language::Language;
+use crate::orders::{self, Placed, Request};
 use crate::protocol::wechat::attach::{self, AttachFault, Declared};
 use crate::protocol::wechat::carried::Carried;
+use crate::protocol::wechat::direct::Form;
 use crate::protocol::wechat::errors::WechatCode;
 use crate::protocol::wechat::order::{OrderRequest, Prepaid};
 use crate::protocol::wechat::shapes::{self, OrderOwner};
@@ -30,7 +27,7 @@ pub async fn place(
     signed: Signed,
 ) -> Result<HttpResponse, Fault> {
     let prepaid = Prepaid::of(&product).ok_or_else(Fault::unknown)?;
-    let placed = take(&app, prepaid, &signed).await.map_err(|fault| fault.in_words_of(signed.language))?;
+    let placed = take(&app, prepaid, &signed).await.map_err(|fault| fault.in_words_of(signed.form))?;
     answer(prepaid, placed)
 }
 
@@ -38,18 +35,23 @@ async fn take(app: &App, prepaid: Prepaid, signed: &Signed) -> Result<Placed, Fa
     let content = signed.content.as_ref().map_err(Fault::no_json)?;
     let (asked, owner) = asked(signed, content)?;
     asked.check(prepaid, app.clock.instant())?;
-    check_notify_url(app, &asked.notify_url)?;
+    if !placing::may_be_told(app, &asked.notify_url) {
+        let issue = "须为公网 https 地址，不得带查询串";
+        return Err(Fault::parameter("notify_url", issue));
+    }
     let (tags, parties, mark) = declared(asked.goods_tag.as_deref())?;
     let carried = carried(&asked, mark)?;
     let merchant = owner::merchant(signed, &owner)?;
     if asked.sp_appid != signed.credential.sp_appid {
-        let why = match signed.language {
-            Language::WechatPartner => "sp_appid 与 sp_mchid 不匹配，请核对应用号",
-            Language::WechatDirect => "appid 与 mchid 不匹配，请核对应用号",
+        let why = match signed.form {
+            Form::Partner => "sp_appid 与 sp_mchid 不匹配，请核对应用号",
+            Form::Direct => "appid 与 mchid 不匹配，请核对应用号",
         };
         return Err(Fault::new(WechatCode::AppidMchidNotMatch, why));
     }
-    may_trade(signed, &merchant, prepaid, app.clock.instant())?;
+    let (sold, now) = ((ChannelName::Wechat, &prepaid.product()), app.clock.instant());
+    placing::may_trade(signed.approved.as_deref(), &merchant, sold, now)
+        .map_err(|why| Fault::new(WechatCode::NoAuth, why))?;
     let channel =
         app.channel_of_version((merchant.institution_id, ChannelName::Wechat), signed.channel).await?;
     let request = Request {
@@ -59,7 +61,7 @@ async fn take(app: &App, prepaid: Prepaid, signed: &Signed) -> Result<Placed, Fa
         order_prefix: channel.institution().order_prefix.clone(),
         channel: channel.name(),
         product: prepaid.product(),
-        language: signed.language,
+        language: signed.form.language(),
         out_trade_no: asked.out_trade_no,
         content_sha256: content.digest(),
         tags,
@@ -77,13 +79,13 @@ async fn take(app: &App, prepaid: Prepaid, signed: &Signed) -> Result<Placed, Fa
 
 /// What is asked for, as a platform asks, and by whom.
 fn asked(signed: &Signed, content: &Content) -> Result<(OrderRequest, Owner), Fault> {
-    match signed.language {
-        Language::WechatPartner => {
+    match signed.form {
+        Form::Partner => {
             let asked = content.read::<OrderRequest>()?.without_empty();
             let (sp_mchid, sub_mchid) = (asked.sp_mchid.clone(), asked.sub_mchid.clone());
             Ok((asked, Owner::Partner(OrderOwner { sp_mchid, sub_mchid })))
         }
-        Language::WechatDirect => {
+        Form::Direct => {
             // Where the tenant has not one merchant alone, its owner is refused for that afterwards.
             let only = signed.merchant.as_ref().map_or("-", |merchant| &merchant.merchant);
             let asked = content.of_direct(only).read::<OrderRequest>()?.without_empty();
@@ -101,34 +103,11 @@ fn answer(prepaid: Prepaid, placed: Placed) -> Result<HttpResponse, Fault> {
         Placed::Paid => Err(Fault::new(WechatCode::InvalidRequest, "该订单已支付，请查询订单")),
         Placed::Closed(cause) => Err(Fault::new(
             WechatCode::OrderClosed,
-            format!("订单已关闭，请更换商户订单号重新下单（{}）", closed(&cause)),
+            format!("订单已关闭，请更换商户订单号重新下单（{}）", placing::closed(&cause)),
         )),
         Placed::Busy => Err(Fault::busy()),
         Placed::Unknown => Err(Fault::system()),
     }
-}
-
-/// Why an order is closed, for its merchant.
-fn closed(cause: &Cause) -> String {
-    let sentence = match cause.reason {
-        EventReason::Refused | EventReason::SentAgainRefused | EventReason::Barred => "机构拒绝了该订单",
-        EventReason::ClosedThere => "机构已关闭该订单",
-        EventReason::Absent => "机构没有该订单",
-        EventReason::Expired => "订单已过期",
-        EventReason::ByMerchant => "商户已关闭该订单",
-        EventReason::NoAnswer
-        | EventReason::ServerFailed
-        | EventReason::NotBelieved
-        | EventReason::NotSent
-        | EventReason::NotAsked
-        | EventReason::Busy
-        | EventReason::Paid
-        | EventReason::PaidOtherAmount
-        | EventReason::AfterClose
-        | EventReason::Other => "订单已关闭",
-    };
-    let theirs: Vec<&str> = [&cause.code, &cause.words].into_iter().flatten().map(String::as_str).collect();
-    if theirs.is_empty() { sentence.to_owned() } else { format!("{sentence}：{}", theirs.join(" ")) }
 }
 
 /// What the caller declares of the order, and its mark for the channel's coupons; it is one of the two.
@@ -163,44 +142,4 @@ fn carried(asked: &OrderRequest, mark: Option<String>) -> Result<Option<String>,
     let carried = Carried::of(asked, mark);
     let text = serde_json::to_string(&carried).map_err(Error::internal)?;
     Ok(Some(text).filter(|_| carried != Carried::default()))
-}
-
-/// Where the configuration allows no private addresses: https, and no address that is one. What a name stands for is
-/// looked up when it is called, each time.
-fn check_notify_url(app: &App, url: &str) -> Result<(), Fault> {
-    if app.config.allow_private_addresses {
-        return Ok(());
-    }
-    let parsed = Url::parse(url).ok().filter(|url| url.scheme() == "https");
-    let is_open = match parsed.as_ref().and_then(Url::host) {
-        Some(Host::Ipv4(address)) => address::is_public(address.into()),
-        Some(Host::Ipv6(address)) => address::is_public(address.into()),
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            name != "localhost" && !name.ends_with(".localhost")
-        }
-        None => false,
-    };
-    if is_open {
-        Ok(())
-    } else {
-        Err(Fault::parameter("notify_url", "须为公网 https 地址，不得带查询串"))
-    }
-}
-
-/// Whether the institution's approvals in force let the merchant trade, and be paid in this way.
-fn may_trade(signed: &Signed, merchant: &SubMerchant, prepaid: Prepaid, now: Instant) -> Result<(), Fault> {
-    let refused = |why: &str| Err(Fault::new(WechatCode::NoAuth, why));
-    let Some(bundle) = &signed.approved else {
-        return refused("该特约商户未获机构批准或已暂停交易，请联系机构");
-    };
-    match bundle.merchant_at(&merchant.merchant, now) {
-        Some(approved) if approved.inst_merchant_no == merchant.inst_merchant_no => {}
-        Some(_) | None => return refused("该特约商户未获机构批准或已暂停交易，请联系机构"),
-    }
-    let channel = ChannelName::Wechat.as_str();
-    match bundle.fee_rate(&merchant.merchant, channel, prepaid.word()) {
-        Some(_) => Ok(()),
-        None => refused("机构未批准该特约商户使用这种支付方式，请联系机构"),
-    }
 }

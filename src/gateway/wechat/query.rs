@@ -6,12 +6,13 @@ use super::fault::Fault;
 use super::owner;
 use super::signed::{Claim, admit};
 use crate::app::App;
+use crate::channels::Channel;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::kernel::channel::ChannelName;
 use crate::merchants::SubMerchant;
 use crate::notices::wechat::order_view;
-use crate::orders::{self, Standing};
+use crate::orders::{self, Order, Standing};
 
 /// By the number under which the merchant knows the payment.
 pub async fn by_transaction_id(
@@ -60,18 +61,25 @@ async fn answer(
         None => Ok(None),
     };
     let (signed, found) = admit(request, claim, look).await?;
-    let owner = owner::in_query(request.query_string(), signed.language)?;
+    let owner = owner::in_query(request.query_string(), signed.form)?;
     let merchant = owner::merchant(&signed, &owner)?;
     let mut known = found.ok_or(Error::NotFound)?;
     if !known.is_settled() {
         Fault::unless(app.asking.may(&known.order, app.clock.now()))?;
-        let channel =
-            app.channel_of_version((merchant.institution_id, ChannelName::Wechat), signed.channel).await?;
+        let channel = carrier(app, &known.order, signed.channel).await?;
         let outside =
             orders::Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
         known = orders::refresh(&outside, known).await?.ok_or_else(Fault::system)?;
     }
     let numbers = (signed.credential.sp_mchid.as_str(), signed.credential.sp_appid.as_str());
-    let view = order_view(&known, &merchant, numbers, signed.language)?;
+    let view = order_view(&known, &merchant, numbers, signed.form)?;
     Ok(HttpResponse::Ok().content_type(JSON).json(view))
+}
+
+/// The channel that carries an order; of WeChat's the version was just read.
+pub(super) async fn carrier(app: &App, order: &Order, version: Option<i64>) -> Result<Channel, Error> {
+    match order.channel {
+        ChannelName::Wechat => app.channel_of_version((order.institution_id, order.channel), version).await,
+        ChannelName::Alipay => app.channel(order.institution_id, order.channel).await,
+    }
 }

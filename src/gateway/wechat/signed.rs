@@ -5,7 +5,6 @@ use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 use futures_util::future::LocalBoxFuture;
 
-use super::BODY_MAX;
 use super::answer::Signing;
 use super::content::Content;
 use super::fault::Fault;
@@ -13,15 +12,14 @@ use super::owner;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
+use crate::gateway::{BODY_MAX, placing};
 use crate::kernel::approvals::Bundle;
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Credential;
 use crate::merchants::nonces::Nonce;
-use crate::merchants::{self, Asked, Known, SubMerchant};
-use crate::protocol::language::Language;
-use crate::protocol::wechat::direct::DIRECT;
+use crate::merchants::{self, Asked, Known, Signatory, SubMerchant};
+use crate::protocol::wechat::direct::{DIRECT, Form};
 use crate::protocol::wechat::sign::{Authorization, HeaderFault, is_fresh};
-use crate::rules;
 
 /// A verified request: whose it is, what it says, and what one look at our record says about those it names.
 pub struct Signed {
@@ -30,7 +28,7 @@ pub struct Signed {
     /// To be spent in the transaction of what the request changes; a GET changes nothing.
     pub nonce: Nonce,
     /// In which form of the protocol it asks.
-    pub language: Language,
+    pub form: Form,
     /// Its body as JSON.
     pub content: serde_json::Result<Content>,
     /// The sub-merchant that it names, whosever that is.
@@ -91,11 +89,10 @@ pub async fn admit<T: Send + 'static>(
     let app = request.app_data::<web::Data<App>>().cloned().ok_or_else(Fault::system)?;
     let content = Content::parse(&body);
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    let language = language(request.path());
+    let form = form(request.path());
     let asked = Asked {
-        sp_mchid: authorization.mchid.clone(),
-        serial: authorization.serial.clone(),
-        merchant: owner::named(changes, content.as_ref().ok(), request.query_string(), language),
+        by: Signatory::Tenant(authorization.mchid.clone(), authorization.serial.clone()),
+        merchant: owner::named(changes, content.as_ref().ok(), request.query_string(), form),
         channel: ChannelName::Wechat,
         at: app.clock.now(),
     };
@@ -113,25 +110,15 @@ pub async fn admit<T: Send + 'static>(
     }
     let signing = Signing { mode: credential.answer_mode, keys: app.keys_of(known.newest_key).await? };
     request.extensions_mut().insert(signing);
-    let approved = if changes { approved(&app, &known).await? } else { None };
+    let approved = if changes { placing::approved(&app, &known).await? } else { None };
     let nonce = Nonce::of(credential.id, authorization);
     let Known { merchant, channel, .. } = known;
-    Ok((Signed { credential, nonce, language, content, merchant, approved, channel }, found))
+    Ok((Signed { credential, nonce, form, content, merchant, approved, channel }, found))
 }
 
 /// A merchant asks for itself where it uses the paths of one.
-fn language(path: &str) -> Language {
-    if path.starts_with(DIRECT) { Language::WechatDirect } else { Language::WechatPartner }
-}
-
-/// The bundle of the merchant's institution; it is read only where no request has read it yet.
-async fn approved(app: &App, known: &Known) -> Result<Option<Arc<Bundle>>, Error> {
-    let (Some(merchant), Some(sha256)) = (&known.merchant, known.approvals) else { return Ok(None) };
-    if let Some(bundle) = rules::read_before(sha256) {
-        return Ok(Some(bundle));
-    }
-    let institution = merchant.institution_id;
-    app.db.read(move |tx| rules::shared_bundle(tx, institution, sha256)).await.map(Some)
+fn form(path: &str) -> Form {
+    if path.starts_with(DIRECT) { Form::Direct } else { Form::Partner }
 }
 
 fn stranger() -> Fault {

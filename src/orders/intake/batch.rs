@@ -209,7 +209,7 @@ fn store_all(tx: &mut Tx<'_>, decided: &Decided<'_>) -> Result<(), Error> {
             &taken.raw,
             entry,
         ));
-        notes.push(note(&taken.awaited.order, taken.fact.raw.received_at));
+        notes.extend(note(&taken.awaited.order, taken.fact.raw.received_at));
     }
     raws.extend(decided.apart.iter().map(|apart| RawRow::of(apart.fact, &apart.raw)));
     let orphans: Vec<OrphanRow<'_>> =
@@ -281,13 +281,13 @@ fn differs<'f>(apart: &'f KeptApart<'f>) -> Option<(OrderId, &'f PaymentFact, Ev
     Some((order.order.id, fact, event, raw))
 }
 
-/// The merchant's notification, to be delivered from now on under one id.
-fn note(order: &Order, now: i64) -> NewNote<'_> {
-    NewNote {
+/// The merchant's notification, to be delivered from now on under one id; none where it does not want to be told.
+fn note(order: &Order, now: i64) -> Option<NewNote<'_>> {
+    (!order.notify_url.is_empty()).then_some(NewNote {
         about: About::OrderPaid(order.id),
         url: &order.notify_url,
         credential_id: order.credential_id,
         language: order.language,
         created_at: now,
-    }
+    })
 }

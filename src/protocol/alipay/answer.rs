@@ -118,6 +118,16 @@ pub fn sign<T: Serialize>(
     Ok(body)
 }
 
+/// The body of an answer to somebody who has not proven who it is: nothing is signed.
+#[must_use]
+pub fn unsigned(method: Option<&str>, charset: Charset, answer: &Answer<()>) -> Vec<u8> {
+    let content = written(charset, answer).unwrap_or_else(|_| "{}".to_owned());
+    let mut body = format!("{{\"{}\":", name_of(method)).into_bytes();
+    body.extend(charset.encode(&content));
+    body.push(b'}');
+    body
+}
+
 fn written(charset: Charset, content: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut bytes = Vec::new();
     content.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, Careful(charset)))?;

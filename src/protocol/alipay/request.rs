@@ -125,6 +125,12 @@ impl Request {
         off.is_some_and(|seconds| seconds.unsigned_abs() <= CLOCK_TOLERANCE.unsigned_abs())
     }
 
+    /// Its signature, which is of this request alone.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
     /// Another parameter that the signature covers, such as `cashier`.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<String> {

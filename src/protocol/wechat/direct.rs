@@ -3,6 +3,27 @@
 use serde_json::{Map, Value};
 
 use super::shapes::OrderView;
+use crate::language::Language;
+
+/// In which of the two forms a request is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// By a platform that acts for its merchants.
+    Partner,
+    /// By a merchant that acts for itself.
+    Direct,
+}
+
+impl Form {
+    /// The language that an order of this form keeps.
+    #[must_use]
+    pub const fn language(self) -> Language {
+        match self {
+            Self::Partner => Language::WechatPartner,
+            Self::Direct => Language::WechatDirect,
+        }
+    }
+}
 
 /// Path below which a merchant places orders for itself.
 pub const DIRECT: &str = "/v3/pay/transactions/";

@@ -69,7 +69,7 @@ pub(in crate::web) async fn guard(
 /// In the language of whoever is served there.
 fn refusal(request: &HttpRequest, fault: &Fault) -> HttpResponse {
     let status = actix_web::ResponseError::status_code(fault);
-    let written = match gateway::wechat::body_refused(request.path(), status) {
+    let written = match gateway::body_refused(request.path(), status) {
         Some(answer) => Ok(answer),
         None => fault::written(request, status, Some(fault)),
     };

@@ -7,7 +7,7 @@ use super::apart::{how_ended, why_apart};
 use super::drawn::SplitView;
 use super::event::told;
 use super::notice::{self, NoticeView};
-use super::orders::state_tag;
+use super::orders::{paid_by, state_tag};
 use super::split::{self, Shown};
 use super::unsplit::reason;
 use crate::app::App;
@@ -171,7 +171,7 @@ fn facts(s: &Shell, detail: &Detail) -> Vec<(&'static str, String)> {
     }
     facts.extend([
         (s.w.terms.amount, Yuan(order.amount).to_string()),
-        (s.w.terms.channel, format!("{} / {}", order.channel, order.product)),
+        (s.w.terms.channel, paid_by(order, s.w)),
         (s.w.terms.tags, or_none(order.tags.as_str())),
         (s.w.terms.parties, or_none(order.parties.as_str())),
         (s.w.terms.description, order.description.clone()),

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::db::columns::OrderId;
 use crate::kernel::calendar::BusinessDay;
+use crate::kernel::channel::{ChannelName, Product};
 use crate::kernel::state::OrderState;
-use crate::orders::{self, Cursor, Filter, OrderPage, Totals};
+use crate::orders::{self, Cursor, Filter, Order, OrderPage, Totals};
 use crate::people::Scope;
 use crate::web::kit::fault::Fault;
 use crate::web::kit::format::{Count, Day, Ident, When, Yuan};
@@ -57,6 +58,7 @@ struct Row {
     merchant_name: String,
     at: When,
     amount: Yuan,
+    channel: String,
     tags: Vec<Tag>,
 }
 
@@ -180,8 +182,27 @@ fn of(row: &orders::OrderRow, action: &str, w: &Words) -> Row {
         merchant_name: row.merchant_name.clone(),
         at: When(row.order.created_at),
         amount: Yuan(row.paid.unwrap_or(row.order.amount)),
+        channel: paid_by(&row.order, w),
         tags: vec![state_tag(row.state, w)],
     }
+}
+
+/// Whose wallet pays an order, and how.
+#[must_use]
+pub fn paid_by(order: &Order, w: &Words) -> String {
+    let channel = match order.channel {
+        ChannelName::Wechat => w.orders.wechat,
+        ChannelName::Alipay => w.orders.alipay,
+    };
+    let known = [
+        (Product::NATIVE, w.orders.native),
+        (Product::JSAPI, w.orders.jsapi),
+        (Product::APP, w.orders.app),
+        (Product::H5, w.orders.h5),
+        (Product::CODEPAY, w.orders.codepay),
+    ];
+    let product = known.iter().find(|(product, _)| *product == order.product);
+    format!("{channel} · {}", product.map_or(order.product.as_str(), |(_, text)| text))
 }
 
 /// An order's state in a word.

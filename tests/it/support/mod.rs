@@ -1,5 +1,6 @@
 //! What the tests stand on: a fresh platform on a fresh database for each test.
 pub mod acting;
+pub mod alipay;
 pub mod browser;
 pub mod bundle;
 pub mod database;

@@ -142,6 +142,7 @@ pub(super) fn failure(said: &Failure) -> String {
         Failure::Answered(status) => {
             format!("the merchant's system answered {status}, and 200 or 204 takes it")
         }
+        Failure::Unsaid => "the merchant's system answered 200, but not `success`".to_owned(),
         Failure::Address(what) => format!(
             "the platform may not call this address ({what}): it must be public and https; the merchant can put its \
              notify_url right, or what its host name stands for"

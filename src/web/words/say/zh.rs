@@ -138,6 +138,7 @@ pub(super) fn pace(said: &Pace) -> String {
 pub(super) fn failure(said: &Failure) -> String {
     match said {
         Failure::Answered(status) => format!("商户系统返回 HTTP {status}，应返回 200 或 204"),
+        Failure::Unsaid => "商户系统返回了 200，但应答内容不是 success".to_owned(),
         Failure::Address(what) => {
             format!(
                 "平台不能访问该通知地址（{what}）：地址须在公网并使用 https，请商户更正 notify_url 或其域名解析"

@@ -1,10 +1,13 @@
 //! `mingfen credential new | rotate | revoke`: API credentials from the shell.
+mod application;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 
+use self::application::AppKey;
 use super::settings::{Settings, say};
 use crate::clock::Clock;
 use crate::db::Tx;
@@ -17,6 +20,7 @@ use crate::merchants::tenants;
 use crate::people::Actor;
 use crate::protocol::crypto::certificate::Certificate;
 use crate::protocol::crypto::{MasterKey, PrivateKey, random_nonce};
+use crate::protocol::language::Language;
 
 /// Makes, replaces and revokes the API credentials of platform merchants.
 ///
@@ -29,11 +33,12 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Makes a key pair and an API v3 key; the private key goes into a file and is stored nowhere else.
+    /// Makes a key pair, and an API v3 key or an application's number; the private key goes into a file and is stored
+    /// nowhere else.
     ///
-    /// Example: `mingfen credential new --mchid 1900000001 --out keys`
+    /// Example: `mingfen credential new --mchid 1900000001 --language alipay_openapi --out keys`
     New(New),
-    /// Makes a new credential beside an old one, which works on until it is revoked.
+    /// Makes a new credential in WeChat's language beside an old one, which works on until it is revoked.
     ///
     /// Example: `mingfen credential rotate --mchid 1900000001 --serial 4F01… --out keys`
     Rotate(Rotate),
@@ -56,7 +61,10 @@ struct New {
     /// Its name; needed with its first credential.
     #[arg(long, requires = "appid")]
     name: Option<String>,
-    /// How answers are signed: by the platform's certificate or by its public key.
+    /// The language that the merchant's systems speak.
+    #[arg(long, value_enum, default_value_t = Spoken::WechatV3)]
+    language: Spoken,
+    /// How answers in WeChat's language are signed: by the platform's certificate or by its public key.
     #[arg(long, value_enum, default_value_t = Mode::Cert)]
     mode: Mode,
     /// Folder for the private key and the certificate.
@@ -86,9 +94,19 @@ struct Revoke {
     /// The platform merchant's number.
     #[arg(long)]
     mchid: String,
-    /// Serial of the credential.
+    /// Serial of the credential, or its app_id.
     #[arg(long)]
     serial: String,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Spoken {
+    /// WeChat Pay APIv3.
+    #[value(name = Language::WechatPartner.as_str())]
+    WechatV3,
+    /// Alipay's gateway.do.
+    #[value(name = Language::AlipayOpenapi.as_str())]
+    AlipayOpenapi,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -109,7 +127,10 @@ impl From<Mode> for AnswerMode {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.command {
-        Command::New(args) => new(args)?,
+        Command::New(args) => match args.language {
+            Spoken::WechatV3 => new(args)?,
+            Spoken::AlipayOpenapi => new_application(args)?,
+        },
         Command::Rotate(args) => rotate(args)?,
         Command::Revoke(args) => revoke(args)?,
     }
@@ -130,6 +151,21 @@ fn new(args: &New) -> anyhow::Result<()> {
     let ours = stored.inspect_err(|_| pair.discard())?;
     pair.tell(&args.mchid)?;
     tell_ours(&ours.wechat, args.mode.into())
+}
+
+fn new_application(args: &New) -> anyhow::Result<()> {
+    let (config, db) = args.settings.open()?;
+    let master = config.master_key()?;
+    let made = AppKey::make(&args.mchid, &args.out)?;
+    made.save()?;
+    let clock = Clock::system();
+    let stored = db.write_blocking(|tx| {
+        let merchant = tenant(tx, args)?;
+        made.store(tx, clock.now(), merchant)?;
+        PlatformKeys::ensure(tx, &master, clock.instant())
+    });
+    let ours = stored.inspect_err(|_| made.discard())?;
+    made.tell(&args.mchid, &ours.wechat.public_key)
 }
 
 /// What the caller's SDK verifies our answers with; in certificate mode it fetches the certificate itself.
@@ -190,13 +226,31 @@ struct Pair {
     certificate_file: PathBuf,
 }
 
+fn check(mchid: &str) -> anyhow::Result<()> {
+    if mchid.is_empty() || !mchid.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(anyhow!("--mchid is 1 to 32 of 0-9 A-Z a-z"));
+    }
+    Ok(())
+}
+
+/// Writes a new file that only its owner reads, in a folder that is made where it is not there.
+fn save(file: &Path, pem: &str) -> anyhow::Result<()> {
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        disk::private_dir(folder)
+            .with_context(|| format!("{} cannot be made: check --out", folder.display()))?;
+    }
+    let mut made = disk::create_private(file)
+        .with_context(|| format!("{} cannot be made: check --out", file.display()))?;
+    made.write_all(pem.as_bytes())?;
+    made.sync_all()?;
+    Ok(())
+}
+
 const FIVE_YEARS: i64 = 5 * 365 * 86_400;
 
 impl Pair {
     fn make(mchid: &str, folder: &Path) -> anyhow::Result<Self> {
-        if mchid.is_empty() || !mchid.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return Err(anyhow!("--mchid is 1 to 32 of 0-9 A-Z a-z"));
-        }
+        check(mchid)?;
         let key = PrivateKey::generate()?;
         let now = Clock::system().instant();
         let certificate = Certificate::issue(&key, mchid, now, now.plus(FIVE_YEARS))?;
@@ -212,19 +266,8 @@ impl Pair {
 
     /// Before the database: a credential whose private key is nowhere would be of no use.
     fn save(&self) -> anyhow::Result<()> {
-        if let Some(folder) = self.key_file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            disk::private_dir(folder)
-                .with_context(|| format!("{} cannot be made: check --out", folder.display()))?;
-        }
-        let files =
-            [(&self.key_file, self.key.to_pem()?), (&self.certificate_file, self.certificate.pem.clone())];
-        for (file, pem) in files {
-            let mut made = disk::create_private(file)
-                .with_context(|| format!("{} cannot be made: check --out", file.display()))?;
-            made.write_all(pem.as_bytes())?;
-            made.sync_all()?;
-        }
-        Ok(())
+        save(&self.key_file, &self.key.to_pem()?)?;
+        save(&self.certificate_file, &self.certificate.pem)
     }
 
     fn discard(&self) {
