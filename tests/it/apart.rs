@@ -1,14 +1,15 @@
-//! A payment that was kept apart is not lost for good: it pays its order once what was wrong with us is put right, and what
-//! was put right elsewhere is noted by a person and stays to be found.
+//! A payment that was kept apart is not lost for good: it pays its order once what did not fit is corrected, and what was put
+//! right elsewhere is noted by a person and stays to be found.
 use mingfen::check::breaks;
 use mingfen::kernel::money::Fen;
 use mingfen::orders::{self, ApartEnd};
 use mingfen::people::{Role, Scope};
+use mingfen::protocol::wechat::shapes::TradeState;
 use mingfen::tasks;
 
 use crate::support::PASSWORD;
 use crate::support::acting::{Acting, Page};
-use crate::support::institution::view;
+use crate::support::institution::{Misbehave, view};
 use crate::support::shop::Shop;
 use crate::untold::acting;
 
@@ -179,5 +180,45 @@ async fn what_was_put_right_elsewhere_leaves_the_list_and_stays_to_be_found() {
     assert_eq!(admin.log_in("admin", PASSWORD).await.status, 303);
     admin.get("/admin/exceptions").await;
     assert_eq!(end(&mut admin, &number, "BELONGS", &order_no).await.status, 303);
+    assert_eq!(breaks(&shop.app).unwrap(), Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn what_the_institution_gave_back_meanwhile_never_becomes_the_orders_payment() {
+    let shop = Shop::open().await;
+    let (order_no, number) = paid_amiss(&shop, "ORDER-1").await;
+    enrolled_as(&shop, "190001");
+    shop.institution.set_state(&order_no, TradeState::Refund);
+    // Asked for by ourselves, by its merchant, and by hand.
+    let order = shop.app.db.read(move |tx| orders::by_order_no(tx, &order_no)).await.unwrap().unwrap();
+    assert!(!tasks::ask_about(&shop.app, order.clone()).await.unwrap());
+    assert_ne!(shop.query("ORDER-1").await.json()["trade_state"], "SUCCESS");
+    let mut admin = acting(&shop, "admin", Role::Admin, Scope::Platform).await;
+    admin.get("/admin/exceptions?lang=zh").await;
+    let again = address(&number, "again");
+    let told = admin.post(&again, &[]).await;
+    assert!(told.status == 409 && told.body.contains("已有退款"), "{}", told.body);
+    assert_eq!(shop.state("ORDER-1").await, "PAYING");
+    assert_eq!(kept(&shop).await, [0, 1, 0, 0]);
+
+    // Nobody answers: that is said, nothing is done, and nothing is noted as tried.
+    let tried = || shop.app.raw().texts("SELECT action AS v FROM audit WHERE action = 'apart.again'").len();
+    let before = tried();
+    for how in [Misbehave::Fail, Misbehave::Busy, Misbehave::Refuse] {
+        shop.institution.misbehave(how);
+        let told = admin.post(&again, &[]).await;
+        assert!(told.status == 503 && told.body.contains("现在问不到机构"), "{how:?} {}", told.body);
+    }
+    shop.institution.misbehave(Misbehave::No);
+    assert_eq!((tried(), kept(&shop).await), (before, [0, 1, 0, 0]));
+    // It has the order, and no payment of it.
+    shop.institution.set_state(&order.order_no, TradeState::NotPay);
+    assert_eq!(admin.post(&again, &[]).await.status, 409);
+    assert_eq!(kept(&shop).await, [0, 1, 0, 0]);
+
+    shop.institution.set_state(&order.order_no, TradeState::Success);
+    assert_eq!(admin.post(&again, &[]).await.status, 303);
+    assert_eq!(shop.state("ORDER-1").await, "PAID");
+    assert_eq!(kept(&shop).await, [1, 1, 1, 1]);
     assert_eq!(breaks(&shop.app).unwrap(), Vec::<String>::new());
 }

@@ -11,7 +11,7 @@ use crate::error::{Code, Error};
 use crate::institutions;
 use crate::kernel::channel::ChannelName;
 use crate::kernel::text;
-use crate::orders::{self, Again, ApartEnd, ApartKey, KeptApart};
+use crate::orders::{self, ApartEnd, ApartKey, KeptApart, Outside, TriedAgain};
 use crate::people::rights::{Resource, Right};
 use crate::web::kit::fault::Fault;
 use crate::web::kit::form::{Filled, Pressed};
@@ -88,7 +88,7 @@ fn key(
     Ok(ApartKey { institution, channel, inst_order_no: number.clone() })
 }
 
-/// Asks once more whether it pays its order, by what we know now.
+/// Asks the institution once more whether it pays its order.
 pub(in crate::web) async fn again(
     visitor: Visitor,
     pressed: Result<Pressed, Fault>,
@@ -100,10 +100,12 @@ pub(in crate::web) async fn again(
     let Pressed(visitor) = pressed?;
     let place = place.into_inner();
     let key = app.db.read(move |tx| key(tx, &place)).await?;
-    let again = Again { db: &app.db, clock: &app.clock, intake: &app.intake, master: &app.master_key };
-    match again.try_again(key, visitor.actor()).await? {
-        true => Ok(back()),
-        false => Err(Error::refused(Code::ApartStill, "").into()),
+    let channel = app.channel(key.institution).await?;
+    let outside = Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
+    match orders::try_again(&outside, key, visitor.actor()).await? {
+        TriedAgain::Taken => Ok(back()),
+        TriedAgain::Still => Err(Error::refused(Code::ApartStill, "").into()),
+        TriedAgain::Refunded => Err(Error::refused(Code::ApartRefunded, "").into()),
     }
 }
 
