@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::flow::Outside;
 use super::intake::{Outcome, PaymentFact};
-use super::{apart_store, store};
+use super::{Order, apart_store, store};
 use crate::channels::{Answer, Notice, Queried};
 use crate::db::Tx;
 use crate::db::columns::InstitutionId;
@@ -132,14 +132,14 @@ async fn stated(
 
 /// Notes that a person has put it right and how. `words` have up to 200 characters; of [`ApartEnd::Belongs`] they are the
 /// number of an order of ours. [`Code::ApartWords`] where they are not so, [`Code::ApartEnded`] where somebody was
-/// first.
+/// first. Gives the order that it names, if that is ours: it may be closed now.
 pub fn end_apart(
     tx: &mut Tx<'_>,
     key: &ApartKey,
     (how, words): (ApartEnd, &str),
     actor: &Actor,
     now: i64,
-) -> Result<(), Error> {
+) -> Result<Option<Order>, Error> {
     let words = words.trim();
     let is_said = !words.is_empty() && words.chars().count() <= WORDS_MAX && text::is_plain(words);
     let fits = match how {
@@ -166,7 +166,8 @@ pub fn end_apart(
         now,
         actor,
         Entry { action: "apart.end", object: &object, before: None, after: Some(after) },
-    )
+    )?;
+    store::by_order_no(tx, &kept.order_no)
 }
 
 fn ended() -> Error {

@@ -189,6 +189,16 @@ pub(super) fn kept(tx: &mut Tx<'_>, key: &ApartKey) -> Result<Option<Kept>, Erro
         .optional()?)
 }
 
+/// Whether a payment that names this order still waits for a person.
+pub(super) fn is_work(tx: &mut Tx<'_>, order_no: &str) -> Result<bool, Error> {
+    let open = orphan_payment::table
+        .left_join(orphan_end::table.on(its_end()))
+        .filter(orphan_payment::order_no.eq(order_no))
+        .filter(orphan_end::at.nullable().is_null())
+        .select(orphan_payment::received_at);
+    Ok(open.first::<i64>(tx.conn()).optional()?.is_some())
+}
+
 /// Notes how it came to its end; a duplicate where it did before.
 pub(super) fn end(tx: &mut Tx<'_>, key: &ApartKey, said: &Ended) -> Result<(), Error> {
     diesel::insert_into(orphan_end::table)

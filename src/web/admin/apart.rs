@@ -13,6 +13,7 @@ use crate::kernel::channel::ChannelName;
 use crate::kernel::text;
 use crate::orders::{self, ApartEnd, ApartKey, KeptApart, Outside, TriedAgain};
 use crate::people::rights::{Resource, Right};
+use crate::tasks;
 use crate::web::kit::fault::Fault;
 use crate::web::kit::form::{Filled, Pressed};
 use crate::web::kit::format::{Ident, When, Yuan};
@@ -118,7 +119,7 @@ pub(in crate::web) struct Done {
     words: String,
 }
 
-/// Notes what was done elsewhere.
+/// Notes what was done elsewhere. An order whose time is over is closed with the last payment that names it.
 pub(in crate::web) async fn end(
     visitor: Visitor,
     filled: Result<Filled<Done>, Fault>,
@@ -133,7 +134,13 @@ pub(in crate::web) async fn end(
         let key = key(tx, &place)?;
         orders::end_apart(tx, &key, (how, &words), &actor, now)
     });
-    command.await?;
+    if let Some(order) = command.await? {
+        // What was done is noted in any case; an order that could not be asked about is asked about again.
+        let order_no = order.order_no.clone();
+        if let Err(error) = tasks::ask_about(&app, order).await {
+            tracing::warn!(order_no, %error, "an order could not be asked about after its payment was put right");
+        }
+    }
     Ok(back())
 }
 
