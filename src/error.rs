@@ -136,7 +136,7 @@ codes! {
     ApartEnded = "ORD-102", 409, "这笔付款已处理完毕" / "this payment came to its end already",
         "无需再处理，请刷新页面查看处理情况" / "nothing is left to do: load the page again to see how";
     ApartStill = "ORD-103", 409, "这笔付款仍与它的订单对不上" / "this payment still does not pay its order",
-        "请先更正所示原因对应的设置，或登记线下处理情况" / "put right what the page names as the reason first, or note what was done elsewhere";
+        "请机构核对所示原因，或登记线下处理情况" / "have the institution check what the page names as the reason, or note what was done elsewhere";
     ApartWords = "ORD-104", 400, "处理情况没有写清楚" / "what was done is not said",
         "请写明凭据，最多 200 字；归属其他订单时填写平台订单号" /
         "say it in at most 200 characters; of a payment that belongs to another order give our number of that order";

@@ -282,3 +282,33 @@ async fn an_order_and_its_difference_end_with_the_last_payment_that_names_it() {
     assert_eq!(closed_because(&shop, "ORDER-3").await, Some(EventReason::ApartEnded));
     assert_eq!(breaks(&shop.app).unwrap(), Vec::<String>::new());
 }
+
+#[actix_web::test]
+async fn nobody_is_told_to_put_right_what_cannot_be_changed() {
+    let shop = Shop::open().await;
+    let (order_no, number) = paid_amiss(&shop, "ORDER-1").await;
+    let (institution, day) = (shop.institution_id.get(), shop.app.clock.today().to_i32());
+    let row =
+        format!("{institution}, {day}, 'LONG', '{number}', '{order_no}', 'merchant=M1001', 'paid=1', 1");
+    let columns = "institution_id, business_date, kind, inst_order_no, order_no, ours, theirs, found_at";
+    shop.app.raw().execute(&format!("INSERT INTO difference ({columns}) VALUES ({row})")).unwrap();
+    let mut admin = acting(&shop, "admin", Role::Admin, Scope::Platform).await;
+    for (language, says, wrong) in [
+        ("zh", ["请机构核对这一处", "不能修改", "请机构核对所列不同之处"], ["我方设置", "有误则更正"]),
+        (
+            "en",
+            ["have the institution check this", "cannot be changed", "check what differs"],
+            ["our setting", "put them right"],
+        ),
+    ] {
+        let page = admin.get(&format!("/admin/exceptions?lang={language}")).await.body;
+        let told = admin.post(&address(&number, "again"), &[]).await.body;
+        for text in says {
+            assert!(page.contains(text), "{text}: {page}");
+        }
+        for text in wrong {
+            assert!(!page.contains(text), "{text}: {page}");
+        }
+        assert!(!told.contains("更正") && !told.contains("put right"), "{told}");
+    }
+}
