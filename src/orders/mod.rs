@@ -17,7 +17,7 @@ mod pays;
 mod place;
 mod store;
 
-pub use apart::{Again, ApartEnd, ApartKey, Ended, end_apart};
+pub use apart::{ApartEnd, ApartKey, Ended, TriedAgain, end_apart, try_again};
 pub use apart_store::{KeptApart, ended_apart, kept_apart, kept_apart_count};
 pub use asking::Asking;
 pub use event::{Cause, Event, EventKind, EventReason};
