@@ -143,7 +143,8 @@ impl App {
     /// network.
     pub fn client(&self, request: &HttpRequest) -> String {
         let Some(peer) = request.peer_addr() else { return String::new() };
-        let (header, trusted) = (self.config.proxy_header, &self.config.trusted_proxies);
+        let Some(header) = self.config.proxy_header else { return peer.ip().to_canonical().to_string() };
+        let trusted = &self.config.trusted_proxies;
         let lines = request.headers().get_all(header.name());
         let told: Vec<&str> = lines.map(|line| line.to_str().unwrap_or_default()).collect();
         address::client(peer.ip(), header, &told, trusted).to_string()
