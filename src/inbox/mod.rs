@@ -4,7 +4,7 @@ mod folder;
 mod taken;
 mod upload;
 
-pub use folder::{Intake, names, on_disk, take};
+pub use folder::{Intake, changed, names, on_disk, take};
 pub use taken::{Look, Taken};
 pub use upload::upload;
 
