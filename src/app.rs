@@ -16,7 +16,7 @@ use crate::inbox::Taken;
 use crate::institutions::{self, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
-use crate::orders::{Asking, Intake, Pace};
+use crate::orders::{Ages, Asking, Intake, Pace};
 use crate::people::address;
 use crate::people::login::Doorkeeper;
 use crate::people::security::{Guard, SecurityEvent, SecurityKind};
@@ -41,6 +41,8 @@ pub struct App {
     pub credentials: Unwrapped,
     /// How often merchants may make us ask.
     pub asking: Asking,
+    /// Which orders of an age are still to be asked about.
+    pub ages: Ages,
     /// Lets users in.
     pub doorkeeper: Doorkeeper,
     /// Takes down what is refused.
@@ -122,6 +124,7 @@ impl App {
             keys,
             credentials: Unwrapped::default(),
             asking: Asking::default(),
+            ages: Ages::default(),
             doorkeeper,
             guard,
             http,
