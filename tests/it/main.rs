@@ -34,6 +34,7 @@ mod tidy;
 mod together;
 
 mod admission;
+mod ages;
 mod apart;
 mod asked;
 mod delivery;
