@@ -16,7 +16,7 @@ use crate::inbox::Seen;
 use crate::institutions::{self, Documents, Institution, PlatformKeys};
 use crate::kernel::channel::ChannelName;
 use crate::merchants::credentials::Unwrapped;
-use crate::orders::{Asking, Intake, Pace};
+use crate::orders::{Ages, Asking, Intake, Pace};
 use crate::people::address;
 use crate::people::login::Doorkeeper;
 use crate::people::security::{Guard, SecurityEvent, SecurityKind};
@@ -41,6 +41,8 @@ pub struct App {
     pub credentials: Unwrapped,
     /// How often merchants may make us ask.
     pub asking: Asking,
+    /// Which orders of an age are still to be asked about.
+    pub ages: Ages,
     /// Lets users in.
     pub doorkeeper: Doorkeeper,
     /// Takes down what is refused.
@@ -122,6 +124,7 @@ impl App {
             keys,
             credentials: Unwrapped::default(),
             asking: Asking::default(),
+            ages: Ages::default(),
             doorkeeper,
             guard,
             http,
@@ -143,7 +146,8 @@ impl App {
     /// network.
     pub fn client(&self, request: &HttpRequest) -> String {
         let Some(peer) = request.peer_addr() else { return String::new() };
-        let (header, trusted) = (self.config.proxy_header, &self.config.trusted_proxies);
+        let Some(header) = self.config.proxy_header else { return peer.ip().to_canonical().to_string() };
+        let trusted = &self.config.trusted_proxies;
         let lines = request.headers().get_all(header.name());
         let told: Vec<&str> = lines.map(|line| line.to_str().unwrap_or_default()).collect();
         address::client(peer.ip(), header, &told, trusted).to_string()

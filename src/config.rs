@@ -44,8 +44,9 @@ pub struct Config {
     pub login_attempts_per_minute: u32,
     /// Our own proxies, as networks (`10.0.0.0/8`): only from them `proxy_header` counts.
     pub trusted_proxies: Vec<IpNet>,
-    /// In which header our proxies write for whom they ask; another one is never read.
-    pub proxy_header: ProxyHeader,
+    /// In which header our proxies write for whom they ask; another one is never read. With `trusted_proxies` it must be
+    /// named: of one that our proxies do not write themselves, the client's own would be believed.
+    pub proxy_header: Option<ProxyHeader>,
 }
 
 /// The header by which a proxy says for whom it asks.
@@ -112,7 +113,7 @@ impl Default for Config {
             connections_per_address: 256,
             login_attempts_per_minute: 10,
             trusted_proxies: Vec::new(),
-            proxy_header: ProxyHeader::XForwardedFor,
+            proxy_header: None,
         }
     }
 }
@@ -165,6 +166,10 @@ const NOT_TEXT: [&str; 4] =
 /// Written with commas between their values.
 const LISTS: [&str; 1] = ["trusted_proxies"];
 
+/// What is missing where proxies are trusted and nobody says in which header they write.
+const HEADER_MISSING: &str = "must be set where trusted_proxies is: write x-forwarded-for or forwarded, whichever header \
+     your proxies write themselves; of the other one the client's own would be believed";
+
 impl Config {
     /// Reads the file, if one is named, and this process's environment.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
@@ -198,14 +203,18 @@ impl Config {
         self.public_url.truncate(trimmed);
         let usable = url::Url::parse(&self.public_url)
             .is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.path() == "/" && u.query().is_none());
-        if usable {
-            return Ok(self);
-        }
-        Err(ConfigError::Invalid {
-            key: "public_url".into(),
+        let refused = |key: &str, why: &str| ConfigError::Invalid {
+            key: key.into(),
             place: "settings".into(),
-            why: "must be http(s)://HOST[:PORT]".into(),
-        })
+            why: why.into(),
+        };
+        if !usable {
+            return Err(refused("public_url", "must be http(s)://HOST[:PORT]"));
+        }
+        if !self.trusted_proxies.is_empty() && self.proxy_header.is_none() {
+            return Err(refused("proxy_header", HEADER_MISSING));
+        }
+        Ok(self)
     }
 
     /// The key that wraps private keys in the database, from the variable or the file.

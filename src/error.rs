@@ -136,10 +136,14 @@ codes! {
     ApartEnded = "ORD-102", 409, "这笔付款已处理完毕" / "this payment came to its end already",
         "无需再处理，请刷新页面查看处理情况" / "nothing is left to do: load the page again to see how";
     ApartStill = "ORD-103", 409, "这笔付款仍与它的订单对不上" / "this payment still does not pay its order",
-        "请先更正所示原因对应的设置，或登记线下处理情况" / "put right what the page names as the reason first, or note what was done elsewhere";
+        "请机构核对所示原因，或登记线下处理情况" / "have the institution check what the page names as the reason, or note what was done elsewhere";
     ApartWords = "ORD-104", 400, "处理情况没有写清楚" / "what was done is not said",
         "请写明凭据，最多 200 字；归属其他订单时填写那笔订单的平台订单号" /
         "say it in at most 200 characters; of a payment that belongs to another order give our number of that other order";
+    ApartRefunded = "ORD-105", 409, "机构称这笔付款已有退款" / "the institution says that this payment was refunded, in whole or in part",
+        "不能入账，请登记处理情况" / "it cannot be entered: note what was done";
+    ApartNotAsked = "ORD-106", 503, "现在问不到机构" / "the institution cannot be asked now",
+        "没有改动任何记录，请稍后再试" / "nothing was changed: try again later";
     // files of an institution
     FileSignature = "FIL-101", 400, "文件签名缺失或不正确" / "the file's signature is missing or wrong",
         "请用登记的机构文件密钥重新签名后再提交" / "sign it with the institution's registered file key and send it again";

@@ -44,6 +44,13 @@ pub struct Part {
     pub work: BoxFuture<'static, Result<usize, Error>>,
 }
 
+/// A part that is at work; it goes on when this is dropped.
+#[derive(Debug)]
+pub struct Begun {
+    share: String,
+    working: JoinHandle<Result<usize, Error>>,
+}
+
 impl Turns {
     /// Takes one of each share; else names the first that has none left.
     pub fn take(&self, shares: &[Share]) -> Result<Turn, String> {
@@ -81,38 +88,30 @@ impl Turns {
     /// at most; how much of it was done until then. What is not at its end goes on. The failure of one part ends no
     /// other; the first one is told when all have had their turn.
     pub async fn round(&self, parts: Vec<Part>, patience: Duration) -> Result<usize, Error> {
-        let mut begun: Vec<(String, JoinHandle<Result<usize, Error>>)> = Vec::new();
-        for Part { share, work } in parts {
-            let name = share.0.clone();
-            let Ok(turn) = self.take(&[share]) else {
-                tracing::debug!(share = name, "the round before is at work yet");
+        let (begun, left) = self.begin(parts);
+        for part in left {
+            tracing::debug!(share = part.share.0, "the round before is at work yet");
+        }
+        over(begun, patience).await
+    }
+
+    /// Begins what has a turn; the other parts are handed back.
+    pub fn begin(&self, parts: Vec<Part>) -> (Vec<Begun>, Vec<Part>) {
+        let (mut begun, mut left) = (Vec::new(), Vec::new());
+        for part in parts {
+            let Ok(turn) = self.take(std::slice::from_ref(&part.share)) else {
+                left.push(part);
                 continue;
             };
+            let Part { share: (share, _), work } = part;
             let working = tokio::spawn(async move {
                 let done = work.await;
                 drop(turn);
                 done
             });
-            begun.push((name, working));
+            begun.push(Begun { share, working });
         }
-        // Beyond what a clock can count: for ever.
-        let until = Instant::now().checked_add(patience);
-        let (mut done, mut failed) = (0_usize, None);
-        for (name, working) in begun {
-            let ended = match until {
-                Some(until) => timeout_at(until, working).await,
-                None => Ok(working.await),
-            };
-            match ended {
-                Ok(Ok(Ok(more))) => done = done.saturating_add(more),
-                Ok(Ok(Err(error))) => failed = failed.or(Some(error)),
-                Ok(Err(_)) => tracing::error!(share = name, "work ended in a panic"),
-                Err(_) => {
-                    tracing::warn!(share = name, "takes long: it goes on, and the others do not wait for it")
-                }
-            }
-        }
-        failed.map_or(Ok(done), Err)
+        (begun, left)
     }
 
     /// From now on work that can be left for later is left.
@@ -138,6 +137,26 @@ impl Turns {
         };
         timeout(patience, over).await.is_ok()
     }
+}
+
+/// Waits for what was begun, as [`Turns::round`] does.
+pub async fn over(begun: Vec<Begun>, patience: Duration) -> Result<usize, Error> {
+    // Beyond what a clock can count: for ever.
+    let until = Instant::now().checked_add(patience);
+    let (mut done, mut failed) = (0_usize, None);
+    for Begun { share, working } in begun {
+        let ended = match until {
+            Some(until) => timeout_at(until, working).await,
+            None => Ok(working.await),
+        };
+        match ended {
+            Ok(Ok(Ok(more))) => done = done.saturating_add(more),
+            Ok(Ok(Err(error))) => failed = failed.or(Some(error)),
+            Ok(Err(_)) => tracing::error!(share, "work ended in a panic"),
+            Err(_) => tracing::warn!(share, "takes long: it goes on, and the others do not wait for it"),
+        }
+    }
+    failed.map_or(Ok(done), Err)
 }
 
 impl Drop for Turn {

@@ -83,6 +83,8 @@ pub struct Statement {
     pub paid: Fen,
     /// When it was paid.
     pub paid_at: Instant,
+    /// Whether some or all of it was given back to its payer since.
+    pub is_refunded: bool,
     /// What else is said of payer and promotions, in the channel's own form: told on as it stands.
     pub particulars: String,
 }

@@ -71,6 +71,7 @@ pub fn closed(cause: &Cause) -> String {
         EventReason::Absent => "机构没有该订单",
         EventReason::Expired => "订单已过期",
         EventReason::ByMerchant => "商户已关闭该订单",
+        EventReason::ApartEnded => "收到的付款与订单不符，已另行处理",
         EventReason::NoAnswer
         | EventReason::ServerFailed
         | EventReason::NotBelieved

@@ -5,6 +5,7 @@ use std::io::Write;
 use super::seen::Look;
 use super::{Received, Seen, take_in};
 use crate::db::Db;
+use crate::db::columns::InstitutionId;
 use crate::disk::Dir;
 use crate::error::Error;
 use crate::exchange::{self, Folder};
@@ -125,6 +126,24 @@ pub fn names(inbox: &Dir, known: impl Fn(&str) -> bool) -> Result<Vec<String>, E
     // A file's `.final.0001.ret` must come after its `.first.ret`.
     names.sort_by_key(|name| (name.ends_with(".ret"), name.contains(".final."), name.clone()));
     Ok(names)
+}
+
+/// Those of the names that were not left alone as they lie there now. Blocks.
+pub fn changed(
+    seen: &Seen,
+    institution: InstitutionId,
+    inbox: &Dir,
+    mut names: Vec<String>,
+) -> Result<Vec<String>, Error> {
+    let mut failed = None;
+    names.retain(|name| match look(inbox, name) {
+        Ok(look) => !seen.is_left(institution, name, &look),
+        Err(error) => {
+            failed = Some(error);
+            false
+        }
+    });
+    failed.map_or(Ok(names), Err)
 }
 
 /// Looks at the folder where waiting for a disk keeps nobody else waiting.

@@ -4,7 +4,7 @@ mod folder;
 mod seen;
 mod upload;
 
-pub use folder::{Taking, names, on_disk, take};
+pub use folder::{Taking, changed, names, on_disk, take};
 pub use seen::{Look, Seen};
 pub use upload::upload;
 

@@ -1,20 +1,19 @@
-//! How a payment that was kept apart comes to its end: it is tried again once what was wrong with us is put right, or a
-//! person who has put it right elsewhere says what was done.
+//! How a payment that was kept apart comes to its end: the institution is asked once more and states what pays the order by
+//! now, or a person who has put it right elsewhere says what was done.
 use serde_json::json;
 
-use super::intake::{Intake, Outcome, PaymentFact};
-use super::{apart_store, store};
-use crate::channels::{self, RawMessage};
-use crate::clock::Clock;
+use super::flow::Outside;
+use super::intake::{Outcome, PaymentFact};
+use super::{Order, apart_store, store};
+use crate::channels::{Answer, Notice, Queried};
+use crate::db::Tx;
 use crate::db::columns::InstitutionId;
-use crate::db::{Db, Tx};
 use crate::error::{Code, Error};
-use crate::institutions;
 use crate::kernel::channel::ChannelName;
 use crate::kernel::{text, text_enum};
+use crate::merchants;
 use crate::people::Actor;
 use crate::people::audit::{self, Entry};
-use crate::protocol::crypto::MasterKey;
 
 /// The most that a person says of it, in characters.
 const WORDS_MAX: usize = 200;
@@ -64,64 +63,86 @@ impl ApartKey {
     }
 }
 
-/// What is needed to try one again.
-#[derive(Clone, Copy)]
-pub struct Again<'a> {
-    /// Our record.
-    pub db: &'a Db,
-    /// The time.
-    pub clock: &'a Clock,
-    /// Takes it, if it pays its order now.
-    pub intake: &'a Intake,
-    /// Opens the keys that open its message.
-    pub master: &'a MasterKey,
+/// What came of trying one again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TriedAgain {
+    /// It pays its order, and was taken as its payment.
+    Taken,
+    /// It still does not pay its order.
+    Still,
+    /// It went back to its payer, or some of it.
+    Refunded,
 }
 
-impl Again<'_> {
-    /// Asks the message that was kept once more whether it pays its order, by what we know now; whether it does, and was
-    /// taken. [`Code::ApartEnded`] of one that came to its end.
-    pub async fn try_again(&self, key: ApartKey, actor: Actor) -> Result<bool, Error> {
-        let (now, master) = (self.clock.now(), self.master.clone());
-        let (institution_id, channel) = (key.institution, key.channel);
-        let kept = self.db.write(move |tx| {
-            let kept = apart_store::message(tx, &key)?.ok_or(Error::NotFound)?;
-            if kept.is_ended {
-                return Err(ended());
-            }
-            let profile = institutions::channel(tx, key.institution, key.channel)?;
-            let mut keys = institutions::evidence_keys(tx, &master, key.institution)?;
-            let keys = keys.remove(&key.channel).unwrap_or_default();
-            let object = key.object();
-            let entry = Entry { action: "apart.again", object: &object, before: None, after: None };
-            audit::record(tx, now, &actor, entry)?;
-            Ok(channels::reopen(&profile, &keys, kept.kind, &kept.body).map(|said| (said, kept)))
-        });
-        let (said, kept) =
-            kept.await?.ok_or_else(|| Error::Internal("a kept message that does not open".to_owned()))?;
-        // Taken now, for its merchant is told from now on.
-        let apart_store::Message { kind, headers, body, .. } = kept;
-        let raw = RawMessage { kind, received_at: now, headers, body };
-        let taken = self.intake.submit(PaymentFact { institution_id, channel, said, raw }).await?;
-        match taken {
-            Outcome::Stored => Ok(true),
-            Outcome::Known | Outcome::Orphan | Outcome::Conflict => Ok(false),
+/// Asks the institution once more for the order that a payment kept apart names, and takes what it states if that pays the
+/// order now: only the institution knows whether the money is still there. [`Code::ApartEnded`] of one that came to its end,
+/// [`Code::ApartNotAsked`] where the institution could not be asked.
+pub async fn try_again(outside: &Outside<'_>, key: ApartKey, actor: Actor) -> Result<TriedAgain, Error> {
+    let (object, wanted) = (key.object(), key.clone());
+    let named = outside.db.read(move |tx| {
+        let kept = apart_store::kept(tx, &key)?.ok_or(Error::NotFound)?;
+        if kept.is_ended {
+            return Err(ended());
+        }
+        let Some(order) = store::by_order_no(tx, &kept.order_no)? else { return Ok(None) };
+        let merchant = merchants::enrolled(tx, order.sub_merchant_id, order.institution_id)?;
+        Ok(Some((order.order_no, merchant.inst_merchant_no)))
+    });
+    let stated = match named.await? {
+        Some((order_no, merchant_no)) => stated(outside, &wanted, &order_no, &merchant_no).await?,
+        None => None,
+    };
+    let now = outside.clock.now();
+    let record = outside.db.write(move |tx| {
+        audit::record(
+            tx,
+            now,
+            &actor,
+            Entry { action: "apart.again", object: &object, before: None, after: None },
+        )
+    });
+    record.await?;
+    let Some(notice) = stated else { return Ok(TriedAgain::Still) };
+    if notice.statement.is_refunded {
+        return Ok(TriedAgain::Refunded);
+    }
+    match outside.intake.submit(PaymentFact::of(outside.channel, notice)).await? {
+        Outcome::Stored => Ok(TriedAgain::Taken),
+        Outcome::Known | Outcome::Orphan | Outcome::Conflict => Ok(TriedAgain::Still),
+    }
+}
+
+/// What the institution states of this payment now, if it states it.
+async fn stated(
+    outside: &Outside<'_>,
+    key: &ApartKey,
+    order_no: &str,
+    merchant_no: &str,
+) -> Result<Option<Notice>, Error> {
+    match outside.channel.query(order_no, merchant_no).await {
+        Answer::Known(Queried::Paid(notice)) => Ok(Some(*notice).filter(|notice| {
+            key.channel == outside.channel.name() && key.inst_order_no == notice.statement.inst_order_no
+        })),
+        Answer::Known(Queried::NotPaid | Queried::Closed(_) | Queried::Absent) => Ok(None),
+        Answer::Refused { .. } | Answer::Busy | Answer::Unknown(_) => {
+            Err(Error::refused(Code::ApartNotAsked, ""))
         }
     }
 }
 
 /// Notes that a person has put it right and how. `words` have up to 200 characters; of [`ApartEnd::Belongs`] they are the
 /// number of an order of ours that it does not name itself. [`Code::ApartWords`] where they are not so,
-/// [`Code::ApartEnded`] where somebody was first.
+/// [`Code::ApartEnded`] where somebody was first. Gives the order that it names, if that is ours: it may be closed now.
 pub fn end_apart(
     tx: &mut Tx<'_>,
     key: &ApartKey,
     (how, words): (ApartEnd, &str),
     actor: &Actor,
     now: i64,
-) -> Result<(), Error> {
+) -> Result<Option<Order>, Error> {
     let words = words.trim();
     let is_said = !words.is_empty() && words.chars().count() <= WORDS_MAX && text::is_plain(words);
-    let kept = apart_store::message(tx, key)?.ok_or(Error::NotFound)?;
+    let kept = apart_store::kept(tx, key)?.ok_or(Error::NotFound)?;
     let fits = match how {
         // What pays its order is taken by the intake alone.
         ApartEnd::Entered => false,
@@ -148,7 +169,8 @@ pub fn end_apart(
         now,
         actor,
         Entry { action: "apart.end", object: &object, before: None, after: Some(after) },
-    )
+    )?;
+    store::by_order_no(tx, &kept.order_no)
 }
 
 fn ended() -> Error {

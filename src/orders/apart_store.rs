@@ -3,9 +3,8 @@ use diesel::prelude::*;
 
 use super::apart::{ApartEnd, ApartKey, Ended};
 use super::pays::Apart;
-use crate::channels::RawKind;
 use crate::db::columns::{As, InstitutionId};
-use crate::db::schema::{institution, orphan_end, orphan_payment, pay_order, raw_message};
+use crate::db::schema::{institution, orphan_end, orphan_payment, pay_order};
 use crate::db::{MultiBackend, Tx};
 use crate::error::Error;
 use crate::kernel::channel::ChannelName;
@@ -171,36 +170,33 @@ pub(super) fn naming(
     Ok(rows.into_iter().map(KeptApart::of).collect())
 }
 
-/// The signed message of a payment that was kept apart.
+/// A payment that was kept apart: the number that it names, and whether it came to its end.
 #[derive(Queryable)]
-pub(super) struct Message {
+pub(super) struct Kept {
     pub order_no: String,
-    pub kind: RawKind,
-    pub headers: String,
-    pub body: Vec<u8>,
     pub is_ended: bool,
 }
 
-/// The message with which a payment was kept apart.
-pub(super) fn message(tx: &mut Tx<'_>, key: &ApartKey) -> Result<Option<Message>, Error> {
-    let message = raw_message::table.on(raw_message::business_date
-        .eq(orphan_payment::raw_business_date)
-        .and(raw_message::sha256.eq(orphan_payment::raw_sha256)));
+/// The payment of this key, if it was kept apart.
+pub(super) fn kept(tx: &mut Tx<'_>, key: &ApartKey) -> Result<Option<Kept>, Error> {
     Ok(orphan_payment::table
-        .inner_join(message)
         .left_join(orphan_end::table.on(its_end()))
         .filter(orphan_payment::inst_order_no.eq(&key.inst_order_no))
         .filter(orphan_payment::institution_id.eq(key.institution))
         .filter(orphan_payment::channel.eq(As(key.channel)))
-        .select((
-            orphan_payment::order_no,
-            raw_message::kind,
-            raw_message::headers,
-            raw_message::body,
-            orphan_end::at.nullable().is_not_null(),
-        ))
+        .select((orphan_payment::order_no, orphan_end::at.nullable().is_not_null()))
         .first(tx.conn())
         .optional()?)
+}
+
+/// Whether a payment that names this order still waits for a person.
+pub(super) fn is_work(tx: &mut Tx<'_>, order_no: &str) -> Result<bool, Error> {
+    let open = orphan_payment::table
+        .left_join(orphan_end::table.on(its_end()))
+        .filter(orphan_payment::order_no.eq(order_no))
+        .filter(orphan_end::at.nullable().is_null())
+        .select(orphan_payment::received_at);
+    Ok(open.first::<i64>(tx.conn()).optional()?.is_some())
 }
 
 /// Notes how it came to its end; a duplicate where it did before.

@@ -61,6 +61,8 @@ text_enum! {
         PaidOtherAmount = "PAID_OTHER_AMOUNT",
         /// The payment came after it was closed.
         AfterClose = "AFTER_CLOSE",
+        /// What was paid for it did not pay it, and people put that right elsewhere.
+        ApartEnded = "APART_ENDED",
         /// Told in words alone, before reasons were kept.
         Other = "OTHER",
     }

@@ -2,10 +2,10 @@
 use super::event::{Cause, EventReason};
 use super::intake::{Intake, Outcome, PaymentFact};
 use super::place::{Placed, advance, advance_by, resume};
-use super::{Event, Order, Standing, standing, store};
+use super::{Event, Order, Standing, apart_store, standing, store};
 use crate::channels::{Answer, Channel, Closing, Queried};
 use crate::clock::Clock;
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::kernel::state::OrderState;
 use crate::merchants::nonces::Nonce;
@@ -34,6 +34,8 @@ pub(super) enum Said {
     Paid,
     /// It has a payment that does not pay the order: people look at it, and to its merchant it is not paid.
     Apart,
+    /// It has payments that do not pay the order, and all of them were put right elsewhere.
+    Ended,
     /// It has the order, not paid.
     NotPaid,
     /// It does not have the order.
@@ -72,9 +74,15 @@ pub(super) async fn ask(outside: &Outside<'_>, order: &Order, merchant: &SubMerc
                 Outcome::Stored => Ok(Said::Paid),
                 // What was kept apart before is known, too.
                 Outcome::Known => {
-                    let id = order.id;
-                    let is_paid = outside.db.read(move |tx| store::is_paid(tx, id)).await?;
-                    Ok(if is_paid { Said::Paid } else { Said::Apart })
+                    let (id, order_no) = (order.id, order.order_no.clone());
+                    let kept = move |tx: &mut Tx<'_>| {
+                        Ok(match store::is_paid(tx, id)? {
+                            true => Said::Paid,
+                            false if apart_store::is_work(tx, &order_no)? => Said::Apart,
+                            false => Said::Ended,
+                        })
+                    };
+                    outside.db.read(kept).await
                 }
                 Outcome::Orphan => Ok(Said::Apart),
                 Outcome::Conflict => Ok(Said::Unknown),
@@ -96,7 +104,7 @@ pub async fn refresh(outside: &Outside<'_>, known: Standing) -> Result<Option<St
     let merchant = merchant_of(outside, &order).await?;
     match ask(outside, &order, &merchant).await? {
         Said::Unknown => Ok(None),
-        Said::Absent | Said::Apart => Ok(Some(known)),
+        Said::Absent | Said::Apart | Said::Ended => Ok(Some(known)),
         Said::Paid => Ok(Some(outside.db.read(move |tx| standing(tx, order)).await?)),
         Said::Closed(cause) => Ok(Some(advance(outside, order, Event::Closed(cause)).await?)),
         Said::NotPaid if known.state == OrderState::Paying => Ok(Some(known)),
@@ -151,6 +159,7 @@ async fn close_because(
             Said::Absent => closed(outside, known.order, Cause::of(EventReason::Absent), nonce).await,
             Said::Closed(cause) => closed(outside, known.order, cause, nonce).await,
             Said::Apart => Ok(Closed::Apart),
+            Said::Ended => closed(outside, known.order, Cause::of(EventReason::ApartEnded), nonce).await,
             Said::NotPaid | Said::Unknown => Ok(Closed::Unknown),
         },
         Answer::Unknown(why) => {
@@ -181,6 +190,7 @@ pub async fn resolve(outside: &Outside<'_>, order: Order) -> Result<bool, Error>
     match ask(outside, &order, &merchant).await? {
         Said::Unknown | Said::Apart => Ok(false),
         Said::Paid => Ok(true),
+        Said::Ended => closed(outside, order, Cause::of(EventReason::ApartEnded), None).await.map(|_| true),
         Said::Absent => closed(outside, order, Cause::of(EventReason::Expired), None).await.map(|_| true),
         Said::Closed(cause) => closed(outside, order, cause, None).await.map(|_| true),
         Said::NotPaid => {

@@ -4,6 +4,7 @@
 //! a payment makes it `PAID`, otherwise the last event that is a state counts (`domain.md` 7.1).
 //! Money states move only by a verified message of the institution; a timeout is `UNKNOWN`, left by a query.
 
+mod ages;
 mod apart;
 mod apart_store;
 mod asking;
@@ -17,7 +18,8 @@ mod pays;
 mod place;
 mod store;
 
-pub use apart::{Again, ApartEnd, ApartKey, Ended, end_apart};
+pub use ages::{Ages, Whose};
+pub use apart::{ApartEnd, ApartKey, Ended, TriedAgain, end_apart, try_again};
 pub use apart_store::{KeptApart, ended_apart, kept_apart, kept_apart_count};
 pub use asking::Asking;
 pub use event::{Cause, Event, EventKind, EventReason};
@@ -27,7 +29,7 @@ pub use list::{
     Cursor, Detail, EVENTS, Evidence, Filter, OrderPage, OrderRow, PAGE, REACH, TimelineEntry, Totals,
     Untold, detail, list, paid_on, totals, untold, untold_count,
 };
-pub use open_store::{Open, Stuck, awaiting, unresolved};
+pub use open_store::{Open, Stuck, awaiting, merchants_awaiting, unresolved};
 pub use pays::{Apart, Awaits, Stated};
 pub use place::{Placed, Request, create, place};
 pub use store::{

@@ -132,7 +132,7 @@ pub(super) async fn resume(
             }
         }
         Said::Paid => Ok(Placed::Paid),
-        Said::Apart => Ok(Placed::Unknown),
+        Said::Apart | Said::Ended => Ok(Placed::Unknown),
         Said::Closed(cause) => Ok(placed(advance(outside, order, Event::Closed(cause)).await?)),
         Said::Unknown => {
             let why = Event::Unknown(Cause::of(EventReason::NotAsked));
@@ -237,7 +237,7 @@ async fn send_again(outside: &Outside<'_>, order: Order, merchant: &SubMerchant)
         Said::Paid => return Ok(Placed::Paid),
         Said::Absent => Event::Closed(refused),
         Said::Closed(cause) => Event::Closed(cause),
-        Said::NotPaid | Said::Unknown | Said::Apart => {
+        Said::NotPaid | Said::Unknown | Said::Apart | Said::Ended => {
             Event::Unknown(Cause { reason: EventReason::SentAgainRefused, ..refused })
         }
     };

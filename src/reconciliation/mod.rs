@@ -123,7 +123,8 @@ pub struct Ours {
     pub preview_digest: Option<Digest>,
     /// Internal key of the sub-merchant.
     pub sub_merchant_id: MerchantId,
-    order_id: OrderId,
+    /// Internal key of the order.
+    pub order_id: OrderId,
 }
 
 /// A payment of a bill.
@@ -176,9 +177,16 @@ pub fn compare(ours: Option<&Ours>, named: Option<&Named>, theirs: &Theirs) -> V
         return vec![difference(DifferenceKind::Long, ours, theirs_say)];
     };
     let mut found = Vec::new();
-    if ours.paid != paid {
-        let (ours, theirs) = (format!("paid={}", ours.paid.get()), format!("paid={}", paid.get()));
-        found.push(difference(DifferenceKind::Amount, Some(ours), theirs));
+    let ordered = theirs.ordered.unwrap_or(ours.order.amount);
+    let (mut we_have, mut they_have) = (Vec::new(), Vec::new());
+    for (name, ours, theirs) in [("paid", ours.paid, paid), ("ordered", ours.order.amount, ordered)] {
+        if ours != theirs {
+            we_have.push(format!("{name}={}", ours.get()));
+            they_have.push(format!("{name}={}", theirs.get()));
+        }
+    }
+    if !we_have.is_empty() {
+        found.push(difference(DifferenceKind::Amount, Some(we_have.join(" ")), they_have.join(" ")));
     }
     let (mut we_have, mut they_have) = (Vec::new(), Vec::new());
     for (name, ours, theirs) in facts(ours, &theirs.order) {

@@ -7,7 +7,9 @@ use diesel::prelude::*;
 use super::bill_store::KeptBill;
 use super::{Difference, DifferenceKind, Named, Ordered, Ours};
 use crate::db::columns::{As, InstitutionId, MerchantId, OrderId, words};
-use crate::db::schema::{bill_order, difference, enrolment, pay_order, payment, payment_key, sub_merchant};
+use crate::db::schema::{
+    bill_order, difference, enrolment, orphan_end, pay_order, payment, payment_key, sub_merchant,
+};
 use crate::db::{Conn, Tx};
 use crate::error::Error;
 use crate::kernel::calendar::BusinessDay;
@@ -327,7 +329,7 @@ macro_rules! scoped {
 }
 
 /// Narrows a query over `difference` to those that still are: one of a payment that we lacked closes by itself once we have
-/// the payment.
+/// the payment, or once a person noted how it came to its end.
 macro_rules! still {
     ($query:expr) => {
         $query.filter(
@@ -338,7 +340,16 @@ macro_rules! still {
                 .select(payment_key::order_id)
                 .limit(1)
                 .single_value()
-                .is_null()),
+                .is_null()
+                .and(
+                    orphan_end::table
+                        .filter(orphan_end::inst_order_no.eq(difference::inst_order_no))
+                        .filter(orphan_end::institution_id.eq(difference::institution_id))
+                        .select(orphan_end::at)
+                        .limit(1)
+                        .single_value()
+                        .is_null(),
+                )),
         )
     };
 }

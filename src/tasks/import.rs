@@ -11,6 +11,10 @@ use crate::exchange::{self, Folder};
 use crate::inbox::{self, Taking};
 use crate::institutions::Institution;
 
+/// Files of one folder that a round looks at, besides those that are recorded. An honest institution has never as many:
+/// what lies beyond them waits for people to take away what cannot be taken in.
+const MOST: usize = 1_000;
+
 /// Takes in every file that is not known yet; how many were taken.
 pub async fn run_once(app: &App) -> Result<usize, Error> {
     round(app, TO_THE_END).await
@@ -33,16 +37,41 @@ pub(super) async fn round(app: &App, patience: Duration) -> Result<usize, Error>
     rounds::of_institutions(app, JobName::Import, patience, work).await
 }
 
+/// The first names that are not recorded, no more than a round looks at; what is recorded is known from now on.
+async fn unrecorded(app: &App, institution: &Institution, lying: Vec<String>) -> Result<Vec<String>, Error> {
+    let id = institution.id;
+    let mut names: Vec<String> = Vec::new();
+    for some in lying.chunks(MOST) {
+        let asked = some.to_vec();
+        app.seen.add(id, app.db.read(move |tx| exchange::known(tx, id, &asked)).await?);
+        names.extend(some.iter().filter(|name| !app.seen.has(id, name)).cloned());
+        if names.len() > MOST {
+            break;
+        }
+    }
+    let has_more = names.len() > MOST;
+    if app.seen.has_more(id, has_more) && has_more {
+        let institution = institution.code.as_str();
+        tracing::warn!(
+            institution,
+            most = MOST,
+            "more files lie in its folder than are looked at: people must clear it"
+        );
+    }
+    names.truncate(MOST);
+    Ok(names)
+}
+
 async fn of_institution(app: &App, institution: Institution) -> Result<usize, Error> {
     let folder = Folder::new(&app.config.data_dir, &institution.code);
     let (id, recorded) = (institution.id, app.seen.clone());
     let lying =
         inbox::on_disk(&folder, move |folder| inbox::names(&folder.inbox(), |name| recorded.has(id, name)));
-    let mut names = lying.await?;
+    let names = unrecorded(app, &institution, lying.await?).await?;
     app.seen.keep_only(id, &names);
-    let asked = names.clone();
-    app.seen.add(id, app.db.read(move |tx| exchange::known(tx, id, &asked)).await?);
-    names.retain(|name| !app.seen.has(id, name));
+    let left = app.seen.clone();
+    let names =
+        inbox::on_disk(&folder, move |folder| inbox::changed(&left, id, &folder.inbox(), names)).await?;
     let taking = Taking { db: &app.db, guard: &app.guard, seen: &app.seen };
     let mut taken = 0_usize;
     for name in names {

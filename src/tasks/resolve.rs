@@ -1,19 +1,18 @@
 //! Leaves `UNKNOWN`: orders whose answer never came back are asked for at their institution.
 //! Each merchant has turns of its own: however many orders of one hang, another's is asked for beside them.
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream};
 
 use super::jobs::JobName;
-use super::rounds::{ByMerchant, TO_THE_END};
+use super::rounds::{self, Errand, TO_THE_END};
 use crate::app::App;
-use crate::db::columns::{InstitutionId, OrderId};
+use crate::db::columns::OrderId;
 use crate::error::Error;
-use crate::institutions;
-use crate::orders::{self, Order, Outside, Stuck};
+use crate::institutions::Institution;
+use crate::orders::{self, Outside, Stuck};
 
-/// Orders read at a time.
-const PAGE: i64 = 200;
 /// How far back orders are looked for, in microseconds: seven days. Older ones are the bill's business.
 const REACH: i64 = 7 * 24 * 3600 * 1_000_000;
 /// An order that was stored but not sent for this long, in microseconds, was left behind by a crash: one minute.
@@ -32,43 +31,30 @@ pub async fn after_start(app: &App) -> Result<usize, Error> {
 }
 
 /// Either of them, but a merchant whose orders get no answer is waited for no longer than this: they are asked for on and
-/// on, and those of all others meanwhile.
+/// on, and those of all others meanwhile. No institution waits until another one's are known.
 pub(super) async fn round(app: &App, job: JobName, patience: Duration) -> Result<usize, Error> {
-    let created_reach = if job == JobName::LeftBehind { REACH } else { WINDOW };
-    let mut parts = Vec::new();
-    for institution in app.db.read(institutions::all).await? {
-        let hanging = hanging(app, institution.id, created_reach).await?;
-        parts.extend(hanging.parts(app, job, &institution, |app, id| resolve(app, id).boxed()));
-    }
-    app.turns.round(parts, patience).await
+    rounds::side_by_side(app, |institution| of_institution(app, job, institution, patience)).await
 }
 
-async fn hanging(app: &App, institution: InstitutionId, created_reach: i64) -> Result<ByMerchant, Error> {
-    let (mut after, mut found) = (OrderId::new(0), ByMerchant::default());
-    loop {
-        let page = page(app, institution, created_reach, after).await?;
-        let Some(last) = page.last() else { return Ok(found) };
-        after = last.id;
-        found.add(page);
-    }
-}
-
-async fn page(
+async fn of_institution(
     app: &App,
-    institution: InstitutionId,
-    created_reach: i64,
-    after: OrderId,
-) -> Result<Vec<Order>, Error> {
+    job: JobName,
+    institution: Institution,
+    patience: Duration,
+) -> Result<usize, Error> {
     let now = app.clock.now();
+    let created_reach = if job == JobName::LeftBehind { REACH } else { WINDOW };
     let stuck = Stuck {
-        institution,
-        after,
+        institution: institution.id,
         unknown_since: now.saturating_sub(REACH),
         created_since: now.saturating_sub(created_reach),
         created_before: now.saturating_sub(LEFT_BEHIND),
-        limit: PAGE,
     };
-    app.db.read(move |tx| orders::unresolved(tx, &stuck)).await
+    let hanging = app.db.read(move |tx| orders::unresolved(tx, &stuck)).await?;
+    let ask = |app, id| resolve(app, id).boxed();
+    let errand = Errand { app, job, institution: &institution, ask, stop: Arc::default() };
+    let parts = hanging.into_iter().map(|(merchant, ids)| errand.part(merchant, stream::iter(ids).boxed()));
+    app.turns.round(parts.collect(), patience).await
 }
 
 async fn resolve(app: App, id: OrderId) -> bool {

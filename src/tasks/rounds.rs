@@ -1,11 +1,12 @@
 //! A round of the institutions: all at the same time, so that none waits for another; and of one institution's orders,
 //! so that no merchant waits for another.
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::future::{BoxFuture, join_all};
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Semaphore;
 
 use super::jobs::JobName;
@@ -13,7 +14,6 @@ use crate::app::App;
 use crate::db::columns::{MerchantId, OrderId};
 use crate::error::Error;
 use crate::institutions::{self, Institution};
-use crate::orders::Order;
 use crate::turns::Part;
 
 /// Orders that an institution is asked about at the same time, by all jobs together.
@@ -44,44 +44,63 @@ pub(super) async fn of_institutions(
     app.turns.round(parts.collect(), patience).await
 }
 
-/// Orders of an institution that are to be asked about: each merchant's have turns of their own.
-#[derive(Default)]
-pub(super) struct ByMerchant(BTreeMap<MerchantId, Vec<OrderId>>);
-
-impl ByMerchant {
-    /// Adds orders; each must come once.
-    pub(super) fn add(&mut self, orders: Vec<Order>) {
-        for order in orders {
-            self.0.entry(order.sub_merchant_id).or_default().push(order.id);
+/// The same for work that waits for nobody outside: all at the same time, and none is left out. A failure ends no other;
+/// the first one is told at the end.
+pub(super) async fn side_by_side<Work>(app: &App, work: impl Fn(Institution) -> Work) -> Result<usize, Error>
+where
+    Work: Future<Output = Result<usize, Error>>,
+{
+    let (mut done, mut failed) = (0_usize, None);
+    for outcome in join_all(app.db.read(institutions::all).await?.into_iter().map(work)).await {
+        match outcome {
+            Ok(more) => done = done.saturating_add(more),
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
+    failed.map_or(Ok(done), Err)
+}
 
-    /// The parts of a round, a merchant each, who is left alone while its round before is at work. `ask` says whether
-    /// an order is settled; so many are counted.
-    pub(super) fn parts(self, app: &App, job: JobName, institution: &Institution, ask: Ask) -> Vec<Part> {
-        let (job, code) = (job.as_str(), &institution.code);
-        let of_all = app.turns.line((format!("orders at {code}"), CONCURRENCY));
-        let part = |(merchant, orders)| {
-            let share = (format!("{job} of {code} for merchant {merchant}"), 1);
-            let own = app.turns.line((format!("orders of merchant {merchant} at {code}"), OF_MERCHANT));
-            let settled = some_at_a_time(app.clone(), orders, [own, Arc::clone(&of_all)], ask);
-            Part { share, work: settled.map(Ok).boxed() }
-        };
-        self.0.into_iter().map(part).collect()
+/// Asking an institution about orders: each merchant's have turns of their own.
+pub(super) struct Errand<'a> {
+    pub app: &'a App,
+    /// For which job.
+    pub job: JobName,
+    /// Whom.
+    pub institution: &'a Institution,
+    /// Whether an order is settled; so many are counted.
+    pub ask: Ask,
+    /// Set when no other order is to be begun with; none is either once the process is about to end.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Errand<'_> {
+    /// The part of one merchant, who is left alone while its round before is at work. Its orders are read as they are
+    /// asked about: none before it has its turn.
+    pub(super) fn part(&self, merchant: MerchantId, orders: BoxStream<'static, OrderId>) -> Part {
+        let (job, code) = (self.job.as_str(), &self.institution.code);
+        let of_all = self.app.turns.line((format!("orders at {code}"), CONCURRENCY));
+        let own = self.app.turns.line((format!("orders of merchant {merchant} at {code}"), OF_MERCHANT));
+        let share = (format!("{job} of {code} for merchant {merchant}"), 1);
+        let settled =
+            some_at_a_time(self.app.clone(), orders, [own, of_all], Arc::clone(&self.stop), self.ask);
+        Part { share, work: settled.map(Ok).boxed() }
     }
 }
 
 /// One merchant's orders, each when it has its turn in the merchant's own line and then in that of all.
 async fn some_at_a_time(
     app: App,
-    orders: Vec<OrderId>,
+    orders: BoxStream<'static, OrderId>,
     [own, of_all]: [Arc<Semaphore>; 2],
+    stop: Arc<AtomicBool>,
     ask: Ask,
 ) -> usize {
-    let turns = stream::iter(orders).then(|id| {
+    let turns = orders.then(|id| {
         let (own, of_all) = (Arc::clone(&own), Arc::clone(&of_all));
         async move { ([own.acquire_owned().await, of_all.acquire_owned().await], id) }
     });
+    let goes_on = || !stop.load(Ordering::Relaxed) && !app.turns.are_closing();
+    let turns = turns.take_while(|_| std::future::ready(goes_on()));
     let settled = turns.map(|(turn, id)| ask(app.clone(), id).inspect(move |_| drop(turn)));
     let settled = settled.buffer_unordered(OF_MERCHANT);
     settled.filter(|is_settled| std::future::ready(*is_settled)).count().await

@@ -181,7 +181,7 @@ where
 }
 
 /// Work on threads of its own sees nobody drop the future that began it (its lease was lost, say): it is told to stop.
-struct StopsOnDrop(Arc<AtomicBool>);
+pub(super) struct StopsOnDrop(pub(super) Arc<AtomicBool>);
 
 impl Drop for StopsOnDrop {
     fn drop(&mut self) {

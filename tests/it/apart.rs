@@ -1,14 +1,15 @@
-//! A payment that was kept apart is not lost for good: it pays its order once what was wrong with us is put right, and what
-//! was put right elsewhere is noted by a person and stays to be found.
+//! A payment that was kept apart is not lost for good: it pays its order once what did not fit is corrected, and what was put
+//! right elsewhere is noted by a person and stays to be found.
 use mingfen::check::breaks;
 use mingfen::kernel::money::Fen;
-use mingfen::orders::{self, ApartEnd};
+use mingfen::orders::{self, ApartEnd, Event, EventReason};
 use mingfen::people::{Role, Scope};
-use mingfen::tasks;
+use mingfen::protocol::wechat::shapes::TradeState;
+use mingfen::{reconciliation, tasks};
 
 use crate::support::PASSWORD;
 use crate::support::acting::{Acting, Page};
-use crate::support::institution::view;
+use crate::support::institution::{Misbehave, view};
 use crate::support::shop::Shop;
 use crate::untold::acting;
 
@@ -181,4 +182,134 @@ async fn what_was_put_right_elsewhere_leaves_the_list_and_stays_to_be_found() {
     admin.get("/admin/exceptions").await;
     assert_eq!(end(&mut admin, &number, "BELONGS", &order_no).await.status, 303);
     assert_eq!(breaks(&shop.app).unwrap(), Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn what_the_institution_gave_back_meanwhile_never_becomes_the_orders_payment() {
+    let shop = Shop::open().await;
+    let (order_no, number) = paid_amiss(&shop, "ORDER-1").await;
+    enrolled_as(&shop, "190001");
+    shop.institution.set_state(&order_no, TradeState::Refund);
+    // Asked for by ourselves, by its merchant, and by hand.
+    let order = shop.app.db.read(move |tx| orders::by_order_no(tx, &order_no)).await.unwrap().unwrap();
+    assert!(!tasks::ask_about(&shop.app, order.clone()).await.unwrap());
+    assert_ne!(shop.query("ORDER-1").await.json()["trade_state"], "SUCCESS");
+    let mut admin = acting(&shop, "admin", Role::Admin, Scope::Platform).await;
+    admin.get("/admin/exceptions?lang=zh").await;
+    let again = address(&number, "again");
+    let told = admin.post(&again, &[]).await;
+    assert!(told.status == 409 && told.body.contains("已有退款"), "{}", told.body);
+    assert_eq!(shop.state("ORDER-1").await, "PAYING");
+    assert_eq!(kept(&shop).await, [0, 1, 0, 0]);
+
+    // Nobody answers: that is said, nothing is done, and nothing is noted as tried.
+    let tried = || shop.app.raw().texts("SELECT action AS v FROM audit WHERE action = 'apart.again'").len();
+    let before = tried();
+    for how in [Misbehave::Fail, Misbehave::Busy, Misbehave::Refuse] {
+        shop.institution.misbehave(how);
+        let told = admin.post(&again, &[]).await;
+        assert!(told.status == 503 && told.body.contains("现在问不到机构"), "{how:?} {}", told.body);
+    }
+    shop.institution.misbehave(Misbehave::No);
+    assert_eq!((tried(), kept(&shop).await), (before, [0, 1, 0, 0]));
+    // It has the order, and no payment of it.
+    shop.institution.set_state(&order.order_no, TradeState::NotPay);
+    assert_eq!(admin.post(&again, &[]).await.status, 409);
+    assert_eq!(kept(&shop).await, [0, 1, 0, 0]);
+
+    shop.institution.set_state(&order.order_no, TradeState::Success);
+    assert_eq!(admin.post(&again, &[]).await.status, 303);
+    assert_eq!(shop.state("ORDER-1").await, "PAID");
+    assert_eq!(kept(&shop).await, [1, 1, 1, 1]);
+    assert_eq!(breaks(&shop.app).unwrap(), Vec::<String>::new());
+}
+
+/// Why the merchant's order is closed, if it is.
+async fn closed_because(shop: &Shop, number: &str) -> Option<EventReason> {
+    match shop.detail(number).await.standing.event {
+        Some(Event::Closed(cause)) => Some(cause.reason),
+        Some(_) | None => None,
+    }
+}
+
+#[actix_web::test]
+async fn an_order_and_its_difference_end_with_the_last_payment_that_names_it() {
+    let shop = Shop::open().await;
+    let (order_no, first) = paid_amiss(&shop, "ORDER-1").await;
+    assert_eq!(shop.notify(&shop.institution.pay(&order_no)).await.status, 204);
+    let second = shop.institution.held(&order_no).unwrap().transaction_id.unwrap();
+    let (institution, day) = (shop.institution_id.get(), shop.app.clock.today().to_i32());
+    let row = format!("{institution}, {day}, 'LONG', '{second}', '{order_no}', NULL, 'paid=12345', 1");
+    let columns = "institution_id, business_date, kind, inst_order_no, order_no, ours, theirs, found_at";
+    shop.app.raw().execute(&format!("INSERT INTO difference ({columns}) VALUES ({row})")).unwrap();
+    let differences = async || {
+        let seen = shop.app.db.read(|tx| {
+            let listed = reconciliation::newest_differences(tx, &Scope::Platform, 10)?.len();
+            Ok((reconciliation::difference_count(tx, &Scope::Platform, 10)?, listed))
+        });
+        seen.await.unwrap()
+    };
+    let mut admin = acting(&shop, "admin", Role::Admin, Scope::Platform).await;
+    admin.get("/admin/exceptions").await;
+    for (number, closed) in [(&first, 400), (&second, 204)] {
+        assert_eq!(differences().await, (1, 1));
+        assert_eq!(closed_because(&shop, "ORDER-1").await, None);
+        assert_eq!(end(&mut admin, number, "OTHER", "paid amiss").await.status, 303);
+        // Its time is not over: its merchant closes it, and not before nothing of it is left to do.
+        let told = shop.close("ORDER-1").await;
+        assert_eq!(told.status, closed, "{}", String::from_utf8_lossy(&told.body));
+    }
+    assert_eq!(differences().await, (0, 0));
+    assert_eq!(closed_because(&shop, "ORDER-1").await, Some(EventReason::ApartEnded));
+    assert_eq!(shop.close("ORDER-1").await.status, 204);
+    let page = admin.get(&format!("/admin/orders/{order_no}?lang=zh")).await.body;
+    assert!(page.contains("机构收到的付款与订单不符，已另行处理"), "{page}");
+
+    // One is put right while it could still be paid, the other later.
+    enrolled_as(&shop, "190001");
+    let (early, number) = paid_amiss(&shop, "ORDER-2").await;
+    assert_eq!(end(&mut admin, &number, "REFUNDED", "50000002").await.status, 303);
+    shop.institution.set_state(&early, TradeState::Refund);
+    enrolled_as(&shop, "190001");
+    let (_, number) = paid_amiss(&shop, "ORDER-3").await;
+    let early = shop.app.db.read(move |tx| orders::by_order_no(tx, &early)).await.unwrap().unwrap();
+    assert!(!tasks::ask_about(&shop.app, early.clone()).await.unwrap());
+    shop.app.clock.advance(3 * 3600);
+    assert!(tasks::ask_about(&shop.app, early).await.unwrap());
+    assert_eq!(closed_because(&shop, "ORDER-2").await, Some(EventReason::ApartEnded));
+    assert_eq!(admin.log_in("admin", PASSWORD).await.status, 303);
+    admin.get("/admin/exceptions").await;
+    assert_eq!(end(&mut admin, &number, "OTHER", "paid amiss").await.status, 303);
+    assert_eq!(closed_because(&shop, "ORDER-3").await, Some(EventReason::ApartEnded));
+    assert_eq!(breaks(&shop.app).unwrap(), Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn nobody_is_told_to_put_right_what_cannot_be_changed() {
+    let shop = Shop::open().await;
+    let (order_no, number) = paid_amiss(&shop, "ORDER-1").await;
+    let (institution, day) = (shop.institution_id.get(), shop.app.clock.today().to_i32());
+    let row =
+        format!("{institution}, {day}, 'LONG', '{number}', '{order_no}', 'merchant=M1001', 'paid=1', 1");
+    let columns = "institution_id, business_date, kind, inst_order_no, order_no, ours, theirs, found_at";
+    shop.app.raw().execute(&format!("INSERT INTO difference ({columns}) VALUES ({row})")).unwrap();
+    let mut admin = acting(&shop, "admin", Role::Admin, Scope::Platform).await;
+    for (language, says, wrong) in [
+        ("zh", ["请机构核对这一处", "不能修改", "请机构核对所列不同之处"], ["我方设置", "有误则更正"]),
+        (
+            "en",
+            ["have the institution check this", "cannot be changed", "check what differs"],
+            ["our setting", "put them right"],
+        ),
+    ] {
+        let page = admin.get(&format!("/admin/exceptions?lang={language}")).await.body;
+        let told = admin.post(&address(&number, "again"), &[]).await.body;
+        for text in says {
+            assert!(page.contains(text), "{text}: {page}");
+        }
+        for text in wrong {
+            assert!(!page.contains(text), "{text}: {page}");
+        }
+        assert!(!told.contains("更正") && !told.contains("put right"), "{told}");
+    }
 }

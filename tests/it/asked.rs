@@ -22,12 +22,12 @@ use crate::support::sandbox_process::eventually;
 use crate::support::shop::{Shop, sub_merchant};
 
 /// Asks about what has come of an age.
-async fn ask(shop: &Shop) -> usize {
+pub async fn ask(shop: &Shop) -> usize {
     let state = Data::new(App::clone(&shop.app));
     tasks::run_job(&state, JobName::Ask).await.unwrap().unwrap()
 }
 
-fn asked(shop: &Shop) -> usize {
+pub fn asked(shop: &Shop) -> usize {
     shop.institution.calls().iter().filter(|call| call.starts_with("query")).count()
 }
 
@@ -180,7 +180,7 @@ async fn while_the_bill_is_late_nobody_is_asked_about_again_but_as_they_come_of_
 }
 
 /// How often a fault of the sandbox struck.
-async fn struck(world: &World, fault: &str) -> u64 {
+pub async fn struck(world: &World, fault: &str) -> u64 {
     let listed = world.sandbox("GET", "/sandbox/faults", &json!(null)).await.unwrap();
     let listed: serde_json::Value = serde_json::from_value(listed).unwrap();
     let all = listed.as_array().unwrap_or_else(|| panic!("{listed}"));
@@ -189,7 +189,7 @@ async fn struck(world: &World, fault: &str) -> u64 {
 }
 
 /// A day that is due, with an order that is open, of an institution that answers no query.
-async fn nobody_answers() -> (FinishedDay, BusinessDay) {
+pub async fn nobody_answers() -> (FinishedDay, BusinessDay) {
     let played = FinishedDay::new(1).await;
     let (world, app) = (&played.world, &played.world.app);
     open_order(world).await.unwrap();
@@ -201,7 +201,7 @@ async fn nobody_answers() -> (FinishedDay, BusinessDay) {
 }
 
 /// The newest task, once it is at work and has begun to ask.
-async fn asks(played: &FinishedDay) -> Task {
+pub async fn asks(played: &FinishedDay) -> Task {
     let begun = async || {
         let task = newest(played).filter(|task| task.state == TaskState::Running);
         task.filter(|task| task.phase == TaskPhase::Begun)

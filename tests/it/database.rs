@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use diesel::RunQueryDsl;
-use mingfen::config::{Config, LogFormat};
+use mingfen::config::{Config, LogFormat, ProxyHeader};
 use mingfen::db::{Create, Db, Tx};
 use mingfen::error::{Code, Error};
 use mingfen::people::{Actor, Role, Scope, audit, users};
@@ -34,7 +34,7 @@ fn settings_come_from_defaults_then_file_then_environment() {
 #[test]
 fn a_list_stands_in_the_file_or_with_commas_in_the_environment() {
     let nets = |config: Config| config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let file = "trusted_proxies = ['10.0.0.0/8']";
+    let file = "proxy_header = 'forwarded'\ntrusted_proxies = ['10.0.0.0/8']";
     assert_eq!(nets(load(None, &[]).unwrap()), [""; 0]);
     assert_eq!(nets(load(Some(file), &[]).unwrap()), ["10.0.0.0/8"]);
     let variable = [("MINGFEN_TRUSTED_PROXIES", "127.0.0.1/32, 2001:db8::/32")];
@@ -45,12 +45,17 @@ fn a_list_stands_in_the_file_or_with_commas_in_the_environment() {
 }
 
 #[test]
-fn one_header_of_our_proxies_is_read_and_the_usual_one_unless_told() {
-    let header = |config: Config| config.proxy_header.name();
-    assert_eq!(header(load(None, &[]).unwrap()), "x-forwarded-for");
+fn one_header_of_our_proxies_is_read_and_it_must_be_named() {
+    let header = |config: Config| config.proxy_header.map_or("none", ProxyHeader::name);
+    assert_eq!(header(load(None, &[]).unwrap()), "none");
     assert_eq!(header(load(Some("proxy_header = 'forwarded'"), &[]).unwrap()), "forwarded");
     let variable = [("MINGFEN_PROXY_HEADER", "x-forwarded-for")];
     assert_eq!(header(load(Some("proxy_header = 'forwarded'"), &variable).unwrap()), "x-forwarded-for");
+    // An older version knew no such setting: it must not be upgraded into believing what clients write.
+    let old = "trusted_proxies = ['10.0.0.0/8']";
+    let refused = load(Some(old), &[]).unwrap_err();
+    insta::assert_snapshot!(refused, @"settings: the setting `proxy_header` must be set where trusted_proxies is: write x-forwarded-for or forwarded, whichever header your proxies write themselves; of the other one the client's own would be believed");
+    assert_eq!(header(load(Some(old), &variable).unwrap()), "x-forwarded-for");
     let refused = load(Some("proxy_header = 'x-real-ip'"), &[]).unwrap_err();
     insta::assert_snapshot!(refused, @"DIR/settings.toml: the setting `proxy_header` must be one of x-forwarded-for, forwarded");
 }

@@ -2,17 +2,18 @@
 //! stated, and what goes to the channel is what the merchant asked for.
 use mingfen::check::breaks;
 use mingfen::cli::demo::scenery;
-use mingfen::db::columns::InstitutionId;
+use mingfen::db::columns::{InstitutionId, MerchantId, OrderId};
 use mingfen::kernel::bill::BillOrder;
 use mingfen::kernel::calendar::Instant;
 use mingfen::kernel::channel::{ChannelName, Product};
+use mingfen::kernel::declared::{Parties, Tags};
 use mingfen::kernel::money::Fen;
 use mingfen::kernel::split::OrderFacts;
 use mingfen::kernel::text;
 use mingfen::orders::{self, Apart};
 use mingfen::protocol::wechat::notification;
 use mingfen::protocol::wechat::shapes::{OrderView, Payer, Promotion};
-use mingfen::reconciliation::{self, DifferenceKind, Named, Ordered, Theirs};
+use mingfen::reconciliation::{self, DifferenceKind, Named, Ordered, Ours, Theirs};
 use serde_json::{Value, json};
 
 use crate::settle::Hand;
@@ -394,5 +395,69 @@ fn nothing_hidden_is_in_a_plain_text_and_others_words_are_cleaned_of_it() {
     for plain in ["", "云栖茶舍 Nº1", "é", "😀", "مرحبا"] {
         assert!(text::is_plain(plain));
         assert_eq!(text::cleaned(plain), plain);
+    }
+}
+
+#[test]
+fn the_ordered_sum_is_held_against_the_bills_whatever_else_differs() {
+    let order = Ordered {
+        order_no: "SB01".to_owned(),
+        institution_id: InstitutionId::new(1),
+        merchant: "M1001".to_owned(),
+        channel: ChannelName::Wechat,
+        product: Product::NATIVE,
+        amount: Fen::new(1_000),
+    };
+    let facts = OrderFacts {
+        inst_order_no: "4200000001".to_owned(),
+        merchant: "M1001".to_owned(),
+        channel: "wechat".to_owned(),
+        product: "native".to_owned(),
+        paid_at: Instant::parse("2026-11-25T12:00:00+08:00").unwrap(),
+        paid: Fen::new(1_000),
+        ..BillOrder::blank().facts
+    };
+    let ours = Ours {
+        order,
+        inst_order_no: facts.inst_order_no.clone(),
+        tags: Tags::default(),
+        parties: Parties::default(),
+        paid: facts.paid,
+        paid_at: mingfen::clock::micros(facts.paid_at),
+        preview_digest: None,
+        sub_merchant_id: MerchantId::new(1),
+        order_id: OrderId::new(1),
+    };
+    type Change = fn(&mut Theirs);
+    type Says<'a> = &'a [(DifferenceKind, &'a str, &'a str)];
+    let (amount, facts_differ) = (DifferenceKind::Amount, DifferenceKind::Facts);
+    let cases: [(Change, Says<'_>); 7] = [
+        (|_| {}, &[]),
+        (|it| it.ordered = None, &[]),
+        (|it| it.ordered = Some(Fen::new(1_100)), &[(amount, "ordered=1000", "ordered=1100")]),
+        (|it| it.order.facts.paid = Fen::new(900), &[(amount, "paid=1000", "paid=900")]),
+        (
+            |it| (it.order.facts.paid, it.ordered) = (Fen::new(900), Some(Fen::new(900))),
+            &[(amount, "paid=1000 ordered=1000", "paid=900 ordered=900")],
+        ),
+        (
+            |it| (it.order.facts.tags, it.ordered) = (vec!["vip".to_owned()], Some(Fen::new(1_100))),
+            &[(amount, "ordered=1000", "ordered=1100"), (facts_differ, "tags=", "tags=vip")],
+        ),
+        (
+            |it| (it.order.facts.product, it.ordered) = ("jsapi".to_owned(), Some(Fen::new(1_100))),
+            &[(amount, "ordered=1000", "ordered=1100"), (facts_differ, "product=native", "product=jsapi")],
+        ),
+    ];
+    for (n, (change, says)) in cases.into_iter().enumerate() {
+        let order = BillOrder { facts: facts.clone(), order_no: "SB01".to_owned() };
+        let mut theirs = Theirs { order, ordered: Some(Fen::new(1_000)) };
+        change(&mut theirs);
+        let found = reconciliation::compare(Some(&ours), None, &theirs);
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| (it.kind, it.ours.as_deref().unwrap(), it.theirs.as_deref().unwrap()))
+            .collect();
+        assert_eq!(found, says, "{n}");
     }
 }

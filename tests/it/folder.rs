@@ -124,6 +124,26 @@ async fn a_copy_under_another_name_is_read_once_and_again_when_it_changes() {
 }
 
 #[actix_web::test]
+async fn of_one_folder_no_more_than_a_thousand_unrecorded_files_are_looked_at() {
+    let shop = Shop::open().await;
+    let inbox = Folder::new(&shop.app.config.data_dir, "SANDBOX").inbox().path();
+    // Each waits for the one before it, which never comes.
+    let waits = |n: usize| format!("SPL_SANDBOX_DEMO_20260102_{n:04}.txt.final.0001.ret");
+    for n in 1..=1_000 {
+        lay(&inbox, &waits(n), b"junk", "QUFB");
+    }
+    // Comes after them and waits for none.
+    lay(&inbox, "SPL_SANDBOX_DEMO_20260103_0001.txt.final.x.ret", b"junk", "QUFB");
+    for _ in 0..2 {
+        assert_eq!(import(&shop).await, 0);
+    }
+    assert_eq!(shop.app.refusals(SecurityKind::ImportRefused).await, 0, "it is the thousand and first");
+    fs::remove_file(inbox.join(format!("{}.ok", waits(1)))).unwrap();
+    assert_eq!(import(&shop).await, 0);
+    assert_eq!(shop.app.refusals(SecurityKind::ImportRefused).await, 1, "there is room for it");
+}
+
+#[actix_web::test]
 async fn a_refusal_is_one_event_whatever_becomes_of_its_note() {
     let shop = Shop::open().await;
     let folder = Folder::new(&shop.app.config.data_dir, "SANDBOX");

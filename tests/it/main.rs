@@ -40,6 +40,7 @@ mod tidy;
 mod together;
 
 mod admission;
+mod ages;
 mod apart;
 mod asked;
 mod delivery;
@@ -88,6 +89,7 @@ mod runtime_role;
 
 mod journeys;
 mod pages;
+mod both_wallets;
 mod products;
 mod tenant_bills;
 mod walk;

@@ -290,8 +290,10 @@ INS-102 404 没有这个机构，请核对机构代码 | there is no such instit
 MER-101 400 商户资料不正确，请按提示修改后重试 | the merchant's data are not valid; correct what is named and try again
 ORD-101 409 商户订单号已用于其他内容的订单，请更换商户订单号后重新下单 | the number stands for an order with other content; place the order under another out_trade_no
 ORD-102 409 这笔付款已处理完毕，无需再处理，请刷新页面查看处理情况 | this payment came to its end already; nothing is left to do: load the page again to see how
-ORD-103 409 这笔付款仍与它的订单对不上，请先更正所示原因对应的设置，或登记线下处理情况 | this payment still does not pay its order; put right what the page names as the reason first, or note what was done elsewhere
+ORD-103 409 这笔付款仍与它的订单对不上，请机构核对所示原因，或登记线下处理情况 | this payment still does not pay its order; have the institution check what the page names as the reason, or note what was done elsewhere
 ORD-104 400 处理情况没有写清楚，请写明凭据，最多 200 字；归属其他订单时填写那笔订单的平台订单号 | what was done is not said; say it in at most 200 characters; of a payment that belongs to another order give our number of that other order
+ORD-105 409 机构称这笔付款已有退款，不能入账，请登记处理情况 | the institution says that this payment was refunded, in whole or in part; it cannot be entered: note what was done
+ORD-106 503 现在问不到机构，没有改动任何记录，请稍后再试 | the institution cannot be asked now; nothing was changed: try again later
 FIL-101 400 文件签名缺失或不正确，请用登记的机构文件密钥重新签名后再提交 | the file's signature is missing or wrong; sign it with the institution's registered file key and send it again
 FIL-102 400 文件摘要与内容不符，文件可能被截断，请重新传送完整文件 | the file's digest does not match its bytes; it may be cut short: send the whole file again
 FIL-103 400 文件的笔数或金额合计不符，请核对后以下一个序号重新出具 | the file's counts or totals do not fit its lines; check it and make it again under the next number

@@ -60,6 +60,7 @@ async fn behind_a_proxy_of_ours_every_user_has_an_address_of_his_own() {
         TestApp::configured(move |config| {
             config.login_attempts_per_minute = 3;
             config.trusted_proxies = trusted;
+            config.proxy_header = Some(ProxyHeader::XForwardedFor);
         })
     };
     let attempt = async |site: &Site, from: &str, password: &str| {
@@ -88,7 +89,7 @@ async fn behind_a_proxy_of_ours_every_user_has_an_address_of_his_own() {
     assert_eq!(site.anon().post_from("/login", &fields, &plain).await.status, 429, "all came from there");
     let site = Site::of(TestApp::configured(|config| {
         config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
-        config.proxy_header = ProxyHeader::Forwarded;
+        config.proxy_header = Some(ProxyHeader::Forwarded);
     }))
     .await;
     site.user("admin", Role::Admin, Scope::Platform);
@@ -193,6 +194,7 @@ async fn a_browser_keeps_its_mark_and_a_long_wait_is_told_in_minutes() {
     let site = Site::of(TestApp::configured(|config| {
         config.login_attempts_per_minute = 2;
         config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        config.proxy_header = Some(ProxyHeader::XForwardedFor);
     }))
     .await;
     let mut known = site.acting("admin", Role::Admin, Scope::Platform).await;

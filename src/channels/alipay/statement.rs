@@ -79,6 +79,8 @@ fn made(
             promotions: total.checked_sub(payer_total),
         },
         paid_at,
+        // A trade that was given back whole is closed there; of a part its state says nothing.
+        is_refunded: false,
         particulars: serde_json::to_string(&particulars).ok()?,
     })
 }

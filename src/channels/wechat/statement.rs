@@ -4,7 +4,7 @@ use crate::institutions::ChannelProfile;
 use crate::kernel::money::Fen;
 use crate::kernel::text;
 use crate::protocol::wechat::product_of;
-use crate::protocol::wechat::shapes::{OrderAmount, OrderView, Particulars, Promotion, rfc3339};
+use crate::protocol::wechat::shapes::{OrderAmount, OrderView, Particulars, Promotion, TradeState, rfc3339};
 
 /// Paid to the merchant by whoever funds it.
 const CASH: &str = "CASH";
@@ -14,6 +14,7 @@ const NOCASH: &str = "NOCASH";
 /// The payment that a verified view states; none when it lacks what a payment must have. Whether it pays an order is not
 /// asked here.
 pub(super) fn statement(view: OrderView, profile: &ChannelProfile) -> Option<Statement> {
+    let is_refunded = view.trade_state == TradeState::Refund;
     let amount = view.amount.filter(|amount| amount.total > Fen::ZERO && amount.total <= Fen::MAX)?;
     let promotions = view.promotion_detail.as_deref().unwrap_or_default();
     let particulars = Particulars {
@@ -31,6 +32,7 @@ pub(super) fn statement(view: OrderView, profile: &ChannelProfile) -> Option<Sta
         paid: settled(amount.total, promotions),
         sums: sums(amount, promotions),
         paid_at: rfc3339(&view.success_time?)?,
+        is_refunded,
         particulars: serde_json::to_string(&particulars).ok()?,
     })
 }

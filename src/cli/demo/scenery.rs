@@ -171,8 +171,9 @@ pub fn proposal(from: &str) -> Value {
         .map(|shop| {
             json!({"merchant": shop.merchant, "inst_merchant_no": shop.inst_merchant_no,
                 "agreement_no": format!("XY-{}", shop.merchant), "active": [[from, null]],
-                "fees": {"wechat/native": 3800, "wechat/jsapi": 3800, "wechat/app": 3800, "wechat/h5": 3800}, "max_ratio_ppm": 300_000,
-                "min_settle": shop.min_settle, "cycle": shop.cycle})
+                "fees": {"wechat/native": 3800, "wechat/jsapi": 3800, "wechat/app": 3800, "wechat/h5": 3800,
+                    "alipay/native": 3800, "alipay/jsapi": 3800},
+                "max_ratio_ppm": 300_000, "min_settle": shop.min_settle, "cycle": shop.cycle})
         })
         .collect();
     let receivers: Vec<Value> = PARTIES

@@ -14,7 +14,7 @@ use crate::exchange::{self, DocumentKind};
 use crate::kernel::calendar::{BusinessDay, Instant};
 use crate::kernel::state::{FileState, OrderState};
 use crate::merchants::tenants;
-use crate::{orders, settlement, splits};
+use crate::{orders, settlement, splits, tasks};
 
 /// Orders in flight at a time; they share a moment of the simulated clock.
 const IN_FLIGHT: usize = 16;
@@ -194,6 +194,7 @@ async fn is_paid(world: &World, sale: &Sale) -> anyhow::Result<()> {
 pub async fn close(world: &World, day: BusinessDay) -> anyhow::Result<()> {
     let (app, institution) = (&world.app, world.institution);
     world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await?;
+    tasks::import_files(app).await?;
     let desk = app.desk(institution).await?;
     let channels = app.channels_of(&desk.institution).await?;
     splits::cut(&app.db, &app.clock, &desk, &channels, day, &splits::Cutting::default()).await?;

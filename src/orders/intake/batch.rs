@@ -83,16 +83,16 @@ pub(super) fn take_all(tx: &mut Tx<'_>, facts: &[PaymentFact]) -> Result<Vec<Out
         let named = awaited.get(fact.said.order_no.as_str());
         let outcome = match (known.get(&fact.key()), open.get(&fact.key())) {
             (Some(known), None) => compare(fact, known, None),
-            // What is wrong with us may have been put right since it was kept apart.
+            // It may pay its order by now; not with money that went back to the payer meanwhile.
             (Some(known), Some(kept)) => match compare(fact, known, Some(kept)) {
-                Outcome::Known => match pays(named, fact, &mut paid_now) {
+                Outcome::Known if !fact.said.is_refunded => match pays(named, fact, &mut paid_now) {
                     Ok(awaited) => {
                         let kept = open.remove(&fact.key()).map(|kept| kept.raw);
                         take(tx, &mut bundles, &mut decided, fact, awaited, kept)?
                     }
                     Err(_) => Outcome::Known,
                 },
-                other @ (Outcome::Stored | Outcome::Orphan | Outcome::Conflict) => other,
+                other @ (Outcome::Stored | Outcome::Known | Outcome::Orphan | Outcome::Conflict) => other,
             },
             (None, _) => {
                 let outcome = match pays(named, fact, &mut paid_now) {

@@ -3,8 +3,9 @@
 //! A payment is accepted once for ever by the number that the institution gave it in a channel. The same message again changes nothing and
 //! gets the same answer; the same number with other facts is refused. What pays its order ([`super::pays`]) makes it
 //! paid, closed or not. Any other payment is kept apart with its message, as work for people: of another amount, a second
-//! one, of an order that we do not know. When the same facts are stated again and pay the order by then, because what was
-//! wrong with us was put right, it becomes the order's payment; not once a person has noted that it was put right elsewhere.
+//! one, of an order that we do not know. When the same facts are stated again and pay the order by then, because what did
+//! not fit was corrected, it becomes the order's payment; not when it was refunded meanwhile, and not once a person has noted
+//! that it was put right elsewhere.
 mod batch;
 mod queue;
 mod store;

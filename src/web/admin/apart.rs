@@ -11,8 +11,9 @@ use crate::error::{Code, Error};
 use crate::institutions;
 use crate::kernel::channel::ChannelName;
 use crate::kernel::text;
-use crate::orders::{self, Again, ApartEnd, ApartKey, KeptApart};
+use crate::orders::{self, ApartEnd, ApartKey, KeptApart, Outside, TriedAgain};
 use crate::people::rights::{Resource, Right};
+use crate::tasks;
 use crate::web::kit::fault::Fault;
 use crate::web::kit::form::{Filled, Pressed};
 use crate::web::kit::format::{Ident, When, Yuan};
@@ -88,7 +89,7 @@ fn key(
     Ok(ApartKey { institution, channel, inst_order_no: number.clone() })
 }
 
-/// Asks once more whether it pays its order, by what we know now.
+/// Asks the institution once more whether it pays its order.
 pub(in crate::web) async fn again(
     visitor: Visitor,
     pressed: Result<Pressed, Fault>,
@@ -100,10 +101,12 @@ pub(in crate::web) async fn again(
     let Pressed(visitor) = pressed?;
     let place = place.into_inner();
     let key = app.db.read(move |tx| key(tx, &place)).await?;
-    let again = Again { db: &app.db, clock: &app.clock, intake: &app.intake, master: &app.master_key };
-    match again.try_again(key, visitor.actor()).await? {
-        true => Ok(back()),
-        false => Err(Error::refused(Code::ApartStill, "").into()),
+    let channel = app.channel(key.institution, key.channel).await?;
+    let outside = Outside { db: &app.db, clock: &app.clock, intake: &app.intake, channel: &channel };
+    match orders::try_again(&outside, key, visitor.actor()).await? {
+        TriedAgain::Taken => Ok(back()),
+        TriedAgain::Still => Err(Error::refused(Code::ApartStill, "").into()),
+        TriedAgain::Refunded => Err(Error::refused(Code::ApartRefunded, "").into()),
     }
 }
 
@@ -116,7 +119,7 @@ pub(in crate::web) struct Done {
     words: String,
 }
 
-/// Notes what was done elsewhere.
+/// Notes what was done elsewhere. An order whose time is over is closed with the last payment that names it.
 pub(in crate::web) async fn end(
     visitor: Visitor,
     filled: Result<Filled<Done>, Fault>,
@@ -131,7 +134,13 @@ pub(in crate::web) async fn end(
         let key = key(tx, &place)?;
         orders::end_apart(tx, &key, (how, &words), &actor, now)
     });
-    command.await?;
+    if let Some(order) = command.await? {
+        // What was done is noted in any case; an order that could not be asked about is asked about again.
+        let order_no = order.order_no.clone();
+        if let Err(error) = tasks::ask_about(&app, order).await {
+            tracing::warn!(order_no, %error, "an order could not be asked about after its payment was put right");
+        }
+    }
     Ok(back())
 }
 

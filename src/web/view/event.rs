@@ -39,6 +39,7 @@ fn why(w: &Words, cause: &Cause, asked: Fen) -> String {
         EventReason::Paid => said.why_paid,
         EventReason::PaidOtherAmount => said.why_paid_other_amount,
         EventReason::AfterClose => said.why_after_close,
+        EventReason::ApartEnded => said.why_apart_ended,
         EventReason::Other => "",
     };
     let amounts = cause.amount.map(|paid| format!("{} ≠ {}", Yuan(paid), Yuan(asked)));

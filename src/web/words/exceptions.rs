@@ -30,7 +30,7 @@ super::texts! {
     long_why: "机构账单有，平台没有", "in the bill, not with us";
     long_todo: "已按机构账单分账。向机构查询可补记这笔付款，补记后此差异自行消除；单号不是平台的，请机构说明。", "Split as the bill says. Asking the institution enters the payment, and this closes by itself; of a number that is not ours, ask what it is.";
     long_differs_why: "机构账单有，但不是订单所要求的付款", "in the bill, and not what its order asks for";
-    long_differs_todo: "已按机构账单分账；对商户仍是未支付。核对所列不同之处：我方设置有误则更正后补记，否则请机构说明。", "Split as the bill says; to its merchant it is not paid. Look at what differs: if our setting is wrong, put it right and enter it; else have the institution explain.";
+    long_differs_todo: "已按机构账单分账；对商户仍是未支付。请机构核对所列不同之处：机构更正后可查询补记，否则请机构原路退款。", "Split as the bill says; to its merchant it is not paid. Have the institution check what differs: once it has corrected it, ask and enter it; else have it refunded there.";
     long_second_why: "机构账单有，而订单已由另一笔付款支付", "in the bill, and another payment pays its order already";
     long_second_todo: "已按机构账单分账。查询不能补记：请机构核对是否重复付款，是则原路退给付款人；若同一笔付款换了单号，请机构说明。", "Split as the bill says. Asking enters nothing: have the institution check whether it is a second payment, and refund it to its payer; or, if it is the same one under another number, explain it.";
     ask: "向机构查询并补记", "Ask and enter it";
@@ -48,14 +48,14 @@ super::texts! {
     apart_merchant: "收款商户不是这笔订单的", "Another merchant was paid";
     apart_product: "支付方式不是这笔订单的", "It was paid in another way";
     apart_institution_todo: "运营人员：请机构核对这笔付款，由其更正或原路退款。在此之前不入账、不通知商户。", "Operator: have the institution check this payment, and put it right or refund it. Until then nothing is entered or told.";
-    apart_ours_todo: "运营人员：先核对我方的应用号、商户号等设置，有误则更正后点“再次匹配”；无误则请机构核对。更正前不入账、不通知商户。", "Operator: check our own application and merchant numbers first, put them right and try again; else have the institution check it. Until then nothing is entered or told.";
+    apart_ours_todo: "运营人员：请机构核对这一处；机构更正后点“再次匹配”，即重新向机构查询。我方录入的应用号、商户号不能修改：录错的，请机构原路退款，再登记处理情况。在此之前不入账、不通知商户。", "Operator: have the institution check this; once it has corrected it, try again, which asks it anew. Application and merchant numbers that we entered cannot be changed: if one is wrong, have the payment refunded there and note that. Until then nothing is entered or told.";
     apart_currency: "不是人民币", "Not in CNY";
     apart_amount: "金额不是订单的金额", "Not the order's amount";
     apart_amount_todo: "运营人员：请机构核对金额；少付或多付的原路退款，请商户重新下单。", "Operator: have the institution check it; what is too little or too much is refunded there, and the merchant orders anew.";
     apart_promotions: "优惠与实付之差对不上", "Promotions do not explain what was not paid";
     apart_time: "支付时间不可能", "At a time that cannot be";
     apart_again: "再次匹配", "Try again";
-    apart_again_note: "更正了我方设置后，用已留存的凭证重新匹配；能对上就入账并通知商户。", "Once our setting is put right, the kept message is matched anew; if it pays its order, it is entered and the merchant is told.";
+    apart_again_note: "重新向机构查询；能对上订单就入账并通知商户。", "Asks the institution anew; if what it states pays the order, it is entered and the merchant is told.";
     apart_end: "登记处理情况", "Note what was done";
     apart_end_how: "处理方式", "What was done";
     apart_end_words: "凭据：退款单号、订单号或说明", "Refund number, order number, or what exactly";

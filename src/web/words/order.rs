@@ -48,6 +48,7 @@ super::texts! {
     why_closed_there: "机构已关闭", "Closed by the institution";
     why_absent: "机构没有该订单", "The institution never had it";
     why_expired: "已过期，未支付", "Its time is over, it was not paid";
+    why_apart_ended: "机构收到的付款与订单不符，已另行处理", "What was paid did not pay it and was put right elsewhere";
     why_by_merchant: "商户关闭", "By the merchant";
     why_paid: "机构答复已支付", "The institution says that it is paid";
     why_paid_other_amount: "实付与应付", "Paid and asked for";

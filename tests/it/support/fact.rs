@@ -27,6 +27,7 @@ pub fn paid_in_full(
             sums: Sums::plain(total),
             paid: total,
             paid_at: Instant::parse("2026-07-01T12:00:00+08:00").unwrap(),
+            is_refunded: false,
             particulars: "{}".to_owned(),
         },
         raw: RawMessage {

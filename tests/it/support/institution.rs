@@ -327,7 +327,7 @@ async fn close(this: web::Data<Institution>, request: HttpRequest) -> HttpRespon
     let Some(held) = this.held(&order_no) else {
         return this.answer(how, 404, refusal(WechatCode::OrderNotExist)).await;
     };
-    if held.state == TradeState::Success {
+    if matches!(held.state, TradeState::Success | TradeState::Refund) {
         return this.answer(how, 400, refusal(WechatCode::InvalidRequest)).await;
     }
     if works(how) {
