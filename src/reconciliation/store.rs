@@ -378,8 +378,7 @@ pub fn newest_differences(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<
     let query = still!(query).into_boxed();
     let rows: Vec<Row> = scoped!(query, scope).load(tx.conn())?;
     let orders: Vec<OrderId> = rows.iter().filter_map(|row| row.6).collect();
-    let paid = payment_key::table.filter(payment_key::order_id.eq_any(orders));
-    let paid: HashSet<OrderId> = paid.select(payment_key::order_id).load(tx.conn())?.into_iter().collect();
+    let paid = paid_of(tx, orders)?;
     let found = |(business_date, kind, inst_order_no, order_no, ours, theirs, order): Row| Found {
         business_date,
         difference: Difference { kind, inst_order_no, order_no, ours, theirs },
@@ -387,4 +386,13 @@ pub fn newest_differences(tx: &mut Tx<'_>, scope: &Scope, limit: i64) -> Result<
         is_paid: order.is_some_and(|id| paid.contains(&id)),
     };
     Ok(rows.into_iter().map(found).collect())
+}
+
+/// Those of the orders that are paid. Of none nothing is asked: SQLite would walk through all payments.
+fn paid_of(tx: &mut Tx<'_>, orders: Vec<OrderId>) -> Result<HashSet<OrderId>, Error> {
+    if orders.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let paid = payment_key::table.filter(payment_key::order_id.eq_any(orders));
+    Ok(paid.select(payment_key::order_id).load(tx.conn())?.into_iter().collect())
 }
