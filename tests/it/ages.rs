@@ -101,13 +101,16 @@ async fn a_day_whose_merchant_is_asked_about_for_another_one_waits_for_its_turn(
     world.sandbox("POST", "/sandbox/pay", &pay).await.unwrap();
     let (id, day, before) = (world.institution, app.clock.today(), played.database.raw().count("payment"));
     app.clock.set(day.next().start().plus(10 * 3_600 + 300));
-    let (desk, channel) = (app.desk(id).await.unwrap(), app.channel(id).await.unwrap());
+    let (desk, channel) = (
+        app.desk(id).await.unwrap(),
+        app.channel(id, mingfen::kernel::channel::ChannelName::Wechat).await.unwrap(),
+    );
     world.sandbox("POST", "/sandbox/bills", &json!({"day": day.to_string()})).await.unwrap();
     let open =
         played.database.raw().texts("SELECT order_no AS v FROM pay_order WHERE out_trade_no LIKE 'OPEN%'");
     let turn = turn_of(app, &mut played.database.raw(), "daily", &open[0]);
     let actor = Actor::shell();
-    let cut = tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &actor);
+    let cut = tasks::cut_as_task(app, &desk, std::slice::from_ref(&channel), day, Cutting::default(), &actor);
     let later = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         drop(turn);
@@ -124,10 +127,12 @@ async fn nobody_is_asked_about_for_a_cut_that_was_stopped() {
     let open =
         played.database.raw().texts("SELECT order_no AS v FROM pay_order WHERE out_trade_no LIKE 'OPEN%'");
     copy(&mut played.database.raw(), &open[0], 11, "wechat");
-    let (desk, channel) =
-        (app.desk(world.institution).await.unwrap(), app.channel(world.institution).await.unwrap());
+    let (desk, channel) = (
+        app.desk(world.institution).await.unwrap(),
+        app.channel(world.institution, mingfen::kernel::channel::ChannelName::Wechat).await.unwrap(),
+    );
     let actor = Actor::system();
-    let cut = tasks::cut_as_task(app, &desk, &channel, day, Cutting::default(), &actor);
+    let cut = tasks::cut_as_task(app, &desk, std::slice::from_ref(&channel), day, Cutting::default(), &actor);
     let cancel = async {
         let id = asks(&played).await.id;
         app.db.write_blocking(|tx| tasks::cancel(tx, id, &Actor::shell(), 1)).unwrap();

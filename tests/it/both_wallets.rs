@@ -60,9 +60,9 @@ async fn with_alipay(f: &FinishedDay) {
     };
     establish(app, Founding { channel: vec![channel], key: vec![key], ..Founding::default() });
     let master = app.master_key.clone();
-    let registration = app.db.read(move |tx| {
-        institutions::registration(tx, &master, ("SANDBOX", ChannelName::Alipay), None, at)
-    });
+    let registration = app
+        .db
+        .read(move |tx| institutions::registration(tx, &master, ("SANDBOX", ChannelName::Alipay), None, at));
     let registration = serde_json::to_value(registration.await.unwrap()).unwrap();
     f.world.sandbox("PUT", "/sandbox/platform/alipay", &registration).await.unwrap();
 }

@@ -87,9 +87,9 @@ mod production;
 mod rotation;
 mod runtime_role;
 
+mod both_wallets;
 mod journeys;
 mod pages;
-mod both_wallets;
 mod products;
 mod tenant_bills;
 mod walk;
