@@ -28,7 +28,7 @@ fn copy(raw: &mut Raw, order_no: &str, copies: i64, channel: &str) {
     ))
     .unwrap();
     raw.execute(
-        "INSERT INTO order_event (id, order_id, at, kind, code_url) \
+        "INSERT INTO order_event (id, order_id, at, kind, prepay) \
          SELECT 1000000 + pay_order.id, pay_order.id, created_at, 'PAYING', 'weixin://wxpay/bizpayurl?pr=1' \
          FROM pay_order WHERE order_no LIKE 'SBCOPY%'",
     )
@@ -96,8 +96,8 @@ async fn an_order_that_cannot_be_read_keeps_no_other_from_being_asked_for() {
 async fn a_day_whose_merchant_is_asked_about_for_another_one_waits_for_its_turn() {
     let played = FinishedDay::new(2).await;
     let (world, app) = (&played.world, &played.world.app);
-    let code_url = open_order(world).await.unwrap();
-    let pay = json!({"code_url": code_url, "notify": false});
+    let prepay = open_order(world).await.unwrap();
+    let pay = json!({"code_url": prepay, "notify": false});
     world.sandbox("POST", "/sandbox/pay", &pay).await.unwrap();
     let (id, day, before) = (world.institution, app.clock.today(), played.database.raw().count("payment"));
     app.clock.set(day.next().start().plus(10 * 3_600 + 300));

@@ -516,7 +516,7 @@ async fn a_payment_is_told_in_the_language_of_its_order_until_it_says_success() 
         assert_eq!(told.gmt_payment, Some(mingfen::clock::instant(payment.paid_at)));
         assert!(told.fund_bill_list.unwrap().contains("PCREDIT"));
         let failed = counter.detail("ORDER-1").await.delivery.unwrap();
-        let why = (pause < 54_000).then(|| "answered 200 without `success`".to_owned());
+        let why = (pause < 54_000).then(|| "UNSAID".to_owned());
         assert_eq!((failed.last_error, failed.done_at.is_some()), (why, pause == 54_000));
     }
     ids.dedup();

@@ -32,7 +32,8 @@ impl Caller<'_> {
     async fn refused(&self, target: &str) -> (u16, String) {
         let answer = self.get(target).await;
         let status = answer.status().as_u16();
-        let body: Value = answer.json().await.unwrap();
+        let body = answer.text().await.unwrap();
+        let body: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{target} {status}: {body}"));
         (status, body["code"].as_str().unwrap().to_owned())
     }
 

@@ -40,6 +40,10 @@ use crate::reconciliation::{self, OfTenant, TenantDay, TenantPayment};
 const LIFE: Duration = Duration::from_secs(300);
 /// Bills that are written at the same time, and of those one tenant's.
 const AT_ONCE: (usize, usize) = (4, 1);
+/// The only way in which a bill is packed.
+const GZIP: &str = "GZIP";
+/// The type of bill with every column.
+const ALL: &str = "ALL";
 /// Letters and digits of a download's token.
 const TOKEN: usize = 32;
 /// Bytes that are sent at once.
@@ -61,15 +65,16 @@ pub struct Fetching {
 }
 
 /// Writes the bill of a day and answers where it can be fetched, with its hash.
-pub async fn offer(app: web::Data<App>, asked: Query<Asked>, signed: Signed) -> Result<HttpResponse, Fault> {
-    let is_gzip = match asked.tar_type.as_deref() {
-        None | Some("") => false,
-        Some("GZIP") => true,
-        Some(_) => return Err(Fault::in_query("tar_type", "只能为 GZIP 或不填")),
-    };
-    if asked.bill_type.as_deref().is_some_and(|kind| !kind.is_empty() && kind != "ALL") {
+pub async fn offer(app: web::Data<App>, request: HttpRequest, signed: Signed) -> Result<HttpResponse, Fault> {
+    let asked: Asked = in_query(&request)?;
+    let tar_type = asked.tar_type.as_deref().filter(|kind| !kind.is_empty());
+    if tar_type.is_some_and(|kind| kind != GZIP) {
+        return Err(Fault::in_query("tar_type", "只能为 GZIP 或不填"));
+    }
+    if asked.bill_type.as_deref().is_some_and(|kind| !kind.is_empty() && kind != ALL) {
         return Err(Fault::in_query("bill_type", "目前只提供 ALL"));
     }
+    let is_gzip = tar_type.is_some();
     let tenant = signed.credential.platform_merchant_id;
     let merchant = merchant(&app, tenant, asked.sub_mchid.as_deref()).await?;
     let day = day(&app, asked.bill_date.as_deref())?;

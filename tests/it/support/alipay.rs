@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use mingfen::clock::Clock;
+use mingfen::db::Tx;
+use mingfen::institutions::{self, Documents};
 use mingfen::kernel::money::Fen;
 use mingfen::merchants::applications;
 use mingfen::merchants::founding::{ChannelPart, Founding, KeyPart};
@@ -235,6 +237,9 @@ impl Counter {
             public_key: KEY.public_key().unwrap().to_pem().unwrap(),
             overlap_days: 30,
         };
+        let (at, id) = (shop.app.clock.now(), shop.institution_id);
+        let bil = |tx: &mut Tx<'_>| institutions::set_documents(tx, at, &Actor::shell(), id, Documents::Bil);
+        assert!(shop.app.db.write_blocking(bil).unwrap());
         establish(&shop.app, Founding { channel: vec![channel], key: vec![key], ..Founding::default() });
         let counter = Self { shop, bank };
         counter.approve("02", &["alipay/native", "alipay/jsapi"]);
