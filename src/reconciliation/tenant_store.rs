@@ -168,12 +168,11 @@ pub fn tenant_payments(
     Ok((confirmed.collect(), last))
 }
 
-/// What the bills say of these: what is settled, and the fee.
-fn billed(
-    tx: &mut Tx<'_>,
-    of: &OfTenant,
-    rows: &[Row],
-) -> Result<HashMap<(InstitutionId, String), (Fen, Fen)>, Error> {
+/// What is settled, and the fee, by institution and number.
+type Billed = HashMap<(InstitutionId, String), (Fen, Fen)>;
+
+/// What the bills say of these.
+fn billed(tx: &mut Tx<'_>, of: &OfTenant, rows: &[Row]) -> Result<Billed, Error> {
     let numbers: Vec<&str> = rows.iter().map(|row| row.inst_order_no.as_str()).collect();
     let mut institutions: Vec<InstitutionId> = rows.iter().map(|row| row.institution).collect();
     institutions.sort_unstable();
